@@ -1,0 +1,1 @@
+//! Incident to report; it can only look.

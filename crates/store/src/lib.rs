@@ -1,0 +1,1 @@
+//! Recordings: a documented folder or archive, opened in bounded memory.
