@@ -1,0 +1,5 @@
+//! Recorded incidents: the documented folder (`docs/recordings.md`), and the layouts of public incident sets.
+
+pub mod case;
+
+pub use case::{Case, OwnedLog, OwnedSpan};
