@@ -1,1 +1,9 @@
-//! Incident to report; it can only look.
+//! Incident to report. It can only look: nothing here can reach an actuator (J7).
+
+pub mod catalogue;
+pub mod facts;
+pub mod probes;
+pub mod role;
+pub mod scene;
+
+pub use catalogue::{Catalogue, Mechanism, catalogue};

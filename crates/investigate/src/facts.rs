@@ -1,0 +1,167 @@
+//! What a survey found: plain observations, before anybody asks what they mean.
+//!
+//! Each probe fills one kind. Numbers here serve ranking; sentences are made only from evidence that
+//! [`crate::derive`] computes from the sources anew.
+
+use std::sync::Arc;
+
+use analysis::changes::ChangeReading;
+use model::{Change, Event, RawRef, Series, Severity, StateSnapshot, Timestamp};
+
+use crate::role::Role;
+
+/// When something began: last seen well, first seen ill.
+pub type Interval = model::report::Onset;
+
+/// What one series does in the window, against its own past.
+#[derive(Clone, Debug)]
+pub struct SeriesFact {
+    /// The series.
+    pub series: Arc<Series>,
+    /// Whose (entity number).
+    pub entity: u32,
+    /// The unit that stands for it.
+    pub unit: u32,
+    /// What it measures.
+    pub role: Role,
+    /// Baseline median.
+    pub normal: f64,
+    /// Baseline scale (robust standard deviation with floors).
+    pub scale: f64,
+    /// Level in the incident (median of the abnormal part, else of the window).
+    pub level: f64,
+    /// The most extreme value in the bad direction.
+    pub worst: f64,
+    /// Signed robust deviation of `level`; positive is up.
+    pub z: f64,
+    /// `z` in the bad direction of its role: positive is bad. For roles without a bad direction, `|z|`.
+    pub bad: f64,
+    /// When it left its band, if it did.
+    pub onset: Option<Interval>,
+    /// When it came back, if it did.
+    pub recovered: Option<Interval>,
+    /// Out of its band at the end of the window?
+    pub active: bool,
+    /// It grows steadily rather than jumping.
+    pub ramp: bool,
+}
+
+/// What one log template does in the incident, given how often it came before.
+#[derive(Clone, Debug)]
+pub struct LogFact {
+    /// Whose unit.
+    pub unit: u32,
+    /// Template text with typed slots.
+    pub template: String,
+    /// One line of it, during the incident if there is one.
+    pub example: String,
+    /// Worst severity said or hinted.
+    pub severity: Option<Severity>,
+    /// Lines in the near baseline.
+    pub before: u64,
+    /// Lines in the incident.
+    pub during: u64,
+    /// Lines that the baseline rate (or the calls received) would make us expect in the incident.
+    pub expected: f64,
+    /// Signed surprise in robust deviations: positive is more than expected.
+    pub z: f64,
+    /// First line in the incident.
+    pub first: Timestamp,
+    /// Last line in the incident.
+    pub last: Timestamp,
+    /// A few rows of the incident, at most five.
+    pub raw: Vec<RawRef>,
+    /// Names of other entities that the lines mention (unit numbers, sorted).
+    pub mentions: Vec<u32>,
+}
+
+impl LogFact {
+    /// Does it say that something failed?
+    pub fn is_error(&self) -> bool {
+        self.severity.is_some_and(|s| s >= Severity::Error)
+    }
+}
+
+/// What one call edge does in the incident against before.
+#[derive(Clone, Debug)]
+pub struct EdgeFact {
+    /// Calling unit.
+    pub caller: u32,
+    /// Called unit.
+    pub callee: u32,
+    /// Calls before and during.
+    pub calls: (u64, u64),
+    /// Failed calls before and during.
+    pub errors: (u64, u64),
+    /// Calls per request of the caller, before and during.
+    pub calls_per_request: (f64, f64),
+    /// Median time on the wire and in queues (caller's span minus callee's), in ms, before and during.
+    pub gap_ms: (f64, f64),
+    /// Signed surprise of the gap.
+    pub gap_z: f64,
+    /// First failed call in the incident.
+    pub first_error: Option<Timestamp>,
+    /// A few failing (else slow) rows.
+    pub raw: Vec<RawRef>,
+}
+
+/// What one unit's own work does in the incident against before, from spans.
+#[derive(Clone, Debug)]
+pub struct WorkFact {
+    /// Whose.
+    pub unit: u32,
+    /// Operation with the largest own shift.
+    pub operation: String,
+    /// Requests handled before and during.
+    pub requests: (u64, u64),
+    /// Own time (duration minus callees') per request in ms, before and during.
+    pub own_ms: (f64, f64),
+    /// Signed surprise of the own time.
+    pub own_z: f64,
+    /// Requests whose failure began here (no failing callee), before and during.
+    pub origin_errors: (u64, u64),
+    /// First failure that began here in the incident.
+    pub first_error: Option<Timestamp>,
+    /// What such spans say.
+    pub messages: Vec<String>,
+    /// A few rows.
+    pub raw: Vec<RawRef>,
+}
+
+/// A change, read.
+#[derive(Clone, Debug)]
+pub struct ChangeFact {
+    /// As recorded.
+    pub change: Change,
+    /// When it began to act: a commit's is that of the first deploy that carries it.
+    pub acts_from: Timestamp,
+    /// The deploy that carried it, if it is a commit.
+    pub deployed_by: Option<String>,
+    /// Units that it reaches: named by the change, its deploy, or its paths; sorted.
+    pub units: Vec<u32>,
+    /// It touches code or settings that several services share.
+    pub shared: bool,
+    /// What its diff does.
+    pub reading: ChangeReading,
+}
+
+/// Everything that the survey found, in a fixed order.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// Sorted by series key.
+    pub series: Vec<SeriesFact>,
+    /// Sorted by (unit, template).
+    pub logs: Vec<LogFact>,
+    /// Sorted by (caller, callee).
+    pub edges: Vec<EdgeFact>,
+    /// Sorted by unit.
+    pub work: Vec<WorkFact>,
+    /// Sorted by (acts_from, id).
+    pub changes: Vec<ChangeFact>,
+    /// Sorted as the socket gives them, with the unit.
+    pub events: Vec<(u32, Event)>,
+    /// Newest per (entity, kind), sorted, with the unit.
+    pub states: Vec<(u32, StateSnapshot)>,
+    /// Which kinds of source answered (found or nothing).
+    pub covered: Vec<model::SourceKind>,
+}

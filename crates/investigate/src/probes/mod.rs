@@ -1,0 +1,4 @@
+//! One question that an engineer would ask per file.
+//!
+//! Asking and judging are apart: `ask` says what to read, `judge` reads the answer; neither does IO of
+//! its own.

@@ -1,0 +1,402 @@
+//! What a series measures, told from its name, statistic and unit by the field's naming customs
+//! (OpenTelemetry semantic conventions, Prometheus, CloudWatch, StatsD), never by a case's names.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What a series measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Time that requests take.
+    Latency,
+    /// Share or number of failed requests.
+    Errors,
+    /// Share of requests that succeed; low is bad.
+    Availability,
+    /// Rejected for lack of a credential or permission.
+    AuthErrors,
+    /// Refused because of a limit.
+    Throttles,
+    /// Requests, messages or jobs handled.
+    Traffic,
+    /// Useful output: records written, orders placed; low is bad.
+    Throughput,
+    /// CPU used.
+    Cpu,
+    /// Processor time waiting for IO or stolen.
+    IoWait,
+    /// Memory used.
+    Memory,
+    /// Memory free; low is bad.
+    MemoryFree,
+    /// Swap used.
+    Swap,
+    /// Disk used.
+    Disk,
+    /// Disk free; low is bad.
+    DiskFree,
+    /// Operations on disks.
+    DiskOps,
+    /// Requests waiting for a disk.
+    DiskQueue,
+    /// Time a disk takes.
+    DiskLatency,
+    /// Bytes or packets over the network.
+    Network,
+    /// Packets lost or sent again.
+    NetworkErrors,
+    /// Connections, sessions, pool members in use.
+    Connections,
+    /// Time spent waiting for a connection, a lock or a slot.
+    PoolWait,
+    /// The most that is allowed of something.
+    Limit,
+    /// Threads, goroutines, workers, file handles.
+    Workers,
+    /// Waiting requests or messages.
+    Queue,
+    /// Age of the oldest message, or how far a copy is behind.
+    Lag,
+    /// Share of cache lookups that hit; low is bad.
+    CacheHit,
+    /// Cache lookups that missed, entries that were evicted.
+    CacheMiss,
+    /// Restarts, out-of-memory kills, crashes, panics.
+    Restarts,
+    /// Copies ready or healthy hosts; low is bad.
+    Replicas,
+    /// Copies or hosts that are not ready.
+    Unready,
+    /// Garbage collection.
+    Collection,
+    /// Work of names, certificates or clocks: resolution time or failures, days left, drift.
+    Naming,
+    /// Failures of somebody outside.
+    ProviderErrors,
+    /// Locks, deadlocks, conflicts.
+    Locks,
+    /// Log volume or transaction log generated.
+    LogVolume,
+    /// Queries per request, fan-out.
+    FanOut,
+    /// Credits, tokens or budget left; low is bad.
+    Credits,
+    /// Not known.
+    Other,
+}
+
+/// Which way is bad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bad {
+    /// Up.
+    High,
+    /// Down.
+    Low,
+    /// Either way may be.
+    Either,
+}
+
+impl Role {
+    /// Which way is bad.
+    pub fn bad(self) -> Bad {
+        match self {
+            Self::Availability
+            | Self::Throughput
+            | Self::MemoryFree
+            | Self::DiskFree
+            | Self::CacheHit
+            | Self::Replicas
+            | Self::Credits => Bad::Low,
+            Self::Traffic | Self::Network | Self::DiskOps | Self::Limit | Self::LogVolume | Self::Other => Bad::Either,
+            _ => Bad::High,
+        }
+    }
+
+    /// Is it something that users feel (RED), as against something inside (USE)?
+    pub fn is_felt(self) -> bool {
+        matches!(self, Self::Latency | Self::Errors | Self::Availability | Self::AuthErrors | Self::Throttles | Self::Lag)
+    }
+
+    /// The word in snake case, as catalogue files write it.
+    pub fn word(self) -> &'static str {
+        WORDS.iter().find(|(role, _)| *role == self).map_or("other", |(_, word)| word)
+    }
+
+    /// From that word.
+    pub fn parse(word: &str) -> Option<Self> {
+        WORDS.iter().find(|(_, known)| *known == word).map(|(role, _)| *role)
+    }
+}
+
+const WORDS: &[(Role, &str)] = &[
+    (Role::Latency, "latency"),
+    (Role::Errors, "errors"),
+    (Role::Availability, "availability"),
+    (Role::AuthErrors, "auth_errors"),
+    (Role::Throttles, "throttles"),
+    (Role::Traffic, "traffic"),
+    (Role::Throughput, "throughput"),
+    (Role::Cpu, "cpu"),
+    (Role::IoWait, "io_wait"),
+    (Role::Memory, "memory"),
+    (Role::MemoryFree, "memory_free"),
+    (Role::Swap, "swap"),
+    (Role::Disk, "disk"),
+    (Role::DiskFree, "disk_free"),
+    (Role::DiskOps, "disk_ops"),
+    (Role::DiskQueue, "disk_queue"),
+    (Role::DiskLatency, "disk_latency"),
+    (Role::Network, "network"),
+    (Role::NetworkErrors, "network_errors"),
+    (Role::Connections, "connections"),
+    (Role::PoolWait, "pool_wait"),
+    (Role::Limit, "limit"),
+    (Role::Workers, "workers"),
+    (Role::Queue, "queue"),
+    (Role::Lag, "lag"),
+    (Role::CacheHit, "cache_hit"),
+    (Role::CacheMiss, "cache_miss"),
+    (Role::Restarts, "restarts"),
+    (Role::Replicas, "replicas"),
+    (Role::Unready, "unready"),
+    (Role::Collection, "collection"),
+    (Role::Naming, "naming"),
+    (Role::ProviderErrors, "provider_errors"),
+    (Role::Locks, "locks"),
+    (Role::LogVolume, "log_volume"),
+    (Role::FanOut, "fan_out"),
+    (Role::Credits, "credits"),
+    (Role::Other, "other"),
+];
+
+/// The words of a metric's name, lower case: splits on anything that is not a letter or a digit, and
+/// at camel humps (`FreeStorageSpace` is `free storage space`, `HTTPCode` is `http code`).
+pub fn words(name: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut word = String::new();
+    let letters: Vec<char> = name.chars().take(256).collect();
+    for (i, &c) in letters.iter().enumerate() {
+        let hump = c.is_uppercase()
+            && i > 0
+            && (letters[i - 1].is_lowercase()
+                || (letters[i - 1].is_alphanumeric() && letters.get(i + 1).is_some_and(|n| n.is_lowercase())));
+        if (hump || !c.is_alphanumeric()) && !word.is_empty() {
+            words.push(std::mem::take(&mut word));
+        }
+        if c.is_alphanumeric() {
+            word.extend(c.to_lowercase());
+        }
+    }
+    if !word.is_empty() {
+        words.push(word);
+    }
+    words
+}
+
+/// What a series measures.
+pub fn classify(metric: &str, statistic: &str, unit: &str) -> Role {
+    let words = words(metric);
+    let has = |any: &[&str]| words.iter().any(|w| any.contains(&w.as_str()));
+    let starts = |any: &[&str]| words.iter().any(|w| any.iter().any(|p| w.starts_with(p)));
+    let timed = has(&["ms", "s", "us", "ns", "seconds", "milliseconds", "micros", "time", "duration", "latency", "p50", "p90", "p95", "p99"])
+        || matches!(unit, "ms" | "s" | "us" | "ns" | "Seconds" | "Milliseconds" | "Microseconds");
+    // The order is that of precision: the narrowest custom first.
+    if has(&["max", "limit", "quota", "capacity", "maximum", "ceiling", "allocatable"]) && !timed && !starts(&["util", "usage", "used", "percent", "reached", "exceed", "err"]) {
+        let counted = starts(&["conn", "pool", "mem", "cpu", "disk", "concurr", "thread", "worker", "limit", "quota", "capacity", "size", "open", "replica"]);
+        let statistic_only = statistic.eq_ignore_ascii_case("maximum") && !has(&["limit", "quota", "capacity"]);
+        if counted && !statistic_only {
+            return Role::Limit;
+        }
+    }
+    if starts(&["oom", "restart", "crash", "panic", "killed", "eviction"]) && !starts(&["cache"]) {
+        return Role::Restarts;
+    }
+    if starts(&["throttl", "ratelimit"]) || (has(&["rate"]) && starts(&["limited"])) || has(&["429"]) {
+        return Role::Throttles;
+    }
+    if has(&["401", "403", "unauthorized", "forbidden", "denied", "unauthenticated"])
+        || (starts(&["token", "auth", "jwt", "login"]) && starts(&["err", "fail", "reject", "invalid"]))
+    {
+        return Role::AuthErrors;
+    }
+    if starts(&["dns", "resolv", "nxdomain", "servfail", "coredns", "certificate", "cert", "tls", "ntp", "clock", "drift", "skew"]) && !has(&["request", "requests", "queries"]) {
+        return Role::Naming;
+    }
+    if starts(&["upstream", "provider", "external", "thirdparty", "partner"]) && starts(&["err", "fail", "timeout", "5xx", "unavail"]) {
+        return Role::ProviderErrors;
+    }
+    if starts(&["cache", "hit"]) && has(&["hit", "hits"]) && !has(&["miss", "misses"]) {
+        return Role::CacheHit;
+    }
+    if starts(&["cache", "evict"]) && starts(&["miss", "evict"]) {
+        return Role::CacheMiss;
+    }
+    if has(&["availability", "success", "successrate", "succeeded", "uptime", "sli"]) {
+        return Role::Availability;
+    }
+    if starts(&["credit", "burst"]) && starts(&["balance", "credit"]) {
+        return Role::Credits;
+    }
+    if starts(&["lock", "deadlock", "conflict", "contention", "blocked"]) && !timed {
+        return Role::Locks;
+    }
+    if starts(&["err", "fail", "5xx", "4xx", "fault", "exception", "reject", "invalid", "drop", "abort", "timeout", "dlq", "unavail"])
+        || has(&["500", "502", "503", "504", "dead"])
+    {
+        return if starts(&["packet", "retransmit", "tcp", "nic", "interface"]) { Role::NetworkErrors } else { Role::Errors };
+    }
+    if starts(&["retransmi"]) {
+        return Role::NetworkErrors;
+    }
+    if starts(&["lag", "staleness", "freshness", "behind"]) || (has(&["age", "oldest"]) && !has(&["page"])) || (starts(&["replica"]) && timed) {
+        return Role::Lag;
+    }
+    if starts(&["queue", "backlog", "pending", "inflight", "outstanding", "waiting"]) && starts(&["disk", "io"]) {
+        return Role::DiskQueue;
+    }
+    if starts(&["pool", "conn", "lock", "slot", "semaphore", "acquire", "checkout"]) && starts(&["wait", "acquire", "timeout", "blocked"]) && (timed || starts(&["wait"])) {
+        return Role::PoolWait;
+    }
+    if has(&["per"]) && has(&["request", "req", "call"]) && starts(&["quer", "call", "count", "statement", "rpc"]) {
+        return Role::FanOut;
+    }
+    if timed && starts(&["read", "write", "disk", "commit", "fsync", "io"]) && has(&["latency", "await", "time"]) && !has(&["http", "request", "server"]) {
+        return Role::DiskLatency;
+    }
+    if starts(&["gc", "garbage"]) || has(&["collection", "collections"]) {
+        return Role::Collection;
+    }
+    if has(&["latency", "duration", "elapsed", "ttfb", "rtt"]) || (timed && starts(&["response", "request", "server", "client", "http", "rpc", "grpc", "query", "process", "render", "handl"])) {
+        return Role::Latency;
+    }
+    if starts(&["iowait", "steal"]) || (has(&["io"]) && has(&["wait"])) {
+        return Role::IoWait;
+    }
+    if starts(&["cpu", "load", "processor"]) && !starts(&["balancer", "workload"]) {
+        return Role::Cpu;
+    }
+    if starts(&["swap"]) {
+        return Role::Swap;
+    }
+    if starts(&["mem", "rss", "heap", "freeable"]) {
+        return if starts(&["free", "avail"]) { Role::MemoryFree } else { Role::Memory };
+    }
+    if starts(&["disk", "storage", "volume", "filesystem", "fs", "inode", "wal"]) || has(&["space"]) {
+        return if starts(&["free", "avail"]) {
+            Role::DiskFree
+        } else if starts(&["iops", "ops", "reads", "writes", "throughput"]) {
+            Role::DiskOps
+        } else if starts(&["generation", "generated"]) {
+            Role::LogVolume
+        } else {
+            Role::Disk
+        };
+    }
+    if starts(&["transactionlog", "binlog"]) || (has(&["transaction"]) && has(&["logs"])) || (has(&["log"]) && starts(&["bytes", "lines", "volume", "disk"])) {
+        return Role::LogVolume;
+    }
+    if starts(&["iops"]) || (has(&["read", "write"]) && starts(&["throughput", "bytes", "ops"])) {
+        return Role::DiskOps;
+    }
+    if starts(&["network", "net", "bytes", "packet", "transmit", "receive", "egress", "ingress"]) {
+        return Role::Network;
+    }
+    if starts(&["unready", "unhealthy", "unavailable", "notready"]) || (has(&["not"]) && has(&["ready"])) {
+        return Role::Unready;
+    }
+    if starts(&["replica", "healthy", "ready", "desired"]) && !timed {
+        return Role::Replicas;
+    }
+    if starts(&["queue", "backlog", "pending", "inflight", "outstanding", "unacked", "depth", "visible"]) {
+        return Role::Queue;
+    }
+    if starts(&["conn", "session", "pool", "client"]) && !timed {
+        return Role::Connections;
+    }
+    if starts(&["thread", "goroutine", "worker", "fd", "handle", "descriptor", "concurren", "process"]) {
+        return Role::Workers;
+    }
+    if starts(&["order", "enriched", "processed", "delivered", "ingested", "consumed", "committed", "checkout", "sold", "commit"]) && !timed {
+        return Role::Throughput;
+    }
+    if starts(&["request", "req", "rps", "qps", "tps", "call", "invocation", "quer", "hits", "message", "throughput", "ops", "workload", "traffic", "rate", "count", "record", "event", "pageview"]) {
+        return Role::Traffic;
+    }
+    if timed {
+        return Role::Latency;
+    }
+    Role::Other
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_tell_what_is_measured() {
+        // metric, statistic, unit -> role: customs of several vendors side by side.
+        let table = "\
+            http_server_duration_p99_ms||ms latency
+            latency|Average| latency
+            TargetResponseTime|Average|Seconds latency
+            error_rate_5xx_ratio|| errors
+            HTTPCode_Target_5XX_Count|Sum| errors
+            availability|Average| availability
+            SuccessRate(%)|| availability
+            http_401_unauthorized_ratio|| auth_errors
+            requests_per_sec|| traffic
+            Invocations|Sum| traffic
+            Throttles|Sum| throttles
+            CPUUtilization|Average|Percent cpu
+            CpuUsageRate(%)|| cpu
+            container_memory_rss_mb|| memory
+            container_memory_limit_mb|| limit
+            FreeableMemory|Average|Bytes memory_free
+            FreeStorageSpace|Minimum|Bytes disk_free
+            DiskQueueDepth|Average|Count disk_queue
+            WriteIOPS|Average| disk_ops
+            WriteLatency|Average|Seconds disk_latency
+            ReplicaLag|Maximum|Seconds lag
+            DatabaseConnections|Average|Count connections
+            db_pool_in_use|| connections
+            db_pool_max_conns|| limit
+            db_pool_wait_seconds_p99|| pool_wait
+            cache_hit_ratio|| cache_hit
+            container_oom_killed_total|| restarts
+            panic_count|| restarts
+            ApproximateAgeOfOldestMessage|Maximum|Seconds lag
+            request_queue_depth|| queue
+            db_query_count_per_request|| fan_out
+            upstream_provider_error_rate_pct|| provider_errors
+            TransactionLogsGeneration|Average| log_volume
+            SwapUsage|Average|Bytes swap
+            PodServerLatencyP90(s)|| latency
+            NetworkReceiveBytes|| network
+            dns_lookup_duration_ms|| naming";
+        let mut wrong = Vec::new();
+        for row in table.lines() {
+            let (series, expected) = row.trim().rsplit_once(' ').expect("row");
+            let mut parts = series.split('|');
+            let (metric, statistic) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
+            let got = classify(metric, statistic, parts.next().unwrap_or("")).word();
+            if got != expected {
+                wrong.push(format!("{metric}: expected {expected}, got {got}"));
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn every_word_reads_back() {
+        for (role, word) in WORDS {
+            assert_eq!(Role::parse(word), Some(*role));
+        }
+    }
+
+    #[test]
+    fn names_split_at_humps_and_marks() {
+        assert_eq!(words("FreeStorageSpace"), ["free", "storage", "space"]);
+        assert_eq!(words("HTTPCode_Target_5XX"), ["http", "code", "target", "5xx"]);
+    }
+}
