@@ -3,9 +3,9 @@
 //! Each probe fills one kind. Numbers here serve ranking; sentences are made only from evidence that
 //! [`crate::derive`] computes from the sources anew.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use analysis::changes::ChangeReading;
 use model::{Change, Event, RawRef, Series, Severity, StateSnapshot, Timestamp};
 
 use crate::role::Role;
@@ -139,10 +139,27 @@ pub struct ChangeFact {
     pub deployed_by: Option<String>,
     /// Units that it reaches: named by the change, its deploy, or its paths; sorted.
     pub units: Vec<u32>,
+    /// What its diff does, and what that can break.
+    pub reading: Reading,
+}
+
+/// What a change does to run-time behaviour, as far as its diff (else its paths and title) tells.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reading {
+    /// The diff was there to be read, so that "cannot produce" may be said.
+    pub complete: bool,
     /// It touches code or settings that several services share.
     pub shared: bool,
-    /// What its diff does.
-    pub reading: ChangeReading,
+    /// Why it changes nothing at run time, where that is so: "only tests", "moved code".
+    pub harmless: Option<String>,
+    /// Failure kind (snake case, `analysis::changes::FailureKind`) to plausibility 0..1 and the reason.
+    pub produces: BTreeMap<String, (f64, String)>,
+    /// The strongest effects in words, at most three.
+    pub effects: Vec<String>,
+    /// Lower-case words of the lines that it adds or removes, its identifiers and its paths.
+    pub vocabulary: BTreeSet<String>,
+    /// Names of services, modules or packages that its paths speak of.
+    pub territory: Vec<String>,
 }
 
 /// Everything that the survey found, in a fixed order.

@@ -1,6 +1,7 @@
 //! Incident to report. It can only look: nothing here can reach an actuator (J7).
 
 pub mod catalogue;
+pub mod excess;
 pub mod facts;
 pub mod probes;
 pub mod role;

@@ -212,3 +212,23 @@ impl Scene {
         TimeWindow::new(self.near.from().min(self.window.from()), self.now).unwrap_or(self.window)
     }
 }
+
+impl Scene {
+    /// Moves the line between "before" and "incident" to where the incident began.
+    ///
+    /// The near past then runs from the first reading to the onset. The line never moves past the
+    /// alarm, and leaves a window that was declared to begin at the alarm as it is.
+    pub fn refocus(&mut self, onset: Timestamp) {
+        let onset = onset.min(self.alarm_at.max(self.window.from()));
+        if onset <= self.window.from() {
+            return;
+        }
+        let near_from = self.near.from().min(self.window.from());
+        if let (Some(near), Some(window)) =
+            (TimeWindow::new(near_from, onset), TimeWindow::new(onset, self.window.to()))
+        {
+            self.near = near;
+            self.window = window;
+        }
+    }
+}

@@ -2,3 +2,5 @@
 //!
 //! Asking and judging are apart: `ask` says what to read, `judge` reads the answer; neither does IO of
 //! its own.
+
+pub mod series;

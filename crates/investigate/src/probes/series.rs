@@ -1,0 +1,176 @@
+//! How does each series behave, against its own past?
+
+use std::sync::Arc;
+
+use analysis::series::{Baseline, DeviationConfig, Floors, Scratch, Shape, deviation};
+use model::ports::Eyes;
+use model::query::Answer;
+use model::report::Onset;
+use model::{Series, TimeWindow, Timestamp};
+
+use crate::facts::SeriesFact;
+use crate::role::{Bad, Role, classify};
+use crate::scene::Scene;
+
+/// Robust deviations beyond which a point is out of its band.
+pub const BAND: f64 = 3.5;
+
+/// Fewest points that make a baseline.
+const LEAST_POINTS: usize = 4;
+
+/// All series, sorted by key; `Nothing` and `CouldNotLook` are kept apart for the ledger.
+pub fn ask(eyes: &dyn Eyes) -> Answer<Vec<Arc<Series>>> {
+    eyes.series()
+}
+
+/// Which points of a series show health, and which the incident.
+#[derive(Clone, Debug)]
+pub struct Stretches {
+    /// Long ago.
+    pub history: Vec<TimeWindow>,
+    /// Just before.
+    pub near: TimeWindow,
+    /// The incident.
+    pub window: TimeWindow,
+}
+
+impl Stretches {
+    /// Those of the scene.
+    pub fn of(scene: &Scene) -> Self {
+        Self { history: scene.history.clone(), near: scene.near, window: scene.window }
+    }
+}
+
+/// Judges every series. The order is that of the input.
+pub fn judge(scene: &Scene, all: &[Arc<Series>], scratch: &mut Scratch) -> Vec<SeriesFact> {
+    let stretches = Stretches::of(scene);
+    all.iter().filter_map(|series| one(scene, series, &stretches, scratch)).collect()
+}
+
+/// The values of the baseline: the near past if it is long enough, with history otherwise.
+fn healthy_values<'a>(series: &'a Series, stretches: &Stretches) -> (std::borrow::Cow<'a, [f64]>, Option<i64>) {
+    let near = series.range(stretches.near.from(), stretches.near.to());
+    let last = near.end.checked_sub(1).filter(|_| !near.is_empty()).map(|i| series.times[i]);
+    if near.len() >= 12 || (stretches.history.is_empty() && near.len() >= LEAST_POINTS) {
+        return (std::borrow::Cow::Borrowed(&series.values[near]), last);
+    }
+    let mut values: Vec<f64> = Vec::new();
+    for window in &stretches.history {
+        values.extend_from_slice(&series.values[series.range(window.from(), window.to())]);
+    }
+    values.extend_from_slice(&series.values[near]);
+    (std::borrow::Cow::Owned(values), last)
+}
+
+/// The smallest change that can matter, by what is measured: below it, noise is not an anomaly however
+/// still the past was.
+pub fn floor_of(role: Role, unit_is_percent: bool, normal: f64) -> f64 {
+    let percent = if unit_is_percent { 1.0 } else { 0.01 };
+    match role {
+        Role::Availability | Role::Errors | Role::AuthErrors | Role::ProviderErrors | Role::CacheHit if normal.abs() <= 1.0 => {
+            if unit_is_percent { 0.25 } else { 0.0025 }
+        }
+        Role::Availability => 0.25,
+        Role::Cpu if normal.abs() <= 1.0 && !unit_is_percent => 2.0 * percent,
+        Role::Cpu => 1.0,
+        Role::Errors | Role::AuthErrors | Role::Throttles | Role::Restarts | Role::Unready | Role::Locks => 0.2,
+        Role::Latency | Role::PoolWait | Role::DiskLatency => 0.0005,
+        Role::Queue | Role::DiskQueue | Role::Connections | Role::Workers => 0.5,
+        _ => 0.0,
+    }
+}
+
+/// Is the series a percentage 0..100?
+pub fn is_percent(series: &Series) -> bool {
+    matches!(series.key.unit.as_str(), "%" | "Percent" | "percent")
+        || crate::role::words(&series.key.metric).iter().any(|w| matches!(w.as_str(), "pct" | "percent" | "percentage"))
+        || series.key.metric.contains('%')
+}
+
+fn one(scene: &Scene, series: &Arc<Series>, stretches: &Stretches, scratch: &mut Scratch) -> Option<SeriesFact> {
+    let entity = scene.number(&series.key.entity)?;
+    let role = classify(&series.key.metric, &series.key.statistic, &series.key.unit);
+    let (healthy, last_normal) = healthy_values(series, stretches);
+    if healthy.len() < LEAST_POINTS {
+        return None;
+    }
+    let range = series.range(stretches.window.from(), stretches.window.to());
+    if range.is_empty() {
+        return None;
+    }
+    let percent = is_percent(series);
+    let baseline = Baseline::fit_with(&healthy, Floors::default(), scratch)?;
+    let floor = floor_of(role, percent, baseline.median);
+    let baseline = baseline.at_least(floor);
+    let config = DeviationConfig {
+        band: BAND,
+        before: last_normal,
+        limit: (percent && role.bad() == Bad::High).then_some(100.0),
+        ..DeviationConfig::default()
+    };
+    let found = deviation(&baseline, &series.times[range.clone()], &series.values[range], &config, scratch);
+    let z = found.strength();
+    let bad = match role.bad() {
+        Bad::High => z,
+        Bad::Low => -z,
+        Bad::Either => z.abs(),
+    };
+    let level = found.episode.map_or(found.median, |e| e.level);
+    let worst_index = series.range(stretches.window.from(), stretches.window.to());
+    let values = &series.values[worst_index];
+    let worst = match role.bad() {
+        Bad::Low => values.iter().copied().fold(f64::INFINITY, f64::min),
+        Bad::High => values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        Bad::Either if z < 0.0 => values.iter().copied().fold(f64::INFINITY, f64::min),
+        Bad::Either => values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+    };
+    let onset = found
+        .onset
+        .filter(|_| z.abs() > BAND)
+        .map(|o| Onset { lo: Timestamp(o.lo.min(o.hi)), hi: Timestamp(o.hi) });
+    Some(SeriesFact {
+        series: Arc::clone(series),
+        entity,
+        unit: scene.unit_of[entity as usize],
+        role,
+        normal: baseline.median,
+        scale: baseline.scale,
+        level,
+        worst,
+        z,
+        bad,
+        onset,
+        recovered: found.recovered_at.map(|at| Onset { lo: Timestamp(at), hi: Timestamp(at) }),
+        active: found.active && z.abs() > BAND,
+        ramp: found.shape == Shape::Ramp,
+    })
+}
+
+/// When did the incident begin, as the alarmed series tell it?
+///
+/// The metric that an alarm names counts first; then what users feel on the alarmed units. A series
+/// that was already out of its band when the window opened tells drift, not onset, and is passed over.
+pub fn onset_of_alarms(scene: &Scene, eyes: &dyn Eyes, facts: &[SeriesFact]) -> Option<Onset> {
+    let mut named: Vec<Onset> = Vec::new();
+    let mut felt: Vec<Onset> = Vec::new();
+    for fact in facts.iter().filter(|f| f.bad > BAND && scene.alarmed.binary_search(&f.unit).is_ok()) {
+        let Some(onset) = fact.onset.filter(|o| o.lo >= scene.window.from() || o.hi > scene.window.from()) else {
+            continue;
+        };
+        let first = fact.series.range(scene.window.from(), scene.window.to()).start;
+        if fact.series.times.get(first).is_some_and(|t| *t >= onset.hi.0) {
+            continue;
+        }
+        let is_named = eyes.alarms().iter().any(|alarm| {
+            alarm.metric.as_deref() == Some(fact.series.key.metric.as_str())
+                && alarm.statistic.as_ref().is_none_or(|s| *s == fact.series.key.statistic)
+        });
+        if is_named {
+            named.push(onset);
+        } else if fact.role.is_felt() {
+            felt.push(onset);
+        }
+    }
+    let earliest = |onsets: Vec<Onset>| onsets.into_iter().min_by_key(|o| (o.lo, o.hi));
+    earliest(named).or_else(|| earliest(felt))
+}
