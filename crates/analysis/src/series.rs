@@ -26,6 +26,7 @@ pub use changepoint::{ChangeConfig, ChangePoint, change_points, strongest_change
 //pub use detect::{Config, Event, detect};
 pub use deviation::{Deviation, DeviationConfig, Onset, Screened, Shape, deviation, screen};
 pub use excess::{Callee, Excess, own_excess, own_excess_of_graph, own_failures};
+pub(crate) use order::quantiles_in as quantile_of;
 pub use order::{median, quantile};
 pub use sampling::{Gap, Regular, Resampling, gaps, median_step, rate, regularise};
 pub use season::{SeasonalBaseline, Seasonality, autocorrelation, seasonality};
