@@ -293,7 +293,7 @@ impl<'a> Forest<'a> {
             });
         }
         if !offsets.is_empty() {
-            for i in self.from_roots() {
+            for i in self.roots_first() {
                 let Some(p) = self.parent(i) else { continue };
                 let off = offsets
                     .get(&(spans[p].entity, spans[i].entity))
@@ -313,7 +313,7 @@ impl<'a> Forest<'a> {
     }
 
     /// All spans, parents before children.
-    pub(super) fn from_roots(&self) -> Vec<usize> {
+    fn roots_first(&self) -> Vec<usize> {
         let mut out: Vec<usize> = (0..self.spans.len())
             .filter(|i| self.parent[*i] == NONE)
             .collect();
