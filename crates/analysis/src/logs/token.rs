@@ -1,0 +1,435 @@
+//! Skeletons as sequences of small numbers: words and delimiters, each text numbered once.
+
+use rustc_hash::FxHashMap;
+
+use super::slot::SlotKind;
+
+/// One token of a skeleton: the number of its text, and in the lowest bit whether a blank stood before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Token(u32);
+
+impl Token {
+    fn new(text: u32, blank_before: bool) -> Token {
+        Token(text << 1 | u32::from(blank_before))
+    }
+
+    /// The number of the text in its [`Vocabulary`].
+    pub(super) fn text(self) -> u32 {
+        self.0 >> 1
+    }
+
+    /// Number and blank together: equal for equal tokens of one vocabulary only.
+    pub(super) fn raw(self) -> u32 {
+        self.0
+    }
+
+    /// Stands for all that was cut off.
+    pub(super) fn rest() -> Token {
+        Token::new(SlotKind::Any as u32, true)
+    }
+
+    pub(super) fn blank_before(self) -> bool {
+        self.0 & 1 == 1
+    }
+
+    /// The mark of `kind` in the place of this token.
+    pub(super) fn generalised(self, kind: SlotKind) -> Token {
+        Token::new(kind as u32, self.blank_before())
+    }
+
+    /// The kind, if the token is a mark and nothing else.
+    pub(super) fn mark(self) -> Option<SlotKind> {
+        SlotKind::ALL.get(self.text() as usize).copied()
+    }
+
+    /// Whether the token stands for text that varies without a narrower kind.
+    pub(super) fn is_wild(self) -> bool {
+        matches!(self.mark(), Some(SlotKind::Any | SlotKind::Id))
+    }
+}
+
+/// How readily a token is taken for a value when lines differ in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    /// Punctuation between words: never a value.
+    Delimiter,
+    /// Holds a mark or a digit, or says that a value is missing (`null`, `-`): a value as soon as it differs.
+    Weak,
+    /// A name of code or configuration (`dfs.DataNode`, `http-proxy`, `maxRetries`): a value if several are seen.
+    Name,
+    /// A word of prose: a value only if many are seen.
+    Word,
+    /// A word whose change changes the meaning of the line (severities, success and failure): never a value.
+    Fixed,
+}
+
+/// The texts of tokens, each with its number and class.
+pub(super) struct Vocabulary {
+    numbers: FxHashMap<Box<[u8]>, u32>,
+    texts: Vec<Text>,
+    /// The texts of weak tokens without their digits and marks, numbered on their own.
+    stems: FxHashMap<Box<[u8]>, u32>,
+    limit: usize,
+}
+
+struct Text {
+    bytes: Box<[u8]>,
+    class: Class,
+    stem: u32,
+}
+
+/// Longer texts (keys, encoded blobs) are values, whatever they hold.
+const LONGEST_TEXT: usize = 128;
+
+impl Vocabulary {
+    /// A vocabulary of at most `limit` texts that knows the marks; the mark of a kind has the kind's position as its number.
+    pub(super) fn new(limit: usize) -> Vocabulary {
+        let limit = limit.clamp(SlotKind::ALL.len(), u32::MAX as usize >> 2);
+        let mut vocabulary = Vocabulary {
+            numbers: FxHashMap::default(),
+            texts: Vec::new(),
+            stems: FxHashMap::default(),
+            limit,
+        };
+        for kind in SlotKind::ALL {
+            vocabulary.number(kind.mark().as_bytes());
+        }
+        vocabulary
+    }
+
+    fn number(&mut self, text: &[u8]) -> u32 {
+        if let Some(&number) = self.numbers.get(text) {
+            return number;
+        }
+        let class = classify(text);
+        if self.texts.len() >= self.limit || text.len() > LONGEST_TEXT {
+            // No room to remember it: it stands as a value from the start.
+            return if class == Class::Weak {
+                SlotKind::Id
+            } else {
+                SlotKind::Any
+            } as u32;
+        }
+        let number = self.texts.len() as u32;
+        self.numbers.insert(text.into(), number);
+        let stem = if class == Class::Weak {
+            self.stem(text)
+        } else {
+            0
+        };
+        self.texts.push(Text {
+            bytes: text.into(),
+            class,
+            stem,
+        });
+        number
+    }
+
+    pub(super) fn text(&self, token: Token) -> &[u8] {
+        &self.texts[token.text() as usize].bytes
+    }
+
+    pub(super) fn class(&self, token: Token) -> Class {
+        self.texts[token.text() as usize].class
+    }
+
+    /// What weak tokens must share to be the same value without further evidence: `worker-1` and `worker-2` have one
+    /// stem, `eth0` and `lo0` have two. Zero is shared by all that are nothing but marks, digits and single letters.
+    pub(super) fn stem_of(&self, token: Token) -> u32 {
+        self.texts[token.text() as usize].stem
+    }
+
+    /// Whether the token is a mark or holds one.
+    pub(super) fn holds_mark(&self, token: Token) -> bool {
+        holds_mark(self.text(token))
+    }
+
+    fn stem(&mut self, text: &[u8]) -> u32 {
+        let mut stem = Vec::with_capacity(text.len());
+        let mut at = 0;
+        while at < text.len() {
+            if let Some(kind) = SlotKind::at_start_of(&text[at..]) {
+                at += kind.mark().len();
+                continue;
+            }
+            if text[at].is_ascii_alphabetic() || text[at] >= 0x80 {
+                stem.push(text[at]);
+            }
+            at += 1;
+        }
+        if stem.len() < 2
+            || is_calendar_name(text)
+            || MISSING
+                .iter()
+                .any(|word| word.as_bytes().eq_ignore_ascii_case(text))
+        {
+            return 0;
+        }
+        let next = self.stems.len() as u32 + 1;
+        *self.stems.entry(stem.into()).or_insert(next)
+    }
+
+    /// The tokens of `skeleton`, at most `limit`; the flag says whether there were more.
+    pub(super) fn tokens(&mut self, skeleton: &[u8], limit: usize) -> (Vec<Token>, bool) {
+        let mut tokens = Vec::with_capacity(32);
+        for span in spans(skeleton) {
+            if tokens.len() == limit {
+                return (tokens, true);
+            }
+            tokens.push(Token::new(
+                self.number(&skeleton[span.from..span.to]),
+                span.blank_before,
+            ));
+        }
+        (tokens, false)
+    }
+
+    /// The text of a sequence of tokens.
+    pub(super) fn render(&self, tokens: &[Token]) -> Vec<u8> {
+        let mut out = Vec::new();
+        for &token in tokens {
+            if token.blank_before() {
+                out.push(b' ');
+            }
+            out.extend_from_slice(self.text(token));
+        }
+        out
+    }
+}
+
+/// Where one token stands in a skeleton.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    pub(super) from: usize,
+    pub(super) to: usize,
+    pub(super) blank_before: bool,
+}
+
+fn is_delimiter(b: u8) -> bool {
+    matches!(
+        b,
+        b'=' | b','
+            | b';'
+            | b'('
+            | b')'
+            | b'['
+            | b']'
+            | b'{'
+            | b'}'
+            | b'"'
+            | b'\''
+            | b'|'
+            | b'`'
+            | b':'
+    )
+}
+
+/// The places of the tokens of `skeleton`, in order.
+pub(super) fn spans(skeleton: &[u8]) -> impl Iterator<Item = Span> + '_ {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let from = at + skeleton[at..].iter().take_while(|b| **b == b' ').count();
+        let blank_before = from > at;
+        let &first = skeleton.get(from)?;
+        let mut to = from + 1;
+        if !is_delimiter(first) && !is_stop(skeleton, from) {
+            while to < skeleton.len()
+                && skeleton[to] != b' '
+                && !is_delimiter(skeleton[to])
+                && !is_stop(skeleton, to)
+            {
+                to += 1;
+            }
+        } else if first == b'.' {
+            to += skeleton[to..].iter().take_while(|b| **b == b'.').count();
+        }
+        at = to;
+        Some(Span {
+            from,
+            to,
+            blank_before,
+        })
+    })
+}
+
+/// Full stops at the end of a word belong to the sentence (`completion.` and `completion` are one word), and rows of
+/// dots to the layout (`depth.......12`).
+fn is_stop(skeleton: &[u8], at: usize) -> bool {
+    if !matches!(skeleton[at], b'.' | b'!' | b'?') {
+        return false;
+    }
+    let after = at
+        + skeleton[at..]
+            .iter()
+            .take_while(|b| matches!(b, b'.' | b'!' | b'?'))
+            .count();
+    skeleton.get(after).is_none_or(|b| *b == b' ') || skeleton[at..after].starts_with(b"..")
+}
+
+/// Said in the place of a value.
+const MISSING: [&str; 8] = [
+    "null",
+    "nil",
+    "none",
+    "undefined",
+    "nan",
+    "n/a",
+    "true",
+    "false",
+];
+
+/// Parts of a date that is written with spaces: `Sat Nov 21 10:00:00 UTC 2026`.
+fn is_calendar_name(text: &[u8]) -> bool {
+    const NAMES: [&str; 29] = [
+        "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun", "Jan", "Feb", "Mar", "Apr", "May", "Jun",
+        "Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "UTC", "GMT", "CET", "CEST", "EST", "EDT", "CST",
+        "CDT", "PST", "PDT",
+    ];
+    NAMES.iter().any(|name| name.as_bytes() == text)
+}
+
+/// Whether `text` is a unit when it follows a number: `12 KB` and `3 MB` differ in a value, not in what is said.
+pub(super) fn is_unit(text: &[u8]) -> bool {
+    const UNITS: [&str; 36] = [
+        "b",
+        "byte",
+        "bytes",
+        "kb",
+        "mb",
+        "gb",
+        "tb",
+        "pb",
+        "kib",
+        "mib",
+        "gib",
+        "tib",
+        "kbps",
+        "mbps",
+        "gbps",
+        "ns",
+        "us",
+        "µs",
+        "ms",
+        "msec",
+        "msecs",
+        "millis",
+        "milliseconds",
+        "s",
+        "sec",
+        "secs",
+        "second",
+        "seconds",
+        "m",
+        "min",
+        "mins",
+        "minute",
+        "minutes",
+        "h",
+        "hour",
+        "hours",
+    ];
+    UNITS
+        .iter()
+        .any(|unit| unit.as_bytes().eq_ignore_ascii_case(text))
+}
+
+fn classify(text: &[u8]) -> Class {
+    if !text
+        .iter()
+        .any(|b| b.is_ascii_alphanumeric() || *b >= 0x80 || *b == b'<')
+    {
+        return if text == b"-" {
+            Class::Weak
+        } else {
+            Class::Delimiter
+        };
+    }
+    if holds_mark(text) || text.iter().any(u8::is_ascii_digit) {
+        return Class::Weak;
+    }
+    if MISSING
+        .iter()
+        .any(|word| word.as_bytes().eq_ignore_ascii_case(text))
+        || is_calendar_name(text)
+    {
+        return Class::Weak;
+    }
+    const FIXED: [&str; 40] = [
+        "trace",
+        "debug",
+        "info",
+        "notice",
+        "warn",
+        "warning",
+        "error",
+        "err",
+        "critical",
+        "crit",
+        "alert",
+        "fatal",
+        "panic",
+        "emerg",
+        "emergency",
+        "severe",
+        "success",
+        "successful",
+        "succeeded",
+        "ok",
+        "failed",
+        "failure",
+        "fail",
+        "timeout",
+        "denied",
+        "refused",
+        "rejected",
+        "accepted",
+        "opened",
+        "closed",
+        "up",
+        "down",
+        "started",
+        "stopped",
+        "start",
+        "stop",
+        "enabled",
+        "disabled",
+        "not",
+        "no",
+    ];
+    if FIXED
+        .iter()
+        .any(|word| word.as_bytes().eq_ignore_ascii_case(text))
+    {
+        return Class::Fixed;
+    }
+    let inner = &text[1..];
+    let joined = inner.iter().any(|b| {
+        matches!(
+            b,
+            b'.' | b'_'
+                | b'-'
+                | b'/'
+                | b'@'
+                | b'$'
+                | b'\\'
+                | b'#'
+                | b'~'
+                | b'+'
+                | b'*'
+                | b'&'
+                | b'%'
+        )
+    });
+    let camel = text
+        .windows(2)
+        .any(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase());
+    if joined || camel {
+        Class::Name
+    } else {
+        Class::Word
+    }
+}
+
+fn holds_mark(text: &[u8]) -> bool {
+    memchr::memchr_iter(b'<', text).any(|at| SlotKind::at_start_of(&text[at..]).is_some())
+}
