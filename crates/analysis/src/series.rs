@@ -25,9 +25,12 @@ pub use baseline::{Baseline, Floors, History, agreed_z};
 pub use changepoint::{ChangeConfig, ChangePoint, change_points, strongest_change};
 //pub use detect::{Config, Event, detect};
 pub use deviation::{Deviation, DeviationConfig, Onset, Screened, Shape, deviation, screen};
-pub use excess::{Callee, Excess, own_excess, own_excess_of_graph, own_failures};
+pub use excess::{
+    Callee, Excess, agreed_deviation, calls_per_request, own_excess, own_excess_of_graph,
+    own_failures,
+};
 pub(crate) use order::quantiles_in as quantile_of;
-pub use order::{median, quantile};
+pub use order::{median, quantile, weighted_mean};
 pub use sampling::{Gap, Regular, Resampling, gaps, median_step, rate, regularise};
 pub use season::{SeasonalBaseline, Seasonality, autocorrelation, seasonality};
 pub use trend::{BrokenStick, Trend, broken_stick, theil_sen};

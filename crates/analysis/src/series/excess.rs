@@ -6,6 +6,35 @@
 
 use std::collections::BTreeMap;
 
+/// The deviation on which two comparisons agree (against the normal period, and against what was just before): zero
+/// when they point different ways, else the smaller, drawn towards zero by how few requests it rests on
+/// (`requests / (requests + 10)`). A comparison that cannot be made (`None`) has no say; without either it is zero.
+pub fn agreed_deviation(
+    against_normal: Option<f64>,
+    against_before: Option<f64>,
+    requests: f64,
+) -> f64 {
+    let finite = |d: Option<f64>| d.filter(|d| d.is_finite());
+    let both = match (finite(against_normal), finite(against_before)) {
+        (Some(a), Some(b)) if a * b < 0.0 => 0.0,
+        (Some(a), Some(b)) => {
+            if a.abs() < b.abs() {
+                a
+            } else {
+                b
+            }
+        }
+        (Some(a), None) | (None, Some(a)) => a,
+        (None, None) => 0.0,
+    };
+    let trust = requests / (requests + 10.0);
+    if trust.is_finite() && trust > 0.0 {
+        both * trust
+    } else {
+        0.0
+    }
+}
+
 /// What one request of a node asks of one callee.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Callee {
@@ -45,6 +74,39 @@ pub fn own_failures(requests: f64, failed_share: f64, callees: &[Callee]) -> f64
         .filter(|term| term.is_finite())
         .sum();
     requests * (failed_share - inherited.clamp(-1.0, 1.0))
+}
+
+/// Calls per request on each edge, from the request counts of nodes alone: the least-squares shares, none negative,
+/// in which the callers' requests make up the callee's. `callers[i]` and `callee` count the same intervals. For when
+/// a callee is shared and nobody counts the edges. Coordinate descent with a fixed number of rounds; intervals where
+/// a count is not finite are left out.
+pub fn calls_per_request(callee: &[f64], callers: &[&[f64]]) -> Vec<f64> {
+    let intervals: Vec<usize> = (0..callers
+        .iter()
+        .map(|c| c.len())
+        .min()
+        .unwrap_or(0)
+        .min(callee.len()))
+        .filter(|&t| callee[t].is_finite() && callers.iter().all(|c| c[t].is_finite()))
+        .collect();
+    let dot = |a: &[f64], b: &[f64]| intervals.iter().map(|&t| a[t] * b[t]).sum::<f64>();
+    let gram: Vec<Vec<f64>> = callers
+        .iter()
+        .map(|a| callers.iter().map(|b| dot(a, b)).collect())
+        .collect();
+    let target: Vec<f64> = callers.iter().map(|a| dot(a, callee)).collect();
+    let mut rates = vec![0.0f64; callers.len()];
+    for _ in 0..200 {
+        for i in 0..rates.len() {
+            let others: f64 = (0..rates.len())
+                .filter(|j| *j != i)
+                .map(|j| gram[i][j] * rates[j])
+                .sum();
+            let rate = (target[i] - others) / gram[i][i];
+            rates[i] = if rate.is_finite() { rate.max(0.0) } else { 0.0 };
+        }
+    }
+    rates
 }
 
 /// Own excess of one node within a call graph.
@@ -157,6 +219,22 @@ mod tests {
     }
 
     #[test]
+    fn a_shared_callee_is_split_among_its_callers() {
+        let a: Vec<f64> = (0..50).map(|i| 100.0 + f64::from(i * 7 % 13)).collect();
+        let b: Vec<f64> = (0..50).map(|i| 30.0 + f64::from(i * 5 % 11)).collect();
+        let callee: Vec<f64> = a.iter().zip(&b).map(|(a, b)| 2.0 * a + 0.5 * b).collect();
+        let rates = calls_per_request(&callee, &[&a, &b]);
+        assert!(
+            (rates[0] - 2.0).abs() < 0.01 && (rates[1] - 0.5).abs() < 0.05,
+            "{rates:?}"
+        );
+        assert_eq!(
+            calls_per_request(&[f64::NAN], &[&[1.0], &[0.0]]),
+            [0.0, 0.0]
+        );
+    }
+
+    #[test]
     fn cycles_and_nonsense_end() {
         let calls = [
             (0, 1, 1.0),
@@ -182,6 +260,14 @@ mod tests {
             ),
             5.0
         );
+    }
+
+    #[test]
+    fn both_comparisons_must_agree() {
+        assert_eq!(agreed_deviation(Some(5.0), Some(-1.0), 1e9), 0.0);
+        assert_eq!(agreed_deviation(Some(-5.0), Some(-2.0), 10.0), -1.0);
+        assert_eq!(agreed_deviation(None, Some(4.0), 30.0), 3.0);
+        assert_eq!(agreed_deviation(Some(f64::NAN), None, f64::NAN), 0.0);
     }
 
     #[test]

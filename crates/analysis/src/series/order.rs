@@ -11,6 +11,19 @@ pub fn quantile(values: &[f64], q: f64) -> Option<f64> {
     quantile_in(&mut finite, q)
 }
 
+/// Mean of the values weighted by `weights` (an interval's latency or availability by its requests); terms where
+/// either is not finite or the weight is not positive are left out. `None` when nothing remains.
+pub fn weighted_mean(values: &[f64], weights: &[f64]) -> Option<f64> {
+    let (mut sum, mut total) = (0.0, 0.0);
+    for (v, w) in values.iter().zip(weights) {
+        if v.is_finite() && w.is_finite() && *w > 0.0 {
+            sum += v * w;
+            total += w;
+        }
+    }
+    (total > 0.0).then(|| sum / total)
+}
+
 /// As [`quantile`], on a buffer of finite values which is permuted.
 pub(crate) fn quantile_in(values: &mut [f64], q: f64) -> Option<f64> {
     let last = values.len().checked_sub(1)?;
@@ -120,5 +133,10 @@ mod tests {
     fn nothing_finite_has_no_median() {
         assert_eq!(median(&[f64::NAN, f64::INFINITY]), None);
         assert_eq!(median(&[1.0, f64::NAN, 3.0]), Some(2.0));
+        assert_eq!(
+            weighted_mean(&[1.0, 3.0, f64::NAN], &[1.0, 3.0, 9.0]),
+            Some(2.5)
+        );
+        assert_eq!(weighted_mean(&[1.0], &[0.0]), None);
     }
 }
