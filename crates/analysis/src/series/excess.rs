@@ -78,7 +78,7 @@ pub fn own_failures(requests: f64, failed_share: f64, callees: &[Callee]) -> f64
 
 /// Calls per request on each edge, from the request counts of nodes alone: the least-squares shares, none negative,
 /// in which the callers' requests make up the callee's. `callers[i]` and `callee` count the same intervals. For when
-/// a callee is shared and nobody counts the edges. Coordinate descent with a fixed number of rounds; intervals where
+/// a callee is shared and nobody counts the edges. Coordinate descent with a bounded number of rounds; intervals where
 /// a count is not finite are left out.
 pub fn calls_per_request(callee: &[f64], callers: &[&[f64]]) -> Vec<f64> {
     let intervals: Vec<usize> = (0..callers
@@ -96,14 +96,18 @@ pub fn calls_per_request(callee: &[f64], callers: &[&[f64]]) -> Vec<f64> {
         .collect();
     let target: Vec<f64> = callers.iter().map(|a| dot(a, callee)).collect();
     let mut rates = vec![0.0f64; callers.len()];
-    for _ in 0..200 {
+    // Callers whose traffic rises and falls together converge slowly; there are few of them, so rounds are cheap.
+    for _ in 0..4000 {
+        let mut moved = 0.0f64;
         for i in 0..rates.len() {
-            let others: f64 = (0..rates.len())
-                .filter(|j| *j != i)
-                .map(|j| gram[i][j] * rates[j])
-                .sum();
+            let others: f64 = (0..rates.len()).filter(|j| *j != i).map(|j| gram[i][j] * rates[j]).sum();
             let rate = (target[i] - others) / gram[i][i];
-            rates[i] = if rate.is_finite() { rate.max(0.0) } else { 0.0 };
+            let rate = if rate.is_finite() { rate.max(0.0) } else { 0.0 };
+            moved = moved.max((rate - rates[i]).abs());
+            rates[i] = rate;
+        }
+        if moved < 1e-9 {
+            break;
         }
     }
     rates
