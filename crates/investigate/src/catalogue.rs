@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use model::Category;
+use model::{Category, SourceKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -47,8 +47,8 @@ pub enum Shape {
     Appeared,
 }
 
-/// One thing that can be seen. Exactly one of the fields `log`, `event`, `state`, `metric`, `trace`,
-/// `change` or `alarm` says what.
+/// One thing that can be seen. Exactly one of the fields `log`, `event`, `state`, `metric`, `trace` or
+/// `change` says what.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Condition {
@@ -79,10 +79,52 @@ pub struct Condition {
     /// Nats that it adds when it is met as a signature: 6 names mechanism and entity, 4 the mechanism, 2 is generic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nats: Option<f64>,
-    /// A named group of the regular expression, or `peer`, whose text names the guilty entity (a host, a
-    /// table, a role): the candidate is then that entity if the map knows it.
+    /// A named group of the regular expression whose text names the guilty entity (a host, a table, a
+    /// role): the candidate is then that entity if the map knows it, else the one that was looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub names: Option<String>,
+    /// A log line or event that also matches this regular expression (case-insensitive) does not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub except: Option<String>,
+    /// The event is a moment (a failover, a kill) rather than a condition that lasts: it counts although
+    /// the entity is well again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub moment: bool,
+    /// Texts that the regular expression must match. Needed for `log`, `event` and a state's `shows`; tested.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<String>,
+    /// Look-alikes that it must not match. Needed likewise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub counter_examples: Vec<String>,
+}
+
+impl Condition {
+    /// Which kind of source it looks at; `None` for a condition that says nothing.
+    pub fn source(&self) -> Option<SourceKind> {
+        if self.log.is_some() {
+            Some(SourceKind::Logs)
+        } else if self.event.is_some() {
+            Some(SourceKind::Events)
+        } else if self.state.is_some() {
+            Some(SourceKind::State)
+        } else if self.metric.is_some() {
+            Some(SourceKind::Metrics)
+        } else if self.trace.is_some() {
+            Some(SourceKind::Traces)
+        } else if self.change.is_some() {
+            Some(SourceKind::Changes)
+        } else {
+            None
+        }
+    }
+
+    /// The regular expression over texts, if it has one: of a log line, an event, or what a state shows.
+    pub fn pattern(&self) -> Option<&str> {
+        self.log
+            .as_deref()
+            .or(self.event.as_deref())
+            .or_else(|| self.state.as_ref().and_then(|s| s.shows.as_deref()))
+    }
 }
 
 /// A value in a state document.
@@ -91,7 +133,12 @@ pub struct Condition {
 pub struct StateCondition {
     /// Document kind, such as `kubernetes.pod`.
     pub kind: String,
+    /// Regular expression (case-insensitive) over what the document shows in words common to all
+    /// shapes of it ([`crate::probes::states`]); `path` is not needed then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shows: Option<String>,
     /// Dotted path; `*` stands for any element.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub path: String,
     /// Regular expression (case-insensitive) over the value's text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -105,7 +152,11 @@ pub struct StateCondition {
     /// The value is less than the value at this other path of the same document.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub less_than: Option<String>,
-    /// Only documents for which this second condition holds as well count (`path` regex pairs).
+    /// The number is its share of the sum of all numbers at `path` (0 to 1).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub share: bool,
+    /// Only documents for which these hold as well count: pairs of dotted path and regular expression.
+    /// Where such a path begins like `path`, its `*` stands for the same element.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub also: BTreeMap<String, String>,
 }
@@ -118,6 +169,9 @@ pub struct MetricCondition {
     pub role: String,
     /// How it behaves.
     pub is: Shape,
+    /// Regular expression (case-insensitive) that the metric's own name must match besides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// A level that it must reach besides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_least: Option<f64>,
@@ -209,6 +263,9 @@ pub struct Mechanism {
     /// Mechanisms that this one commonly causes further along: if both fit one entity, this is the root.
     #[serde(default)]
     pub causes: Vec<String>,
+    /// For mechanisms that say no more than which own anomaly a unit shows: a word of `Anomaly::kind`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generic: Option<String>,
     /// Ways back, the safest first.
     #[serde(default, rename = "remedy")]
     pub remedies: Vec<Remedy>,

@@ -179,6 +179,10 @@ pub struct Facts {
     pub events: Vec<(u32, Event)>,
     /// Newest per (entity, kind), sorted, with the unit.
     pub states: Vec<(u32, StateSnapshot)>,
+    /// What `states` show; same order.
+    pub state_facts: Vec<crate::probes::states::StateFact>,
+    /// What `events` tell, and whether it still holds; same order.
+    pub event_facts: Vec<crate::probes::events::EventFact>,
     /// Which kinds of source answered (found or nothing).
     pub covered: Vec<model::SourceKind>,
 }

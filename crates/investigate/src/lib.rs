@@ -3,6 +3,7 @@
 pub mod catalogue;
 pub mod excess;
 pub mod facts;
+pub mod matching;
 pub mod probes;
 pub mod role;
 pub mod scene;

@@ -3,4 +3,6 @@
 //! Asking and judging are apart: `ask` says what to read, `judge` reads the answer; neither does IO of
 //! its own.
 
+pub mod events;
 pub mod series;
+pub mod states;

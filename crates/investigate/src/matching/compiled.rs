@@ -1,0 +1,143 @@
+//! The catalogue's regular expressions, compiled once.
+
+use std::sync::OnceLock;
+
+use model::EntityKind;
+use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
+use rustc_hash::FxHashMap;
+
+use crate::catalogue::{BadMechanism, Catalogue, Condition, catalogue};
+
+/// Bytes that one automaton may use; the sets of all log expressions are the largest.
+const AUTOMATON: usize = 64 << 20;
+
+/// Which signature: number of the mechanism, number of its signature.
+pub(super) type Signature = (u32, u32);
+
+/// The expressions of one kind of text, tried all at once.
+#[derive(Debug)]
+pub(super) struct Set {
+    pub(super) expressions: RegexSet,
+    pub(super) of: Vec<Signature>,
+}
+
+/// All mechanisms with their expressions compiled.
+#[derive(Debug)]
+pub struct Compiled {
+    catalogue: &'static Catalogue,
+    each: FxHashMap<String, Regex>,
+    kinds: Vec<Vec<EntityKind>>,
+    pub(super) logs: Set,
+    pub(super) events: Set,
+    pub(super) shows: Set,
+    /// Signatures over numbers, spans, documents' values and changes.
+    pub(super) others: Vec<Signature>,
+}
+
+fn build(pattern: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(pattern).case_insensitive(true).size_limit(AUTOMATON).build()
+}
+
+/// Every expression that a condition holds.
+pub(crate) fn expressions(condition: &Condition) -> Vec<&str> {
+    let mut all: Vec<&str> = condition.pattern().into_iter().collect();
+    all.extend(condition.except.as_deref());
+    if let Some(state) = &condition.state {
+        all.extend(state.matches.as_deref());
+        all.extend(state.also.values().map(String::as_str));
+    }
+    all.extend(condition.metric.as_ref().and_then(|m| m.name.as_deref()));
+    all
+}
+
+impl Compiled {
+    /// Compiles the expressions of `catalogue`.
+    ///
+    /// # Errors
+    /// The first expression that does not compile, or the first kind of entity that does not exist.
+    pub fn new(catalogue: &'static Catalogue) -> Result<Self, BadMechanism> {
+        let mut each = FxHashMap::default();
+        let mut kinds = Vec::new();
+        let (mut logs, mut events, mut shows, mut others) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for (number, mechanism) in catalogue.mechanisms.iter().enumerate() {
+            let bad = |problem: String| BadMechanism { file: format!("{}.toml", mechanism.id), problem };
+            let predictions = &mechanism.predict;
+            let conditions = mechanism
+                .signatures
+                .iter()
+                .chain(&predictions.must)
+                .chain(&predictions.may)
+                .chain(&predictions.must_not);
+            for expression in conditions.flat_map(expressions) {
+                if !each.contains_key(expression) {
+                    each.insert(expression.to_string(), build(expression).map_err(|e| bad(e.to_string()))?);
+                }
+            }
+            kinds.push(
+                mechanism
+                    .entities
+                    .iter()
+                    .map(|word| {
+                        serde_json::from_value(serde_json::Value::String(word.clone()))
+                            .map_err(|_| bad(format!("{word:?} is not a kind of entity")))
+                    })
+                    .collect::<Result<_, _>>()?,
+            );
+            for (index, condition) in mechanism.signatures.iter().enumerate() {
+                let at = (number as u32, index as u32);
+                match condition {
+                    Condition { log: Some(pattern), .. } => logs.push((pattern.clone(), at)),
+                    Condition { event: Some(pattern), .. } => events.push((pattern.clone(), at)),
+                    Condition { state: Some(state), .. } if state.shows.is_some() => {
+                        shows.push((state.shows.clone().unwrap_or_default(), at));
+                    }
+                    _ => others.push(at),
+                }
+            }
+        }
+        let set = |parts: Vec<(String, Signature)>| {
+            RegexSetBuilder::new(parts.iter().map(|(p, _)| p))
+                .case_insensitive(true)
+                .size_limit(AUTOMATON)
+                .dfa_size_limit(AUTOMATON)
+                .build()
+                .map(|expressions| Set { expressions, of: parts.iter().map(|(_, at)| *at).collect() })
+                .map_err(|e| BadMechanism { file: "all together".to_string(), problem: e.to_string() })
+        };
+        Ok(Self { catalogue, each, kinds, logs: set(logs)?, events: set(events)?, shows: set(shows)?, others })
+    }
+
+    /// The catalogue that was compiled.
+    pub fn catalogue(&self) -> &'static Catalogue {
+        self.catalogue
+    }
+
+    /// Can an entity of this kind break by this mechanism? One of unknown kind can.
+    pub fn can_break(&self, mechanism: u32, kind: EntityKind) -> bool {
+        let kinds = &self.kinds[mechanism as usize];
+        kinds.is_empty() || kind == EntityKind::Unknown || kinds.contains(&kind)
+    }
+
+    /// Does `text` match? An expression of another catalogue is compiled on the spot; one that does
+    /// not compile matches nothing.
+    pub(super) fn is_match(&self, expression: &str, text: &str) -> bool {
+        match self.each.get(expression) {
+            Some(regex) => regex.is_match(text),
+            None => build(expression).is_ok_and(|regex| regex.is_match(text)),
+        }
+    }
+
+    /// What the named group of the expression holds in `text`.
+    pub(super) fn capture<'t>(&self, expression: &str, group: &str, text: &'t str) -> Option<&'t str> {
+        Some(self.each.get(expression)?.captures(text)?.name(group)?.as_str())
+    }
+}
+
+/// The built-in catalogue, compiled.
+pub fn compiled() -> &'static Compiled {
+    static COMPILED: OnceLock<Compiled> = OnceLock::new();
+    COMPILED.get_or_init(|| {
+        // A test compiles every file, so that this cannot fail in a released build.
+        Compiled::new(catalogue()).unwrap_or_else(|bad| panic!("built-in catalogue: {bad}"))
+    })
+}

@@ -1,0 +1,414 @@
+//! The facts, laid out by unit, so that many conditions can be asked of them.
+
+use std::borrow::Cow;
+
+use model::{EntityKind, SourceKind, Timestamp};
+use rustc_hash::FxHashMap;
+
+use crate::catalogue::{Condition, TraceCondition, Where};
+use crate::facts::{EdgeFact, Facts, LogFact, WorkFact};
+use crate::probes::events::{self, EventFact, Standing};
+use crate::probes::states::{self, Health, StateFact};
+use crate::role::Role;
+use crate::scene::Scene;
+
+use super::compiled::Signature;
+use super::{Compiled, FactRef, Hit, Outcome, collect, document, names, series};
+
+/// One signature seen in one fact.
+pub(super) struct Sighting {
+    pub(super) signature: Signature,
+    pub(super) unit: u32,
+    pub(super) named: Option<u32>,
+    pub(super) fact: FactRef,
+}
+
+/// The facts, laid out by unit. Build it once per set of facts, then ask as often as needed.
+pub struct Matcher<'a> {
+    pub(super) scene: &'a Scene,
+    pub(super) facts: &'a Facts,
+    pub(super) compiled: &'a Compiled,
+    states: Cow<'a, [StateFact]>,
+    events: Cow<'a, [EventFact]>,
+    names: names::Names,
+    logs_of: FxHashMap<u32, Vec<u32>>,
+    series_of: FxHashMap<(u32, Role), Vec<u32>>,
+    edges_of: FxHashMap<u32, Vec<u32>>,
+}
+
+impl<'a> Matcher<'a> {
+    /// Lays the facts out. `facts.state_facts` and `facts.event_facts` are used where they are complete,
+    /// and made here where they are not.
+    pub fn new(scene: &'a Scene, facts: &'a Facts, compiled: &'a Compiled) -> Self {
+        let states = if facts.state_facts.len() == facts.states.len() {
+            Cow::Borrowed(facts.state_facts.as_slice())
+        } else {
+            Cow::Owned(states::health(scene, &facts.states))
+        };
+        let events = if facts.event_facts.len() == facts.events.len() {
+            Cow::Borrowed(facts.event_facts.as_slice())
+        } else {
+            Cow::Owned(events::standing(scene, &facts.events, &states))
+        };
+        let mut logs_of: FxHashMap<u32, Vec<u32>> = FxHashMap::default();
+        for (number, log) in facts.logs.iter().enumerate() {
+            for unit in speaks_of(scene, log) {
+                logs_of.entry(unit).or_default().push(number as u32);
+            }
+        }
+        let mut series_of: FxHashMap<(u32, Role), Vec<u32>> = FxHashMap::default();
+        for (number, fact) in facts.series.iter().enumerate() {
+            series_of.entry((fact.unit, fact.role)).or_default().push(number as u32);
+        }
+        let mut edges_of: FxHashMap<u32, Vec<u32>> = FxHashMap::default();
+        for (number, edge) in facts.edges.iter().enumerate() {
+            for unit in [edge.caller, edge.callee] {
+                edges_of.entry(unit).or_default().push(number as u32);
+            }
+        }
+        let names = names::Names::new(scene);
+        Self { scene, facts, compiled, states, events, names, logs_of, series_of, edges_of }
+    }
+
+    /// All signatures that are seen, sorted by (mechanism, unit, signature).
+    pub fn matches(&self) -> Vec<Hit> {
+        collect(self)
+    }
+
+    /// Does the condition hold, seen from the candidate `unit`?
+    pub fn test(&self, condition: &Condition, unit: u32) -> Outcome {
+        match condition.place {
+            Where::Itself => self.outcome(condition, Some(&[unit])),
+            Where::Below => self.outcome(condition, Some(&self.scene.below(unit).map(|(u, _)| u).collect::<Vec<_>>())),
+            Where::Above => self.outcome(condition, Some(&self.scene.above(unit).map(|(u, _)| u).collect::<Vec<_>>())),
+            Where::Anywhere => self.outcome(condition, None),
+        }
+    }
+
+    /// What the states show, judged; same order as `Facts::states`.
+    pub fn states(&self) -> &[StateFact] {
+        &self.states
+    }
+
+    /// What the events tell, judged; same order as `Facts::events`.
+    pub fn events(&self) -> &[EventFact] {
+        &self.events
+    }
+
+    /// Every signature in every fact, in a fixed order.
+    pub(super) fn sightings(&self) -> Vec<Sighting> {
+        let mut all = Vec::new();
+        self.sightings_in_logs(&mut all);
+        self.sightings_in_events(&mut all);
+        self.sightings_in_states(&mut all);
+        for &signature in &self.compiled.others {
+            let condition = self.condition(signature);
+            for unit in self.units_of(condition) {
+                if let Outcome::Met(facts) = self.outcome(condition, Some(&[unit])) {
+                    all.extend(facts.into_iter().map(|fact| Sighting { signature, unit, named: None, fact }));
+                }
+            }
+        }
+        all
+    }
+
+    fn condition(&self, (mechanism, signature): Signature) -> &'static Condition {
+        &self.compiled.catalogue().mechanisms[mechanism as usize].signatures[signature as usize]
+    }
+
+    fn named(&self, condition: &Condition, text: &str) -> Option<u32> {
+        let group = condition.names.as_deref()?;
+        let captured = self.compiled.capture(condition.pattern()?, group, text)?;
+        self.names.resolve(captured).map(|entity| self.scene.unit_of[entity as usize])
+    }
+
+    fn sightings_in_logs(&self, all: &mut Vec<Sighting>) {
+        for (number, log) in self.facts.logs.iter().enumerate().filter(|(_, log)| is_unusual(log)) {
+            let (template, example) =
+                (self.compiled.logs.expressions.matches(&log.template), self.compiled.logs.expressions.matches(&log.example));
+            for which in 0..self.compiled.logs.of.len() {
+                if !(template.matched(which) || example.matched(which)) {
+                    continue;
+                }
+                let signature = self.compiled.logs.of[which];
+                let condition = self.condition(signature);
+                if self.excepted(condition, &[&log.template, &log.example]) {
+                    continue;
+                }
+                let named = self.named(condition, &log.example);
+                for unit in speaks_of(self.scene, log) {
+                    all.push(Sighting { signature, unit, named, fact: FactRef::Log(number as u32) });
+                }
+            }
+        }
+    }
+
+    fn sightings_in_events(&self, all: &mut Vec<Sighting>) {
+        for event in self.events.iter().filter(|e| e.standing != Standing::Old) {
+            for which in self.compiled.events.expressions.matches(&event.text).iter() {
+                let signature = self.compiled.events.of[which];
+                let condition = self.condition(signature);
+                if (event.is_current() || condition.moment) && !self.excepted(condition, &[&event.text]) {
+                    let named = self.named(condition, &event.text);
+                    all.push(Sighting { signature, unit: event.unit, named, fact: FactRef::Event(event.index) });
+                }
+            }
+        }
+    }
+
+    fn sightings_in_states(&self, all: &mut Vec<Sighting>) {
+        for state in self.states.iter().filter(|s| s.health != Health::Leaving) {
+            for saying in &state.sayings {
+                for which in self.compiled.shows.expressions.matches(&saying.text).iter() {
+                    let signature = self.compiled.shows.of[which];
+                    let condition = self.condition(signature);
+                    let kind = condition.state.as_ref().map_or("", |s| s.kind.as_str());
+                    if !is_kind(kind, &state.kind) || self.excepted(condition, &[&saying.text]) {
+                        continue;
+                    }
+                    let named = self.named(condition, &saying.text);
+                    let fact = FactRef::State(state.index, saying.path.clone());
+                    all.push(Sighting { signature, unit: state.unit, named, fact });
+                }
+            }
+        }
+    }
+
+    fn excepted(&self, condition: &Condition, texts: &[&str]) -> bool {
+        condition.except.as_deref().is_some_and(|except| texts.iter().any(|text| self.compiled.is_match(except, text)))
+    }
+
+    /// Units that have anything of the sort that the condition is about, sorted.
+    fn units_of(&self, condition: &Condition) -> Vec<u32> {
+        let mut units: Vec<u32> = match condition.source() {
+            Some(SourceKind::Metrics) => {
+                let role = condition.metric.as_ref().and_then(|m| Role::parse(&m.role));
+                self.series_of.keys().filter(|(_, r)| Some(*r) == role).map(|(unit, _)| *unit).collect()
+            }
+            Some(SourceKind::Traces) => {
+                self.facts.work.iter().map(|w| w.unit).chain(self.edges_of.keys().copied()).collect()
+            }
+            Some(SourceKind::State) => self.states.iter().map(|s| s.unit).collect(),
+            Some(SourceKind::Changes) => self.facts.changes.iter().flat_map(|c| c.units.iter().copied()).collect(),
+            _ => Vec::new(),
+        };
+        units.sort_unstable();
+        units.dedup();
+        units
+    }
+
+    /// What became of the condition at these units, anywhere if none are given.
+    pub(super) fn outcome(&self, condition: &Condition, units: Option<&[u32]>) -> Outcome {
+        let Some(source) = condition.source() else { return Outcome::NotCovered };
+        if !self.facts.covered.contains(&source) {
+            return Outcome::NotCovered;
+        }
+        let here = |unit: u32| units.is_none_or(|list| list.contains(&unit));
+        let mut refs = Vec::new();
+        let mut looked = false;
+        match source {
+            SourceKind::Logs => {
+                let pattern = condition.log.as_deref().unwrap_or_default();
+                for number in self.numbers(&self.logs_of, self.facts.logs.len(), units) {
+                    looked = true;
+                    let log = &self.facts.logs[number as usize];
+                    if is_unusual(log)
+                        && (self.compiled.is_match(pattern, &log.template) || self.compiled.is_match(pattern, &log.example))
+                        && !self.excepted(condition, &[&log.template, &log.example])
+                    {
+                        refs.push(FactRef::Log(number));
+                    }
+                }
+            }
+            SourceKind::Events => {
+                // Events are rare: a platform that says nothing about an entity says that nothing happened.
+                looked = units.is_none_or(|list| !list.is_empty());
+                let pattern = condition.event.as_deref().unwrap_or_default();
+                for event in self.events.iter().filter(|e| here(e.unit) && e.standing != Standing::Old) {
+                    if (event.is_current() || condition.moment)
+                        && self.compiled.is_match(pattern, &event.text)
+                        && !self.excepted(condition, &[&event.text])
+                    {
+                        refs.push(FactRef::Event(event.index));
+                    }
+                }
+            }
+            SourceKind::State => {
+                let Some(wanted) = &condition.state else { return Outcome::NotCovered };
+                for state in self.states.iter().filter(|s| here(s.unit) && is_kind(&wanted.kind, &s.kind)) {
+                    looked = true;
+                    if state.health == Health::Leaving {
+                        continue;
+                    }
+                    if let Some(shows) = &wanted.shows {
+                        refs.extend(
+                            state
+                                .sayings
+                                .iter()
+                                .filter(|s| self.compiled.is_match(shows, &s.text) && !self.excepted(condition, &[&s.text]))
+                                .map(|s| FactRef::State(state.index, s.path.clone())),
+                        );
+                    } else if let Some((_, snapshot)) = self.facts.states.get(state.index as usize) {
+                        let places = document::places(wanted, &snapshot.document, self.compiled);
+                        refs.extend(places.into_iter().map(|path| FactRef::State(state.index, path)));
+                    }
+                }
+            }
+            SourceKind::Metrics => {
+                let Some(wanted) = &condition.metric else { return Outcome::NotCovered };
+                let Some(role) = Role::parse(&wanted.role) else { return Outcome::NotCovered };
+                let mut numbers: Vec<u32> = match units {
+                    Some(list) => {
+                        list.iter().filter_map(|u| self.series_of.get(&(*u, role))).flatten().copied().collect()
+                    }
+                    None => (0..self.facts.series.len() as u32).collect(),
+                };
+                numbers.sort_unstable();
+                for number in numbers {
+                    let fact = &self.facts.series[number as usize];
+                    if series::concerns(wanted, role, fact, self.compiled) {
+                        looked = true;
+                        if series::behaves(wanted, fact, self.facts) {
+                            refs.push(FactRef::Series(number));
+                        }
+                    }
+                }
+            }
+            SourceKind::Traces => {
+                let Some(wanted) = condition.trace else { return Outcome::NotCovered };
+                self.in_spans(wanted, units, &mut looked, &mut refs);
+            }
+            SourceKind::Changes => {
+                looked = units.is_none_or(|list| !list.is_empty());
+                let wanted = condition.change.as_deref().unwrap_or_default();
+                for (number, change) in self.facts.changes.iter().enumerate() {
+                    if change.units.iter().any(|u| here(*u)) && super::change::can_produce(change, wanted) {
+                        refs.push(FactRef::Change(number as u32));
+                    }
+                }
+            }
+            SourceKind::Topology | SourceKind::Alarm => {}
+        }
+        match (refs.is_empty(), looked) {
+            (false, _) => Outcome::Met(refs),
+            (true, true) => Outcome::Unmet,
+            (true, false) => Outcome::NotCovered,
+        }
+    }
+
+    /// Numbers of the facts of these units (all, if none are given), sorted, each once.
+    fn numbers(&self, index: &FxHashMap<u32, Vec<u32>>, all: usize, units: Option<&[u32]>) -> Vec<u32> {
+        let mut numbers: Vec<u32> = match units {
+            Some(units) => units.iter().filter_map(|u| index.get(u)).flatten().copied().collect(),
+            None => (0..all as u32).collect(),
+        };
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers
+    }
+
+    fn in_spans(&self, wanted: TraceCondition, units: Option<&[u32]>, looked: &mut bool, refs: &mut Vec<FactRef>) {
+        let here = |unit: u32| units.is_none_or(|list| list.contains(&unit));
+        if matches!(wanted, TraceCondition::ErrorOrigin | TraceCondition::OwnTime | TraceCondition::Traffic) {
+            for (number, work) in self.facts.work.iter().enumerate().filter(|(_, w)| here(w.unit)) {
+                *looked = true;
+                let seen = match wanted {
+                    TraceCondition::ErrorOrigin => self.errors_begin(work),
+                    TraceCondition::OwnTime => work.own_z >= 4.0 && work.own_ms.1 >= 1.2 * work.own_ms.0,
+                    _ => self.per_time(work.requests.1, work.requests.0) >= 1.8 && work.requests.1 >= 20,
+                };
+                if seen {
+                    refs.push(FactRef::Work(number as u32));
+                }
+            }
+            return;
+        }
+        for number in self.numbers(&self.edges_of, self.facts.edges.len(), units) {
+            let edge = &self.facts.edges[number as usize];
+            // A gap speaks of the one that is called; fan-out and failing calls of the one that calls.
+            let about = if wanted == TraceCondition::Gap { edge.callee } else { edge.caller };
+            if !here(about) {
+                continue;
+            }
+            *looked = true;
+            let seen = match wanted {
+                TraceCondition::Gap => edge.gap_z >= 4.0 && edge.gap_ms.1 >= 1.2 * edge.gap_ms.0,
+                TraceCondition::FanOut => {
+                    edge.calls_per_request.1 >= 1.5 * edge.calls_per_request.0
+                        && edge.calls_per_request.1 >= edge.calls_per_request.0 + 1.0
+                        && edge.calls.0 > 0
+                }
+                _ => {
+                    self.scene.entities[edge.callee as usize].kind == EntityKind::External && more_errors(edge)
+                }
+            };
+            if seen {
+                refs.push(FactRef::Edge(number));
+            }
+        }
+    }
+
+    /// Failures begin here in at least 2 % of the requests, three times the share of before.
+    fn errors_begin(&self, work: &WorkFact) -> bool {
+        let share = |errors: u64, requests: u64| errors as f64 / requests.max(1) as f64;
+        let (before, during) =
+            (share(work.origin_errors.0, work.requests.0), share(work.origin_errors.1, work.requests.1));
+        work.origin_errors.1 >= 2 && during >= 0.02 && during >= 3.0 * before
+    }
+
+    /// How many times as often as before, given how long both stretches are.
+    fn per_time(&self, during: u64, before: u64) -> f64 {
+        let length = |w: &model::TimeWindow| (w.length().0 as f64).max(1.0);
+        (during as f64 / length(&self.scene.window)) / (before.max(1) as f64 / length(&self.scene.near))
+    }
+
+    /// When a fact was first and last seen, where it has a time.
+    pub(super) fn span_of(&self, fact: &FactRef) -> (Option<Timestamp>, Option<Timestamp>) {
+        match fact {
+            FactRef::Log(n) => self.facts.logs.get(*n as usize).map(|l| (Some(l.first), Some(l.last))),
+            FactRef::Event(n) => self.facts.events.get(*n as usize).map(|(_, e)| (Some(e.first), Some(e.last))),
+            FactRef::State(n, _) => self.facts.states.get(*n as usize).map(|(_, s)| (None, Some(s.time))),
+            FactRef::Series(n) => self.facts.series.get(*n as usize).map(|s| {
+                let last = s.recovered.map(|r| r.lo).or(s.active.then_some(self.scene.now));
+                (s.onset.map(|o| o.hi), last)
+            }),
+            FactRef::Edge(n) => self.facts.edges.get(*n as usize).map(|e| (e.first_error, None)),
+            FactRef::Work(n) => self.facts.work.get(*n as usize).map(|w| (w.first_error, None)),
+            FactRef::Change(n) => self.facts.changes.get(*n as usize).map(|c| (Some(c.acts_from), c.change.undone)),
+        }
+        .unwrap_or((None, None))
+    }
+}
+
+/// More of it than its past explains?
+fn is_unusual(log: &LogFact) -> bool {
+    log.during > 0 && (log.before == 0 || log.z >= 3.0 || log.during as f64 >= 3.0 * log.expected + 3.0)
+}
+
+fn more_errors(edge: &EdgeFact) -> bool {
+    let share = |errors: u64, calls: u64| errors as f64 / calls.max(1) as f64;
+    let (before, during) = (share(edge.errors.0, edge.calls.0), share(edge.errors.1, edge.calls.1));
+    edge.errors.1 >= 2 && during >= 0.02 && during >= 3.0 * before
+}
+
+/// `kubernetes.pod` is meant by `kubernetes.pod` and by `pod`; `*` means any.
+fn is_kind(wanted: &str, kind: &str) -> bool {
+    wanted == "*" || wanted == kind || kind.rsplit('.').next() == Some(wanted)
+}
+
+/// Whom a log line speaks of: its writer; and whom it mentions, when the writer is a part of the platform
+/// (the orchestrator's controllers, a kernel) that writes about others.
+fn speaks_of(scene: &Scene, log: &LogFact) -> Vec<u32> {
+    const PLATFORM: &[&str] = &[
+        "kube-", "kubelet", "scheduler", "controller-manager", "cluster-autoscaler", "karpenter", "containerd",
+        "dockerd", "cri-o", "kernel", "systemd", "argocd", "argo-rollouts", "flux", "horizontal-pod-autoscaler",
+    ];
+    let mut units = vec![log.unit];
+    let name = scene.name(log.unit).to_ascii_lowercase();
+    if PLATFORM.iter().any(|p| name.starts_with(p)) {
+        units.extend(log.mentions.iter().copied().filter(|m| *m != log.unit));
+    }
+    units.sort_unstable();
+    units.dedup();
+    units
+}
