@@ -76,8 +76,13 @@ pub fn own_failures(requests: f64, failed_share: f64, callees: &[Callee]) -> f64
     requests * (failed_share - inherited.clamp(-1.0, 1.0))
 }
 
+/// How strongly an even split is assumed. Measured on PetShop: anything from 0.01 to 100 ranks alike, none at all
+/// (0) gives all calls to one of two callers whose traffic moves together, and ranks badly.
+const EVEN: f64 = 0.1;
+
 /// Calls per request on each edge, from the request counts of nodes alone: the least-squares shares, none negative,
-/// in which the callers' requests make up the callee's. `callers[i]` and `callee` count the same intervals. For when
+/// in which the callers' requests make up the callee's; drawn towards the same rate for all callers, because under a
+/// steady load the counts cannot tell callers apart. `callers[i]` and `callee` count the same intervals. For when
 /// a callee is shared and nobody counts the edges. Coordinate descent with a bounded number of rounds; intervals where
 /// a count is not finite are left out.
 pub fn calls_per_request(callee: &[f64], callers: &[&[f64]]) -> Vec<f64> {
@@ -95,13 +100,19 @@ pub fn calls_per_request(callee: &[f64], callers: &[&[f64]]) -> Vec<f64> {
         .map(|a| callers.iter().map(|b| dot(a, b)).collect())
         .collect();
     let target: Vec<f64> = callers.iter().map(|a| dot(a, callee)).collect();
+    let total = |x: &[f64]| intervals.iter().map(|&t| x[t]).sum::<f64>();
+    let even = total(callee) / callers.iter().map(|c| total(c)).sum::<f64>();
     let mut rates = vec![0.0f64; callers.len()];
     // Callers whose traffic rises and falls together converge slowly; there are few of them, so rounds are cheap.
     for _ in 0..4000 {
         let mut moved = 0.0f64;
         for i in 0..rates.len() {
-            let others: f64 = (0..rates.len()).filter(|j| *j != i).map(|j| gram[i][j] * rates[j]).sum();
-            let rate = (target[i] - others) / gram[i][i];
+            let others: f64 = (0..rates.len())
+                .filter(|j| *j != i)
+                .map(|j| gram[i][j] * rates[j])
+                .sum();
+            let rate =
+                (target[i] - others + EVEN * gram[i][i] * even) / (gram[i][i] * (1.0 + EVEN));
             let rate = if rate.is_finite() { rate.max(0.0) } else { 0.0 };
             moved = moved.max((rate - rates[i]).abs());
             rates[i] = rate;
@@ -224,8 +235,8 @@ mod tests {
 
     #[test]
     fn a_shared_callee_is_split_among_its_callers() {
-        let a: Vec<f64> = (0..50).map(|i| 100.0 + f64::from(i * 7 % 13)).collect();
-        let b: Vec<f64> = (0..50).map(|i| 30.0 + f64::from(i * 5 % 11)).collect();
+        let a: Vec<f64> = (0..50).map(|i| f64::from(i * 7 % 13)).collect();
+        let b: Vec<f64> = (0..50).map(|i| f64::from(i * 5 % 11)).collect();
         let callee: Vec<f64> = a.iter().zip(&b).map(|(a, b)| 2.0 * a + 0.5 * b).collect();
         let rates = calls_per_request(&callee, &[&a, &b]);
         assert!(
