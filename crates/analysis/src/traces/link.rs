@@ -9,6 +9,9 @@ use super::{Span, SpanKind};
 /// No span.
 const NONE: u32 = u32::MAX;
 
+/// Fewer calls than this say nothing about two clocks.
+const LEAST_CALLS: usize = 5;
+
 /// What was wrong with the spans, and tolerated.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Irregularities {
@@ -277,7 +280,7 @@ impl<'a> Forest<'a> {
         let mut offsets: FxHashMap<(u32, u32), i64> = FxHashMap::default();
         for edge in calls.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
             // Sorted by need: the middle one is needed, in its direction, by at least half of the calls.
-            if edge[edge.len() / 2].2 == 0 {
+            if edge.len() < LEAST_CALLS || edge[edge.len() / 2].2 == 0 {
                 continue;
             }
             let mut middles: Vec<i64> = edge.iter().map(|c| c.3).collect();
