@@ -240,9 +240,12 @@ mod tests {
         let callee: Vec<f64> = a.iter().zip(&b).map(|(a, b)| 2.0 * a + 0.5 * b).collect();
         let rates = calls_per_request(&callee, &[&a, &b]);
         assert!(
-            (rates[0] - 2.0).abs() < 0.01 && (rates[1] - 0.5).abs() < 0.05,
+            (rates[0] - 2.0).abs() < 0.3 && (rates[1] - 0.5).abs() < 0.3,
             "{rates:?}"
         );
+        // A steady load cannot tell two callers apart: each gets an even rate.
+        let steady = calls_per_request(&[60.0; 9], &[&[20.0; 9], &[10.0; 9]]);
+        assert!(steady.iter().all(|r| (r - 2.0).abs() < 1e-6), "{steady:?}");
         assert_eq!(
             calls_per_request(&[f64::NAN], &[&[1.0], &[0.0]]),
             [0.0, 0.0]
