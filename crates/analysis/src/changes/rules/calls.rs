@@ -242,7 +242,7 @@ fn scan<'l>(
                         .next()
                         .unwrap_or(&[]);
                     let context = !matches!(
-                        *name,
+                        name,
                         "WithContext"
                             | "WithValue"
                             | "WithTimeout"
