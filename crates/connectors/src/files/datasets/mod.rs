@@ -7,7 +7,10 @@
 mod edges;
 mod feed;
 mod json;
+mod logline;
+pub mod nezha;
 pub mod petshop;
+mod pods;
 pub mod rootcausebench;
 
 use std::collections::BTreeSet;
@@ -134,6 +137,7 @@ pub struct CaseRef {
 #[derive(Clone, Debug)]
 enum Source {
     PetShop(Arc<petshop::Shared>),
+    Nezha(Arc<nezha::Shared>, usize),
     RootCauseBench,
 }
 
@@ -142,6 +146,8 @@ enum Source {
 pub enum Truth {
     /// PetShop's.
     PetShop(petshop::Truth),
+    /// Nezha's.
+    Nezha(nezha::Truth),
     /// RootCauseBench's.
     RootCauseBench(rootcausebench::Truth),
 }
@@ -164,7 +170,8 @@ pub fn cases(suite: Suite, dir: &Path) -> Result<Vec<CaseRef>, ImportError> {
     match suite {
         Suite::PetShop => petshop::cases(dir),
         Suite::RootCauseBench => rootcausebench::cases(dir),
-        Suite::Nezha | Suite::OpenSre => Err(ImportError::NothingFound {
+        Suite::Nezha => nezha::cases(dir),
+        Suite::OpenSre => Err(ImportError::NothingFound {
             suite: suite.word(),
             folder: dir.to_path_buf(),
             wanted: "this layout is not read yet",
@@ -176,6 +183,7 @@ pub fn cases(suite: Suite, dir: &Path) -> Result<Vec<CaseRef>, ImportError> {
 pub fn load(case: &CaseRef) -> Result<Loaded, ImportError> {
     match &case.source {
         Source::PetShop(shared) => petshop::load(case, shared),
+        Source::Nezha(shared, at) => nezha::load(case, shared, *at),
         Source::RootCauseBench => rootcausebench::load(case),
     }
 }
