@@ -1,0 +1,525 @@
+//! An opened recording: small things in memory, rows in their files.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use model::ports::{
+    ChangeSource, Eyes, KnowledgeSource, LogSource, MetricSource, Runbook, Scanned, StateSource,
+    TopologySource, TraceSource,
+};
+use model::query::{Answer, Gap, GapReason};
+use model::recording::{Manifest, TrueAnswer};
+use model::{
+    Alarm, Change, EntityId, Event, LogLine, Series, SpanRow, StateSnapshot, TimeWindow, Topology,
+};
+use rayon::prelude::*;
+
+use super::columns::{Columns, Dropped};
+use super::documents;
+use super::entities::{Declared, Directory};
+use super::error::{Fault, FilesError};
+use super::index::{Index, Indexer, LogVisitor, SpanVisitor};
+use super::layout::{self, Role};
+use super::limits::Limits;
+use super::source::DataFile;
+use super::stream::{self, Part, Signal, Writing};
+
+/// A file of rows, and where in it is what.
+#[derive(Debug)]
+pub(crate) struct RowFile {
+    pub file: DataFile,
+    pub writing: Writing,
+    pub logs: Index,
+    pub spans: Index,
+}
+
+/// An opened recording. Metrics are held in columns; logs and traces are read from their files at
+/// each scan, so its size in memory does not grow with them.
+#[derive(Debug)]
+pub struct Recording {
+    root: PathBuf,
+    limits: Limits,
+    manifest: Manifest,
+    alarms: Vec<Alarm>,
+    topology: Topology,
+    series: Option<Vec<Arc<Series>>>,
+    rows: Vec<RowFile>,
+    has_logs: bool,
+    has_traces: bool,
+    changes: Option<Vec<Change>>,
+    snapshots: Option<Vec<StateSnapshot>>,
+    events: Option<Vec<Event>>,
+    runbooks: Vec<Runbook>,
+    dropped: Dropped,
+    passed_over: Vec<(String, &'static str)>,
+    declared: Arc<Declared>,
+}
+
+/// Opens the recording in the folder `root`. Its `answer.json` is not touched.
+///
+/// # Errors
+/// The first thing found that makes the case meaningless, with its file, line and remedy. What is
+/// harmless (a NaN point) is left out and counted in [`Recording::dropped`].
+pub fn open(root: &Path, limits: &Limits) -> Result<Recording, FilesError> {
+    let folder = layout::survey(root, limits)?;
+    let shown = root.display().to_string();
+    let Some((head, _)) = folder
+        .files
+        .iter()
+        .find(|(_, role)| matches!(role, Role::Manifest))
+    else {
+        return Err(FilesError::new(
+            Fault::NotARecording,
+            &shown,
+            None,
+            "no recording.json in it",
+            "a folder with a recording.json (docs/recordings.md)",
+            "check the path; `midwatch recording import` turns other layouts into recordings",
+        ));
+    };
+    let manifest = documents::manifest(head, limits)?;
+    let now = manifest.now;
+    let there = |name: &str| {
+        folder.folders.iter().any(|folder| folder == name)
+            || folder.files.iter().any(|(file, _)| {
+                let plain = file.plain_name();
+                plain.split(['/', '.']).next() == Some(name)
+            })
+    };
+    let mut topology = Topology::default();
+    let mut alarms = Vec::new();
+    let mut changes = there("changes").then(Vec::new);
+    let mut events = there("events").then(Vec::new);
+    let mut snapshots = there("states").then(Vec::new);
+    let mut runbooks = Vec::new();
+    for (file, role) in &folder.files {
+        match role {
+            Role::Topology => {
+                topology = documents::topology(file, limits)?;
+            }
+            Role::Alarms => alarms.extend(documents::alarms(file, limits)?),
+            Role::Changes => changes
+                .get_or_insert_default()
+                .extend(documents::changes(file, limits)?),
+            Role::Events => events
+                .get_or_insert_default()
+                .extend(documents::events(file, limits)?),
+            Role::States => snapshots
+                .get_or_insert_default()
+                .extend(documents::states(file, limits)?),
+            Role::Knowledge => runbooks.push(runbook(file, limits)?),
+            Role::Manifest | Role::Answer | Role::Rows(_) | Role::MetricsTable | Role::Ignored => {}
+        }
+    }
+    let declared = Arc::new(Declared::new(&topology));
+    let read = rows(&folder.files, now, &declared, limits);
+    let mut directory = Directory::new(Arc::clone(&declared));
+    let mut columns = Columns::new(now, limits);
+    let mut dropped = Dropped::default();
+    let mut kept = Vec::new();
+    for reading in read {
+        let (mut indexer, writing) = reading?;
+        let file = indexer.file.clone();
+        dropped.add(&indexer.dropped);
+        directory.merge(indexer.directory);
+        columns.merge(indexer.columns, &file.name)?;
+        if let Some(writing) = writing {
+            kept.push(RowFile {
+                file,
+                writing,
+                logs: std::mem::take(&mut indexer.logs),
+                spans: std::mem::take(&mut indexer.spans),
+            });
+        }
+    }
+    let (series, dropped_points) = columns.finish();
+    dropped.add(&dropped_points);
+    let has = |signal: Signal, name: &str| {
+        there(name)
+            || kept.iter().any(|row| match signal {
+                Signal::Logs => row.logs.rows() > 0,
+                Signal::Traces => row.spans.rows() > 0,
+                Signal::Metrics => false,
+            })
+    };
+    let (has_logs, has_traces) = (has(Signal::Logs, "logs"), has(Signal::Traces, "traces"));
+    let has_metrics = there("metrics") || !series.is_empty();
+    documents::unique_ids(&alarms, changes.as_deref().unwrap_or_default())?;
+    // Whoever is spoken of is an entity, declared or not.
+    let spoken_of = (alarms.iter().map(|a: &Alarm| &a.entity))
+        .chain(changes.iter().flatten().flat_map(|c: &Change| &c.entities))
+        .chain(events.iter().flatten().map(|e: &Event| &e.entity))
+        .chain(
+            snapshots
+                .iter()
+                .flatten()
+                .map(|s: &StateSnapshot| &s.entity),
+        );
+    for id in spoken_of {
+        if topology.entity(id).is_none() {
+            directory.meet(id);
+        }
+    }
+    topology.entities.extend(directory.met.into_values());
+    topology.edges.extend(directory.edges.into_values());
+    topology.normalise();
+    if topology.entities.len() > limits.entities {
+        return Err(FilesError::new(
+            Fault::TooLarge,
+            &shown,
+            None,
+            format!("{} entities", topology.entities.len()),
+            "a recording of one incident",
+            "check that a column of unique values was not taken for the entity",
+        ));
+    }
+    let mut late = 0;
+    if let Some(changes) = &mut changes {
+        late += keep(changes, |c| c.start <= now);
+        changes.sort_by(|a, b| (a.start, &a.id).cmp(&(b.start, &b.id)));
+    }
+    if let Some(events) = &mut events {
+        late += keep(events, |e| e.first <= now);
+        let key = |e: &Event| {
+            (
+                e.first,
+                e.entity.clone(),
+                e.reason.clone(),
+                e.message.clone(),
+            )
+        };
+        events.sort_by_cached_key(key);
+    }
+    if let Some(snapshots) = &mut snapshots {
+        late += keep(snapshots, |s| s.time <= now);
+        snapshots.sort_by(|a, b| (&a.entity, &a.kind, a.time).cmp(&(&b.entity, &b.kind, b.time)));
+    }
+    dropped.after_now += late;
+    alarms.sort_by(|a, b| (a.fired_at, &a.id).cmp(&(b.fired_at, &b.id)));
+    runbooks.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(Recording {
+        root: root.to_path_buf(),
+        limits: *limits,
+        manifest,
+        alarms,
+        topology,
+        series: has_metrics.then_some(series),
+        rows: kept,
+        has_logs,
+        has_traces,
+        changes,
+        snapshots,
+        events,
+        runbooks,
+        dropped,
+        passed_over: folder.passed_over,
+        declared,
+    })
+}
+
+/// Reads the truth of a recording, for scoring. `None` if it has none. No investigation calls this.
+///
+/// # Errors
+/// When there is an `answer.json` that cannot be read.
+pub fn read_answer(root: &Path, limits: &Limits) -> Result<Option<TrueAnswer>, FilesError> {
+    let path = root.join("answer.json");
+    let about = match std::fs::symlink_metadata(&path) {
+        Ok(about) if about.is_file() => about,
+        Ok(_) => return Ok(None),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(FilesError::io("answer.json", &error)),
+    };
+    let file = DataFile::examine(&path, "answer.json", about.len())?;
+    documents::answer(&file, limits).map(Some)
+}
+
+/// Removes what does not pass; returns how many.
+fn keep<T>(all: &mut Vec<T>, pass: impl FnMut(&T) -> bool) -> u64 {
+    let before = all.len();
+    all.retain(pass);
+    (before - all.len()) as u64
+}
+
+type Reading<'f> = Result<(Indexer<'f>, Option<Writing>), FilesError>;
+
+/// Reads every file of rows once, in parallel; results come back in the order of the files.
+fn rows<'f>(
+    files: &'f [(DataFile, Role)],
+    now: model::Timestamp,
+    declared: &Arc<Declared>,
+    limits: &Limits,
+) -> Vec<Reading<'f>> {
+    files
+        .par_iter()
+        .filter(|(_, role)| matches!(role, Role::Rows(_) | Role::MetricsTable))
+        .map(|(file, role)| {
+            let mut indexer = Indexer {
+                file,
+                now,
+                directory: Directory::new(Arc::clone(declared)),
+                columns: Columns::new(now, limits),
+                logs: Index::default(),
+                spans: Index::default(),
+                dropped: Dropped::default(),
+            };
+            match role {
+                Role::Rows(writing) => {
+                    stream::read(file, writing, Part::ALL, limits, &mut indexer)?;
+                    Ok((indexer, Some(writing.clone())))
+                }
+                _ => {
+                    super::table::metrics(
+                        file,
+                        limits,
+                        &mut indexer.directory,
+                        &mut indexer.columns,
+                    )?;
+                    Ok((indexer, None))
+                }
+            }
+        })
+        .collect()
+}
+
+fn runbook(file: &DataFile, limits: &Limits) -> Result<Runbook, FilesError> {
+    let text = file.document(limits)?;
+    let title = text
+        .lines()
+        .find_map(|line| line.strip_prefix('#'))
+        .map(|rest| rest.trim_start_matches('#').trim().to_string());
+    let path = file
+        .name
+        .strip_prefix("knowledge/")
+        .unwrap_or(&file.name)
+        .to_string();
+    Ok(Runbook {
+        title: title
+            .filter(|title| !title.is_empty())
+            .unwrap_or_else(|| path.clone()),
+        path,
+        text,
+    })
+}
+
+impl Recording {
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// What was harmless and left out.
+    pub fn dropped(&self) -> &Dropped {
+        &self.dropped
+    }
+
+    /// Files that were passed over, and why.
+    pub fn passed_over(&self) -> &[(String, &'static str)] {
+        &self.passed_over
+    }
+
+    /// Entities and edges.
+    pub fn known_topology(&self) -> &Topology {
+        &self.topology
+    }
+
+    pub(crate) fn row_files(&self) -> &[RowFile] {
+        &self.rows
+    }
+
+    fn gap<T>(&self, wanted: &str) -> Answer<T> {
+        Answer::CouldNotLook(self.why_not(wanted, String::new()))
+    }
+
+    /// The recorded reason, or that there is none.
+    fn why_not(&self, wanted: &str, detail: String) -> Gap {
+        let known = self
+            .manifest
+            .gaps
+            .iter()
+            .find(|gap| gap.wanted == wanted && gap.entity.is_none());
+        known.cloned().unwrap_or_else(|| Gap {
+            wanted: wanted.to_string(),
+            entity: None,
+            why: if detail.is_empty() {
+                GapReason::NotRecorded
+            } else {
+                GapReason::Connector
+            },
+            detail,
+            how_to_close: String::new(),
+        })
+    }
+
+    fn filtered<T: Clone>(
+        &self,
+        all: &Option<Vec<T>>,
+        wanted: &str,
+        pass: impl Fn(&T) -> bool,
+    ) -> Answer<Vec<T>> {
+        let Some(all) = all else {
+            return self.gap(wanted);
+        };
+        let kept: Vec<T> = all.iter().filter(|item| pass(item)).cloned().collect();
+        if kept.is_empty() {
+            Answer::Nothing
+        } else {
+            Answer::Found(kept)
+        }
+    }
+
+    fn scanned(&self, wanted: &str, result: Result<Scanned, FilesError>) -> Answer<Scanned> {
+        match result {
+            Ok(scanned) if scanned.rows == 0 => Answer::Nothing,
+            Ok(scanned) => Answer::Found(scanned),
+            // The file was whole when the recording was opened, and is not any more.
+            Err(error) => Answer::CouldNotLook(Gap {
+                wanted: wanted.to_string(),
+                entity: None,
+                why: GapReason::Connector,
+                detail: error.to_string(),
+                how_to_close: error.problem().remedy.clone(),
+            }),
+        }
+    }
+}
+
+impl MetricSource for Recording {
+    fn series(&self) -> Answer<Vec<Arc<Series>>> {
+        match &self.series {
+            None => self.gap("metrics"),
+            Some(series) if series.is_empty() => Answer::Nothing,
+            Some(series) => Answer::Found(series.clone()),
+        }
+    }
+}
+
+impl LogSource for Recording {
+    fn scan(
+        &self,
+        entity: Option<&EntityId>,
+        window: TimeWindow,
+        visit: &mut dyn FnMut(&LogLine<'_>) -> ControlFlow<()>,
+    ) -> Answer<Scanned> {
+        if !self.has_logs {
+            return self.gap("logs");
+        }
+        let mut scanned = Scanned::default();
+        for row in &self.rows {
+            let packed = row.file.packing != super::source::Packing::Plain;
+            for part in row.logs.parts(entity, window, packed) {
+                let mut visitor = LogVisitor {
+                    file: &row.file,
+                    now: self.manifest.now,
+                    entity,
+                    window,
+                    directory: Directory::new(Arc::clone(&self.declared)),
+                    visit: &mut *visit,
+                    rows: 0,
+                    bytes: 0,
+                    stopped: false,
+                };
+                let result =
+                    stream::read(&row.file, &row.writing, part, &self.limits, &mut visitor);
+                scanned.rows += visitor.rows;
+                scanned.bytes += visitor.bytes;
+                if let Err(error) = result {
+                    return self.scanned("logs", Err(error));
+                }
+                if visitor.stopped {
+                    return self.scanned("logs", Ok(scanned));
+                }
+            }
+        }
+        self.scanned("logs", Ok(scanned))
+    }
+}
+
+impl TraceSource for Recording {
+    fn scan(
+        &self,
+        window: TimeWindow,
+        visit: &mut dyn FnMut(&SpanRow<'_>) -> ControlFlow<()>,
+    ) -> Answer<Scanned> {
+        if !self.has_traces {
+            return self.gap("traces");
+        }
+        let mut scanned = Scanned::default();
+        for row in &self.rows {
+            let packed = row.file.packing != super::source::Packing::Plain;
+            for part in row.spans.parts(None, window, packed) {
+                let mut visitor = SpanVisitor {
+                    file: &row.file,
+                    now: self.manifest.now,
+                    window,
+                    directory: Directory::new(Arc::clone(&self.declared)),
+                    visit: &mut *visit,
+                    rows: 0,
+                    bytes: 0,
+                    stopped: false,
+                };
+                let result =
+                    stream::read(&row.file, &row.writing, part, &self.limits, &mut visitor);
+                scanned.rows += visitor.rows;
+                scanned.bytes += visitor.bytes;
+                if let Err(error) = result {
+                    return self.scanned("traces", Err(error));
+                }
+                if visitor.stopped {
+                    return self.scanned("traces", Ok(scanned));
+                }
+            }
+        }
+        self.scanned("traces", Ok(scanned))
+    }
+}
+
+impl ChangeSource for Recording {
+    fn changes(&self, window: TimeWindow) -> Answer<Vec<Change>> {
+        self.filtered(&self.changes, "changes", |c| {
+            c.start < window.to() && c.end >= window.from()
+        })
+    }
+}
+
+impl TopologySource for Recording {
+    fn topology(&self, _: TimeWindow) -> Answer<Topology> {
+        if self.topology.entities.is_empty() {
+            self.gap("topology")
+        } else {
+            Answer::Found(self.topology.clone())
+        }
+    }
+}
+
+impl StateSource for Recording {
+    fn snapshots(&self, window: TimeWindow) -> Answer<Vec<StateSnapshot>> {
+        self.filtered(&self.snapshots, "state", |s| window.contains(s.time))
+    }
+
+    fn events(&self, window: TimeWindow) -> Answer<Vec<Event>> {
+        self.filtered(&self.events, "events", |e| {
+            e.first < window.to() && e.last >= window.from()
+        })
+    }
+}
+
+impl KnowledgeSource for Recording {
+    fn runbooks(&self) -> Answer<Vec<Runbook>> {
+        if self.runbooks.is_empty() {
+            Answer::Nothing
+        } else {
+            Answer::Found(self.runbooks.clone())
+        }
+    }
+}
+
+impl Eyes for Recording {
+    fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    fn alarms(&self) -> &[Alarm] {
+        &self.alarms
+    }
+}
