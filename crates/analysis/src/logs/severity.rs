@@ -130,10 +130,9 @@ fn klog_level(header: &[u8]) -> Option<Severity> {
 fn header_level(header: &[u8]) -> Option<Severity> {
     words(header).enumerate().find_map(|(place, (start, end))| {
         let word = &header[start..end];
-        let severity = parse(word)?;
-        let capitals = word.iter().all(u8::is_ascii_uppercase);
         let before = start.checked_sub(1).map(|i| header[i]);
         let after = header.get(end).copied();
+        let capitals = word.iter().all(u8::is_ascii_uppercase);
         let bracketed = matches!(
             (before, after),
             (Some(b'['), Some(b']'))
@@ -142,43 +141,44 @@ fn header_level(header: &[u8]) -> Option<Severity> {
                 | (Some(b'|'), Some(b'|'))
         );
         let leading = place == 0 && after == Some(b':');
-        // LOG_ERROR_COUNT and ERROR.md are names.
-        let alone = !matches!(before, Some(b'-' | b'.' | b'/' | b'$'))
-            && !matches!(after, Some(b'.' | b'/' | b'=' | b'$'))
-            || bracketed;
-        let is_word = severity != Severity::Info || word.len() == 4 || bracketed;
-        (alone && is_word && (capitals || bracketed || leading)).then_some(severity)
+        if !(capitals || bracketed || leading) {
+            return None;
+        }
+        // ERROR.md, LOG=1 and $INFO are names.
+        let part_of_name = matches!(before, Some(b'-' | b'.' | b'/' | b'$'))
+            || matches!(after, Some(b'.' | b'/' | b'=' | b'$'));
+        (bracketed || !part_of_name).then(|| parse(word)).flatten()
     })
 }
 
 /// The words that programs print when they die or throw.
 fn crash(line: &[u8]) -> Option<Severity> {
-    let has = |needle: &str| memchr::memmem::find(line, needle.as_bytes()).is_some();
-    if has("panic:")
-        || has("panicked at")
-        || has("Segmentation fault")
-        || has("segfault")
-        || has("core dumped")
-        || has("Out of memory: Kill")
-        || has("OOMKilled")
-        || has("kernel panic")
-        || has("Kernel panic")
-    {
-        return Some(Severity::Fatal);
-    }
-    if has("Traceback (most recent call last)") {
-        return Some(Severity::Error);
-    }
-    // Class names as `java.lang.NullPointerException`, `ValueError`; the word alone is prose unless a colon follows.
-    let thrown = words(line).any(|(start, end)| {
-        let word = &line[start..end];
-        let named = word.len() > 9 && word.ends_with(b"Exception")
-            || word.len() > 5 && word.ends_with(b"Error");
-        named
-            && word[0].is_ascii_uppercase()
-            && word.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_')
-    });
-    thrown.then_some(Severity::Error)
+    words(line)
+        .filter_map(|(start, end)| {
+            let (word, after) = (&line[start..end], &line[end..]);
+            match word {
+                b"panic" if after.first() == Some(&b':') || line[..start].ends_with(b"ernel ") => {
+                    Some(Severity::Fatal)
+                }
+                b"panicked" if after.starts_with(b" at") => Some(Severity::Fatal),
+                b"Segmentation" if after.starts_with(b" fault") => Some(Severity::Fatal),
+                b"core" if after.starts_with(b" dumped") => Some(Severity::Fatal),
+                b"Out" if after.starts_with(b" of memory: Kill") => Some(Severity::Fatal),
+                b"segfault" | b"OOMKilled" => Some(Severity::Fatal),
+                b"Traceback" if after.starts_with(b" (most recent call last)") => {
+                    Some(Severity::Error)
+                }
+                _ => is_thrown(word).then_some(Severity::Error),
+            }
+        })
+        .max()
+}
+
+/// Class names of what is thrown: `NullPointerException`, `ValueError`. The bare words are prose.
+fn is_thrown(word: &[u8]) -> bool {
+    let named = word.len() > 9 && word.ends_with(b"Exception")
+        || word.len() > 5 && word.ends_with(b"Error");
+    named && word[0].is_ascii_uppercase()
 }
 
 /// Words of failure that are not denied.

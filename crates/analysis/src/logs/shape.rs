@@ -61,6 +61,9 @@ fn resource(line: &[u8], kind: SlotKind, from: usize, to: usize) -> Shape {
             })
             .count();
     }
+    while end > to && matches!(line[end - 1], b',' | b';' | b'.' | b':') {
+        end -= 1;
+    }
     Shape::Whole(kind, from, end)
 }
 
