@@ -23,7 +23,7 @@ pub mod trend;
 
 pub use baseline::{Baseline, Floors, History, agreed_z};
 pub use changepoint::{ChangeConfig, ChangePoint, change_points, strongest_change};
-//pub use detect::{Config, Event, detect};
+pub use detect::{Config, Event, detect};
 pub use deviation::{Deviation, DeviationConfig, Onset, Screened, Shape, deviation, screen};
 pub use excess::{
     Callee, Excess, agreed_deviation, calls_per_request, own_excess, own_excess_of_graph,
