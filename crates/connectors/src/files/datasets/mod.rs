@@ -9,6 +9,7 @@ mod feed;
 mod json;
 mod logline;
 pub mod nezha;
+pub mod opensre;
 pub mod petshop;
 mod pods;
 pub mod rootcausebench;
@@ -139,6 +140,7 @@ enum Source {
     PetShop(Arc<petshop::Shared>),
     Nezha(Arc<nezha::Shared>, usize),
     RootCauseBench,
+    OpenSre,
 }
 
 /// What the set says about the true cause. Only a scorer looks at it.
@@ -150,6 +152,8 @@ pub enum Truth {
     Nezha(nezha::Truth),
     /// RootCauseBench's.
     RootCauseBench(rootcausebench::Truth),
+    /// OpenSRE's.
+    OpenSre(opensre::Truth),
 }
 
 /// A case that was read.
@@ -171,11 +175,7 @@ pub fn cases(suite: Suite, dir: &Path) -> Result<Vec<CaseRef>, ImportError> {
         Suite::PetShop => petshop::cases(dir),
         Suite::RootCauseBench => rootcausebench::cases(dir),
         Suite::Nezha => nezha::cases(dir),
-        Suite::OpenSre => Err(ImportError::NothingFound {
-            suite: suite.word(),
-            folder: dir.to_path_buf(),
-            wanted: "this layout is not read yet",
-        }),
+        Suite::OpenSre => opensre::cases(dir),
     }
 }
 
@@ -185,6 +185,7 @@ pub fn load(case: &CaseRef) -> Result<Loaded, ImportError> {
         Source::PetShop(shared) => petshop::load(case, shared),
         Source::Nezha(shared, at) => nezha::load(case, shared, *at),
         Source::RootCauseBench => rootcausebench::load(case),
+        Source::OpenSre => opensre::load(case),
     }
 }
 
