@@ -213,11 +213,17 @@ pub struct Predictions {
     pub must_not: Vec<Condition>,
 }
 
+/// What a remedy may do.
+pub const ACTIONS: &[&str] = &[
+    "rollback", "scale", "restart", "failover", "purge", "raise_limit", "fix_config", "fix_permission", "renew",
+    "throttle", "wait", "tell_provider", "none",
+];
+
 /// One way back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Remedy {
-    /// `rollback`, `scale`, `restart`, `failover`, `purge`, `raise_limit`, `fix_config`, `fix_permission`, `renew`, `throttle`, `wait`, `tell_provider`, `none`.
+    /// One of [`ACTIONS`].
     pub action: String,
     /// What to prepare and check first.
     pub prepare: String,
@@ -243,6 +249,8 @@ pub struct Mechanism {
     pub title: String,
     /// Which of the five.
     pub category: Category,
+    /// What lies at the bottom of it.
+    pub nature: Nature,
     /// Two or three sentences: how it comes about, how it looks.
     pub summary: String,
     /// Base rate before anything is seen; 0.02 by default.
@@ -292,6 +300,27 @@ pub enum ChangeRole {
     Possible,
     /// It happens without.
     None,
+}
+
+/// What lies at the bottom of a mechanism: finer than [`Category`], and closed as well. Whoever sorts
+/// incidents by other words maps from these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Nature {
+    /// What a programmer wrote.
+    Code,
+    /// What somebody set: names, values, manifests, schemas, images.
+    Configuration,
+    /// Who may do what, and with which credential.
+    Permission,
+    /// There is not enough of something for what is asked of it.
+    Capacity,
+    /// What came in, or lies stored, is wrong.
+    Data,
+    /// Somebody leaned upon does not deliver.
+    Dependency,
+    /// Machines, networks and what runs on them.
+    Platform,
 }
 
 /// A catalogue file that cannot be used.
@@ -350,3 +379,6 @@ pub fn catalogue() -> &'static Catalogue {
         Catalogue::parse(FILES).unwrap_or_else(|bad| panic!("built-in catalogue: {bad}"))
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,10 @@ mod names;
 mod series;
 mod view;
 
+#[cfg(test)]
+pub(crate) use change::is_failure_word;
+#[cfg(test)]
+pub(crate) use compiled::expressions;
 pub use compiled::{Compiled, compiled};
 pub use view::Matcher;
 
