@@ -1,0 +1,605 @@
+//! The report at a terminal: the verdict first, for someone who was asleep a minute ago.
+
+use model::report::{
+    Cause, Claim, GapCost, Picture, PredictionOutcome, Report, Status, TimelineEntry, Word,
+};
+use model::{EvidenceId, Timestamp};
+
+use super::pencil::{self, Pencil, Piece, Tone};
+use super::text::{columns, count, number, shorten};
+use super::words::{self, Names};
+
+/// The whole report, in the order in which it is needed at night.
+pub fn report(report: &Report, pencil: &Pencil) -> String {
+    let sheet = Sheet {
+        report,
+        pencil,
+        names: Names::of(report),
+    };
+    [
+        sheet.head(),
+        sheet.verdict(),
+        sheet.impact(),
+        sheet.causes(),
+        sheet.unknown(),
+        sheet.timeline(),
+        sheet.pictures(),
+        sheet.ruled_out(),
+        sheet.latent(),
+        sheet.gaps(),
+        sheet.precedents(),
+        sheet.queries(),
+        sheet.foot(),
+    ]
+    .concat()
+}
+
+struct Sheet<'a> {
+    report: &'a Report,
+    pencil: &'a Pencil,
+    names: Names<'a>,
+}
+
+impl Sheet<'_> {
+    fn head(&self) -> String {
+        let header = &self.report.header;
+        let tone = match header.status {
+            Status::CauseFound => Tone::Bad,
+            Status::Unknown => Tone::Warn,
+            Status::Recovered | Status::NoActiveFault => Tone::Good,
+        };
+        let badge = format!("[{}]", words::status(header.status).to_uppercase());
+        let mut out = self.pencil.paragraph(
+            "",
+            0,
+            &[(tone, badge), (Tone::Strong, header.title.clone())],
+        );
+        let mut facts = vec![format!("case {}", header.case)];
+        facts.extend(header.severity.map(|s| words::severity(s).to_string()));
+        facts.extend(
+            header
+                .started
+                .map(|onset| format!("began {} {}", words::day(onset.hi), words::onset(onset))),
+        );
+        facts.extend(
+            header
+                .resolved
+                .map(|onset| format!("over {}", words::onset(onset))),
+        );
+        if header.resolved.is_none() && header.status != Status::NoActiveFault {
+            facts.push(format!("looked at {} UTC", header.looked_at.clock()));
+        }
+        let between = self.pencil.sign(" \u{b7} ", " | ");
+        out += &self
+            .pencil
+            .paragraph("", 0, &[(Tone::Faint, facts.join(between))]);
+        out += &self.pencil.rule();
+        out
+    }
+
+    fn verdict(&self) -> String {
+        let mut out = String::new();
+        for (index, claim) in self.report.verdict.iter().enumerate() {
+            let number = format!("{:>2}  ", index + 1);
+            let tone = if index == 0 {
+                Tone::Strong
+            } else {
+                Tone::Plain
+            };
+            out += &self.claim(&number, 4, tone, claim);
+        }
+        out
+    }
+
+    fn impact(&self) -> String {
+        if self.report.impact.is_empty() && self.report.symptoms.is_empty() {
+            return String::new();
+        }
+        let mut out = self.pencil.heading("Who is hurt");
+        for claim in &self.report.impact {
+            out += &self.claim("  ", 2, Tone::Plain, claim);
+        }
+        for symptom in &self.report.symptoms {
+            let state = if symptom.active {
+                "still there"
+            } else {
+                "over"
+            };
+            let tone = if symptom.active {
+                Tone::Bad
+            } else {
+                Tone::Good
+            };
+            let mut pieces = vec![
+                (Tone::Strong, self.names.name(&symptom.entity).to_string()),
+                (tone, format!("{}, {state}:", symptom.aspect)),
+            ];
+            pieces.extend(pieces_of(Tone::Plain, &symptom.claim));
+            out += &self.pencil.paragraph(self.bullet(), 4, &pieces);
+        }
+        out
+    }
+
+    fn causes(&self) -> String {
+        if self.report.causes.is_empty() {
+            return String::new();
+        }
+        let several = self.report.causes.len() > 1;
+        let mut out = self.pencil.heading(if several {
+            "Causes, each needed to explain what is seen"
+        } else {
+            "Cause"
+        });
+        for (index, cause) in self.report.causes.iter().enumerate() {
+            if index > 0 {
+                out.push('\n');
+            }
+            out += &self.cause(index + 1, cause);
+        }
+        out
+    }
+
+    fn cause(&self, place: usize, cause: &Cause) -> String {
+        let tone = match cause.word {
+            Word::Confirmed => Tone::Bad,
+            Word::Probable | Word::Possible => Tone::Warn,
+        };
+        let between = self.pencil.sign(" \u{b7} ", " | ");
+        let mut out = self.pencil.paragraph(
+            &format!("{place:>2}. "),
+            4,
+            &[
+                (Tone::Strong, cause.title.clone()),
+                (Tone::Plain, "at".into()),
+                (Tone::Strong, self.names.name(&cause.entity).to_string()),
+            ],
+        );
+        out += &self.pencil.paragraph(
+            "    ",
+            4,
+            &[
+                (tone, self.pencil.meter(cause.confidence, 20)),
+                (
+                    tone,
+                    format!("{} {:.2}", cause.word.text(), cause.confidence),
+                ),
+            ],
+        );
+        let mut facts = vec![
+            cause.category.words().to_string(),
+            self.names.kind(&cause.entity).to_string(),
+        ];
+        facts.extend(
+            cause
+                .onset
+                .map(|onset| format!("began {}", words::onset(onset))),
+        );
+        facts.extend(cause.change.as_ref().map(|id| format!("change {id}")));
+        facts.push(cause.mechanism.to_string());
+        out += &self
+            .pencil
+            .paragraph("    ", 4, &[(Tone::Faint, facts.join(between))]);
+        out += &self.claim("    ", 4, Tone::Plain, &cause.claim);
+        if !cause.path.is_empty() {
+            out += &self
+                .pencil
+                .paragraph("    path      ", 14, &self.path(cause));
+        }
+        for claim in &cause.supports {
+            out += &self.labelled("for", Tone::Good, claim);
+        }
+        for claim in &cause.contradicts {
+            out += &self.labelled("against", Tone::Warn, claim);
+        }
+        out += &self.predictions(cause);
+        if !cause.explains.is_empty() {
+            out += &self
+                .pencil
+                .paragraph("    without   ", 14, &self.unexplained_without(cause));
+        }
+        for cap in &cause.caps {
+            out += &self
+                .pencil
+                .paragraph("    capped    ", 14, &[(Tone::Warn, cap.clone())]);
+        }
+        for (index, way) in cause.mitigations.iter().enumerate() {
+            let label = if index == 0 {
+                "    way back  "
+            } else {
+                "    or        "
+            };
+            let steps = [
+                ("", &way.apply),
+                ("First:", &way.prepare),
+                ("Then check:", &way.verify),
+                ("To undo:", &way.roll_back),
+                ("Risk:", &way.risk),
+                ("Approval:", &way.approver),
+            ];
+            let mut pieces = vec![(Tone::Strong, format!("{}:", way.action))];
+            for (label, text) in steps.iter().filter(|(_, text)| !text.is_empty()) {
+                pieces.push((Tone::Faint, (*label).to_string()));
+                pieces.push((Tone::Plain, (*text).clone()));
+            }
+            out += &self.pencil.paragraph(label, 14, &pieces);
+        }
+        out
+    }
+
+    /// `orders-db -> orders -> checkout`, in the direction in which the failure travelled. Links that
+    /// do not continue the one before begin a new chain after a semicolon.
+    fn path(&self, cause: &Cause) -> Vec<Piece> {
+        let arrow = self.pencil.sign("\u{2192}", "->");
+        let mut pieces: Vec<Piece> = Vec::new();
+        let mut end = None;
+        for link in &cause.path {
+            if end != Some(&link.to) {
+                if let Some((_, text)) = pieces.last_mut() {
+                    text.push(';');
+                }
+                pieces.push((Tone::Strong, self.names.name(&link.to).to_string()));
+            }
+            pieces.push((
+                Tone::Faint,
+                format!("{arrow} {}", words::carries(link.kind)),
+            ));
+            pieces.push((Tone::Plain, self.names.name(&link.from).to_string()));
+            pieces.extend(cited(&link.evidence));
+            end = Some(&link.from);
+        }
+        pieces
+    }
+
+    fn predictions(&self, cause: &Cause) -> String {
+        if cause.predictions.is_empty() {
+            return String::new();
+        }
+        let mut out = String::new();
+        for (index, prediction) in cause.predictions.iter().enumerate() {
+            let (sign, tone) = match prediction.outcome {
+                PredictionOutcome::Met => ("+", Tone::Good),
+                PredictionOutcome::Unmet => ("-", Tone::Warn),
+                PredictionOutcome::Untested => ("?", Tone::Faint),
+            };
+            let label = if index == 0 {
+                "    predicted "
+            } else {
+                "              "
+            };
+            let mut pieces = vec![
+                (
+                    tone,
+                    format!("{sign} {}", words::outcome(prediction.outcome)),
+                ),
+                (
+                    Tone::Faint,
+                    format!("({})", words::force(&prediction.force)),
+                ),
+                (Tone::Plain, prediction.text.clone()),
+            ];
+            pieces.extend(cited(&prediction.evidence));
+            out += &self.pencil.paragraph(label, 16, &pieces);
+        }
+        out
+    }
+
+    fn unexplained_without(&self, cause: &Cause) -> Vec<Piece> {
+        let left: Vec<String> = cause
+            .explains
+            .iter()
+            .filter_map(|index| self.report.symptoms.get(*index as usize))
+            .map(|s| format!("{} of {}", s.aspect, self.names.name(&s.entity)))
+            .collect();
+        vec![(
+            Tone::Plain,
+            format!("it, nothing explains: {}", left.join(", ")),
+        )]
+    }
+
+    fn unknown(&self) -> String {
+        let Some(unknown) = &self.report.unknown else {
+            return String::new();
+        };
+        let mut out = self.pencil.heading("Not explained");
+        out += &self.claim("  ", 2, Tone::Warn, &unknown.claim);
+        let names: Vec<&str> = unknown
+            .entities
+            .iter()
+            .map(|id| self.names.name(id))
+            .collect();
+        out += &self.pencil.paragraph(
+            "  it lies within  ",
+            18,
+            &[(Tone::Strong, names.join(", "))],
+        );
+        for (index, read) in unknown.reads.iter().enumerate() {
+            let label = if index == 0 {
+                "  to settle it    "
+            } else {
+                "                  "
+            };
+            out += &self
+                .pencil
+                .paragraph(label, 18, &[(Tone::Plain, read.clone())]);
+        }
+        out
+    }
+
+    fn timeline(&self) -> String {
+        if self.report.timeline.is_empty() {
+            return String::new();
+        }
+        let mut out = self.pencil.heading("Timeline (UTC)");
+        let mut day = String::new();
+        for entry in &self.report.timeline {
+            let today = words::day(entry.at);
+            if today != day {
+                out += &format!("  {}\n", self.pencil.paint(Tone::Faint, &today));
+                day = today;
+            }
+            out += &self.moment(entry);
+        }
+        out
+    }
+
+    fn moment(&self, entry: &TimelineEntry) -> String {
+        let tone = match entry.kind.as_str() {
+            "onset" | "alarm" => Tone::Bad,
+            "change" | "gap" => Tone::Warn,
+            "recovery" => Tone::Good,
+            _ => Tone::Plain,
+        };
+        let kind = shorten(&super::text::plain(&entry.kind), 9);
+        let pad = " ".repeat(9_usize.saturating_sub(columns(&kind)));
+        let first = format!(
+            "  {}  {}{pad} ",
+            entry.at.clock(),
+            self.pencil.paint(tone, &kind)
+        );
+        let mut pieces = Vec::new();
+        if let Some(until) = entry.until {
+            pieces.push((Tone::Faint, format!("until {}:", until.clock())));
+        }
+        pieces.extend(pieces_of(Tone::Plain, &entry.claim));
+        self.pencil_paragraph_after(&first, 22, &pieces)
+    }
+
+    /// A paragraph whose first line begins with text that may hold colours already: the plain width is
+    /// handed in, since escape sequences take no columns.
+    fn pencil_paragraph_after(&self, first: &str, hang: usize, pieces: &[Piece]) -> String {
+        let body = self.pencil.paragraph(&" ".repeat(hang), hang, pieces);
+        let body = body.strip_prefix(&" ".repeat(hang)).unwrap_or("\n");
+        format!("{first}{body}")
+    }
+
+    fn pictures(&self) -> String {
+        if self.report.pictures.is_empty() {
+            return String::new();
+        }
+        let mut out = self.pencil.heading("Seen");
+        for picture in &self.report.pictures {
+            out += &self.picture(picture);
+        }
+        out
+    }
+
+    fn picture(&self, picture: &Picture) -> String {
+        let mut points: Vec<(i64, f64)> = picture
+            .times
+            .iter()
+            .map(|t| t.0)
+            .zip(picture.values.iter().copied())
+            .collect();
+        points.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        let (times, values): (Vec<i64>, Vec<f64>) = points.into_iter().unzip();
+        let (Some(begin), Some(end)) = (times.first(), times.last()) else {
+            return String::new();
+        };
+        let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let facts = format!(
+            "{} to {}{}, {} to {}",
+            number(low),
+            number(high),
+            words::unit(&picture.unit),
+            Timestamp(*begin).clock(),
+            Timestamp(*end).clock()
+        );
+        let mut pieces = vec![(Tone::Strong, picture.title.clone()), (Tone::Faint, facts)];
+        pieces.extend(cited(&[picture.evidence]));
+        let mut out = self.pencil.paragraph("  ", 4, &pieces);
+        let cells = pencil::cells(&times, self.pencil.width.saturating_sub(6).min(90));
+        let line = self.pencil.spark(&times, &values, cells);
+        out += &format!("    {}\n", line.trim_end());
+        if let Some(onset) = picture.onset {
+            let lo = pencil::cell(&times, onset.lo.0, cells);
+            let hi = pencil::cell(&times, onset.hi.0, cells);
+            let mark = self
+                .pencil
+                .sign("\u{25b2}", "^")
+                .repeat(hi.saturating_sub(lo) + 1);
+            let line = if hi + 7 <= cells {
+                format!("{}{mark} onset", " ".repeat(lo))
+            } else {
+                format!("{}onset {mark}", " ".repeat(lo.saturating_sub(6)))
+            };
+            out += &format!("    {}\n", self.pencil.paint(Tone::Bad, &line));
+        }
+        out
+    }
+
+    fn ruled_out(&self) -> String {
+        if self.report.ruled_out.is_empty() {
+            return String::new();
+        }
+        let mut out = self.pencil.heading("Ruled out");
+        for item in &self.report.ruled_out {
+            let mut what = self.names.name(&item.entity).to_string();
+            if let Some(change) = &item.change {
+                what += &format!(", change {change}");
+            }
+            let mut pieces = vec![
+                (Tone::Strong, format!("{what}:")),
+                (Tone::Good, format!("{}.", words::ruled_out(&item.reason))),
+            ];
+            pieces.extend(pieces_of(Tone::Plain, &item.claim));
+            out += &self.pencil.paragraph(self.bullet(), 4, &pieces);
+        }
+        out
+    }
+
+    fn latent(&self) -> String {
+        if self.report.latent.is_empty() {
+            return String::new();
+        }
+        let mut out = self.pencil.heading("Also wrong, but not the cause");
+        for item in &self.report.latent {
+            let mut pieces = vec![(Tone::Strong, format!("{}:", self.names.name(&item.entity)))];
+            pieces.extend(pieces_of(Tone::Plain, &item.claim));
+            out += &self.pencil.paragraph(self.bullet(), 4, &pieces);
+        }
+        out
+    }
+
+    fn gaps(&self) -> String {
+        if self.report.gaps.is_empty() {
+            return String::new();
+        }
+        let mut out = self.pencil.heading("What could not be seen");
+        for gap in &self.report.gaps {
+            out += &self.gap(gap);
+        }
+        out
+    }
+
+    fn gap(&self, gap: &GapCost) -> String {
+        let mut wanted = gap.wanted.clone();
+        if let Some(entity) = &gap.entity {
+            wanted += &format!(" of {}", self.names.name(entity));
+        }
+        let mut pieces = vec![(Tone::Strong, format!("{wanted}:"))];
+        pieces.push((Tone::Warn, format!("{}.", words::gap_reason(gap.why))));
+        if !gap.detail.is_empty() {
+            pieces.push((Tone::Faint, format!("\"{}\"", gap.detail)));
+        }
+        if gap.gain > 0.0 {
+            pieces.push((
+                Tone::Plain,
+                format!("Could add {:.2} of confidence.", gap.gain),
+            ));
+        }
+        if !gap.affects.is_empty() {
+            pieces.push((
+                Tone::Plain,
+                format!("Leaves untested: {}.", gap.affects.join(", ")),
+            ));
+        }
+        if !gap.how_to_close.is_empty() {
+            pieces.push((Tone::Plain, format!("To close: {}", gap.how_to_close)));
+        }
+        self.pencil.paragraph(self.bullet(), 4, &pieces)
+    }
+
+    fn precedents(&self) -> String {
+        if self.report.precedents.is_empty() {
+            return String::new();
+        }
+        let mut out = self
+            .pencil
+            .heading("Earlier incidents like it (shown, never decisive)");
+        for precedent in &self.report.precedents {
+            out += &self.pencil.paragraph(
+                self.bullet(),
+                4,
+                &[
+                    (Tone::Strong, precedent.case.clone()),
+                    (Tone::Faint, format!("{:.2} alike:", precedent.similarity)),
+                    (Tone::Plain, precedent.was.clone()),
+                ],
+            );
+        }
+        out
+    }
+
+    fn queries(&self) -> String {
+        if self.report.queries.is_empty() {
+            return String::new();
+        }
+        let mut out = self.pencil.heading("Asked");
+        for run in &self.report.queries {
+            let (sign, tone) = match run.answer.as_str() {
+                "found" => ("+", Tone::Good),
+                "nothing" => ("o", Tone::Faint),
+                _ => ("?", Tone::Warn),
+            };
+            let rows = match run.answer.as_str() {
+                "found" => format!("({} rows)", count(run.rows)),
+                other => format!("({})", other.replace('_', " ")),
+            };
+            let mut pieces = vec![(Tone::Plain, run.query.to_string()), (Tone::Faint, rows)];
+            // What came of it, so that a reader gets from [E3] in a sentence to what was asked.
+            let gave: Vec<EvidenceId> = self
+                .report
+                .evidence
+                .iter()
+                .filter(|evidence| evidence.query == run.query)
+                .map(|evidence| evidence.id)
+                .collect();
+            pieces.extend(cited(&gave));
+            let first = format!("  {} ", self.pencil.paint(tone, sign));
+            out += &self.pencil_paragraph_after(&first, 4, &pieces);
+        }
+        out
+    }
+
+    fn foot(&self) -> String {
+        let report = self.report;
+        let between = self.pencil.sign(" \u{b7} ", " | ");
+        let facts = [
+            format!("{} observations", report.evidence.len()),
+            format!(
+                "{} of {} reads",
+                report.cost.reads, report.header.budget.reads
+            ),
+            format!("{} rows", count(report.cost.rows)),
+            format!("midwatch {}", report.header.engine.version),
+            format!("rules {}", shorten(&report.header.engine.rules, 15)),
+            format!("ledger {}", shorten(&report.ledger, 15)),
+        ];
+        format!(
+            "\n{}{}",
+            self.pencil.rule(),
+            self.pencil
+                .paragraph("", 0, &[(Tone::Faint, facts.join(between))])
+        )
+    }
+
+    fn bullet(&self) -> &'static str {
+        self.pencil.sign("  \u{2022} ", "  * ")
+    }
+
+    fn claim(&self, first: &str, hang: usize, tone: Tone, claim: &Claim) -> String {
+        self.pencil.paragraph(first, hang, &pieces_of(tone, claim))
+    }
+
+    fn labelled(&self, label: &str, tone: Tone, claim: &Claim) -> String {
+        let pad = " ".repeat(10_usize.saturating_sub(columns(label)));
+        let first = format!("    {}{pad}", self.pencil.paint(tone, label));
+        self.pencil_paragraph_after(&first, 14, &pieces_of(Tone::Plain, claim))
+    }
+}
+
+fn pieces_of(tone: Tone, claim: &Claim) -> Vec<Piece> {
+    let mut pieces = vec![(tone, claim.text.clone())];
+    pieces.extend(cited(&claim.evidence));
+    pieces
+}
+
+/// `[E3 E4]`, or nothing.
+fn cited(evidence: &[EvidenceId]) -> Option<Piece> {
+    if evidence.is_empty() {
+        return None;
+    }
+    let ids: Vec<String> = evidence.iter().map(ToString::to_string).collect();
+    Some((Tone::Faint, format!("[{}]", ids.join(" "))))
+}

@@ -1,0 +1,655 @@
+//! The report as the page templates need it: names looked up, times written out, ids as text.
+//!
+//! Nothing is escaped here; the template engine does that for its language (see `page`).
+
+use model::evidence::Evidence;
+use model::report::{Cause, Claim, Mitigation, Prediction, Report, Status, Symptom};
+use model::{EvidenceId, Polarity, Timestamp};
+use serde::Serialize;
+
+use super::drawing;
+use super::text::{count, number, shorten};
+use super::words::{self, Names};
+
+/// Everything that a page shows.
+#[derive(Serialize)]
+pub struct ReportView {
+    title: String,
+    status: &'static str,
+    status_class: &'static str,
+    case: String,
+    facts: Vec<Fact>,
+    verdict: Vec<ClaimView>,
+    impact: Vec<ClaimView>,
+    alarms: Vec<AlarmView>,
+    symptoms: Vec<SymptomView>,
+    causes: Vec<CauseView>,
+    unknown: Option<UnknownView>,
+    timeline: Vec<MomentView>,
+    ruled_out: Vec<RuledOutView>,
+    latent: Vec<AboutView>,
+    gaps: Vec<GapView>,
+    ranking: Vec<RankedView>,
+    precedents: Vec<PrecedentView>,
+    evidence: Vec<EvidenceView>,
+    queries: Vec<QueryView>,
+    cost: Vec<Fact>,
+    pictures: Vec<PictureView>,
+    path: Option<drawing::Pair>,
+    timeline_drawing: Option<drawing::Pair>,
+}
+
+#[derive(Serialize)]
+struct Fact {
+    name: &'static str,
+    value: String,
+}
+
+#[derive(Serialize)]
+struct ClaimView {
+    id: String,
+    text: String,
+    evidence: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct AlarmView {
+    rule: String,
+    entity: String,
+    fired: String,
+    state: &'static str,
+    seen: String,
+    summary: String,
+}
+
+#[derive(Serialize)]
+struct SymptomView {
+    entity: String,
+    aspect: String,
+    active: bool,
+    onset: String,
+    size: String,
+    claim: ClaimView,
+}
+
+#[derive(Serialize)]
+struct CauseView {
+    place: usize,
+    title: String,
+    entity: String,
+    kind: &'static str,
+    category: &'static str,
+    mechanism: String,
+    change: Option<String>,
+    word: &'static str,
+    confidence: String,
+    percent: String,
+    onset: Option<String>,
+    caps: Vec<String>,
+    claim: ClaimView,
+    path: Vec<StepView>,
+    supports: Vec<ClaimView>,
+    contradicts: Vec<ClaimView>,
+    predictions: Vec<PredictionView>,
+    without: Vec<String>,
+    mitigations: Vec<MitigationView>,
+    score: Vec<Term>,
+    total: String,
+}
+
+#[derive(Serialize)]
+struct StepView {
+    from: String,
+    to: String,
+    how: &'static str,
+    evidence: Vec<String>,
+    /// Does this step go on where the one before ended?
+    continues: bool,
+}
+
+#[derive(Serialize)]
+struct PredictionView {
+    force: String,
+    text: String,
+    outcome: &'static str,
+    evidence: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct MitigationView {
+    action: String,
+    steps: Vec<Fact>,
+}
+
+#[derive(Serialize)]
+struct Term {
+    name: &'static str,
+    value: String,
+    sign: &'static str,
+}
+
+#[derive(Serialize)]
+struct UnknownView {
+    claim: ClaimView,
+    entities: Vec<String>,
+    symptoms: Vec<String>,
+    reads: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct MomentView {
+    day: Option<String>,
+    at: String,
+    machine_at: String,
+    until: Option<String>,
+    kind: String,
+    kind_class: &'static str,
+    entity: Option<String>,
+    claim: ClaimView,
+}
+
+#[derive(Serialize)]
+struct RuledOutView {
+    entity: String,
+    mechanism: Option<String>,
+    change: Option<String>,
+    reason: String,
+    claim: ClaimView,
+}
+
+#[derive(Serialize)]
+struct AboutView {
+    entity: String,
+    claim: ClaimView,
+}
+
+#[derive(Serialize)]
+struct GapView {
+    wanted: String,
+    entity: Option<String>,
+    why: &'static str,
+    detail: String,
+    affects: Vec<String>,
+    gain: Option<String>,
+    how_to_close: String,
+}
+
+#[derive(Serialize)]
+struct RankedView {
+    place: usize,
+    entity: String,
+    mechanism: Option<String>,
+    change: Option<String>,
+    score: String,
+    confidence: String,
+}
+
+#[derive(Serialize)]
+struct PrecedentView {
+    case: String,
+    similarity: String,
+    was: String,
+}
+
+#[derive(Serialize)]
+struct EvidenceView {
+    id: String,
+    source: &'static str,
+    polarity: &'static str,
+    polarity_class: &'static str,
+    entity: Option<String>,
+    says: String,
+    query: String,
+    window: Option<String>,
+    statistic: String,
+    arguments: Vec<(String, String)>,
+    values: Vec<(String, String)>,
+    weight: String,
+    quality: String,
+    raw: Vec<String>,
+    digest: String,
+    cited_by: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct QueryView {
+    query: String,
+    answer: String,
+    rows: String,
+}
+
+#[derive(Serialize)]
+struct PictureView {
+    title: String,
+    entity: String,
+    evidence: String,
+    svg: String,
+}
+
+/// Draws the pictures too when `pictures` is set; Markdown has no use for them.
+pub fn of(report: &Report, pictures: bool) -> ReportView {
+    let names = Names::of(report);
+    let named = |id| names.name(id).to_string();
+    let header = &report.header;
+    ReportView {
+        title: header.title.clone(),
+        status: words::status(header.status),
+        status_class: match header.status {
+            Status::CauseFound => "bad",
+            Status::Unknown => "warn",
+            Status::Recovered | Status::NoActiveFault => "good",
+        },
+        case: header.case.clone(),
+        facts: facts(report),
+        verdict: report.verdict.iter().map(claim).collect(),
+        impact: report.impact.iter().map(claim).collect(),
+        alarms: report.alarms.iter().map(|a| alarm(a, &names)).collect(),
+        symptoms: report.symptoms.iter().map(|s| symptom(s, &names)).collect(),
+        causes: report
+            .causes
+            .iter()
+            .enumerate()
+            .map(|(index, c)| cause(index + 1, c, report, &names))
+            .collect(),
+        unknown: report.unknown.as_ref().map(|unknown| UnknownView {
+            claim: claim(&unknown.claim),
+            entities: unknown.entities.iter().map(named).collect(),
+            symptoms: symptoms_at(report, &unknown.symptoms, &names),
+            reads: unknown.reads.clone(),
+        }),
+        timeline: timeline(report, &names),
+        ruled_out: report
+            .ruled_out
+            .iter()
+            .map(|item| RuledOutView {
+                entity: named(&item.entity),
+                mechanism: item.mechanism.as_ref().map(ToString::to_string),
+                change: item.change.clone(),
+                reason: words::ruled_out(&item.reason).to_string(),
+                claim: claim(&item.claim),
+            })
+            .collect(),
+        latent: report
+            .latent
+            .iter()
+            .map(|item| AboutView {
+                entity: named(&item.entity),
+                claim: claim(&item.claim),
+            })
+            .collect(),
+        gaps: report
+            .gaps
+            .iter()
+            .map(|gap| GapView {
+                wanted: gap.wanted.clone(),
+                entity: gap.entity.as_ref().map(named),
+                why: words::gap_reason(gap.why),
+                detail: gap.detail.clone(),
+                affects: gap.affects.clone(),
+                gain: (gap.gain > 0.0).then(|| format!("{:.2}", gap.gain)),
+                how_to_close: gap.how_to_close.clone(),
+            })
+            .collect(),
+        ranking: report
+            .ranking
+            .iter()
+            .enumerate()
+            .map(|(index, ranked)| RankedView {
+                place: index + 1,
+                entity: named(&ranked.entity),
+                mechanism: ranked.mechanism.as_ref().map(ToString::to_string),
+                change: ranked.change.clone(),
+                score: signed(ranked.score),
+                confidence: format!("{:.2}", ranked.confidence),
+            })
+            .collect(),
+        precedents: report
+            .precedents
+            .iter()
+            .map(|precedent| PrecedentView {
+                case: precedent.case.clone(),
+                similarity: format!("{:.2}", precedent.similarity),
+                was: precedent.was.clone(),
+            })
+            .collect(),
+        evidence: evidence(report, &names),
+        queries: report
+            .queries
+            .iter()
+            .map(|run| QueryView {
+                query: run.query.to_string(),
+                answer: run.answer.replace('_', " "),
+                rows: count(run.rows),
+            })
+            .collect(),
+        cost: vec![
+            Fact {
+                name: "Reads",
+                value: format!("{} of {}", report.cost.reads, header.budget.reads),
+            },
+            Fact {
+                name: "Rows",
+                value: count(report.cost.rows),
+            },
+            Fact {
+                name: "Bytes",
+                value: count(report.cost.bytes),
+            },
+            Fact {
+                name: "Engine",
+                value: format!("midwatch {}", header.engine.version),
+            },
+            Fact {
+                name: "Rules",
+                value: header.engine.rules.clone(),
+            },
+            Fact {
+                name: "Ledger",
+                value: report.ledger.clone(),
+            },
+        ],
+        pictures: if pictures {
+            drawings_of_series(report, &names)
+        } else {
+            Vec::new()
+        },
+        path: if pictures {
+            drawing::path(report, &names)
+        } else {
+            None
+        },
+        timeline_drawing: if pictures {
+            drawing::timeline(report, &names)
+        } else {
+            None
+        },
+    }
+}
+
+fn drawings_of_series(report: &Report, names: &Names<'_>) -> Vec<PictureView> {
+    report
+        .pictures
+        .iter()
+        .enumerate()
+        .filter_map(|(index, picture)| {
+            Some(PictureView {
+                title: picture.title.clone(),
+                entity: names.name(&picture.entity).to_string(),
+                evidence: picture.evidence.to_string(),
+                svg: drawing::series(index, picture, report)?,
+            })
+        })
+        .collect()
+}
+
+fn facts(report: &Report) -> Vec<Fact> {
+    let header = &report.header;
+    let mut facts = vec![Fact {
+        name: "Case",
+        value: header.case.clone(),
+    }];
+    let mut add = |name, value: Option<String>| {
+        facts.extend(value.map(|value| Fact { name, value }));
+    };
+    add(
+        "Severity",
+        header.severity.map(|s| words::severity(s).to_string()),
+    );
+    add(
+        "Began",
+        header
+            .started
+            .map(|o| format!("{} {}", words::day(o.hi), words::onset(o))),
+    );
+    add("Detected", header.detected.map(words::moment));
+    add("Over", header.resolved.map(words::onset));
+    add("Looked at", Some(words::moment(header.looked_at)));
+    add(
+        "Window",
+        Some(format!(
+            "{} to {}",
+            words::moment(header.window.from()),
+            words::moment(header.window.to())
+        )),
+    );
+    facts
+}
+
+fn claim(claim: &Claim) -> ClaimView {
+    ClaimView {
+        id: claim.id.clone(),
+        text: claim.text.clone(),
+        evidence: ids(&claim.evidence),
+    }
+}
+
+fn ids(evidence: &[EvidenceId]) -> Vec<String> {
+    evidence.iter().map(ToString::to_string).collect()
+}
+
+fn alarm(alarm: &model::Alarm, names: &Names<'_>) -> AlarmView {
+    let mut seen = alarm.metric.clone().unwrap_or_default();
+    if let Some(observed) = alarm.observed {
+        seen += &format!(" {}", number(observed));
+    }
+    if let Some(threshold) = alarm.threshold {
+        seen += &format!(" (line: {})", number(threshold));
+    }
+    AlarmView {
+        rule: alarm.rule.clone(),
+        entity: names.name(&alarm.entity).to_string(),
+        fired: words::moment(alarm.fired_at),
+        state: words::alarm_state(alarm.state),
+        seen: seen.trim().to_string(),
+        summary: alarm.summary.clone(),
+    }
+}
+
+fn symptom(symptom: &Symptom, names: &Names<'_>) -> SymptomView {
+    SymptomView {
+        entity: names.name(&symptom.entity).to_string(),
+        aspect: symptom.aspect.clone(),
+        active: symptom.active,
+        onset: words::onset(symptom.onset),
+        size: number((symptom.size * 10.0).round() / 10.0),
+        claim: claim(&symptom.claim),
+    }
+}
+
+fn symptoms_at(report: &Report, places: &[u32], names: &Names<'_>) -> Vec<String> {
+    places
+        .iter()
+        .filter_map(|place| report.symptoms.get(*place as usize))
+        .map(|s| format!("{} of {}", s.aspect, names.name(&s.entity).to_string()))
+        .collect()
+}
+
+fn cause(place: usize, cause: &Cause, report: &Report, names: &Names<'_>) -> CauseView {
+    let mut end = None;
+    let path = cause
+        .path
+        .iter()
+        .map(|link| {
+            let continues = end == Some(&link.to);
+            end = Some(&link.from);
+            StepView {
+                from: names.name(&link.from).to_string(),
+                to: names.name(&link.to).to_string(),
+                how: words::carries(link.kind),
+                evidence: ids(&link.evidence),
+                continues,
+            }
+        })
+        .collect();
+    CauseView {
+        place,
+        title: cause.title.clone(),
+        entity: names.name(&cause.entity).to_string(),
+        kind: names.kind(&cause.entity),
+        category: cause.category.words(),
+        mechanism: cause.mechanism.to_string(),
+        change: cause.change.clone(),
+        word: cause.word.text(),
+        confidence: format!("{:.2}", cause.confidence),
+        percent: format!("{:.0}", (cause.confidence * 100.0).clamp(0.0, 100.0)),
+        onset: cause.onset.map(words::onset),
+        caps: cause.caps.clone(),
+        claim: claim(&cause.claim),
+        path,
+        supports: cause.supports.iter().map(claim).collect(),
+        contradicts: cause.contradicts.iter().map(claim).collect(),
+        predictions: cause.predictions.iter().map(prediction).collect(),
+        without: symptoms_at(report, &cause.explains, names),
+        mitigations: cause.mitigations.iter().map(mitigation).collect(),
+        score: terms(cause),
+        total: signed(cause.score.total),
+    }
+}
+
+fn prediction(prediction: &Prediction) -> PredictionView {
+    PredictionView {
+        force: words::force(&prediction.force).to_string(),
+        text: prediction.text.clone(),
+        outcome: words::outcome(prediction.outcome),
+        evidence: ids(&prediction.evidence),
+    }
+}
+
+fn mitigation(way: &Mitigation) -> MitigationView {
+    let steps = [
+        ("Prepare", &way.prepare),
+        ("Apply", &way.apply),
+        ("Verify", &way.verify),
+        ("Undo", &way.roll_back),
+        ("Risk", &way.risk),
+        ("Approval", &way.approver),
+    ];
+    MitigationView {
+        action: way.action.clone(),
+        steps: steps
+            .into_iter()
+            .filter(|(_, text)| !text.is_empty())
+            .map(|(name, text)| Fact {
+                name,
+                value: text.clone(),
+            })
+            .collect(),
+    }
+}
+
+fn terms(cause: &Cause) -> Vec<Term> {
+    let score = &cause.score;
+    [
+        ("prior", score.prior),
+        ("signatures", score.signature),
+        ("changes", score.change),
+        ("own anomaly", score.anomaly),
+        ("order in time", score.timing),
+        ("affected against unaffected", score.difference),
+        ("precedents", score.history),
+        // Kept positive in the report; people add it up as what it takes away.
+        ("against", -score.against),
+    ]
+    .into_iter()
+    .map(|(name, value)| Term {
+        name,
+        value: signed(value),
+        sign: if value > 0.0 {
+            "plus"
+        } else if value < 0.0 {
+            "minus"
+        } else {
+            "zero"
+        },
+    })
+    .collect()
+}
+
+fn signed(value: f64) -> String {
+    // Minus zero would read as a loss.
+    if value == 0.0 {
+        "0.00".to_string()
+    } else {
+        format!("{value:+.2}")
+    }
+}
+
+fn timeline(report: &Report, names: &Names<'_>) -> Vec<MomentView> {
+    let mut last = String::new();
+    report
+        .timeline
+        .iter()
+        .map(|entry| {
+            let today = words::day(entry.at);
+            let day = (today != last).then(|| today.clone());
+            last = today;
+            MomentView {
+                day,
+                at: entry.at.clock(),
+                machine_at: entry.at.to_string(),
+                until: entry.until.map(Timestamp::clock),
+                kind: entry.kind.clone(),
+                kind_class: drawing::kind_class(&entry.kind),
+                entity: entry.entity.as_ref().map(|id| names.name(id).to_string()),
+                claim: claim(&entry.claim),
+            }
+        })
+        .collect()
+}
+
+fn evidence(report: &Report, names: &Names<'_>) -> Vec<EvidenceView> {
+    let mut cited: std::collections::BTreeMap<EvidenceId, Vec<String>> = Default::default();
+    for claim in report.claims() {
+        for id in &claim.evidence {
+            let by = cited.entry(*id).or_default();
+            if by.last() != Some(&claim.id) {
+                by.push(claim.id.clone());
+            }
+        }
+    }
+    report
+        .evidence
+        .iter()
+        .map(|item| one_observation(item, cited.remove(&item.id).unwrap_or_default(), names))
+        .collect()
+}
+
+fn one_observation(item: &Evidence, cited_by: Vec<String>, names: &Names<'_>) -> EvidenceView {
+    EvidenceView {
+        id: item.id.to_string(),
+        source: words::source(item.source),
+        polarity: words::polarity(item.polarity),
+        polarity_class: match item.polarity {
+            Polarity::For => "bad",
+            Polarity::Against => "warn",
+            Polarity::Absent | Polarity::Neutral => "soft",
+            Polarity::Healthy => "good",
+        },
+        entity: item.entity.as_ref().map(|id| names.name(id).to_string()),
+        says: item.says.clone(),
+        query: item.query.to_string(),
+        window: item.window.map(|w| w.to_string()),
+        statistic: item.statistic.name.clone(),
+        arguments: item
+            .statistic
+            .arguments
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect(),
+        values: item
+            .statistic
+            .values
+            .iter()
+            .map(|(name, value)| (name.clone(), value.to_string()))
+            .collect(),
+        weight: signed(item.weight),
+        quality: format!("{:.0} %", item.quality * 100.0),
+        raw: item
+            .raw
+            .iter()
+            .map(|raw| format!("{}:{}", raw.file, raw.line))
+            .collect(),
+        digest: shorten(&item.digest, 67),
+        cited_by,
+    }
+}

@@ -1,0 +1,222 @@
+//! The words that people read in place of the closed words of the report.
+
+use std::collections::BTreeMap;
+
+use model::query::GapReason;
+use model::report::{Named, Onset, PredictionOutcome, Report, Status};
+use model::{AlarmState, EdgeKind, EntityId, Polarity, Severity, SourceKind, Timestamp};
+
+/// How it ended, as a badge.
+pub fn status(status: Status) -> &'static str {
+    match status {
+        Status::CauseFound => "cause found",
+        Status::Unknown => "cause unknown",
+        Status::Recovered => "recovered",
+        Status::NoActiveFault => "no active fault",
+    }
+}
+
+/// The severity of an alarm or a log line.
+pub fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Trace => "trace",
+        Severity::Debug => "debug",
+        Severity::Info => "info",
+        Severity::Warn => "warning",
+        Severity::Error => "error",
+        Severity::Fatal => "fatal",
+    }
+}
+
+/// What the alarm says of itself.
+pub fn alarm_state(state: AlarmState) -> &'static str {
+    match state {
+        AlarmState::Firing => "firing",
+        AlarmState::Resolved => "resolved",
+        AlarmState::NoData => "no data",
+    }
+}
+
+/// Which kind of source.
+pub fn source(source: SourceKind) -> &'static str {
+    match source {
+        SourceKind::Metrics => "metrics",
+        SourceKind::Logs => "logs",
+        SourceKind::Traces => "traces",
+        SourceKind::Changes => "changes",
+        SourceKind::State => "state",
+        SourceKind::Events => "events",
+        SourceKind::Topology => "topology",
+        SourceKind::Alarm => "alarm",
+    }
+}
+
+/// What an observation does.
+pub fn polarity(polarity: Polarity) -> &'static str {
+    match polarity {
+        Polarity::For => "for",
+        Polarity::Against => "against",
+        Polarity::Absent => "absent",
+        Polarity::Healthy => "healthy",
+        Polarity::Neutral => "context",
+    }
+}
+
+/// Why something could not be looked at.
+pub fn gap_reason(why: GapReason) -> &'static str {
+    match why {
+        GapReason::Permission => "not permitted",
+        GapReason::NotInstrumented => "not instrumented",
+        GapReason::Retention => "no longer kept",
+        GapReason::RateLimit => "rate limited",
+        GapReason::Timeout => "timed out",
+        GapReason::Connector => "no connector",
+        GapReason::Budget => "budget spent",
+        GapReason::NotRecorded => "not recorded",
+    }
+}
+
+/// Why a hypothesis was put aside; the engine's own word where it is new to us.
+pub fn ruled_out(reason: &str) -> &str {
+    match reason {
+        "healthy" => "healthy throughout",
+        "began_after" => "began after the symptom",
+        "rolled_back" => "undone before it began",
+        "no_path" => "no path to a symptom",
+        "cannot_produce" => "cannot produce this failure",
+        "explained" => "explained by another cause",
+        "victim" => "a victim, not the cause",
+        "transient" => "over before it began",
+        "prediction_failed" => "its predictions failed",
+        other => other,
+    }
+}
+
+/// How `from` leans on `to`.
+pub fn leans(kind: EdgeKind) -> &'static str {
+    match kind {
+        EdgeKind::Calls => "calls",
+        EdgeKind::RunsOn => "runs on",
+        EdgeKind::ServedBy => "is served by",
+        EdgeKind::Consumes => "consumes from",
+        EdgeKind::Produces => "produces to",
+        EdgeKind::UsesRole => "uses the role",
+        EdgeKind::UsesConfig => "uses the setting",
+        EdgeKind::BoundBy => "is bound by",
+        EdgeKind::PartOf => "is part of",
+        EdgeKind::ReplicatesFrom => "replicates from",
+    }
+}
+
+/// The same edge read in the direction in which failure travels, from `to` to `from`.
+pub fn carries(kind: EdgeKind) -> &'static str {
+    match kind {
+        EdgeKind::Calls => "called by",
+        EdgeKind::RunsOn => "hosts",
+        EdgeKind::ServedBy => "serves",
+        EdgeKind::Consumes => "feeds",
+        EdgeKind::Produces => "pushes back on",
+        EdgeKind::UsesRole => "role of",
+        EdgeKind::UsesConfig => "setting of",
+        EdgeKind::BoundBy => "limits",
+        EdgeKind::PartOf => "contains",
+        EdgeKind::ReplicatesFrom => "replicated by",
+    }
+}
+
+/// How a prediction fared.
+pub fn outcome(outcome: PredictionOutcome) -> &'static str {
+    match outcome {
+        PredictionOutcome::Met => "met",
+        PredictionOutcome::Unmet => "unmet",
+        PredictionOutcome::Untested => "untested",
+    }
+}
+
+/// What kind of prediction, as a sentence begins.
+pub fn force(force: &str) -> &str {
+    match force {
+        "must_not" => "must not",
+        other => other,
+    }
+}
+
+/// The names that people call the entities by.
+pub struct Names<'a>(BTreeMap<&'a EntityId, &'a Named>);
+
+impl<'a> Names<'a> {
+    /// From the report's own list.
+    pub fn of(report: &'a Report) -> Self {
+        Self(
+            report
+                .entities
+                .iter()
+                .map(|named| (&named.id, named))
+                .collect(),
+        )
+    }
+
+    /// What people call it; its id where the report does not say.
+    pub fn name<'b>(&self, id: &'b EntityId) -> &'b str
+    where
+        'a: 'b,
+    {
+        self.known(id).unwrap_or(id.as_str())
+    }
+
+    /// What people call it, if the report says.
+    pub fn known(&self, id: &EntityId) -> Option<&'a str> {
+        self.0
+            .get(id)
+            .map(|named| named.name.as_str())
+            .filter(|name| !name.is_empty())
+    }
+
+    /// The word for what it is.
+    pub fn kind(&self, id: &EntityId) -> &'static str {
+        self.0
+            .get(id)
+            .map_or("component", |named| named.kind.word())
+    }
+}
+
+/// An onset as people say it: one moment, or "between … and …" by the clock, in UTC.
+pub fn onset(onset: Onset) -> String {
+    between(onset.lo, onset.hi)
+}
+
+fn between(lo: Timestamp, hi: Timestamp) -> String {
+    if lo == hi {
+        format!("{} UTC", hi.clock())
+    } else if day(lo) == day(hi) {
+        format!("{} to {} UTC", lo.clock(), hi.clock())
+    } else {
+        format!(
+            "{} {} to {} {} UTC",
+            day(lo),
+            lo.clock(),
+            day(hi),
+            hi.clock()
+        )
+    }
+}
+
+/// The date part, `2026-06-18`, in UTC.
+pub fn day(at: Timestamp) -> String {
+    let text = at.to_string();
+    text.split_once('T')
+        .map_or(text.clone(), |(day, _)| day.to_string())
+}
+
+/// Date and clock, `2026-06-18 15:06:00 UTC`.
+pub fn moment(at: Timestamp) -> String {
+    format!("{} {} UTC", day(at), at.clock())
+}
+
+/// A unit as it follows a number, with its space; nothing for bare numbers, which are written `1`.
+pub fn unit(unit: &str) -> String {
+    match unit {
+        "" | "1" => String::new(),
+        unit => format!(" {unit}"),
+    }
+}
