@@ -7,6 +7,8 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::columns::{join_columns, join_names};
+use super::lists::shorten_lists;
 use super::slot::SlotKind;
 use super::token::{Class, Token, Vocabulary, is_unit};
 
@@ -27,6 +29,7 @@ pub(super) fn generalise(vocabulary: &Vocabulary, groups: Vec<Group>) -> Vec<Gro
         let before = groups.len();
         groups = join_single(vocabulary, groups);
         groups = join_names(vocabulary, groups);
+        groups = join_columns(vocabulary, groups);
         groups = join_weak(vocabulary, groups);
         if groups.len() == before {
             break;
@@ -41,20 +44,7 @@ const MAX_ROUNDS: usize = 12;
 fn join_weak(vocabulary: &Vocabulary, groups: Vec<Group>) -> Vec<Group> {
     let mut buckets = Buckets::default();
     for group in groups {
-        let mut key = Vec::with_capacity(group.tokens.len());
-        for (place, &token) in group.tokens.iter().enumerate() {
-            let unit = place > 0
-                && group.tokens[place - 1].mark() == Some(SlotKind::Num)
-                && is_unit(vocabulary.text(token));
-            key.push(if unit || token == token.generalised(SlotKind::Any) {
-                WEAK
-            } else if vocabulary.class(token) == Class::Weak {
-                WEAK | u64::from(vocabulary.stem_of(token)) << 1 | u64::from(token.blank_before())
-            } else {
-                u64::from(token.raw())
-            });
-        }
-        buckets.put(key, group);
+        buckets.put(codes(vocabulary, &group.tokens), group);
     }
     buckets
         .groups
@@ -63,126 +53,38 @@ fn join_weak(vocabulary: &Vocabulary, groups: Vec<Group>) -> Vec<Group> {
         .collect()
 }
 
-/// Joins groups that are equal but for names and weak tokens, where each place that differs holds several texts: class
-/// and listener, file and directory vary together, so no two groups differ in a single place.
-fn join_names(vocabulary: &Vocabulary, groups: Vec<Group>) -> Vec<Group> {
-    let mut buckets = Buckets::default();
-    for group in groups {
-        let open = |token: Token| {
-            matches!(vocabulary.class(token), Class::Name | Class::Weak) || token.is_wild()
-        };
-        let key = group
-            .tokens
-            .iter()
-            .map(|&token| {
-                if open(token) {
-                    WEAK | u64::from(token.blank_before())
-                } else {
-                    u64::from(token.raw())
-                }
-            })
-            .collect();
-        buckets.put(key, group);
-    }
-    let mut out = Vec::new();
-    for bucket in buckets.groups {
-        let first = &bucket[0].tokens;
-        let mut enough = bucket.len() >= SEVERAL;
-        for place in 0..first.len() {
-            let texts: FxHashSet<Token> = bucket.iter().map(|group| group.tokens[place]).collect();
-            enough &= texts.len() == 1
-                || texts.len() >= SEVERAL
-                || texts.iter().any(|token| token.is_wild());
-        }
-        let anchors = first
-            .iter()
-            .filter(|token| matches!(vocabulary.class(**token), Class::Word | Class::Fixed))
-            .count();
-        if enough && anchors >= 2 {
-            out.push(union(vocabulary, bucket));
+/// Tokens as numbers that are equal where a difference needs no further evidence to be one of values.
+fn codes(vocabulary: &Vocabulary, tokens: &[Token]) -> Vec<u64> {
+    let code = |place: usize| {
+        let token = tokens[place];
+        let blank = u64::from(token.blank_before());
+        let after_number = place > 0 && tokens[place - 1].mark() == Some(SlotKind::Num);
+        if after_number && is_unit(vocabulary.text(token)) {
+            WEAK | blank
+        } else if vocabulary.class(token) == Class::Weak {
+            WEAK | u64::from(vocabulary.stem_of(token)) << 1 | blank
         } else {
-            out.extend(bucket);
+            u64::from(token.raw())
         }
-    }
-    out
+    };
+    (0..tokens.len()).map(code).collect()
 }
 
 /// So many different names in one place are a value.
-const SEVERAL: usize = 3;
+pub(super) const SEVERAL: usize = 3;
 
 /// Sets the keys of weak tokens apart from those of texts.
-const WEAK: u64 = 1 << 40;
-
-/// Writes lists as one value where groups differ in how long a list is: `10.0.0.1, 10.0.0.2` and `10.0.0.1`.
-fn shorten_lists(vocabulary: &Vocabulary, groups: Vec<Group>) -> Vec<Group> {
-    let mut buckets = Buckets::default();
-    for group in groups {
-        let key = without_lists(vocabulary, &group.tokens)
-            .iter()
-            .map(|token| u64::from(token.raw()))
-            .collect();
-        buckets.put(key, group);
-    }
-    let mut out = Vec::new();
-    for mut bucket in buckets.groups {
-        let length = bucket[0].tokens.len();
-        if bucket.iter().any(|group| group.tokens.len() != length) {
-            for group in &mut bucket {
-                group.tokens = without_lists(vocabulary, &group.tokens);
-            }
-            out.push(union(vocabulary, bucket));
-        } else {
-            out.extend(bucket);
-        }
-    }
-    out
-}
-
-/// Runs of weak tokens, with blanks or commas between them, as one token.
-fn without_lists(vocabulary: &Vocabulary, tokens: &[Token]) -> Vec<Token> {
-    let weak =
-        |token: Token| vocabulary.class(token) == Class::Weak && vocabulary.text(token) != b"-";
-    let comma = |token: &Token| vocabulary.text(*token) == b",";
-    let mut out: Vec<Token> = Vec::with_capacity(tokens.len());
-    let mut at = 0;
-    while at < tokens.len() {
-        let first = tokens[at];
-        let mut next = at + 1;
-        if weak(first) {
-            let mut same = true;
-            loop {
-                let item = next + usize::from(tokens.get(next).is_some_and(comma));
-                let Some(&token) = tokens.get(item) else {
-                    break;
-                };
-                if !weak(token) || !(item > next || token.blank_before()) {
-                    break;
-                }
-                same &= token.text() == first.text();
-                next = item + 1;
-            }
-            if next > at + 1 {
-                let kind = if same { first.mark() } else { None }.unwrap_or(SlotKind::Id);
-                out.push(first.generalised(kind));
-                at = next;
-                continue;
-            }
-        }
-        out.push(first);
-        at = next;
-    }
-    out
-}
+pub(super) const WEAK: u64 = 1 << 40;
 
 /// Groups under equal keys, in the order in which the keys came.
 #[derive(Default)]
-struct Buckets {
+pub(super) struct Buckets {
     places: FxHashMap<Vec<u64>, usize>,
-    groups: Vec<Vec<Group>>,
+    pub(super) groups: Vec<Vec<Group>>,
 }
 
 impl Buckets {
-    fn put(&mut self, key: Vec<u64>, group: Group) {
+    pub(super) fn put(&mut self, key: Vec<u64>, group: Group) {
         let place = *self.places.entry(key).or_insert_with(|| {
             self.groups.push(Vec::new());
             self.groups.len() - 1
@@ -192,7 +94,7 @@ impl Buckets {
 }
 
 /// One group from several of equal length: places in which they differ become slots.
-fn union(vocabulary: &Vocabulary, groups: Vec<Group>) -> Group {
+pub(super) fn union(vocabulary: &Vocabulary, groups: Vec<Group>) -> Group {
     let mut groups = groups.into_iter();
     let Some(mut whole) = groups.next() else {
         return Group {
@@ -211,19 +113,22 @@ fn union(vocabulary: &Vocabulary, groups: Vec<Group>) -> Group {
     whole
 }
 
+/// The kind of a place where both tokens were seen.
 fn common_kind(vocabulary: &Vocabulary, a: Token, b: Token) -> SlotKind {
-    let named = |token: Token| match token.mark() {
-        Some(SlotKind::Any) => false,
-        Some(_) => true,
+    let digits_only = |token: Token| matches!(token.mark(), Some(SlotKind::Num | SlotKind::Hex));
+    if digits_only(a) && digits_only(b) {
+        // One digest in many has no letter in it.
+        return SlotKind::Hex;
+    }
+    let holds_value = |token: Token| match token.mark() {
+        Some(kind) => kind != SlotKind::Any,
         None => {
-            vocabulary.class(token) == Class::Weak
-                && vocabulary
-                    .text(token)
-                    .iter()
-                    .any(|b| b.is_ascii_digit() || *b == b'<')
+            let text = vocabulary.text(token);
+            let value = text.iter().any(|b| b.is_ascii_digit() || *b == b'<');
+            vocabulary.class(token) == Class::Weak && value
         }
     };
-    if named(a) && named(b) {
+    if holds_value(a) && holds_value(b) {
         SlotKind::Id
     } else {
         SlotKind::Any
@@ -232,31 +137,28 @@ fn common_kind(vocabulary: &Vocabulary, a: Token, b: Token) -> SlotKind {
 
 /// Joins groups that are equal but for one token, where enough different tokens are seen in that place.
 fn join_single(vocabulary: &Vocabulary, groups: Vec<Group>) -> Vec<Group> {
-    let mut buckets: FxHashMap<(u64, u32), Vec<u32>> = FxHashMap::default();
+    // One entry for each group and place: a hash of all other tokens. Equal hashes at one place are groups that differ
+    // there only.
+    let mut entries: Vec<(u64, u32, u32)> = Vec::new();
     for (index, group) in groups.iter().enumerate() {
-        let whole = group
-            .tokens
-            .iter()
-            .enumerate()
-            .fold(0u64, |sum, (place, token)| {
-                sum.wrapping_add(mix(place, *token))
-            });
+        let codes = codes(vocabulary, &group.tokens);
+        let whole = (0..codes.len()).fold(codes.len() as u64, |sum, place| {
+            sum.wrapping_add(mix(place, codes[place]))
+        });
         for (place, &token) in group.tokens.iter().enumerate() {
             if may_vary(vocabulary, token) {
-                let key = whole
-                    .wrapping_sub(mix(place, token))
-                    .wrapping_add(group.tokens.len() as u64);
-                buckets
-                    .entry((key, place as u32))
-                    .or_default()
-                    .push(index as u32);
+                let others = whole.wrapping_sub(mix(place, codes[place]));
+                entries.push((others, place as u32, index as u32));
             }
         }
     }
-    let mut candidates: Vec<(usize, u32, Vec<u32>)> = buckets
-        .into_iter()
-        .filter(|(_, members)| members.len() > 1)
-        .filter_map(|((_, place), members)| {
+    entries.sort_unstable();
+    let mut candidates: Vec<(usize, u32, Vec<u32>)> = entries
+        .chunk_by(|a, b| (a.0, a.1) == (b.0, b.1))
+        .filter(|run| run.len() > 1)
+        .filter_map(|run| {
+            let members: Vec<u32> = run.iter().map(|entry| entry.2).collect();
+            let place = run[0].1;
             let seen = varies(vocabulary, &groups, &members, place as usize)?;
             Some((seen, place, members))
         })
@@ -264,41 +166,36 @@ fn join_single(vocabulary: &Vocabulary, groups: Vec<Group>) -> Vec<Group> {
     // Where a group could join in two places, the place with more evidence wins; the rest of the order only makes the
     // choice the same each time.
     candidates.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
-    let mut parent: Vec<Option<u32>> = vec![None; groups.len()];
-    let mut joined: Vec<(u32, Vec<u32>)> = Vec::new();
+    let mut taken = vec![false; groups.len()];
+    let mut joined: Vec<Vec<u32>> = Vec::new();
     for (_, place, members) in candidates {
         let free: Vec<u32> = members
             .into_iter()
-            .filter(|&m| parent[m as usize].is_none())
+            .filter(|&member| !taken[member as usize])
             .collect();
         if free.len() > 1 && varies(vocabulary, &groups, &free, place as usize).is_some() {
-            for &member in &free {
-                parent[member as usize] = Some(free[0]);
-            }
-            joined.push((free[0], free));
+            free.iter()
+                .for_each(|&member| taken[member as usize] = true);
+            joined.push(free);
         }
     }
-    let by_first: FxHashMap<u32, Vec<u32>> = joined.into_iter().collect();
-    let mut out = Vec::with_capacity(groups.len());
-    for (index, group) in groups.iter().enumerate() {
-        match (parent[index], by_first.get(&(index as u32))) {
-            (_, Some(members)) => out.push(union(
-                vocabulary,
-                members
-                    .iter()
-                    .map(|&m| groups[m as usize].clone())
-                    .collect(),
-            )),
-            (Some(_), None) => {}
-            (None, None) => out.push(group.clone()),
-        }
+    if joined.is_empty() {
+        return groups;
     }
-    out
+    let mut groups: Vec<Option<Group>> = groups.into_iter().map(Some).collect();
+    for members in joined {
+        let bucket = members
+            .iter()
+            .filter_map(|&member| groups[member as usize].take())
+            .collect();
+        groups[members[0] as usize] = Some(union(vocabulary, bucket));
+    }
+    groups.into_iter().flatten().collect()
 }
 
-fn mix(place: usize, token: Token) -> u64 {
+fn mix(place: usize, code: u64) -> u64 {
     let mut v = (place as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-        ^ (token.raw() as u64).wrapping_mul(0xd6e8_feb8_6659_fd93);
+        ^ code.wrapping_mul(0xd6e8_feb8_6659_fd93);
     v = (v ^ (v >> 32)).wrapping_mul(0xff51_afd7_ed55_8ccd);
     v ^ (v >> 29)
 }
@@ -324,7 +221,7 @@ fn varies(
         wild: false,
         mark: false,
         words: false,
-        all_hold_marks: true,
+        numbered: true,
     };
     for &member in members {
         let tokens = &groups[member as usize].tokens;
@@ -335,7 +232,7 @@ fn varies(
         seen.wild |= token.is_wild();
         seen.mark |= token.mark().is_some();
         seen.words |= vocabulary.class(token) == Class::Word;
-        seen.all_hold_marks &= vocabulary.holds_mark(token);
+        seen.numbered &= vocabulary.is_numbered(token);
         texts.insert(token);
     }
     let needed = needed(vocabulary, first, place, &seen);
@@ -348,24 +245,45 @@ struct Seen {
     wild: bool,
     mark: bool,
     words: bool,
-    all_hold_marks: bool,
+    numbered: bool,
+}
+
+/// Whether a place is one where values are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Surroundings {
+    /// Behind an equals sign.
+    Assigned,
+    /// Alone between quotes or brackets, or an item of a list.
+    Enclosed,
+    /// Among other words.
+    Prose,
+}
+
+pub(super) fn surroundings(
+    vocabulary: &Vocabulary,
+    tokens: &[Token],
+    place: usize,
+) -> Surroundings {
+    let text = |place: Option<usize>| {
+        place
+            .and_then(|place| tokens.get(place))
+            .map_or(&b""[..], |&token| vocabulary.text(token))
+    };
+    match (text(place.checked_sub(1)), text(Some(place + 1))) {
+        (b"=", _) => Surroundings::Assigned,
+        (b"'", b"'") | (b"\"", b"\"") | (b"[" | b"(" | b",", b"]" | b")" | b",") => {
+            Surroundings::Enclosed
+        }
+        _ => Surroundings::Prose,
+    }
 }
 
 /// How many different texts make `place` a value.
 fn needed(vocabulary: &Vocabulary, tokens: &[Token], place: usize, seen: &Seen) -> usize {
-    let before = place.checked_sub(1).map(|i| vocabulary.text(tokens[i]));
-    let after = tokens.get(place + 1).map(|&t| vocabulary.text(t));
-    let assigned = before == Some(b"=");
-    let enclosed = matches!(
-        (before, after),
-        (Some(b"'"), Some(b"'"))
-            | (Some(b"\""), Some(b"\""))
-            | (Some(b"["), Some(b"]"))
-            | (Some(b"("), Some(b")"))
-    );
-    let base = if assigned || seen.mark || seen.all_hold_marks {
+    let surroundings = surroundings(vocabulary, tokens, place);
+    let base = if surroundings == Surroundings::Assigned || seen.mark || seen.numbered {
         2
-    } else if enclosed || !seen.words {
+    } else if surroundings == Surroundings::Enclosed || !seen.words {
         SEVERAL
     } else {
         6

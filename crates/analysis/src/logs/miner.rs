@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
-use super::mask::{self, Sink};
+use super::mask;
 use super::merge::{self, Group};
 use super::slot::{Slot, SlotKind};
 use super::token::{self, Token, Vocabulary};
 use super::tree::Tree;
+use super::values::Parts;
 
 /// Bounds of a [`Miner`]. The defaults suit one service or one incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub struct Config {
     pub max_tokens: usize,
     /// Distinct skeletons kept. When they are full, skeletons that share a template are forgotten but for one.
     pub max_skeletons: usize,
-    /// Bytes of skeletons, examples and words kept.
+    /// Bytes of skeletons and examples kept. The words of skeletons come on top, at most four for each skeleton.
     pub max_bytes: usize,
     /// Bytes of the first line of each skeleton that are kept as its example.
     pub max_example_bytes: usize,
@@ -42,6 +43,7 @@ impl Default for Config {
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
 )]
+
 pub struct TemplateId(pub u32);
 
 /// What lines of one kind have in common.
@@ -84,8 +86,9 @@ struct Family {
 
 /// Groups lines by what they have in common, in bounded memory.
 ///
-/// [`Miner::insert`] is cheap; [`Miner::merge`] makes the templates general. As long as no bound is reached, the
-/// templates after a merge depend on the set of lines and not on their order.
+/// [`Miner::insert`] is cheap; [`Miner::merge`] makes the templates general. As long as no bound is reached (and no
+/// template has more than a thousand skeletons), the templates after a merge depend on the set of lines and not on
+/// their order. Names and examples are those of the first line seen.
 pub struct Miner {
     config: Config,
     vocabulary: Vocabulary,
@@ -113,8 +116,13 @@ impl Default for Miner {
 
 /// The first merge comes after this many new skeletons; later ones when the number has grown by half.
 const FIRST_PATIENCE: usize = 1024;
+
+/// A template with so many skeletons learns nothing from one more.
+const SKELETONS_PER_TEMPLATE: usize = 1024;
+
 /// Templates of last resort.
 const MAX_COARSE: usize = 256;
+
 /// Names given out for each skeleton that may be kept: rows that were absorbed keep their names.
 const NAMES_PER_SKELETON: usize = 4;
 
@@ -201,7 +209,11 @@ impl Miner {
                 .max_skeletons
                 .saturating_mul(NAMES_PER_SKELETON)
                 .min(u32::MAX as usize / 2);
-        if self.full || !names_left {
+        let well_known = known.filter(|template| {
+            let family = self.families.get(template);
+            family.is_some_and(|family| family.members.len() >= SKELETONS_PER_TEMPLATE)
+        });
+        if self.full || !names_left || well_known.is_some() {
             let template = match known {
                 Some(template) => template,
                 None => self.coarse(line, &tokens, cut || more),
@@ -450,62 +462,6 @@ impl Miner {
             }
         }
         slots
-    }
-}
-
-/// A skeleton together with what its marks stand for.
-#[derive(Default)]
-struct Parts {
-    skeleton: Vec<u8>,
-    marks: Vec<Mark>,
-}
-
-struct Mark {
-    at: usize,
-    kind: SlotKind,
-    text: Vec<u8>,
-}
-
-impl Mark {
-    fn slot(&self) -> Slot {
-        Slot {
-            kind: self.kind,
-            text: String::from_utf8_lossy(&self.text).into_owned(),
-        }
-    }
-}
-
-impl Parts {
-    /// What stood in the line where the skeleton has `from..to`.
-    fn original(&self, from: usize, to: usize) -> String {
-        let mut out = Vec::new();
-        let mut at = from;
-        for mark in self
-            .marks
-            .iter()
-            .filter(|mark| mark.at >= from && mark.at < to)
-        {
-            out.extend_from_slice(self.skeleton.get(at..mark.at).unwrap_or_default());
-            out.extend_from_slice(&mark.text);
-            at = mark.at + mark.kind.mark().len();
-        }
-        out.extend_from_slice(self.skeleton.get(at..to).unwrap_or_default());
-        String::from_utf8_lossy(&out).into_owned()
-    }
-}
-
-impl Sink for Parts {
-    fn literal(&mut self, text: &[u8]) {
-        self.skeleton.extend_from_slice(text);
-    }
-
-    fn slot(&mut self, kind: SlotKind, text: &[u8]) {
-        self.marks.push(Mark {
-            at: self.skeleton.len(),
-            kind,
-            text: text.to_vec(),
-        });
-        self.skeleton.extend_from_slice(kind.mark().as_bytes());
     }
 }
 

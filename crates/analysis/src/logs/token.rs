@@ -76,6 +76,8 @@ struct Text {
     bytes: Box<[u8]>,
     class: Class,
     stem: u32,
+    /// Weak only for its digits: without them it would be a name.
+    named: bool,
 }
 
 /// Longer texts (keys, encoded blobs) are values, whatever they hold.
@@ -112,15 +114,17 @@ impl Vocabulary {
         }
         let number = self.texts.len() as u32;
         self.numbers.insert(text.into(), number);
-        let stem = if class == Class::Weak {
-            self.stem(text)
+        let (stem, named) = if class == Class::Weak {
+            let bare = without_values(text);
+            (self.stem(text, &bare), is_name(&bare))
         } else {
-            0
+            (0, false)
         };
         self.texts.push(Text {
             bytes: text.into(),
             class,
             stem,
+            named,
         });
         number
     }
@@ -139,34 +143,22 @@ impl Vocabulary {
         self.texts[token.text() as usize].stem
     }
 
-    /// Whether the token is a mark or holds one.
-    pub(super) fn holds_mark(&self, token: Token) -> bool {
-        holds_mark(self.text(token))
+    /// Whether the token is a mark, or a plain word with one: `rdd_<id>` is numbered, but `OrderService#<num>` is a place
+    /// in the code.
+    pub(super) fn is_numbered(&self, token: Token) -> bool {
+        let text = &self.texts[token.text() as usize];
+        holds_mark(&text.bytes) && !text.named
     }
 
-    fn stem(&mut self, text: &[u8]) -> u32 {
-        let mut stem = Vec::with_capacity(text.len());
-        let mut at = 0;
-        while at < text.len() {
-            if let Some(kind) = SlotKind::at_start_of(&text[at..]) {
-                at += kind.mark().len();
-                continue;
-            }
-            if text[at].is_ascii_alphabetic() || text[at] >= 0x80 {
-                stem.push(text[at]);
-            }
-            at += 1;
-        }
-        if stem.len() < 2
-            || is_calendar_name(text)
-            || MISSING
-                .iter()
-                .any(|word| word.as_bytes().eq_ignore_ascii_case(text))
-        {
+    /// The number of a weak text's stem.
+    fn stem(&mut self, text: &[u8], bare: &[u8]) -> u32 {
+        let is_letter = |b: &u8| b.is_ascii_alphabetic() || *b >= 0x80;
+        let stem: Box<[u8]> = bare.iter().copied().filter(is_letter).collect();
+        if stem.len() < 2 || is_missing(text) || is_calendar_name(text) {
             return 0;
         }
         let next = self.stems.len() as u32 + 1;
-        *self.stems.entry(stem.into()).or_insert(next)
+        *self.stems.entry(stem).or_insert(next)
     }
 
     /// The tokens of `skeleton`, at most `limit`; the flag says whether there were more.
@@ -347,11 +339,7 @@ fn classify(text: &[u8]) -> Class {
     if holds_mark(text) || text.iter().any(u8::is_ascii_digit) {
         return Class::Weak;
     }
-    if MISSING
-        .iter()
-        .any(|word| word.as_bytes().eq_ignore_ascii_case(text))
-        || is_calendar_name(text)
-    {
+    if is_missing(text) || is_calendar_name(text) {
         return Class::Weak;
     }
     const FIXED: [&str; 40] = [
@@ -402,32 +390,50 @@ fn classify(text: &[u8]) -> Class {
     {
         return Class::Fixed;
     }
-    let inner = &text[1..];
-    let joined = inner.iter().any(|b| {
-        matches!(
-            b,
-            b'.' | b'_'
-                | b'-'
-                | b'/'
-                | b'@'
-                | b'$'
-                | b'\\'
-                | b'#'
-                | b'~'
-                | b'+'
-                | b'*'
-                | b'&'
-                | b'%'
-        )
-    });
-    let camel = text
-        .windows(2)
-        .any(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase());
-    if joined || camel {
+    if is_name(text) {
         Class::Name
     } else {
         Class::Word
     }
+}
+
+/// Whether a text is written as code and configuration write names: of several parts, or in camel case.
+fn is_name(text: &[u8]) -> bool {
+    let joined = text
+        .get(1..)
+        .unwrap_or_default()
+        .iter()
+        .any(|b| b"._-/@$\\#~+*&%".contains(b));
+    let camel = text
+        .windows(2)
+        .any(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase());
+    joined || camel
+}
+
+/// What is left of a text without its marks and digits, and without what joined them to the rest.
+fn without_values(text: &[u8]) -> Vec<u8> {
+    let mut bare = Vec::with_capacity(text.len());
+    let mut at = 0;
+    while at < text.len() {
+        if let Some(kind) = SlotKind::at_start_of(&text[at..]) {
+            at += kind.mark().len();
+            continue;
+        }
+        if !text[at].is_ascii_digit() {
+            bare.push(text[at]);
+        }
+        at += 1;
+    }
+    let inside = |b: &u8| b.is_ascii_alphabetic() || *b >= 0x80;
+    let from = bare.iter().position(inside).unwrap_or(bare.len());
+    let to = bare.iter().rposition(inside).map_or(from, |last| last + 1);
+    bare[from..to].to_vec()
+}
+
+fn is_missing(text: &[u8]) -> bool {
+    MISSING
+        .iter()
+        .any(|word| word.as_bytes().eq_ignore_ascii_case(text))
 }
 
 fn holds_mark(text: &[u8]) -> bool {
