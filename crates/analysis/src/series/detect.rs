@@ -38,7 +38,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            threshold: 5.0,
+            threshold: 4.0,
             alone: 1.6,
             sustain: 2,
             history: 28 * 24 * HOUR_NS,
@@ -46,7 +46,7 @@ impl Default for Config {
             near: 48,
             quiet: 6,
             longest: 24 * HOUR_NS,
-            tail: 0.005,
+            tail: 0.01,
         }
     }
 }
@@ -127,7 +127,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Learns from the usual points of the history, up to now.
+    /// Learns from the history up to now.
     fn fit(&mut self) {
         let Some(&now) = self.times.last() else {
             return;
@@ -135,8 +135,11 @@ impl<'a> Walk<'a> {
         let from = self
             .times
             .partition_point(|t| *t < now.saturating_sub(self.config.history));
+        // What was unusual a day ago is history like any other: else a rhythm that alarms on the first day is never
+        // learned. Medians bear the faults among it.
+        let settled = now.saturating_sub(self.config.longest);
         let usual: Vec<usize> = (from..self.times.len())
-            .filter(|&i| !self.unusual[i])
+            .filter(|&i| !self.unusual[i] || self.times[i] < settled)
             .collect();
         let times: Vec<i64> = usual.iter().map(|&i| self.times[i]).collect();
         let values: Vec<f64> = usual.iter().map(|&i| self.values[i]).collect();
@@ -168,18 +171,17 @@ impl<'a> Walk<'a> {
             return z;
         }
         let from = self.values.len().saturating_sub(self.config.near);
-        let near: Vec<f64> = (from..self.values.len())
+        // The near past without its rhythm.
+        let centred: Vec<f64> = (from..self.values.len())
             .filter(|&i| !self.unusual[i])
-            .map(|i| self.values[i])
+            .map(|i| {
+                self.values[i]
+                    - self
+                        .season
+                        .as_ref()
+                        .map_or(0.0, |s| s.offset(self.times[i]))
+            })
             .collect();
-        // The near past is what the season says it should have been, no less.
-        let centred: Vec<f64> = match &self.season {
-            Some(s) => (from..self.values.len())
-                .filter(|&i| !self.unusual[i])
-                .map(|i| self.values[i] - s.offset(self.times[i]))
-                .collect(),
-            None => near,
-        };
         let offset = self.season.as_ref().map_or(0.0, |s| s.offset(t));
         match Baseline::fit_with(&centred, Floors::default(), &mut self.scratch) {
             Some(near) if near.count >= 8 => {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::baseline::{Baseline, Floors};
-use super::order::{median, median_in};
+use super::order::{median, median_in, quantile_in};
 use super::{Scratch, median_step};
 
 const HOUR_NS: i64 = 3_600_000_000_000;
@@ -107,6 +107,8 @@ pub struct SeasonalBaseline {
     pub slot: i64,
     /// Offset of each slot from the overall median, by slot number.
     offsets: BTreeMap<i64, f64>,
+    /// Spread of each slot over the usual spread, at least one: the busy hour may swing more than the quiet one.
+    swings: BTreeMap<i64, f64>,
     /// Of the values with their slot's offset removed.
     pub residual: Baseline,
 }
@@ -183,10 +185,12 @@ impl SeasonalBaseline {
         if (offsets.len() as i64) < cycle / slot / 2 {
             return None;
         }
+        let swings = BTreeMap::new();
         let mut fitted = Self {
             cycle,
             slot,
             offsets,
+            swings,
             residual: plain.clone(),
         };
         let rest: Vec<f64> = times
@@ -195,6 +199,25 @@ impl SeasonalBaseline {
             .map(|(&t, &v)| v - fitted.offset(t))
             .collect();
         fitted.residual = Baseline::fit_with(&rest, floors, scratch)?;
+        for (seen, _, _) in slots.values_mut() {
+            seen.clear();
+        }
+        for (&t, &v) in times.iter().zip(&rest) {
+            if let Some((seen, _, _)) = slots
+                .get_mut(&(t.rem_euclid(cycle) / slot))
+                .filter(|_| v.is_finite())
+            {
+                seen.push((v - fitted.residual.median).abs());
+            }
+        }
+        for (number, (seen, _, _)) in &mut slots {
+            // Nine of ten of the slot's residuals, in the scale that makes it one for normal noise; few points are
+            // not enough to say that a slot swings more.
+            let own = quantile_in(seen, 0.9).unwrap_or(0.0) / 1.645 / fitted.residual.scale;
+            if seen.len() >= 5 && own > 1.0 {
+                fitted.swings.insert(*number, own);
+            }
+        }
         Some(fitted)
     }
 
@@ -217,9 +240,31 @@ impl SeasonalBaseline {
         self.residual.median + self.offset(t)
     }
 
-    /// Signed z of value `x` at time `t` (ns).
+    /// Signed z of value `x` at time `t` (ns), beyond all that is usual from one slot before to one after: a rhythm
+    /// with steep flanks does not keep time to the minute.
     pub fn z(&self, t: i64, x: f64) -> f64 {
-        self.residual.z(x - self.offset(t))
+        let place = t.rem_euclid(self.cycle) / self.slot;
+        let turn = (self.cycle / self.slot).max(1);
+        let own = self.offset(t);
+        let (mut low, mut high, mut swing) = (own, own, 1.0f64);
+        for n in [place - 1, place, place + 1] {
+            let n = n.rem_euclid(turn);
+            if let Some(offset) = self.offsets.get(&n) {
+                low = low.min(*offset);
+                high = high.max(*offset);
+            }
+            swing = swing.max(self.swings.get(&n).copied().unwrap_or(1.0));
+        }
+        let (below, above) = (self.residual.z(x - low), self.residual.z(x - high));
+        // Below the lowest, above the highest, or nearest zero in between.
+        let z = if below < 0.0 {
+            below
+        } else if above > 0.0 {
+            above
+        } else {
+            0.0
+        };
+        z / swing
     }
 }
 
