@@ -1,11 +1,62 @@
 //! Incident to report. It can only look: nothing here can reach an actuator (J7).
+//!
+//! Reading order: [`investigate`] is the story; [`world`] looks, [`symptoms`], [`kinds`] and [`pull`] say
+//! what is wrong, [`hypotheses`] weighs causes, [`verdict`] decides, [`compose`] writes, [`verify`] proves.
 
+pub mod anomaly;
+pub mod calibration;
 pub mod catalogue;
+pub mod compose;
+pub mod constants;
+pub mod derive;
 pub mod excess;
 pub mod facts;
+pub mod hypotheses;
+pub mod kinds;
 pub mod matching;
+pub mod plan;
 pub mod probes;
+pub mod pull;
+pub mod reach;
 pub mod role;
 pub mod scene;
+pub mod symptoms;
+pub mod verdict;
+pub mod verify;
+pub mod words;
+pub mod world;
+
+use model::ports::Eyes;
+use model::report::{BudgetLimit, Report};
 
 pub use catalogue::{Catalogue, Mechanism, catalogue};
+pub use verify::{Discrepancy, verify};
+pub use world::Step;
+
+/// What one case may spend where nobody says otherwise.
+pub const DEFAULT_BUDGET: BudgetLimit = BudgetLimit { reads: 60 };
+
+/// From alarms to report. The same eyes and budget give the same report, byte for byte.
+pub fn investigate(eyes: &dyn Eyes, budget: BudgetLimit, progress: &mut dyn FnMut(Step)) -> Report {
+    let world = world::World::survey(eyes, budget, progress);
+    let symptoms = symptoms::seen(&world.scene, eyes, &world.facts);
+    let kinds = kinds::seen(&world.scene, &world.facts);
+    let anomalies = pull::anomalies(&world.scene, eyes, &world.facts);
+    let starts = world.scene.alarmed.iter().copied().chain(symptoms.iter().map(|s| s.unit)).chain(kinds.iter().map(|k| k.unit));
+    let reach = reach::Reach::from(&world.scene, starts);
+    let matcher = matching::Matcher::new(&world.scene, &world.facts, matching::compiled());
+    let ground = hypotheses::Ground {
+        scene: &world.scene,
+        facts: &world.facts,
+        symptoms: &symptoms,
+        anomalies: &anomalies,
+        kinds: &kinds,
+        reach: &reach,
+        matcher: &matcher,
+    };
+    let hypotheses = hypotheses::weigh(&ground);
+    progress(Step::Weighing(hypotheses.len()));
+    let verdict = verdict::decide(&ground, &hypotheses);
+    progress(Step::Writing);
+    compose::compose(&world, &ground, &hypotheses, &verdict, budget)
+}

@@ -1,0 +1,102 @@
+//! The engine's numbers, in one place, with what each is for. Starting values are those of the
+//! design; where the development data said otherwise, `docs/decisions/` says why. They are part of the
+//! rules digest: a report names the numbers that it was made with.
+
+use model::{ChangeKind, Span};
+
+/// Nats for a change whose read effect can produce exactly the failure that is seen (fit 1).
+pub const CHANGE_EFFECT: f64 = 5.0;
+/// Nats for words that a change shares with the failure and with few other changes (relevance 1).
+pub const CHANGE_RELEVANCE: f64 = 2.5;
+/// Nats for a risky change at the very onset.
+pub const CHANGE_NEARNESS: f64 = 1.5;
+/// Nats that blaming one change of many costs: it must be better than chance among all of them.
+pub const CHANGE_COST: f64 = 2.0;
+/// Most that effects alone may count.
+pub const MOST_CHANGE: f64 = 6.5;
+/// Most that signatures may count together.
+pub const MOST_SIGNATURE: f64 = 10.0;
+/// Most that one own anomaly may count.
+pub const MOST_ANOMALY: f64 = 8.0;
+/// Least plausibility x clearness x nearness for a change to be a candidate at all.
+pub const LEAST_FIT: f64 = 0.12;
+/// How sure we are that a change without a known place acts at the failing unit.
+pub const UNPLACED: f64 = 0.5;
+/// What remains of a signature whose line names a sick unit further down.
+pub const VICTIM: f64 = 0.3;
+/// Clocks of deploy systems and telemetry differ by this much at most.
+pub const CLOCK_SLACK: Span = Span(60 * model::time::SECOND);
+/// A `must` that was covered and failed.
+pub const MUST_FAILED: f64 = 3.0;
+/// A `must not` that was seen.
+pub const MUST_NOT_SEEN: f64 = 4.0;
+/// A `must` that was met.
+pub const MUST_MET: f64 = 0.6;
+/// A `may` that was met.
+pub const MAY_MET: f64 = 0.3;
+/// It began before what it explains.
+pub const TIMING_BEFORE: f64 = 0.5;
+/// Minutes late per nat lost.
+pub const TIMING_SCALE_MIN: f64 = 3.0;
+/// Most that lateness may cost.
+pub const TIMING_LATE: f64 = 3.0;
+/// What a root needs of its own before its consequence is credited to it.
+pub const ROOT_LEAST: f64 = 3.5;
+/// Most of a consequence's lead that its root may take over.
+pub const ROOT_LIFT: f64 = 4.0;
+/// By how much the root then leads.
+pub const ROOT_EDGE: f64 = 0.2;
+/// Score at which a hypothesis is as likely as not to be worth naming.
+pub const EVEN: f64 = 0.0;
+/// Cost of each cause, nats.
+pub const CAUSE_COST: f64 = 2.0;
+/// Probability that a symptom comes from nowhere.
+pub const LEAK: f64 = 0.02;
+/// Most causes in one verdict.
+pub const MOST_CAUSES: usize = 6;
+/// Per hop of a path.
+pub const HOP: f64 = 0.9;
+/// Per hop against the direction in which failure usually travels (a caller that overloads).
+pub const HOP_UP: f64 = 0.75;
+/// Most hops.
+pub const MOST_HOPS: u32 = 4;
+/// Path between units when nothing is known of the map.
+pub const NO_MAP: f64 = 0.5;
+/// Only nearness or order in time speaks for it.
+pub const CAP_NEARNESS: f64 = 0.50;
+/// One kind of source only.
+pub const CAP_ONE_SOURCE: f64 = 0.75;
+/// A needed kind of source is a gap.
+pub const CAP_GAP: f64 = 0.70;
+/// Nobody is surer than this.
+pub const CAP_ALWAYS: f64 = 0.97;
+
+/// Risk 0..1 and tau in minutes by kind of change.
+pub fn change_risk(kind: ChangeKind) -> (f64, f64) {
+    match kind {
+        ChangeKind::Deploy | ChangeKind::Commit => (0.8, 15.0),
+        ChangeKind::Config | ChangeKind::Flag | ChangeKind::Permission => (0.9, 15.0),
+        ChangeKind::Migration => (0.9, 30.0),
+        ChangeKind::Infrastructure | ChangeKind::Scaling => (0.7, 120.0),
+        ChangeKind::Schedule | ChangeKind::Certificate | ChangeKind::Maintenance => (0.6, 1440.0),
+    }
+}
+
+/// A text of all numbers, for the rules digest.
+pub fn digest_text() -> String {
+    format!(
+        "{CHANGE_EFFECT} {CHANGE_RELEVANCE} {CHANGE_NEARNESS} {CHANGE_COST} {MOST_CHANGE} {MOST_SIGNATURE} {MOST_ANOMALY} {LEAST_FIT} {UNPLACED} {VICTIM} {} {MUST_FAILED} {MUST_NOT_SEEN} {MUST_MET} {MAY_MET} {TIMING_BEFORE} {TIMING_SCALE_MIN} {TIMING_LATE} {ROOT_LEAST} {ROOT_LIFT} {ROOT_EDGE} {EVEN} {CAUSE_COST} {LEAK} {MOST_CAUSES} {HOP} {HOP_UP} {MOST_HOPS} {NO_MAP} {CAP_NEARNESS} {CAP_ONE_SOURCE} {CAP_GAP} {CAP_ALWAYS} {STRONG} {SOMETHING_ELSE} {SAME_PLACE} {NAMED} {UNKNOWN_BELOW}",
+        CLOCK_SLACK.0
+    )
+}
+
+/// Score from which a hypothesis speaks of something active even where the alarmed unit's own readings are silent.
+pub const STRONG: f64 = 2.0;
+/// Score of "something that nobody thought of".
+pub const SOMETHING_ELSE: f64 = -0.5;
+/// By how much another mechanism on the same unit counts less as a rival.
+pub const SAME_PLACE: f64 = 1.2;
+/// Least confidence to be named at all: "possible".
+pub const NAMED: f64 = 0.25;
+/// Best below this: unknown.
+pub const UNKNOWN_BELOW: f64 = 0.35;

@@ -1,0 +1,453 @@
+//! Which causes are possible, and how well is each supported? (S2, S3)
+//!
+//! A hypothesis is (unit, mechanism), sometimes with the change that triggered it. Everything found is
+//! turned into nats in independent groups, each capped (max + 0.3 x second), so that ten log lines
+//! count once. The gates put a hypothesis aside with the reason; they never merely lower it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use analysis::ranking::{capped_group, expit, logit};
+use model::SourceKind;
+use model::report::{PredictionOutcome, Score};
+
+use crate::pull::Anomaly;
+use crate::catalogue::{ChangeRole, Condition, Mechanism, catalogue};
+use crate::constants as k;
+use crate::facts::{Facts, Interval};
+use crate::kinds::{self, FactRef};
+use crate::matching::{Matcher, Outcome};
+use crate::plan::source_of;
+use crate::reach::Reach;
+use crate::scene::Scene;
+use crate::symptoms;
+
+/// A prediction of the mechanism, tested.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tested {
+    /// `must`, `may` or `must_not`.
+    pub force: &'static str,
+    /// For people.
+    pub says: String,
+    /// What became of it.
+    pub outcome: PredictionOutcome,
+    /// Which source it needs.
+    pub source: SourceKind,
+    /// What shows it.
+    pub refs: Vec<FactRef>,
+}
+
+/// Why a hypothesis was put aside.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Aside {
+    /// A word of `model::report::RuledOut::reason`.
+    pub reason: &'static str,
+    /// What shows it.
+    pub refs: Vec<FactRef>,
+}
+
+/// One possible cause.
+#[derive(Clone, Debug)]
+pub struct Hypothesis {
+    /// Where.
+    pub unit: u32,
+    /// How: index into the catalogue.
+    pub mechanism: u32,
+    /// The change that triggered it: index into `facts.changes`.
+    pub change: Option<u32>,
+    /// What speaks for it, by kind of source: nats and fact.
+    pub groups: BTreeMap<SourceKind, Vec<(f64, FactRef)>>,
+    /// Term by term.
+    pub score: Score,
+    /// Its predictions.
+    pub tested: Vec<Tested>,
+    /// When it began.
+    pub onset: Option<Interval>,
+    /// Why the change fits, for people.
+    pub change_reason: String,
+    /// Put aside by a gate?
+    pub aside: Option<Aside>,
+}
+
+impl Hypothesis {
+    /// Its mechanism.
+    pub fn mechanism(&self) -> &'static Mechanism {
+        &catalogue().mechanisms[self.mechanism as usize]
+    }
+
+    /// The kinds of source that speak for it.
+    pub fn sources(&self) -> BTreeSet<SourceKind> {
+        self.groups.iter().filter(|(_, g)| g.iter().any(|(nats, _)| *nats > 0.0)).map(|(kind, _)| *kind).collect()
+    }
+
+    /// Everything that speaks for it, strongest first.
+    pub fn refs(&self) -> Vec<FactRef> {
+        let mut all: Vec<(f64, FactRef)> = self.groups.values().flatten().copied().collect();
+        all.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        let mut refs: Vec<FactRef> = Vec::new();
+        for (_, at) in all {
+            if !refs.contains(&at) {
+                refs.push(at);
+            }
+        }
+        refs
+    }
+}
+
+/// The kind of source that a fact comes from.
+pub fn source_of_fact(at: FactRef) -> SourceKind {
+    match at {
+        FactRef::Series(_) => SourceKind::Metrics,
+        FactRef::Log(_) => SourceKind::Logs,
+        FactRef::Edge(_) | FactRef::Work(_) => SourceKind::Traces,
+        FactRef::Event(_) => SourceKind::Events,
+        FactRef::State(_) => SourceKind::State,
+        FactRef::Change(_) => SourceKind::Changes,
+    }
+}
+
+/// When a fact began, where it tells.
+pub fn onset_of_fact(facts: &Facts, at: FactRef) -> Option<Interval> {
+    match at {
+        FactRef::Series(i) => facts.series[i as usize].onset,
+        FactRef::Log(i) => Some(facts.logs[i as usize].first).map(|at| Interval { lo: at, hi: at }),
+        FactRef::Edge(i) => facts.edges[i as usize].first_error.map(|at| Interval { lo: at, hi: at }),
+        FactRef::Work(i) => facts.work[i as usize].first_error.map(|at| Interval { lo: at, hi: at }),
+        FactRef::Event(i) => Some(facts.events[i as usize].1.first).map(|at| Interval { lo: at, hi: at }),
+        FactRef::State(_) => None,
+        FactRef::Change(i) => Some(facts.changes[i as usize].acts_from).map(|at| Interval { lo: at, hi: at }),
+    }
+}
+
+/// All that the weighing needs.
+pub struct Ground<'a> {
+    /// Who and when.
+    pub scene: &'a Scene,
+    /// What was found.
+    pub facts: &'a Facts,
+    /// What is wrong, from outside.
+    pub symptoms: &'a [symptoms::Seen],
+    /// Own anomalies of units.
+    pub anomalies: &'a [Anomaly],
+    /// In which ways it fails.
+    pub kinds: &'a [kinds::Seen],
+    /// Paths between units.
+    pub reach: &'a Reach,
+    /// Asks conditions of the facts.
+    pub matcher: &'a Matcher<'a>,
+}
+
+impl Ground<'_> {
+    /// The earliest moment at which a symptom was first seen ill; the window's beginning without any.
+    pub fn first_ill(&self) -> model::Timestamp {
+        self.symptoms.iter().map(|s| s.onset.hi).min().unwrap_or(self.scene.alarm_at)
+    }
+}
+
+type Key = (u32, u32, Option<u32>);
+
+/// All hypotheses with their scores, best first; those put aside come last.
+pub fn weigh(ground: &Ground<'_>) -> Vec<Hypothesis> {
+    let mut table = propose(ground);
+    add_changes(ground, &mut table);
+    let pulls = own_pull(ground);
+    let mut all: Vec<Hypothesis> = table.into_values().collect();
+    for hypothesis in &mut all {
+        score(ground, hypothesis, &pulls);
+        gate(ground, hypothesis);
+    }
+    prefer_roots(&mut all);
+    sort(&mut all, ground.scene);
+    all
+}
+
+/// Order: aside last; score (to 1e-6), signature, earlier onset, entity id, mechanism, change.
+pub fn sort(all: &mut [Hypothesis], scene: &Scene) {
+    all.sort_by(|a, b| {
+        let round = |x: f64| (x * 1e6).round();
+        let onset = |h: &Hypothesis| h.onset.map_or(i64::MAX, |o| o.lo.0);
+        a.aside
+            .is_some()
+            .cmp(&b.aside.is_some())
+            .then(round(b.score.total).total_cmp(&round(a.score.total)))
+            .then(round(b.score.signature).total_cmp(&round(a.score.signature)))
+            .then(onset(a).cmp(&onset(b)))
+            .then(scene.id(a.unit).cmp(scene.id(b.unit)))
+            .then(a.mechanism.cmp(&b.mechanism))
+            .then(a.change.cmp(&b.change))
+    });
+}
+
+fn empty(unit: u32, mechanism: u32, change: Option<u32>) -> Hypothesis {
+    Hypothesis {
+        unit,
+        mechanism,
+        change,
+        groups: BTreeMap::new(),
+        score: Score::default(),
+        tested: Vec::new(),
+        onset: None,
+        change_reason: String::new(),
+        aside: None,
+    }
+}
+
+/// From signatures, and from what units do on their own account.
+fn propose(ground: &Ground<'_>) -> BTreeMap<Key, Hypothesis> {
+    let mut table: BTreeMap<Key, Hypothesis> = BTreeMap::new();
+    for hit in ground.matcher.matches() {
+        let entry = table
+            .entry((hit.unit, hit.mechanism, None))
+            .or_insert_with(|| empty(hit.unit, hit.mechanism, None));
+        let facts: Vec<FactRef> = hit.refs.iter().map(FactRef::from).collect();
+        let factor = if hit.named { 1.0 } else { victim_factor(ground, hit.unit, &facts) };
+        let group = entry.groups.entry(hit.source).or_default();
+        for (nth, at) in facts.into_iter().take(4).enumerate() {
+            group.push((if nth == 0 { hit.strength * factor } else { 0.0 }, at));
+        }
+    }
+    let generic: Vec<(u32, &Mechanism)> = catalogue()
+        .mechanisms
+        .iter()
+        .enumerate()
+        .filter(|(_, m)| m.generic.is_some())
+        .map(|(i, m)| (i as u32, m))
+        .collect();
+    for anomaly in ground.anomalies.iter().filter(|a| a.explained_by.is_none() && a.strength > 0.0) {
+        for (index, mechanism) in &generic {
+            if mechanism.generic.as_deref() == Some(anomaly.kind()) {
+                let entry = table
+                    .entry((anomaly.unit, *index, None))
+                    .or_insert_with(|| empty(anomaly.unit, *index, None));
+                for at in &anomaly.refs {
+                    entry.groups.entry(source_of_fact(*at)).or_default().push((0.0, *at));
+                }
+            }
+        }
+    }
+    table
+}
+
+/// A line that names somebody further down speaks of that one rather than of its writer: the client's
+/// end of a broken call says least about its own health.
+fn victim_factor(ground: &Ground<'_>, unit: u32, refs: &[FactRef]) -> f64 {
+    let speaks_of_another = refs.first().is_some_and(|at| match at {
+        FactRef::Log(i) => ground.facts.logs[*i as usize].mentions.iter().any(|&m| {
+            m != unit && ground.reach.down(unit, m).is_some() && ground.anomalies.iter().any(|a| a.unit == m && a.strength > 1.0)
+        }),
+        _ => false,
+    });
+    if speaks_of_another { k::VICTIM } else { 1.0 }
+}
+
+/// From changes: a change is a candidate for each mechanism that one of its effects can set off, where
+/// that kind of failure is really seen on a unit within its reach.
+fn add_changes(ground: &Ground<'_>, table: &mut BTreeMap<Key, Hypothesis>) {
+    let mechanisms = &catalogue().mechanisms;
+    for (number, fact) in ground.facts.changes.iter().enumerate() {
+        let change = Some(number as u32);
+        if fact.reading.harmless.is_some() || fact.undeployed || fact.acts_from > ground.first_ill().plus(k::CLOCK_SLACK) {
+            continue;
+        }
+        for seen in ground.kinds {
+            let Some((plausible, reason)) = fact.reading.produces.get(seen.kind) else { continue };
+            let Some((unit, path)) = nearest(ground, fact, seen.unit) else { continue };
+            let fit = plausible * seen.weight * path;
+            if fit < k::LEAST_FIT {
+                continue;
+            }
+            for (index, mechanism) in mechanisms.iter().enumerate() {
+                let fits = mechanism.change != ChangeRole::None
+                    && mechanism.signatures.iter().any(|c| c.change.as_deref() == Some(seen.kind));
+                if !fits {
+                    continue;
+                }
+                let base = table.get(&(unit, index as u32, None)).map(|h| h.groups.clone()).unwrap_or_default();
+                let entry = table.entry((unit, index as u32, change)).or_insert_with(|| Hypothesis {
+                    groups: base,
+                    ..empty(unit, index as u32, change)
+                });
+                let nats = k::CHANGE_EFFECT * fit;
+                let group = entry.groups.entry(SourceKind::Changes).or_default();
+                if group.iter().all(|(old, _)| *old < nats) {
+                    entry.change_reason.clone_from(reason);
+                }
+                group.push((nats, FactRef::Change(number as u32)));
+                for at in seen.refs.iter().take(2) {
+                    entry.groups.entry(source_of_fact(*at)).or_default().push((0.0, *at));
+                }
+            }
+        }
+    }
+}
+
+/// Which of the units that a change reaches lies nearest to where a failure is seen, and how sure the way is.
+///
+/// A change of code or settings that several services share acts wherever it is used: at the failing unit itself.
+fn nearest(ground: &Ground<'_>, fact: &crate::facts::ChangeFact, failing: u32) -> Option<(u32, f64)> {
+    let direct = fact
+        .units
+        .iter()
+        .filter_map(|&unit| ground.reach.either(failing, unit).map(|p| (unit, p)))
+        .max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
+    match direct {
+        Some(found) => Some(found),
+        None if fact.units.is_empty() || fact.reading.shared => Some((failing, k::UNPLACED)),
+        None => None,
+    }
+}
+
+/// Per unit: what it does on its own account, in nats.
+fn own_pull(ground: &Ground<'_>) -> BTreeMap<u32, f64> {
+    let mut by_unit: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+    for anomaly in ground.anomalies.iter().filter(|a| a.explained_by.is_none()) {
+        by_unit.entry(anomaly.unit).or_default().push(anomaly.strength.clamp(0.0, k::MOST_ANOMALY));
+    }
+    by_unit.into_iter().map(|(unit, strengths)| (unit, capped_group(&strengths))).collect()
+}
+
+fn score(ground: &Ground<'_>, hypothesis: &mut Hypothesis, pulls: &BTreeMap<u32, f64>) {
+    let mechanism = hypothesis.mechanism();
+    let mut score = Score { prior: logit(mechanism.prior), ..Score::default() };
+    for (kind, group) in &hypothesis.groups {
+        let nats = capped_group(&group.iter().map(|(n, _)| *n).collect::<Vec<_>>());
+        if *kind == SourceKind::Changes { score.change += nats } else { score.signature += nats }
+    }
+    score.signature = score.signature.min(k::MOST_SIGNATURE);
+    if let Some(number) = hypothesis.change {
+        let fact = &ground.facts.changes[number as usize];
+        score.change = score.change.min(k::MOST_CHANGE) + k::CHANGE_RELEVANCE * fact.relevance + nearness(ground, fact)
+            - k::CHANGE_COST;
+    }
+    score.anomaly = pulls.get(&hypothesis.unit).copied().unwrap_or(0.0) * aspect_fit(ground, hypothesis);
+    hypothesis.onset = hypothesis
+        .refs()
+        .into_iter()
+        .filter(|at| !matches!(at, FactRef::Change(_)))
+        .filter_map(|at| onset_of_fact(ground.facts, at))
+        .min_by_key(|o| (o.hi, o.lo));
+    score.timing = timing(ground, hypothesis.onset);
+    hypothesis.tested = test_predictions(ground, hypothesis.unit, mechanism);
+    for tested in &hypothesis.tested {
+        match (tested.force, tested.outcome) {
+            ("must", PredictionOutcome::Unmet) => score.against += k::MUST_FAILED,
+            ("must_not", PredictionOutcome::Unmet) => score.against += k::MUST_NOT_SEEN,
+            ("must", PredictionOutcome::Met) => score.signature += k::MUST_MET,
+            ("may", PredictionOutcome::Met) => score.signature += k::MAY_MET,
+            _ => {}
+        }
+    }
+    score.total = score.prior + score.signature + score.change + score.anomaly + score.timing + score.difference + score.history
+        - score.against;
+    hypothesis.score = score;
+}
+
+/// How well the unit's own anomaly fits the mechanism: a generic mechanism takes only anomalies of its
+/// own kind; a specific one takes what its unit does, whatever it is.
+fn aspect_fit(ground: &Ground<'_>, hypothesis: &Hypothesis) -> f64 {
+    let Some(generic) = hypothesis.mechanism().generic.as_deref() else { return 1.0 };
+    let own = ground.anomalies.iter().filter(|a| a.unit == hypothesis.unit && a.explained_by.is_none());
+    let mut same = 0.0_f64;
+    let mut all = 0.0_f64;
+    for anomaly in own {
+        all = all.max(anomaly.strength);
+        if anomaly.kind() == generic {
+            same = same.max(anomaly.strength);
+        }
+    }
+    if all > 0.0 { same / all } else { 0.0 }
+}
+
+/// A change shortly before the first symptom is worth a look; tau by kind.
+fn nearness(ground: &Ground<'_>, fact: &crate::facts::ChangeFact) -> f64 {
+    let before = ground.first_ill().since(fact.acts_from).as_minutes().max(0.0);
+    let (risk, tau) = k::change_risk(fact.change.kind);
+    k::CHANGE_NEARNESS * risk * (-before / tau).exp()
+}
+
+/// Did it begin before what it is to explain? Necessary, hardly sufficient.
+fn timing(ground: &Ground<'_>, onset: Option<Interval>) -> f64 {
+    let Some(onset) = onset else { return 0.0 };
+    if ground.symptoms.is_empty() {
+        return 0.0;
+    }
+    let late = onset.lo.since(ground.first_ill()).as_minutes();
+    if late <= 0.0 { k::TIMING_BEFORE } else { -(late / k::TIMING_SCALE_MIN).min(k::TIMING_LATE) }
+}
+
+fn test_predictions(ground: &Ground<'_>, unit: u32, mechanism: &'static Mechanism) -> Vec<Tested> {
+    let predict = &mechanism.predict;
+    let lists: [(&'static str, &Vec<Condition>); 3] =
+        [("must", &predict.must), ("may", &predict.may), ("must_not", &predict.must_not)];
+    let mut tested = Vec::new();
+    for (force, conditions) in lists {
+        for condition in conditions {
+            let (seen, refs) = match ground.matcher.test(condition, unit) {
+                Outcome::Met(refs) => (Some(true), refs.iter().map(FactRef::from).collect()),
+                Outcome::Unmet => (Some(false), Vec::new()),
+                Outcome::NotCovered => (None, Vec::new()),
+            };
+            let outcome = match (force, seen) {
+                (_, None) => PredictionOutcome::Untested,
+                ("must_not", Some(seen)) => if seen { PredictionOutcome::Unmet } else { PredictionOutcome::Met },
+                (_, Some(true)) => PredictionOutcome::Met,
+                (_, Some(false)) => PredictionOutcome::Unmet,
+            };
+            tested.push(Tested { force, says: condition.says.clone(), outcome, source: source_of(condition), refs });
+        }
+    }
+    tested
+}
+
+/// The gates: each puts aside, with the reason.
+fn gate(ground: &Ground<'_>, hypothesis: &mut Hypothesis) {
+    if !ground.symptoms.is_empty() {
+        let tied = ground.symptoms.iter().any(|s| ground.reach.either(s.unit, hypothesis.unit).is_some());
+        if !tied {
+            hypothesis.aside = Some(Aside { reason: "no_path", refs: hypothesis.refs() });
+            return;
+        }
+    }
+    let nothing_for_it = hypothesis.groups.values().flatten().all(|(nats, _)| *nats <= 0.0) && hypothesis.score.anomaly <= 0.0;
+    if nothing_for_it {
+        hypothesis.aside = Some(Aside { reason: "explained", refs: hypothesis.refs() });
+        return;
+    }
+    if hypothesis.mechanism().change == ChangeRole::Needed && hypothesis.change.is_none() {
+        hypothesis.aside = Some(Aside { reason: "no_change", refs: Vec::new() });
+        return;
+    }
+    let failed: Vec<&Tested> = hypothesis
+        .tested
+        .iter()
+        .filter(|t| t.outcome == PredictionOutcome::Unmet && (t.force == "must" || t.force == "must_not"))
+        .collect();
+    if failed.len() >= 2 || (failed.iter().any(|t| t.force == "must_not") && hypothesis.score.total < 0.0) {
+        let refs = failed.iter().flat_map(|t| t.refs.iter().copied()).collect();
+        hypothesis.aside = Some(Aside { reason: "prediction_failed", refs });
+    }
+}
+
+/// Where one mechanism commonly causes another and both fit one unit, the root gets a little more: the
+/// consequence's own signs are what the root predicts.
+fn prefer_roots(all: &mut [Hypothesis]) {
+    let standing: Vec<(u32, &'static str, f64)> =
+        all.iter().filter(|h| h.aside.is_none()).map(|h| (h.unit, h.mechanism().id.as_str(), h.score.total)).collect();
+    for hypothesis in all.iter_mut().filter(|h| h.aside.is_none()) {
+        let causes = &hypothesis.mechanism().causes;
+        let best = standing
+            .iter()
+            .filter(|(unit, id, _)| *unit == hypothesis.unit && causes.iter().any(|c| c == id))
+            .map(|(_, _, total)| *total)
+            .fold(f64::NEG_INFINITY, f64::max);
+        if best.is_finite() && hypothesis.score.signature + hypothesis.score.change >= k::ROOT_LEAST {
+            let lift = (best - hypothesis.score.total).clamp(0.0, k::ROOT_LIFT) + k::ROOT_EDGE;
+            hypothesis.score.difference += lift;
+            hypothesis.score.total += lift;
+        }
+    }
+}
+
+/// How probable a score makes a hypothesis by itself.
+pub fn standing(total: f64) -> f64 {
+    expit(total)
+}

@@ -1,0 +1,78 @@
+//! Which read tells most for its cost?
+//!
+//! Before a kind of source is read, its worth is the number of predictions of the live mechanisms that
+//! it would test, each weighed by how probable the mechanism is so far; its cost is what such a read
+//! usually takes. Nearly-free reads therefore come first, and long scans come when they can decide.
+
+use model::SourceKind;
+
+use crate::catalogue::{Condition, catalogue};
+use crate::matching;
+use crate::world::World;
+
+/// Relative cost of reading one kind of source once: a list is cheap, a scan is dear.
+fn cost(kind: SourceKind) -> f64 {
+    match kind {
+        SourceKind::Changes | SourceKind::Alarm | SourceKind::Topology => 1.0,
+        SourceKind::State | SourceKind::Events => 1.5,
+        SourceKind::Metrics => 3.0,
+        SourceKind::Traces => 6.0,
+        SourceKind::Logs => 8.0,
+    }
+}
+
+/// The word for a kind of source, as gaps write it.
+pub fn word(kind: SourceKind) -> &'static str {
+    match kind {
+        SourceKind::Metrics => "metrics",
+        SourceKind::Logs => "logs",
+        SourceKind::Traces => "traces",
+        SourceKind::Changes => "changes",
+        SourceKind::State => "state",
+        SourceKind::Events => "events",
+        SourceKind::Topology => "topology",
+        SourceKind::Alarm => "alarms",
+    }
+}
+
+/// Which kind of source tests a condition.
+pub fn source_of(condition: &Condition) -> SourceKind {
+    if condition.log.is_some() {
+        SourceKind::Logs
+    } else if condition.event.is_some() {
+        SourceKind::Events
+    } else if condition.state.is_some() {
+        SourceKind::State
+    } else if condition.trace.is_some() {
+        SourceKind::Traces
+    } else if condition.change.is_some() {
+        SourceKind::Changes
+    } else {
+        SourceKind::Metrics
+    }
+}
+
+/// The kind of source to read next, of those left; `None` when none is left.
+pub fn next_read(world: &World<'_>, left: &[SourceKind]) -> Option<SourceKind> {
+    let hits = matching::matches(&world.scene, &world.facts, matching::compiled());
+    let mechanisms = &catalogue().mechanisms;
+    let mut belief = vec![1.0_f64; mechanisms.len()];
+    for hit in &hits {
+        belief[hit.mechanism as usize] += hit.strength;
+    }
+    let worth = |kind: SourceKind| -> f64 {
+        let tested = |mechanism: &crate::Mechanism| {
+            let predictions = &mechanism.predict;
+            mechanism
+                .signatures
+                .iter()
+                .chain(&predictions.must)
+                .chain(&predictions.may)
+                .chain(&predictions.must_not)
+                .filter(|c| source_of(c) == kind)
+                .count() as f64
+        };
+        mechanisms.iter().zip(&belief).map(|(m, b)| tested(m) * b).sum::<f64>() / cost(kind)
+    };
+    left.iter().copied().map(|kind| (worth(kind), kind)).max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1))).map(|(_, kind)| kind)
+}

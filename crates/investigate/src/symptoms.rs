@@ -1,0 +1,112 @@
+//! What is wrong, as seen from outside? (S1)
+//!
+//! An alarm is a notice, not a symptom. Every unit that an alarm is about, and what stands one step
+//! from it, is tested for rate, errors, duration and state; only what is really out of order there
+//! counts. One alarm may thus hide several symptoms, or none.
+
+use std::collections::BTreeMap;
+
+use model::ports::Eyes;
+
+use crate::facts::{Facts, Interval};
+use crate::kinds::FactRef;
+use crate::probes::series::BAND;
+use crate::probes::states::Health;
+use crate::role::Role;
+use crate::scene::Scene;
+
+/// Something that is wrong, as seen from outside.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seen {
+    /// Who shows it.
+    pub unit: u32,
+    /// `latency`, `errors`, `saturation`, `state`, `logs`, `alarm`, …
+    pub aspect: &'static str,
+    /// When it began.
+    pub onset: Interval,
+    /// Still there at the end of what was recorded?
+    pub active: bool,
+    /// Robust deviations, or the nearest thing to them.
+    pub size: f64,
+    /// What shows it, clearest first.
+    pub refs: Vec<FactRef>,
+    /// Is the unit one that an alarm is about?
+    pub alarmed: bool,
+}
+
+/// The word under which a role's trouble is filed.
+fn aspect(role: Role) -> &'static str {
+    match role {
+        Role::Latency | Role::PoolWait | Role::DiskLatency => "latency",
+        Role::Errors | Role::Availability | Role::AuthErrors | Role::ProviderErrors | Role::Throttles => "errors",
+        Role::Lag | Role::Queue => "backlog",
+        Role::Restarts | Role::Replicas | Role::Unready => "state",
+        Role::Traffic | Role::Throughput | Role::FanOut => "traffic",
+        Role::CacheHit | Role::CacheMiss => "cache",
+        _ => "saturation",
+    }
+}
+
+/// All symptoms, sorted by (unit, aspect).
+pub fn seen(scene: &Scene, eyes: &dyn Eyes, facts: &Facts) -> Vec<Seen> {
+    let mut found: BTreeMap<(u32, &'static str), Seen> = BTreeMap::new();
+    let mut add = |unit: u32, aspect: &'static str, onset: Interval, active: bool, size: f64, at: FactRef| {
+        let alarmed = scene.alarmed.binary_search(&unit).is_ok();
+        let entry = found.entry((unit, aspect)).or_insert(Seen { unit, aspect, onset, active, size: 0.0, refs: Vec::new(), alarmed });
+        if size > entry.size {
+            entry.size = size;
+            entry.refs.insert(0, at);
+        } else if entry.refs.len() < 6 {
+            entry.refs.push(at);
+        }
+        if onset.hi < entry.onset.hi {
+            entry.onset = onset;
+        }
+        entry.active |= active;
+    };
+    let in_scope = scope(scene);
+    let named: Vec<&str> = eyes.alarms().iter().filter_map(|a| a.metric.as_deref()).collect();
+    let window = Interval { lo: scene.window.from(), hi: scene.window.from() };
+    for (i, fact) in facts.series.iter().enumerate() {
+        let alarmed = scene.alarmed.binary_search(&fact.unit).is_ok();
+        let is_named = alarmed && named.contains(&fact.series.key.metric.as_str());
+        let felt = fact.role.is_felt() && in_scope[fact.unit as usize];
+        let inside = alarmed && fact.role.bad() != crate::role::Bad::Either;
+        if fact.bad > BAND && (is_named || felt || inside) {
+            add(fact.unit, aspect(fact.role), fact.onset.unwrap_or(window), fact.active, fact.bad, FactRef::Series(i as u32));
+        }
+    }
+    for (i, fact) in facts.work.iter().enumerate().filter(|(_, f)| in_scope[f.unit as usize]) {
+        let (before, during) = fact.origin_errors;
+        if during >= 3 && during > 2 * before {
+            let onset = fact.first_error.map_or(window, |at| Interval { lo: at, hi: at });
+            add(fact.unit, "errors", onset, true, (during as f64).ln_1p() * 2.0, FactRef::Work(i as u32));
+        }
+    }
+    for (i, fact) in facts.logs.iter().enumerate().filter(|(_, f)| in_scope[f.unit as usize]) {
+        if fact.is_error() && fact.z > BAND && fact.during >= 2 {
+            let onset = Interval { lo: fact.first, hi: fact.first };
+            add(fact.unit, "logs", onset, true, fact.z.min(20.0), FactRef::Log(i as u32));
+        }
+    }
+    for fact in facts.state_facts.iter().filter(|f| in_scope[f.unit as usize]) {
+        if matches!(fact.health, Health::Unhealthy | Health::Pending) {
+            let onset = fact.since.map_or(window, |at| Interval { lo: at, hi: at });
+            add(fact.unit, "state", onset, true, 6.0, FactRef::State(fact.index));
+        }
+    }
+    found.into_values().collect()
+}
+
+/// Units whose state is tested: those alarmed and those one step from them; everybody, if no alarm's
+/// unit is on the map.
+fn scope(scene: &Scene) -> Vec<bool> {
+    let mut inside = vec![scene.alarmed.is_empty(); scene.entities.len()];
+    for &unit in &scene.alarmed {
+        inside[unit as usize] = true;
+        for (near, _) in scene.below(unit).chain(scene.above(unit)) {
+            inside[near as usize] = true;
+        }
+    }
+    inside
+}

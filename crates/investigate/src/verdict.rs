@@ -1,0 +1,259 @@
+//! Which causes together explain the symptoms, and how sure are we? (S4, S5)
+
+use std::collections::BTreeSet;
+
+use analysis::ranking::explain::{Limits, Question, Reading, explain};
+use analysis::ranking::softmax;
+use model::SourceKind;
+use model::report::{PredictionOutcome, Status, Word};
+
+use crate::calibration;
+use crate::constants as k;
+use crate::facts::Facts;
+use crate::hypotheses::{Ground, Hypothesis, standing};
+use crate::probes::series::BAND;
+use crate::probes::states::Health;
+
+/// How many hypotheses compete in the joint explanation.
+const COMPETING: usize = 48;
+
+/// A hypothesis that the verdict names.
+#[derive(Clone, Debug)]
+pub struct Named {
+    /// Index into the hypotheses.
+    pub hypothesis: usize,
+    /// 0..1, calibrated and capped.
+    pub confidence: f64,
+    /// The word for it.
+    pub word: Word,
+    /// Caps that bind, for people.
+    pub caps: Vec<String>,
+    /// Symptoms (indexes) that it explains.
+    pub explains: Vec<usize>,
+}
+
+/// The outcome.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// How it ended.
+    pub status: Status,
+    /// Causes, the surest first.
+    pub named: Vec<Named>,
+    /// Confidence per hypothesis (same order as the hypotheses), before caps of naming.
+    pub confidence: Vec<f64>,
+    /// Active symptoms that no named cause explains.
+    pub unexplained: Vec<usize>,
+}
+
+/// Decides.
+pub fn decide(ground: &Ground<'_>, hypotheses: &[Hypothesis]) -> Verdict {
+    let confidence = compete(ground, hypotheses);
+    let active: Vec<usize> = (0..ground.symptoms.len()).filter(|&i| ground.symptoms[i].active).collect();
+    let strong = hypotheses.iter().any(|h| h.aside.is_none() && h.score.total >= k::STRONG);
+    if active.is_empty() && (well(ground) || !strong) {
+        let was_ill = !ground.symptoms.is_empty() || recovered_events(ground);
+        let status = match (was_ill, covered(ground)) {
+            (true, _) => Status::Recovered,
+            (false, true) => Status::NoActiveFault,
+            (false, false) => Status::Unknown,
+        };
+        return Verdict { status, named: Vec::new(), confidence, unexplained: Vec::new() };
+    }
+    let standing_ones: Vec<usize> =
+        (0..hypotheses.len()).filter(|&i| hypotheses[i].aside.is_none()).take(COMPETING).collect();
+    let columns: Vec<usize> = if active.is_empty() { (0..ground.symptoms.len()).collect() } else { active.clone() };
+    let chosen = choose(ground, hypotheses, &standing_ones, &columns);
+    let mut named: Vec<Named> = Vec::new();
+    for &(index, ref explains) in &chosen {
+        let hypothesis = &hypotheses[index];
+        let (confidence, caps) = cap(ground, hypothesis, confidence[index]);
+        if confidence < k::NAMED {
+            continue;
+        }
+        let word = word(hypothesis, confidence);
+        named.push(Named { hypothesis: index, confidence, word, caps, explains: explains.clone() });
+    }
+    named.sort_by(|a, b| {
+        let round = |x: f64| (x * 1e6).round();
+        round(b.confidence).total_cmp(&round(a.confidence)).then(a.hypothesis.cmp(&b.hypothesis))
+    });
+    let best = named.first().map_or(0.0, |n| n.confidence);
+    let status = if best >= k::UNKNOWN_BELOW { Status::CauseFound } else { Status::Unknown };
+    let explained: BTreeSet<usize> = named.iter().flat_map(|n| n.explains.iter().copied()).collect();
+    let unexplained = columns.into_iter().filter(|i| !explained.contains(i)).collect();
+    Verdict { status, named, confidence, unexplained }
+}
+
+/// Greedy joint explanation: noisy-OR over symptoms, so many nats per cause.
+fn choose(
+    ground: &Ground<'_>,
+    hypotheses: &[Hypothesis],
+    standing_ones: &[usize],
+    columns: &[usize],
+) -> Vec<(usize, Vec<usize>)> {
+    if columns.is_empty() {
+        return standing_ones.first().map(|&i| vec![(i, Vec::new())]).unwrap_or_default();
+    }
+    let readings: Vec<Reading> =
+        columns.iter().map(|&s| Reading { abnormal: true, weight: if ground.symptoms[s].alarmed { 1.5 } else { 0.5 } }).collect();
+    let mut reach = Vec::with_capacity(standing_ones.len() * columns.len());
+    let mut scores = Vec::with_capacity(standing_ones.len());
+    for &index in standing_ones {
+        let hypothesis = &hypotheses[index];
+        for &s in columns {
+            reach.push(explains(ground, hypothesis, s));
+        }
+        // Never a bonus: a second strong hypothesis about what is explained already gains nothing by its strength.
+        scores.push(standing(hypothesis.score.total - k::EVEN).max(1e-9).ln());
+    }
+    let question = Question { reach: &reach, scores: &scores, readings: &readings };
+    let limits = Limits { cost: k::CAUSE_COST, leak: k::LEAK, most: k::MOST_CAUSES, best: 12 };
+    let explanation = explain(&question, &limits);
+    let width = columns.len();
+    let mut chosen: Vec<(usize, Vec<usize>)> = explanation
+        .chosen
+        .iter()
+        .map(|&row| {
+            let explained: Vec<usize> =
+                (0..width).filter(|&c| reach[row * width + c] >= 0.3).map(|c| columns[c]).collect();
+            (standing_ones[row], explained)
+        })
+        .collect();
+    if chosen.is_empty() {
+        // Nothing is worth its cost in nats, yet something is wrong: the leader is shown for what it is.
+        if let Some(&leader) = standing_ones.first() {
+            let explained = columns.iter().copied().filter(|&s| explains(ground, &hypotheses[leader], s) >= 0.3).collect();
+            chosen.push((leader, explained));
+        }
+    }
+    chosen
+}
+
+/// p(hypothesis explains symptom): the way between them, times compatible onset.
+fn explains(ground: &Ground<'_>, hypothesis: &Hypothesis, symptom: usize) -> f64 {
+    let symptom = &ground.symptoms[symptom];
+    let Some(way) = ground.reach.either(symptom.unit, hypothesis.unit) else { return 0.0 };
+    let late = hypothesis.onset.map_or(0.0, |o| o.lo.since(symptom.onset.hi).as_minutes());
+    let onset = if late <= 1.0 { 1.0 } else { (-(late - 1.0) / 10.0).exp() };
+    0.97 * way * onset
+}
+
+/// Probability of each hypothesis against those that would explain the same, and against "something else".
+fn compete(ground: &Ground<'_>, hypotheses: &[Hypothesis]) -> Vec<f64> {
+    hypotheses
+        .iter()
+        .map(|own| {
+            if own.aside.is_some() {
+                return 0.0;
+            }
+            let mut scores = vec![own.score.total, k::SOMETHING_ELSE];
+            let rivals = hypotheses.iter().filter(|other| {
+                other.aside.is_none()
+                    && !std::ptr::eq(*other, own)
+                    && (other.unit == own.unit || shares_symptom(ground, own, other))
+            });
+            for rival in rivals.take(12) {
+                // Another mechanism on the same unit is a rival about how, not about where.
+                let discount = if rival.unit == own.unit { k::SAME_PLACE } else { 0.0 };
+                scores.push(rival.score.total - discount);
+            }
+            calibration::probability(softmax(&scores)[0])
+        })
+        .collect()
+}
+
+fn shares_symptom(ground: &Ground<'_>, a: &Hypothesis, b: &Hypothesis) -> bool {
+    ground.symptoms.iter().any(|s| ground.reach.either(s.unit, a.unit).is_some() && ground.reach.either(s.unit, b.unit).is_some())
+        || ground.symptoms.is_empty()
+}
+
+/// The caps: what is known may be strong, but not stronger than what it stands on.
+fn cap(ground: &Ground<'_>, hypothesis: &Hypothesis, confidence: f64) -> (f64, Vec<String>) {
+    let mut caps: Vec<(f64, String)> = vec![(k::CAP_ALWAYS, "nothing is surer than 0.97".to_string())];
+    let sources = hypothesis.sources();
+    let score = &hypothesis.score;
+    if score.signature <= 0.0 && score.anomaly <= 0.0 && score.change <= k::CHANGE_NEARNESS {
+        caps.push((k::CAP_NEARNESS, "only nearness in time speaks for it".to_string()));
+    }
+    let kinds = kinds_behind(hypothesis, &sources);
+    if kinds <= 1 {
+        caps.push((k::CAP_ONE_SOURCE, "one kind of source only".to_string()));
+    }
+    let missing: Vec<&str> = hypothesis
+        .tested
+        .iter()
+        .filter(|t| t.force == "must" && t.outcome == PredictionOutcome::Untested)
+        .map(|t| crate::plan::word(t.source))
+        .filter(|word| ground.scene.gaps.iter().any(|g| g.wanted.starts_with(word)))
+        .collect();
+    if let Some(word) = missing.first() {
+        caps.push((k::CAP_GAP, format!("what it must show cannot be looked at: {word} are missing")));
+    }
+    let mut binding: Vec<String> = Vec::new();
+    let mut capped = confidence;
+    for (limit, reason) in &caps {
+        if confidence > *limit {
+            binding.push(reason.clone());
+        }
+        capped = capped.min(*limit);
+    }
+    (capped, binding)
+}
+
+/// How many independent kinds of source speak for it, counting those that carry facts without nats of their own.
+fn kinds_behind(hypothesis: &Hypothesis, with_nats: &BTreeSet<SourceKind>) -> usize {
+    let mut kinds: BTreeSet<SourceKind> = with_nats.clone();
+    if hypothesis.score.anomaly > 1.0 {
+        kinds.extend(hypothesis.groups.keys().copied());
+    }
+    kinds.extend(
+        hypothesis.tested.iter().filter(|t| t.force != "must_not" && t.outcome == PredictionOutcome::Met).map(|t| t.source),
+    );
+    kinds.len()
+}
+
+fn word(hypothesis: &Hypothesis, confidence: f64) -> Word {
+    let direct = hypothesis.score.signature >= 3.0 || hypothesis.score.change >= 3.0;
+    let against = hypothesis.score.against > 0.0;
+    let two = kinds_behind(hypothesis, &hypothesis.sources()) >= 2;
+    if confidence >= 0.90 && direct && two && !against {
+        Word::Confirmed
+    } else if confidence >= 0.60 {
+        Word::Probable
+    } else {
+        Word::Possible
+    }
+}
+
+/// Do the alarmed units say of themselves that they are well, now?
+fn well(ground: &Ground<'_>) -> bool {
+    let states: Vec<Health> =
+        ground.facts.state_facts.iter().filter(|f| is_alarmed(ground, f.unit)).map(|f| f.health).collect();
+    let healthy = states.contains(&Health::Healthy);
+    let ill = states.iter().any(|h| matches!(h, Health::Unhealthy | Health::Pending));
+    let calm = ground.facts.series.iter().filter(|f| is_alarmed(ground, f.unit)).all(|f| f.bad < BAND || !f.active);
+    let measured = ground.facts.series.iter().any(|f| is_alarmed(ground, f.unit));
+    !ill && calm && (healthy || measured)
+}
+
+fn is_alarmed(ground: &Ground<'_>, unit: u32) -> bool {
+    ground.scene.alarmed.binary_search(&unit).is_ok()
+}
+
+fn covered(ground: &Ground<'_>) -> bool {
+    let facts: &Facts = ground.facts;
+    facts.series.iter().any(|f| is_alarmed(ground, f.unit))
+        || facts.state_facts.iter().any(|f| is_alarmed(ground, f.unit))
+        || facts.logs.iter().any(|f| is_alarmed(ground, f.unit))
+        || facts.work.iter().any(|f| is_alarmed(ground, f.unit))
+}
+
+/// Did something go wrong within reach of the alarm that is over by now?
+fn recovered_events(ground: &Ground<'_>) -> bool {
+    ground.facts.series.iter().any(|f| is_alarmed(ground, f.unit) && f.recovered.is_some() && f.bad > BAND)
+        || ground
+            .facts
+            .events
+            .iter()
+            .any(|(unit, e)| is_alarmed(ground, *unit) && e.severity.is_some_and(|s| s >= model::Severity::Warn))
+}
