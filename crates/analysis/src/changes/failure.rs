@@ -731,6 +731,11 @@ fn setting(class: SettingClass, motion: Motion) -> Weights {
             (LatencyUp, 0.5),
             (TrafficFanOut, 0.5),
         ],
+        (Entries, Added) => &[
+            (MemoryGrowth, 0.3),
+            (CacheMissesUp, 0.3),
+            (DataRejected, 0.3),
+        ],
         (Entries, _) => &[
             (MemoryGrowth, 1.0),
             (Restarts, 0.7),

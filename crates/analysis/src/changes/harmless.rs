@@ -340,9 +340,28 @@ fn moved(files: &[&FileView<'_>]) -> Option<Harmless> {
         .flat_map(|l| l.tokens.iter())
         .flat_map(|t| split_identifier(t.text()))
         .collect();
+    // The head of a function that the change itself declares brings words of its own, and so do
+    // the calls of that function; its body is what is compared.
+    let heads = [
+        "func",
+        "def",
+        "fn",
+        "fun",
+        "function",
+        "private",
+        "public",
+        "static",
+        "protected",
+    ];
+    let own: BTreeSet<&str> = files
+        .iter()
+        .flat_map(|f| f.net_added())
+        .filter(|l| heads.contains(&l.first()))
+        .flat_map(|l| l.tokens.iter().map(|t| t.text()))
+        .collect();
     let foreign: Vec<&String> = after
         .keys()
-        .filter(|t| !before.contains_key(*t))
+        .filter(|t| !before.contains_key(*t) && !own.contains(t.as_str()))
         .filter(|t| {
             let words = split_identifier(t);
             !words.iter().all(|w| {

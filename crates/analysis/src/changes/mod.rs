@@ -75,7 +75,7 @@ pub struct ChangeReading {
 /// touches, `diff` its diff in any style that [`diff::parse`] knows.
 pub fn read_change(title: &str, files: &[&str], diff: Option<&str>) -> ChangeReading {
     let parsed = diff.map(|text| diff::parse(text, files));
-    let views = parsed.as_ref().map(source::view).unwrap_or_default();
+    let (views, complete) = parsed.as_ref().map(source::view).unwrap_or_default();
     let has_lines = views.iter().any(|f| !f.hunks.is_empty());
     let mut paths: Vec<String> = files.iter().map(|f| (*f).to_owned()).collect();
     for view in &views {
@@ -87,12 +87,18 @@ pub fn read_change(title: &str, files: &[&str], diff: Option<&str>) -> ChangeRea
     let mut reading = ChangeReading {
         owners: territory.owners,
         shared_library: territory.shared,
-        diff_read: has_lines && parsed.as_ref().is_some_and(|p| !p.truncated),
+        diff_read: has_lines && complete && parsed.as_ref().is_some_and(|p| !p.truncated),
         ..ChangeReading::default()
     };
     if has_lines {
         let mut effects = rules::read(&views);
-        reading.harmless = harmless::by_diff(&views, &effects);
+        // Innocence of a change that was not read to its end is not for us to say.
+        let whole = complete && parsed.as_ref().is_some_and(|p| !p.truncated);
+        reading.harmless = if whole {
+            harmless::by_diff(&views, &effects)
+        } else {
+            harmless::by_paths(paths.iter().map(String::as_str))
+        };
         if reading.harmless.is_none() {
             effects.extend(unrecognised(&views, &effects));
         }

@@ -299,7 +299,10 @@ fn follow_blocks(line: &CodeLine<'_>, language: Language, blocks: &mut Vec<Strin
                 })
                 .filter(|_| named)
                 .unwrap_or("");
-            blocks.push(name.to_owned());
+            // Deeper nesting than this is generated or hostile, and names nothing more.
+            if blocks.len() < 12 {
+                blocks.push(name.to_owned());
+            }
         } else if token.is("}") {
             blocks.pop();
         }

@@ -81,8 +81,18 @@ impl<'a> FileView<'a> {
     }
 }
 
-/// Prepares a parsed diff.
-pub(crate) fn view<'a>(diff: &'a Diff<'a>) -> Vec<FileView<'a>> {
+/// Lines of one file that the rules look at; generated and vendored files have many more.
+const MAX_FILE_LINES: usize = 4_000;
+/// Lines of a whole change that the rules look at.
+const MAX_CHANGE_LINES: usize = 40_000;
+/// Tokens of one line that the rules look at.
+const MAX_LINE_TOKENS: usize = 600;
+
+/// Prepares a parsed diff. The flag says whether all of it was prepared: beyond the bounds above,
+/// lines are left out, so that reading takes time in proportion to the bounds.
+pub(crate) fn view<'a>(diff: &'a Diff<'a>) -> (Vec<FileView<'a>>, bool) {
+    let mut budget = MAX_CHANGE_LINES;
+    let mut complete = true;
     let mut files: Vec<FileView<'a>> = diff
         .files
         .iter()
@@ -91,28 +101,37 @@ pub(crate) fn view<'a>(diff: &'a Diff<'a>) -> Vec<FileView<'a>> {
             language: file.language,
             role: role_of(&file.path),
             status: file.status,
-            hunks: file
-                .hunks
-                .iter()
-                .map(|hunk| HunkView {
-                    section: hunk.section,
-                    before: image(hunk, Tag::Removed, file.language),
-                    after: image(hunk, Tag::Added, file.language),
-                })
-                .collect(),
+            hunks: {
+                let mut left = budget.min(MAX_FILE_LINES);
+                let mut hunks = Vec::new();
+                for hunk in &file.hunks {
+                    let taken = hunk.lines.len().min(left);
+                    complete &= taken == hunk.lines.len();
+                    left -= taken;
+                    budget -= taken;
+                    let lines = &hunk.lines[..taken];
+                    hunks.push(HunkView {
+                        section: hunk.section,
+                        before: image(lines, Tag::Removed, file.language),
+                        after: image(lines, Tag::Added, file.language),
+                    });
+                }
+                hunks
+            },
         })
         .collect();
     cancel_moved(&mut files);
-    files
+    (files, complete)
 }
 
-fn image<'a>(hunk: &super::diff::Hunk<'a>, side: Tag, language: Language) -> Vec<CodeLine<'a>> {
+fn image<'a>(lines: &[super::diff::Line<'a>], side: Tag, language: Language) -> Vec<CodeLine<'a>> {
     let mut carry = Carry::default();
-    hunk.lines
+    lines
         .iter()
         .filter(|l| l.tag == side || l.tag == Tag::Context)
         .map(|l| {
-            let tokens = lex(l.text, language, &mut carry);
+            let mut tokens = lex(l.text, language, &mut carry);
+            tokens.truncate(MAX_LINE_TOKENS);
             let norm = tokens
                 .iter()
                 .map(|t| t.text())

@@ -145,6 +145,8 @@ fn scan<'l>(
     let mut pending: Option<Repeat> = None;
     let mut inside: Option<(&'l str, usize)> = None;
     let mut deepest = 0;
+    // Nesting deeper than this is generated or hostile: it is forgotten from the outside in.
+    const MAX_OPEN: usize = 64;
     for (at, line) in lines.iter().enumerate() {
         if line.tokens.is_empty() {
             continue;
@@ -158,6 +160,10 @@ fn scan<'l>(
         {
             inside = None;
         }
+        if open.len() > MAX_OPEN {
+            open.drain(..open.len() - MAX_OPEN);
+        }
+        columns.truncate(MAX_OPEN);
         let heads = declared(line);
         if let Some(name) = heads {
             functions.insert(name);

@@ -11,7 +11,9 @@ pub(super) fn read(file: &FileView<'_>, effects: &mut Vec<Effect>) {
     for hunk in &file.hunks {
         let removed: Vec<&CodeLine<'_>> = hunk.before.iter().filter(|l| l.net).collect();
         let mut added: Vec<&CodeLine<'_>> = hunk.after.iter().filter(|l| l.net).collect();
-        for before in removed {
+        // Pairing costs the product of both sides; what matters stands in hunks of ordinary size.
+        added.truncate(200);
+        for before in removed.into_iter().take(200) {
             let words = words_of(before);
             if words.is_empty() {
                 continue;

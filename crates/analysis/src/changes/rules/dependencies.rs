@@ -72,6 +72,10 @@ fn versions<'l>(
         } else {
             name
         };
+        // Unchanged lines only tell whose version comes next.
+        if !line.net {
+            continue;
+        }
         found.entry(name).or_insert((pairs[at].to_owned(), line));
     }
     found
@@ -94,8 +98,8 @@ fn parse_version(text: &str) -> Option<[u64; 3]> {
 }
 
 fn packages(file: &FileView<'_>, effects: &mut Vec<Effect>) {
-    let before = versions(file.before().filter(|l| l.net));
-    let after = versions(file.after().filter(|l| l.net));
+    let before = versions(file.before());
+    let after = versions(file.after());
     for (name, (to, line)) in &after {
         let Some((from, old)) = before.get(name) else {
             effects.push(

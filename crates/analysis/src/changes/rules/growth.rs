@@ -174,7 +174,11 @@ fn containers(file: &FileView<'_>, effects: &mut Vec<Effect>) {
     for line in &new_lines {
         let Some(path) = grown(line) else { continue };
         let last = path.rsplit('.').next().unwrap_or(&path).to_owned();
-        if before.contains(&path) || !told.insert(path.clone()) || last.is_empty() {
+        if told.len() > 64
+            || before.contains(&path)
+            || !told.insert(path.clone())
+            || last.is_empty()
+        {
             continue;
         }
         let whole = grows(line).unwrap_or_default();

@@ -303,7 +303,7 @@ fn nil_checks(
     after: &[&CodeLine<'_>],
     effects: &mut Vec<Effect>,
 ) {
-    for (subject, lines) in then.nil.beyond(&now.nil) {
+    for (subject, lines) in then.nil.beyond(&now.nil).take(64) {
         let last = subject.rsplit('.').next().unwrap_or(subject);
         let last_word = last.split(['(', '[']).next().unwrap_or(last);
         if now.nil.total() >= then.nil.total()
@@ -359,7 +359,7 @@ fn nil_checks(
             ),
         );
     }
-    for (subject, lines) in now.nil.beyond(&then.nil) {
+    for (subject, lines) in now.nil.beyond(&then.nil).take(64) {
         if let Some(line) = lines.first() {
             effects.push(
                 Effect::new(
@@ -602,7 +602,7 @@ fn bounds(
         .filter(|l| l.net)
         .flat_map(|l| l.tokens.iter().map(|t| t.text()))
         .collect();
-    for (_, lines) in then.bounds.beyond(&now.bounds) {
+    for (_, lines) in then.bounds.beyond(&now.bounds).take(64) {
         let Some(line) = lines.first() else { continue };
         let kept = line.tokens.iter().all(|t| match t {
             Token::Number(n) => added_text.contains(n),
@@ -633,7 +633,7 @@ fn bounds(
             .quoting_removed(line.text),
         );
     }
-    for (_, lines) in now.bounds.beyond(&then.bounds) {
+    for (_, lines) in now.bounds.beyond(&then.bounds).take(64) {
         let Some(line) = lines.first() else { continue };
         if then
             .bounds

@@ -191,7 +191,7 @@ pub(super) fn read(files: &[&FileView<'_>], effects: &mut Vec<Effect>) {
             .collect();
         let gone: Vec<&Statement<'_>> = before
             .iter()
-            .filter(|s| s.net && !after.iter().any(|a| a.words == s.words))
+            .filter(|s| !after.iter().any(|a| a.words == s.words))
             .collect();
         let mut used = vec![false; gone.len()];
         for s in fresh {

@@ -49,7 +49,7 @@ fn topic_of(s: &Setting<'_>) -> Topic {
         "chart",
         "buildid",
         "commit",
-    ]) && !has(&["tls", "ssl"])
+    ]) && !near(&["tls", "ssl"])
     {
         return Topic::Version;
     }
@@ -415,7 +415,7 @@ fn flipped(
         {
             (EffectKind::AuthCheckChanged, 0.8)
         }
-        _ => (EffectKind::FlagFlipped, 0.6),
+        _ => (EffectKind::FlagFlipped, 0.7),
     };
     let mut effect = Effect::new(
         kind,
