@@ -36,7 +36,7 @@ fn spans(count: u64) -> Vec<Span> {
                 operation: (hash(i / 2) % 1000) as u32,
                 start,
                 end: start + 900_000 - place as i64 * 40_000,
-                error: hash(i) % 50 == 0,
+                error: hash(i).is_multiple_of(50),
                 kind: SpanKind::Unknown,
             }
         })
@@ -104,7 +104,7 @@ fn graph_smallest_part_of_20_symptoms(bencher: Bencher) {
 fn explain_candidates_by_readings(bencher: Bencher, (candidates, readings): (u64, u64)) {
     let reach: Vec<f64> = (0..candidates * readings)
         .map(|i| {
-            if hash(i) % 5 == 0 {
+            if hash(i).is_multiple_of(5) {
                 (hash(i + 7) % 100) as f64 / 100.0
             } else {
                 0.0
@@ -116,7 +116,7 @@ fn explain_candidates_by_readings(bencher: Bencher, (candidates, readings): (u64
         .collect();
     let readings: Vec<Reading> = (0..readings)
         .map(|i| Reading {
-            abnormal: hash(i * 31) % 3 == 0,
+            abnormal: hash(i * 31).is_multiple_of(3),
             weight: 1.0,
         })
         .collect();

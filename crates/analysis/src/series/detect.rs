@@ -311,9 +311,7 @@ mod tests {
         let times: Vec<i64> = (0..96 * 12).map(|i| i as i64 * step).collect();
         let mut values: Vec<f64> = (0..96 * 12).map(daily).collect();
         assert!(detect(&times, &values, &Config::default()).len() <= 1);
-        for i in 96 * 10 + 10..96 * 10 + 40 {
-            values[i] = 60.0;
-        }
+        values[96 * 10 + 10..96 * 10 + 40].fill(60.0);
         let events = detect(&times, &values, &Config::default());
         assert!(
             events
