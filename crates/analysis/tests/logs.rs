@@ -263,6 +263,18 @@ fn long_lines_are_cut_and_say_so() {
 }
 
 #[test]
+fn failures_with_deeper_stacks_are_the_same_failure() {
+    let lines = [
+        "order 17 failed: java.io.IOException: gone\n\tat a.B.c(B.java:1)\n",
+        "order 18 failed: java.io.IOException: gone\n\tat a.B.c(B.java:1)\n\tat a.B.d(B.java:9)\n",
+    ];
+    assert_eq!(
+        templates(&lines),
+        ["2 x order <num> failed: java.io.IOException: gone"]
+    );
+}
+
+#[test]
 fn hostile_variety_is_held_in_bounds() {
     let config = Config {
         max_skeletons: 500,

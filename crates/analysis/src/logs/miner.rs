@@ -1,9 +1,11 @@
 //! The online miner: a cache of skeletons in front of the tree of templates.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
+use super::frames;
 use super::mask;
 use super::merge::{self, Group};
 use super::slot::{Slot, SlotKind};
@@ -14,7 +16,8 @@ use super::values::Parts;
 /// Bounds of a [`Miner`]. The defaults suit one service or one incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Bytes of a line that are looked at; the rest stands in the template as one `<*>`.
+    /// Bytes of a line, without the frames of stack traces, that are compared; the rest stands in the template as one
+    /// `<*>`.
     pub max_line_bytes: usize,
     /// Tokens of a line that are compared; the rest stands in the template as one `<*>`.
     pub max_tokens: usize,
@@ -175,16 +178,30 @@ impl Miner {
 
     /// Appends what is compared of `line`; returns whether that is not all of it.
     fn skeleton_of(&self, line: &[u8], skeleton: &mut Vec<u8>) -> bool {
-        if line.len() <= self.config.max_line_bytes {
-            mask::mask(line, skeleton);
-            return false;
+        let (text, cut) = self.compared(line);
+        mask::mask(&text, skeleton);
+        if cut {
+            skeleton.extend_from_slice(b" <*>");
         }
-        let head = &line[..self.config.max_line_bytes];
+        cut
+    }
+
+    /// What is compared of `line`, and whether the end was cut off.
+    fn compared<'a>(&self, line: &'a [u8]) -> (Cow<'a, [u8]>, bool) {
+        let limit = self.config.max_line_bytes;
+        // Frames are many: some room for them, but not for ten megabytes of them.
+        let looked_at = line.len().min(limit.saturating_mul(8));
+        let text = frames::without_frames(&line[..looked_at]);
+        if text.len() <= limit {
+            return (text, looked_at < line.len());
+        }
         // Cut between words, or the place of the cut would make new words.
-        let end = memchr::memrchr(b' ', head).unwrap_or(head.len());
-        mask::mask(&head[..end], skeleton);
-        skeleton.extend_from_slice(b" <*>");
-        true
+        let end = memchr::memrchr(b' ', &text[..limit]).unwrap_or(limit);
+        let head = match text {
+            Cow::Borrowed(text) => Cow::Borrowed(&text[..end]),
+            Cow::Owned(text) => Cow::Owned(text[..end].to_vec()),
+        };
+        (head, true)
     }
 
     #[cold]
@@ -425,8 +442,7 @@ impl Miner {
     /// that its form alone shows.
     pub fn slots(&self, id: TemplateId, line: &[u8]) -> Vec<Slot> {
         let mut parts = Parts::default();
-        let line = &line[..line.len().min(self.config.max_line_bytes)];
-        mask::scan(line, &mut parts);
+        mask::scan(&self.compared(line).0, &mut parts);
         let spans: Vec<token::Span> = token::spans(&parts.skeleton).collect();
         let tokens = self
             .families

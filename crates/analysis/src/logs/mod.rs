@@ -1,6 +1,6 @@
 //! Log lines become templates with typed slots; templates have rates; lines have severities.
 //!
-//! A line takes this road: `mask` replaces what is surely a value by a typed mark (`shape`, `pieces`, `number`, `clock`
+//! A line takes this road: `frames` leaves out the frames of stack traces; `mask` replaces what is surely a value by a typed mark (`shape`, `pieces`, `number`, `clock`
 //! and `address` know the forms), which leaves its *skeleton*. The `miner` looks the skeleton up; if it is new, it is cut
 //! into `token`s and the `tree` tells which template it fits, if any. From time to time `merge` takes all skeletons
 //! together and decides which are one template (`lists` and `columns` know the cases where more than one place varies).
@@ -22,6 +22,7 @@
 mod address;
 mod clock;
 mod columns;
+mod frames;
 mod lists;
 mod mask;
 mod merge;
