@@ -8,7 +8,8 @@
 //! configuration for all systems. Template texts of both sides are brought to one form by the published correction
 //! rules (double space, user string, boolean, digit, path, word with variable, dotted variables, consecutive variables;
 //! Khan et al., "Guidelines for assessing the accuracy of log message template identification techniques", ICSE 2022),
-//! and wildcards that stand side by side count as one. Lines whose texts are equal are one group.
+//! and wildcards with only a blank between them count as one (`mean, 8 rules` is without that). Lines whose texts are
+//! equal are one group. The crate `logdrain` is scored beside ours, as it comes and with its own masks.
 //!
 //! GA: share of lines whose group has exactly the lines of the true group. FGA: the harmonic mean of precision and
 //! recall over groups. PA: share of lines with exactly the true text. FTA: harmonic mean of precision and recall over
@@ -36,64 +37,130 @@ fn main() -> ExitCode {
     }
 }
 
+/// Texts by line: what one system makes of a file.
+type Texts = fn(&[Line]) -> Vec<String>;
+
 fn run(dir: &Path, only: Option<&str>) -> Result<(), String> {
-    println!(
-        "{:<12} {:>5} {:>5} {:>5} {:>5} {:>6} {:>6}",
-        "system", "GA", "FGA", "PA", "FTA", "found", "true"
-    );
-    let mut sums = [0.0; 4];
-    let mut systems = 0;
-    for (name, file) in labelled_files(dir)? {
-        if only.is_some_and(|only| only != name) {
-            continue;
-        }
-        let lines = read_lines(&file)?;
-        let mut miner = Miner::default();
-        let ids: Vec<_> = lines
-            .iter()
-            .map(|line| miner.insert(line.content.as_bytes()))
-            .collect();
-        miner.merge();
-        let texts: BTreeMap<_, _> = miner
-            .templates()
-            .map(|t| (t.id, canonical(&without_kinds(&t.text))))
-            .collect();
-        let found: Vec<&str> = ids
-            .iter()
-            .map(|id| texts.get(&miner.resolve(*id)).map_or("", String::as_str))
-            .collect();
-        let truth: Vec<String> = lines.iter().map(|line| canonical(&line.template)).collect();
-        let truth: Vec<&str> = truth.iter().map(String::as_str).collect();
-        let score = score(&found, &truth);
-        println!(
-            "{name:<12} {:>5.3} {:>5.3} {:>5.3} {:>5.3} {:>6} {:>6}",
-            score[0],
-            score[1],
-            score[2],
-            score[3],
-            groups(&found).len(),
-            groups(&truth).len()
-        );
-        for (sum, value) in sums.iter_mut().zip(score) {
-            *sum += value;
-        }
-        systems += 1;
-        if only.is_some() {
-            print_differences(&found, &truth);
-        }
-    }
-    if systems == 0 {
+    let mut files = labelled_files(dir)?;
+    files.retain(|name, _| only.is_none_or(|only| only == name));
+    if files.is_empty() {
         return Err(format!(
             "{} holds no folder with a *_structured_corrected.csv",
             dir.display()
         ));
     }
-    let mean = sums.map(|sum| sum / f64::from(systems));
-    println!(
-        "{:<12} {:>5.3} {:>5.3} {:>5.3} {:>5.3}",
-        "mean", mean[0], mean[1], mean[2], mean[3]
-    );
+    let miners: [(&str, Texts); 3] = [
+        ("midwatch", midwatch),
+        ("logdrain", logdrain_default),
+        ("logdrain, masks", logdrain_masked),
+    ];
+    for (miner, texts) in miners {
+        println!(
+            "{miner:<16} {:>5} {:>5} {:>5} {:>5} {:>6} {:>6}",
+            "GA", "FGA", "PA", "FTA", "found", "true"
+        );
+        let (mut sums, mut strict_sums) = ([0.0; 4], [0.0; 4]);
+        for (name, file) in &files {
+            let lines = read_lines(file)?;
+            let texts = texts(&lines);
+            let side = |texts: &mut dyn Iterator<Item = &str>, form: fn(&str) -> String| {
+                texts.map(form).collect::<Vec<String>>()
+            };
+            let sides = |form: fn(&str) -> String| {
+                let found = side(&mut texts.iter().map(String::as_str), form);
+                let truth = side(&mut lines.iter().map(|line| line.template.as_str()), form);
+                (found, truth)
+            };
+            let (found, truth) = sides(canonical);
+            let (found, truth) = (borrowed(&found), borrowed(&truth));
+            let result = score(&found, &truth);
+            print_row(
+                name,
+                result,
+                Some((groups(&found).len(), groups(&truth).len())),
+            );
+            add(&mut sums, result);
+            let (strict_found, strict_truth) = sides(corrected);
+            add(
+                &mut strict_sums,
+                score(&borrowed(&strict_found), &borrowed(&strict_truth)),
+            );
+            if only.is_some() && miner == "midwatch" {
+                print_differences(&found, &truth);
+            }
+        }
+        let systems = files.len() as f64;
+        print_row("mean", sums.map(|sum| sum / systems), None);
+        print_row("mean, 8 rules", strict_sums.map(|sum| sum / systems), None);
+        println!();
+    }
     Ok(())
+}
+
+fn borrowed(texts: &[String]) -> Vec<&str> {
+    texts.iter().map(String::as_str).collect()
+}
+
+fn add(sums: &mut [f64; 4], values: [f64; 4]) {
+    sums.iter_mut()
+        .zip(values)
+        .for_each(|(sum, value)| *sum += value);
+}
+
+fn print_row(name: &str, score: [f64; 4], counts: Option<(usize, usize)>) {
+    let [ga, fga, pa, fta] = score;
+    print!("{name:<16} {ga:>5.3} {fga:>5.3} {pa:>5.3} {fta:>5.3}");
+    match counts {
+        Some((found, truth)) => println!(" {found:>6} {truth:>6}"),
+        None => println!(),
+    }
+}
+
+fn midwatch(lines: &[Line]) -> Vec<String> {
+    let mut miner = Miner::default();
+    let ids: Vec<_> = lines
+        .iter()
+        .map(|line| miner.insert(line.content.as_bytes()))
+        .collect();
+    miner.merge();
+    ids.iter()
+        .map(|id| {
+            miner
+                .template(*id)
+                .map_or_else(String::new, |t| without_kinds(&t.text))
+        })
+        .collect()
+}
+
+fn logdrain_default(lines: &[Line]) -> Vec<String> {
+    logdrain(lines, Vec::new())
+}
+
+fn logdrain_masked(lines: &[Line]) -> Vec<String> {
+    use logdrain::builtin_masks::{email, hex32, ipv4, uuid};
+    logdrain(lines, vec![uuid(), hex32(), ipv4(), email()])
+}
+
+fn logdrain(lines: &[Line], masks: Vec<logdrain::Mask>) -> Vec<String> {
+    let Ok(miner) = logdrain::Miner::builder().masks(masks).build() else {
+        return Vec::new();
+    };
+    let ids: Vec<_> = lines
+        .iter()
+        .map(|line| miner.add(&line.content).cluster_id)
+        .collect();
+    let text = |id| {
+        miner
+            .cluster(id)
+            .map_or_else(String::new, |cluster| cluster.template().to_owned())
+    };
+    ids.into_iter()
+        .map(|id| {
+            ["<uuid>", "<hex32>", "<ipv4>", "<email>"]
+                .iter()
+                .fold(text(id), |text, mark| text.replace(mark, WILD))
+        })
+        .collect()
 }
 
 fn labelled_files(dir: &Path) -> Result<BTreeMap<String, PathBuf>, String> {
@@ -156,8 +223,20 @@ fn without_kinds(text: &str) -> String {
 
 const WILD: &str = "<*>";
 
-/// The one form of a template text.
+/// The one form of a template text: corrected, and wildcards with only a blank between them as one.
 fn canonical(template: &str) -> String {
+    let mut text = corrected(template);
+    loop {
+        let shorter = corrected(&text.replace("<*> <*>", WILD));
+        if shorter == text {
+            return text;
+        }
+        text = shorter;
+    }
+}
+
+/// A template text after the eight correction rules.
+fn corrected(template: &str) -> String {
     let text = template.split_whitespace().collect::<Vec<_>>().join(" ");
     let in_paths = |c: char| c.is_whitespace() || ",!;:=|\"'[](){}".contains(c);
     let text = replace_parts(&text, in_paths, |part| {
@@ -174,10 +253,7 @@ fn canonical(template: &str) -> String {
         (named || digits || with_variable).then_some(WILD)
     });
     loop {
-        let shorter = text
-            .replace("<*>.<*>", WILD)
-            .replace("<*><*>", WILD)
-            .replace("<*> <*>", WILD);
+        let shorter = text.replace("<*>.<*>", WILD).replace("<*><*>", WILD);
         if shorter == text {
             return text;
         }
