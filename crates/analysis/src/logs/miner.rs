@@ -81,6 +81,13 @@ struct Row {
     live: bool,
 }
 
+impl Row {
+    /// Memory taken for texts and tokens; a skeleton is counted twice for the allocator and the index.
+    fn bytes(&self) -> usize {
+        2 * self.skeleton.len() + self.example.len() + size_of_val(&*self.tokens)
+    }
+}
+
 /// The rows of a template and what they have in common.
 struct Family {
     tokens: Box<[Token]>,
@@ -257,7 +264,6 @@ impl Miner {
     ) {
         let index = self.rows.len() as u32;
         let example = &line[..line.len().min(self.config.max_example_bytes)];
-        self.bytes += 2 * skeleton.len() + example.len() + 4 * tokens.len();
         self.live += 1;
         let tokens: Box<[Token]> = tokens.into();
         self.families
@@ -268,7 +274,7 @@ impl Miner {
             })
             .members
             .push(index);
-        self.rows.push(Row {
+        let row = Row {
             skeleton: skeleton.into(),
             tokens,
             example: example.into(),
@@ -277,7 +283,9 @@ impl Miner {
             next: None,
             truncated,
             live: true,
-        });
+        };
+        self.bytes += row.bytes();
+        self.rows.push(row);
     }
 
     /// The template of last resort for a line that found no room.
@@ -294,7 +302,9 @@ impl Miner {
         let template = self.rows.len() as u32;
         let tokens = key.into_iter().chain([Token::rest()]).collect();
         self.push_row(line, &[], tokens, template, truncated);
+        // It is no skeleton: merges leave it alone.
         self.rows[template as usize].live = false;
+        self.live -= 1;
         self.coarse.insert(key, template);
         template
     }
@@ -353,7 +363,7 @@ impl Miner {
                 if !row.live {
                     continue;
                 }
-                self.bytes -= 2 * row.skeleton.len() + row.example.len() + 4 * row.tokens.len();
+                self.bytes = self.bytes.saturating_sub(row.bytes());
                 self.live -= 1;
                 let count = std::mem::take(&mut row.count);
                 let truncated = row.truncated;

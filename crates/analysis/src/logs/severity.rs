@@ -20,10 +20,15 @@ pub fn severity_hint(line: &[u8]) -> Option<Severity> {
         .or_else(|| crash(line))
 }
 
-/// Whether a line tells of something that went wrong: by its severity, or by words such as "refused" or "timed out".
+/// Whether a line tells of something that went wrong: by its severity, by a server's status of 500 and above, or by
+/// words such as "refused" or "timed out".
 ///
-/// A line that states a harmless level needs the words of a crash; "0 errors" and "no error" do not count.
+/// A line that states a harmless level needs such a status or the words of a crash; "0 errors" and "no error" do not
+/// count.
 pub fn is_error_like(line: &[u8]) -> bool {
+    if is_server_error(&line[..line.len().min(LOOKED_AT_BYTES)]) {
+        return true;
+    }
     match severity_hint(line) {
         Some(severity) if severity >= Severity::Error => true,
         Some(Severity::Warn) | None => tells_of_failure(&line[..line.len().min(LOOKED_AT_BYTES)]),
@@ -181,6 +186,52 @@ fn is_thrown(word: &[u8]) -> bool {
     named && word[0].is_ascii_uppercase()
 }
 
+/// `status=503`, `"status_code": 500`, or `HTTP/1.1" 502` of an access log.
+fn is_server_error(line: &[u8]) -> bool {
+    const KEYS: [&str; 5] = [
+        "status",
+        "status_code",
+        "statuscode",
+        "http_status",
+        "http_status_code",
+    ];
+    let number = |from: usize| {
+        let end = from
+            + line[from..]
+                .iter()
+                .take_while(|b| b.is_ascii_digit())
+                .count();
+        end - from == 3
+            && line[from] == b'5'
+            && line
+                .get(end)
+                .is_none_or(|b| !b.is_ascii_alphanumeric() && *b != b'.')
+    };
+    words(line).any(|(start, end)| {
+        let word = &line[start..end];
+        if word == b"HTTP" {
+            let quote = memchr::memchr(b'"', &line[end..]).map(|at| end + at);
+            return quote.is_some_and(|quote| {
+                quote - end <= 4
+                    && line.get(quote + 1) == Some(&b' ')
+                    && quote + 2 < line.len()
+                    && number(quote + 2)
+            });
+        }
+        if !KEYS
+            .iter()
+            .any(|key| key.as_bytes().eq_ignore_ascii_case(word))
+        {
+            return false;
+        }
+        let gap = line[end..]
+            .iter()
+            .take_while(|b| matches!(b, b'"' | b'\'' | b'=' | b':' | b' '))
+            .count();
+        gap > 0 && end + gap < line.len() && number(end + gap)
+    })
+}
+
 /// Words of failure that are not denied.
 fn tells_of_failure(line: &[u8]) -> bool {
     const FAILURE: [&str; 38] = [
@@ -296,6 +347,11 @@ mod tests {
             ("level=info msg=\"java.io.IOException: gone\"", true),
             ("WARN disk failure predicted", true),
             ("user logged in", false),
+            ("level=info msg=done status=503 took=3ms", true),
+            ("level=info msg=done status=200 size=503", false),
+            (r#"{"status_code": 500, "level": "info"}"#, true),
+            (r#"10.0.0.1 - - [x] "GET / HTTP/1.1" 502 17"#, true),
+            (r#"10.0.0.1 - - [x] "GET / HTTP/1.1" 200 512"#, false),
         ];
         for (line, expected) in cases {
             assert_eq!(is_error_like(line.as_bytes()), expected, "{line}");

@@ -77,7 +77,7 @@ fn fits(vocabulary: &Vocabulary, place: Token, token: Token) -> bool {
         return false;
     }
     match place.mark() {
-        Some(SlotKind::Any) => vocabulary.class(token) != Class::Delimiter,
+        Some(SlotKind::Any) => !matches!(vocabulary.class(token), Class::Delimiter | Class::Fixed),
         Some(SlotKind::Id) => vocabulary.class(token) == Class::Weak,
         _ => false,
     }
