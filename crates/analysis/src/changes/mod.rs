@@ -16,6 +16,7 @@
 //! assert!(can_produce(&reading, FailureKind::MemoryGrowth).0 < 0.1);
 //! ```
 
+mod consequences;
 pub mod diff;
 pub mod effect;
 pub mod failure;
@@ -31,8 +32,9 @@ mod settings;
 mod source;
 pub mod words;
 
+pub use consequences::failure_kinds_of;
 pub use effect::{Bump, Effect, EffectKind, Motion, Provenance};
-pub use failure::{FailureKind, can_produce, failure_kinds_of};
+pub use failure::{FailureKind, can_produce};
 pub use harmless::Harmless;
 pub use relevance::{FailureVocabulary, Relevance, relevance};
 pub use setting_class::SettingClass;

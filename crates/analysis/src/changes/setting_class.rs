@@ -64,6 +64,8 @@ pub enum SettingClass {
     Dns,
     /// Timing of liveness and readiness checks.
     Probe,
+    /// How much work one computation takes: hash rounds, compression effort.
+    WorkFactor,
     /// Some bound whose subject the name does not tell.
     Limit,
     /// Looks and layout: colours, paddings.
@@ -108,6 +110,7 @@ impl SettingClass {
             Port => "port",
             Dns => "DNS setting",
             Probe => "health probe setting",
+            WorkFactor => "work factor",
             Limit => "limit",
             Presentation => "layout value",
             Version => "version",
@@ -121,7 +124,9 @@ impl SettingClass {
         match self {
             Timeout | CacheLifetime | CredentialLifetime | Skew | Pool | RateLimit
             | Concurrency | Port | Memory | Replicas | MessageSize | Descriptors => 1.0,
-            Cpu | Queue | Batch | Retries | Dns | Disk | Limit | Backoff | Probe => 0.85,
+            Cpu | Queue | Batch | Retries | Dns | Disk | Limit | Backoff | Probe | WorkFactor => {
+                0.85
+            }
             Interval | Delay | Threshold | Retention | Entries | Weight => 0.75,
             Sampling => 0.5,
             IdleTime | IdleConnections => 0.3,
@@ -215,6 +220,20 @@ fn of_words(own: &[String], words: &[String], above: &[String]) -> SettingClass 
         "resolvers",
     ]) {
         return Dns;
+    }
+    if has(&[
+        "rounds",
+        "iterations",
+        "bcrypt",
+        "pbkdf2",
+        "argon2",
+        "scrypt",
+        "effort",
+    ]) || pair(
+        &["hash", "password", "compression"],
+        &["cost", "level", "factor", "generate"],
+    ) {
+        return WorkFactor;
     }
     if conn && has(&["idle"]) && !has(&["time", "timeout", "lifetime", "period", "age"]) {
         return IdleConnections;

@@ -59,6 +59,9 @@ fn marks(line: &CodeLine<'_>, which: &[&str]) -> Vec<String> {
 }
 
 fn compare(file: &FileView<'_>, before: &CodeLine<'_>, after: &CodeLine<'_>) -> Option<Effect> {
+    if super::guards::same_shape(before, after) {
+        return None;
+    }
     let deciding = ["if", "elif", "while", "when", "case", "unless", "guard"];
     let logic = [
         "==", "!=", "===", "!==", "<", ">", "<=", ">=", "&&", "||", "!", "and", "or", "not", "is",

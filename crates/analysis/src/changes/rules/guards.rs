@@ -249,6 +249,28 @@ fn statement_checks<'l>(
         {
             found.nil.note(*map, line);
         }
+        // `len(x) == 0`, `x.length === 0`, `x.size() == 0`: whether there is a first element.
+        if let Some(sign) = tokens
+            .iter()
+            .position(|t| matches!(t, Token::Mark("==" | "===" | "!=" | ">")))
+            && tokens.get(sign + 1).is_some_and(|t| t.text() == "0")
+            && let Some((_, path)) = path_before(tokens, sign)
+        {
+            let inner = path
+                .strip_prefix("len(")
+                .or_else(|| path.strip_prefix("count("))
+                .and_then(|p| p.strip_suffix(')'))
+                .or_else(|| {
+                    [
+                        ".length", ".size()", ".Count", ".len()", ".size", ".Length", ".count()",
+                    ]
+                    .iter()
+                    .find_map(|e| path.strip_suffix(e))
+                });
+            if let Some(subject) = inner {
+                found.nil.note(subject, line);
+            }
+        }
         let compares = tokens
             .iter()
             .any(|t| matches!(t, Token::Mark("<" | ">" | "<=" | ">=")));
@@ -443,11 +465,15 @@ fn error_handling(
             .iter()
             .position(|l| std::ptr::eq(*l, *line))
             .unwrap_or(0);
-        let guarded: Vec<&str> = before[at.saturating_sub(2)..=at]
-            .iter()
-            .filter(|l| l.tag == Tag::Removed || l.tag == Tag::Context)
-            .flat_map(|l| callees(l))
-            .collect();
+        let own = callees(line);
+        let guarded: Vec<&str> = if own.is_empty() {
+            before[at.saturating_sub(2)..=at]
+                .iter()
+                .flat_map(|l| callees(l))
+                .collect()
+        } else {
+            own
+        };
         let still_called = guarded.is_empty()
             || after
                 .iter()
@@ -608,10 +634,15 @@ fn bounds(
             Token::Number(n) => added_text.contains(n),
             _ => true,
         }) && line.tokens.iter().any(|t| matches!(t, Token::Word(w) if w.len() > 1 && !matches!(*w, "if" | "len" | "return") && added_text.contains(w)));
-        let rewritten = now
+        let renamed = now
             .bounds
             .beyond(&then.bounds)
-            .any(|(_, l)| l.iter().any(|l| shares_words(l, line)));
+            .any(|(_, l)| l.iter().any(|l| same_shape(l, line)));
+        let rewritten = renamed
+            || now
+                .bounds
+                .beyond(&then.bounds)
+                .any(|(_, l)| l.iter().any(|l| shares_words(l, line)));
         if kept || rewritten {
             continue;
         }
@@ -635,11 +666,10 @@ fn bounds(
     }
     for (_, lines) in now.bounds.beyond(&then.bounds).take(64) {
         let Some(line) = lines.first() else { continue };
-        if then
-            .bounds
-            .beyond(&now.bounds)
-            .any(|(_, l)| l.iter().any(|l| shares_words(l, line)))
-        {
+        if then.bounds.beyond(&now.bounds).any(|(_, l)| {
+            l.iter()
+                .any(|l| shares_words(l, line) || same_shape(l, line))
+        }) {
             continue;
         }
         let at = after
@@ -695,4 +725,16 @@ fn words_of(line: &CodeLine<'_>) -> Vec<String> {
 fn shares_words(a: &CodeLine<'_>, b: &CodeLine<'_>) -> bool {
     let (a, b) = (words_of(a), words_of(b));
     !a.is_empty() && a.iter().any(|w| b.contains(w))
+}
+
+/// Lines that differ only in that a number got a name or a name became a number.
+pub(super) fn same_shape(a: &CodeLine<'_>, b: &CodeLine<'_>) -> bool {
+    a.tokens.len() == b.tokens.len()
+        && a.tokens.iter().zip(&b.tokens).all(|(x, y)| {
+            x == y
+                || matches!(
+                    (x, y),
+                    (Token::Number(_), Token::Word(_)) | (Token::Word(_), Token::Number(_))
+                )
+        })
 }

@@ -2,6 +2,7 @@
 //! contains with what the image after contains, so that moved code cancels out by itself.
 
 mod access;
+mod call_effects;
 mod calls;
 mod conditions;
 mod dependencies;
@@ -10,6 +11,7 @@ mod growth;
 pub(crate) use growth::is_log_line;
 mod guards;
 mod manifests;
+mod patterns;
 mod queries;
 mod settings;
 mod texts;
@@ -27,7 +29,7 @@ pub(crate) fn read(files: &[FileView<'_>]) -> Vec<Effect> {
     settings::read(&running, &mut effects);
     dependencies::read(&running, &mut effects);
     queries::read(&running, &mut effects);
-    calls::effects(&running, &calls, &mut effects);
+    call_effects::effects(&running, &calls, &mut effects);
     for file in &running {
         manifests::read(file, &mut effects);
         if file.role == FileRole::Runtime && (file.language.is_code() || unknown_text(file)) {

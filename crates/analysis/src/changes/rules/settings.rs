@@ -1,13 +1,14 @@
 //! Settings that moved, appeared or went.
 
 use super::super::effect::{Effect, EffectKind, Motion};
+use super::super::lexer::Token;
 use super::super::quantity::{Quantity, Unit, describe, unit_of_name};
 use super::super::setting_class::{SettingClass, classify};
 use super::super::settings::{Setting, Value, settings_of};
 use super::super::source::FileView;
 use super::super::words::split_identifier;
 use super::texts;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 struct Sides<'l> {
     file: &'l FileView<'l>,
@@ -90,8 +91,20 @@ pub(crate) fn read(files: &[&FileView<'_>], effects: &mut Vec<Effect>) {
             None => removed(file, &before, effects),
         }
     }
+    // A number that was written out before and now has a name is no new bound.
+    let written: BTreeSet<&str> = files
+        .iter()
+        .flat_map(|f| f.net_removed())
+        .flat_map(|l| &l.tokens)
+        .filter_map(|t| match t {
+            Token::Number(n) => Some(*n),
+            _ => None,
+        })
+        .collect();
     for (file, after) in fresh {
-        added(file, &after, effects);
+        if !written.contains(after.raw.as_str()) {
+            added(file, &after, effects);
+        }
     }
 }
 
@@ -282,9 +295,13 @@ fn numeric(
         Some(std::cmp::Ordering::Greater) => Motion::Raised,
         _ => Motion::Changed,
     };
-    // Two doublings make a change unmistakable.
+    // Two doublings make a change unmistakable; ports, weights and work factors (whose cost is
+    // often exponential) matter at any step.
     let size = ratio.map_or(1.0, |r| (r.log2().abs() / 2.0).min(1.0));
-    let size = if matches!(class, SettingClass::Port | SettingClass::Weight) {
+    let size = if matches!(
+        class,
+        SettingClass::Port | SettingClass::Weight | SettingClass::WorkFactor
+    ) {
         1.0
     } else {
         size
