@@ -255,6 +255,8 @@ pub(super) enum Surroundings {
     Assigned,
     /// Alone between quotes or brackets, or an item of a list.
     Enclosed,
+    /// Behind a word such as "user".
+    Announced,
     /// Among other words.
     Prose,
 }
@@ -269,11 +271,29 @@ pub(super) fn surroundings(
             .and_then(|place| tokens.get(place))
             .map_or(&b""[..], |&token| vocabulary.text(token))
     };
+    // Words after which people write the name of one of many.
+    const ANNOUNCE: [&[u8]; 14] = [
+        b"user",
+        b"username",
+        b"account",
+        b"host",
+        b"hostname",
+        b"node",
+        b"pod",
+        b"container",
+        b"device",
+        b"interface",
+        b"queue",
+        b"topic",
+        b"table",
+        b"named",
+    ];
     match (text(place.checked_sub(1)), text(Some(place + 1))) {
         (b"=", _) => Surroundings::Assigned,
         (b"'", b"'") | (b"\"", b"\"") | (b"[" | b"(" | b",", b"]" | b")" | b",") => {
             Surroundings::Enclosed
         }
+        (word, _) if ANNOUNCE.contains(&word) => Surroundings::Announced,
         _ => Surroundings::Prose,
     }
 }
@@ -283,7 +303,7 @@ fn needed(vocabulary: &Vocabulary, tokens: &[Token], place: usize, seen: &Seen) 
     let surroundings = surroundings(vocabulary, tokens, place);
     let base = if surroundings == Surroundings::Assigned || seen.mark || seen.numbered {
         2
-    } else if surroundings == Surroundings::Enclosed || !seen.words {
+    } else if surroundings != Surroundings::Prose || !seen.words {
         SEVERAL
     } else {
         6
