@@ -1,9 +1,9 @@
 //! What a change does, read from its diff: typed effects on how the system runs, recognised
 //! innocence, the words it touches, and whether it can produce a given failure.
 //!
-//! The order of reading: [`diff`] parses the text, [`source`] turns it into two images of tokens
-//! and cancels what merely moved, [`rules`] compare the images, [`harmless`] recognises what
-//! cannot disturb, [`failure`] says which effects lead to which failures, and [`relevance`]
+//! The order of reading: [`mod@diff`] parses the text, `source` turns it into two images of tokens
+//! and cancels what merely moved, `rules` compare the images, `harmless` recognises what
+//! cannot disturb, [`mod@failure`] says which effects lead to which failures, and [`mod@relevance`]
 //! compares words with what fails. Everything is pure and deterministic; nothing here fails.
 //!
 //! ```
