@@ -73,6 +73,34 @@ pub struct LogFact {
     pub raw: Vec<RawRef>,
     /// Names of other entities that the lines mention (unit numbers, sorted).
     pub mentions: Vec<u32>,
+    /// Most lines of the unit carry ids by which they belong to known requests.
+    pub joined: bool,
+    /// Requests of the unit take, or no longer take, the path that this line stands on.
+    pub path: Option<PathShift>,
+}
+
+/// A step of a code path that requests take more or less often than before: of the requests that reached
+/// the step before it, how many went on to this one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PathShift {
+    /// Template of the step before; `None` where this is the first line of a request.
+    pub after: Option<String>,
+    /// Operation of the requests that show it best.
+    pub operation: String,
+    /// Who makes those requests; `None` where they come from outside.
+    pub caller: Option<u32>,
+    /// Traces that took the step (a trace that took it in half of its requests counts half), and traces
+    /// that reached the step before, before the incident.
+    pub before: (f64, u64),
+    /// The same during the incident.
+    pub during: (f64, u64),
+    /// How surely the share changed: log-likelihood ratio over all contexts, in nats, less what chance
+    /// and a step for the better take off. Never negative.
+    pub nats: f64,
+    /// The step is taken more often than before.
+    pub more: bool,
+    /// First request in the incident that shows the change.
+    pub first: Timestamp,
 }
 
 impl LogFact {
@@ -99,6 +127,10 @@ pub struct EdgeFact {
     pub gap_ms: (f64, f64),
     /// Signed surprise of the gap.
     pub gap_z: f64,
+    /// Calls before and during whose two ends were both seen, so that a gap could be taken.
+    pub gap_calls: (u64, u64),
+    /// When calls began to lie beyond the gap's band, if the gap grew.
+    pub gap_onset: Option<Interval>,
     /// First failed call in the incident.
     pub first_error: Option<Timestamp>,
     /// A few failing (else slow) rows.
@@ -118,6 +150,10 @@ pub struct WorkFact {
     pub own_ms: (f64, f64),
     /// Signed surprise of the own time.
     pub own_z: f64,
+    /// Requests before and during whose own times could be compared: of one operation that calls the same others.
+    pub own_calls: (u64, u64),
+    /// When requests began to lie beyond the band of own time, if it grew.
+    pub own_onset: Option<Interval>,
     /// Requests whose failure began here (no failing callee), before and during.
     pub origin_errors: (u64, u64),
     /// First failure that began here in the incident.
@@ -139,8 +175,14 @@ pub struct ChangeFact {
     pub deployed_by: Option<String>,
     /// Units that it reaches: named by the change, its deploy, or its paths; sorted.
     pub units: Vec<u32>,
+    /// Deploys are recorded, and none of them carries this commit: it is not known to run.
+    pub undeployed: bool,
     /// What its diff does, and what that can break.
     pub reading: Reading,
+    /// How much its words are those of the failure and of few other changes, 0..1; known once logs and metrics are read.
+    pub relevance: f64,
+    /// The reading in full.
+    pub full: Box<analysis::changes::ChangeReading>,
 }
 
 /// What a change does to run-time behaviour, as far as its diff (else its paths and title) tells.
