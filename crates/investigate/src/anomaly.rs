@@ -46,8 +46,11 @@ const MOST_REFS: usize = 4;
 /// Own anomalies of all units, and those that others explain; sorted by (unit, kind).
 pub fn anomalies(scene: &Scene, facts: &Facts) -> Vec<Anomaly> {
     let mut found = resources::anomalies(facts);
-    let busy: Vec<u32> =
-        found.iter().filter(|a| a.kind == "cpu" && a.strength >= BUSY_FROM).map(|a| a.unit).collect();
+    let busy: Vec<u32> = found
+        .iter()
+        .filter(|a| a.kind == "cpu" && a.strength >= BUSY_FROM)
+        .map(|a| a.unit)
+        .collect();
     let mut slow = network::anomalies(facts);
     slow.extend(latency(facts));
     for anomaly in slow.iter_mut().filter(|a| busy.contains(&a.unit)) {
@@ -58,7 +61,11 @@ pub fn anomalies(scene: &Scene, facts: &Facts) -> Vec<Anomaly> {
     found.extend(errors(scene, facts));
     acquit_the_healthy(&mut found);
     found.retain(|a| a.strength >= LEAST);
-    found.sort_by(|a, b| (a.unit, a.kind).cmp(&(b.unit, b.kind)).then(b.strength.total_cmp(&a.strength)));
+    found.sort_by(|a, b| {
+        (a.unit, a.kind)
+            .cmp(&(b.unit, b.kind))
+            .then(b.strength.total_cmp(&a.strength))
+    });
     // One of a kind and unit: the strongest of those that nobody explains, else the strongest.
     found.sort_by_key(|a| (a.unit, a.kind, a.explained_by.is_some()));
     found.dedup_by(|later, first| (later.unit, later.kind) == (first.unit, first.kind));
@@ -67,8 +74,11 @@ pub fn anomalies(scene: &Scene, facts: &Facts) -> Vec<Anomaly> {
 
 /// Whoever is blamed by others and shows nothing itself is not the explanation: the client's end is.
 fn acquit_the_healthy(found: &mut [Anomaly]) {
-    let ill: BTreeSet<u32> =
-        found.iter().filter(|a| a.explained_by.is_none() && a.strength >= TELLING).map(|a| a.unit).collect();
+    let ill: BTreeSet<u32> = found
+        .iter()
+        .filter(|a| a.explained_by.is_none() && a.strength >= TELLING)
+        .map(|a| a.unit)
+        .collect();
     for anomaly in found.iter_mut().filter(|a| a.strength > CHRONIC) {
         anomaly.explained_by = anomaly.explained_by.filter(|by| ill.contains(by));
     }
@@ -81,12 +91,20 @@ fn press(nats: f64) -> f64 {
 
 /// 0 at `from` and below, 1 at `to` and above.
 fn ramp(value: f64, from: f64, to: f64) -> f64 {
-    if value.is_finite() { ((value - from) / (to - from)).clamp(0.0, 1.0) } else { 0.0 }
+    if value.is_finite() {
+        ((value - from) / (to - from)).clamp(0.0, 1.0)
+    } else {
+        0.0
+    }
 }
 
 /// How much a shift in ms matters to anybody: not below 10 ms, fully from 50 ms.
 fn felt(shift_ms: f64) -> f64 {
-    if shift_ms <= 0.0 { 0.0 } else { ramp(shift_ms.ln(), 10.0_f64.ln(), 50.0_f64.ln()) }
+    if shift_ms <= 0.0 {
+        0.0
+    } else {
+        ramp(shift_ms.ln(), 10.0_f64.ln(), 50.0_f64.ln())
+    }
 }
 
 /// Own time that grew.
@@ -98,7 +116,11 @@ fn latency(facts: &Facts) -> Vec<Anomaly> {
         let (n, m) = (fact.own_calls.0 as f64, fact.own_calls.1 as f64);
         let together = n * m / (n + m).max(1.0);
         let trust = together / (together + DOUBT);
-        let strength = MOST_LATENCY * trust * ramp(fact.own_z, 3.0, 6.0) * felt(shift) * relative.clamp(0.0, 1.0);
+        let strength = MOST_LATENCY
+            * trust
+            * ramp(fact.own_z, 3.0, 6.0)
+            * felt(shift)
+            * relative.clamp(0.0, 1.0);
         if strength > 0.0 {
             found.push(Anomaly {
                 unit: fact.unit,
@@ -118,7 +140,10 @@ fn code_path(scene: &Scene, facts: &Facts) -> Vec<Anomaly> {
     let mut by_unit: BTreeMap<u32, Vec<(f64, u32, &PathShift)>> = BTreeMap::new();
     for (i, fact) in facts.logs.iter().enumerate() {
         if let Some(path) = &fact.path {
-            by_unit.entry(fact.unit).or_default().push((path.nats, i as u32, path));
+            by_unit
+                .entry(fact.unit)
+                .or_default()
+                .push((path.nats, i as u32, path));
         }
     }
     by_unit
@@ -131,8 +156,15 @@ fn code_path(scene: &Scene, facts: &Facts) -> Vec<Anomaly> {
                 kind: "code_path",
                 strength: press(*nats),
                 explained_by: None,
-                onset: Some(Onset { lo: scene.window.from().min(path.first), hi: path.first }),
-                refs: steps.iter().take(MOST_REFS).map(|(_, i, _)| FactRef::Log(*i)).collect(),
+                onset: Some(Onset {
+                    lo: scene.window.from().min(path.first),
+                    hi: path.first,
+                }),
+                refs: steps
+                    .iter()
+                    .take(MOST_REFS)
+                    .map(|(_, i, _)| FactRef::Log(*i))
+                    .collect(),
             })
         })
         .collect()
@@ -144,11 +176,17 @@ fn errors(scene: &Scene, facts: &Facts) -> Vec<Anomaly> {
     for (i, fact) in facts.work.iter().enumerate() {
         let (before, during) = fact.origin_errors;
         let (handled, handles) = (fact.requests.0.max(before), fact.requests.1.max(during));
-        if handles == 0 || during == 0 || during as f64 * handled as f64 <= before as f64 * handles as f64 && handled > 0 {
+        if handles == 0
+            || during == 0
+            || during as f64 * handled as f64 <= before as f64 * handles as f64 && handled > 0
+        {
             continue;
         }
         // With nothing to compare with, one healthy request stands for the past.
-        let nats = crate::probes::logs::likelihood_ratio((before as f64, handled.max(1)), (during as f64, handles));
+        let nats = crate::probes::logs::likelihood_ratio(
+            (before as f64, handled.max(1)),
+            (during as f64, handles),
+        );
         found.push(Anomaly {
             unit: fact.unit,
             kind: "errors",
@@ -158,15 +196,31 @@ fn errors(scene: &Scene, facts: &Facts) -> Vec<Anomaly> {
             refs: vec![FactRef::Work(i as u32)],
         });
     }
-    for (i, fact) in facts.logs.iter().enumerate().filter(|(_, f)| f.is_error() && f.during > 0) {
-        let strength = if fact.joined { chronic(facts, fact) } else { more_lines(fact) };
+    for (i, fact) in facts
+        .logs
+        .iter()
+        .enumerate()
+        .filter(|(_, f)| f.is_error() && f.during > 0)
+    {
+        let strength = if fact.joined {
+            chronic(facts, fact)
+        } else {
+            more_lines(fact)
+        };
         found.push(Anomaly {
             unit: fact.unit,
             kind: "errors",
             strength,
             // A line that names somebody it leans on speaks of that one.
-            explained_by: fact.mentions.iter().copied().find(|m| scene.below(fact.unit).any(|(below, _)| below == *m)),
-            onset: Some(Onset { lo: fact.first, hi: fact.first }),
+            explained_by: fact
+                .mentions
+                .iter()
+                .copied()
+                .find(|m| scene.below(fact.unit).any(|(below, _)| below == *m)),
+            onset: Some(Onset {
+                lo: fact.first,
+                hi: fact.first,
+            }),
             refs: vec![FactRef::Log(i as u32)],
         });
     }
@@ -175,17 +229,25 @@ fn errors(scene: &Scene, facts: &Facts) -> Vec<Anomaly> {
 
 /// Error lines whose requests are known: the path tells what changed; what did not change is weak.
 fn chronic(facts: &Facts, fact: &LogFact) -> f64 {
-    let Ok(at) = facts.work.binary_search_by_key(&fact.unit, |w| w.unit) else { return 0.0 };
+    let Ok(at) = facts.work.binary_search_by_key(&fact.unit, |w| w.unit) else {
+        return 0.0;
+    };
     let handled = facts.work[at].requests.1;
     if handled == 0 {
         return 0.0;
     }
-    CHRONIC * (fact.during as f64 / handled as f64).min(1.0) * (1.0 - (-(fact.during as f64) / PRESSED_BY).exp())
+    CHRONIC
+        * (fact.during as f64 / handled as f64).min(1.0)
+        * (1.0 - (-(fact.during as f64) / PRESSED_BY).exp())
 }
 
 /// Error lines that belong to no known request: more than expected.
 fn more_lines(fact: &LogFact) -> f64 {
-    if fact.z <= 0.0 { 0.0 } else { MOST_LINES * (1.0 - (-0.5 * fact.z * fact.z / PRESSED_BY).exp()) }
+    if fact.z <= 0.0 {
+        0.0
+    } else {
+        MOST_LINES * (1.0 - (-0.5 * fact.z * fact.z / PRESSED_BY).exp())
+    }
 }
 
 #[cfg(test)]

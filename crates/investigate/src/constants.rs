@@ -59,7 +59,7 @@ pub const HOP: f64 = 0.9;
 /// Per hop against the direction in which failure usually travels (a caller that overloads).
 pub const HOP_UP: f64 = 0.75;
 /// Most hops.
-pub const MOST_HOPS: u32 = 4;
+pub const MOST_HOPS: u32 = 6;
 /// Path between units when nothing is known of the map.
 pub const NO_MAP: f64 = 0.5;
 /// Only nearness or order in time speaks for it.
@@ -85,13 +85,17 @@ pub fn change_risk(kind: ChangeKind) -> (f64, f64) {
 /// A text of all numbers, for the rules digest.
 pub fn digest_text() -> String {
     format!(
-        "{CHANGE_EFFECT} {CHANGE_RELEVANCE} {CHANGE_NEARNESS} {CHANGE_COST} {MOST_CHANGE} {MOST_SIGNATURE} {MOST_ANOMALY} {LEAST_FIT} {UNPLACED} {VICTIM} {} {MUST_FAILED} {MUST_NOT_SEEN} {MUST_MET} {MAY_MET} {TIMING_BEFORE} {TIMING_SCALE_MIN} {TIMING_LATE} {ROOT_LEAST} {ROOT_LIFT} {ROOT_EDGE} {EVEN} {CAUSE_COST} {LEAK} {MOST_CAUSES} {HOP} {HOP_UP} {MOST_HOPS} {NO_MAP} {CAP_NEARNESS} {CAP_ONE_SOURCE} {CAP_GAP} {CAP_ALWAYS} {STRONG} {SOMETHING_ELSE} {SAME_PLACE} {NAMED} {UNKNOWN_BELOW}",
+        "{CHANGE_EFFECT} {CHANGE_RELEVANCE} {CHANGE_NEARNESS} {CHANGE_COST} {MOST_CHANGE} {MOST_SIGNATURE} {MOST_ANOMALY} {LEAST_FIT} {UNPLACED} {VICTIM} {} {MUST_FAILED} {MUST_NOT_SEEN} {MUST_MET} {MAY_MET} {TIMING_BEFORE} {TIMING_SCALE_MIN} {TIMING_LATE} {ROOT_LEAST} {ROOT_LIFT} {ROOT_EDGE} {EVEN} {CAUSE_COST} {LEAK} {MOST_CAUSES} {HOP} {HOP_UP} {MOST_HOPS} {NO_MAP} {CAP_NEARNESS} {CAP_ONE_SOURCE} {CAP_GAP} {CAP_ALWAYS} {STRONG} {STRONG_SIGN} {STRONG_ANOMALY} {SOMETHING_ELSE} {SAME_PLACE} {NAMED} {UNKNOWN_BELOW}",
         CLOCK_SLACK.0
     )
 }
 
 /// Score from which a hypothesis speaks of something active even where the alarmed unit's own readings are silent.
-pub const STRONG: f64 = 2.0;
+pub const STRONG: f64 = -1.0;
+/// … if its own signatures count at least this,
+pub const STRONG_SIGN: f64 = 3.0;
+/// … or its unit's own anomaly does.
+pub const STRONG_ANOMALY: f64 = 2.5;
 /// Score of "something that nobody thought of".
 pub const SOMETHING_ELSE: f64 = -0.5;
 /// By how much another mechanism on the same unit counts less as a rival.

@@ -194,7 +194,8 @@ fn empty(unit: u32, mechanism: u32, change: Option<u32>) -> Hypothesis {
 /// From signatures, and from what units do on their own account.
 fn propose(ground: &Ground<'_>) -> BTreeMap<Key, Hypothesis> {
     let mut table: BTreeMap<Key, Hypothesis> = BTreeMap::new();
-    for hit in ground.matcher.matches() {
+    // Changes are weighed one by one, each against what it can produce (`add_changes`).
+    for hit in ground.matcher.matches().into_iter().filter(|h| h.source != SourceKind::Changes) {
         let entry = table
             .entry((hit.unit, hit.mechanism, None))
             .or_insert_with(|| empty(hit.unit, hit.mechanism, None));

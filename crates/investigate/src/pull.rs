@@ -43,8 +43,11 @@ const LEAST_SHARE: f64 = 0.02;
 
 /// All own anomalies, strongest first.
 pub fn anomalies(scene: &Scene, eyes: &dyn Eyes, facts: &Facts) -> Vec<Anomaly> {
-    let mut all: Vec<Anomaly> = Vec::new();
-    all.extend(from_excess(scene, eyes, facts));
+    let mut all: Vec<Anomaly> = crate::anomaly::anomalies(scene, facts);
+    // Spans tell own time directly; metrics along the graph stand in only where there are none.
+    if facts.work.is_empty() {
+        all.extend(from_excess(scene, eyes, facts));
+    }
     all.sort_by(|a, b| {
         b.strength.total_cmp(&a.strength).then(scene.id(a.unit).cmp(scene.id(b.unit))).then(a.kind.cmp(b.kind))
     });

@@ -214,19 +214,42 @@ impl Scene {
 }
 
 impl Scene {
-    /// Moves the line between "before" and "incident" to where the incident began.
-    ///
-    /// The near past then runs from the first reading to the onset. The line never moves past the
-    /// alarm, and leaves a window that was declared to begin at the alarm as it is.
-    pub fn refocus(&mut self, onset: Timestamp) {
-        let onset = onset.min(self.alarm_at.max(self.window.from()));
-        if onset <= self.window.from() {
+    /// Until the onset is known, the first third of what was recorded before the alarm stands for health,
+    /// where the recording declares no baseline of its own.
+    pub fn borrow_baseline(&mut self, first: Option<Timestamp>) {
+        let Some(first) = first else { return };
+        if !self.history.is_empty() || first < self.window.from().minus(Span(5 * MINUTE)) {
+            // There is a past outside of the window: nothing needs to be borrowed.
+            self.widen_near(first);
             return;
         }
-        let near_from = self.near.from().min(self.window.from());
-        if let (Some(near), Some(window)) =
-            (TimeWindow::new(near_from, onset), TimeWindow::new(onset, self.window.to()))
+        let third = Timestamp(first.0 + (self.alarm_at.max(first).0 - first.0) / 3);
+        if let (Some(near), Some(window)) = (TimeWindow::new(first, third), TimeWindow::new(third, self.window.to())) {
+            self.near = near;
+            self.window = window;
+        }
+    }
+
+    fn widen_near(&mut self, first: Timestamp) {
+        if first < self.near.from()
+            && !self.history.iter().any(|h| h.contains(first))
+            && let Some(near) = TimeWindow::new(first, self.near.to())
         {
+            self.near = near;
+        }
+    }
+
+    /// Draws the line between "before" and "incident": at the onset, if one was seen, else at the alarm,
+    /// else where the recording's window begins.
+    ///
+    /// The line never lies after the alarm: what alarmed had begun by then.
+    pub fn settle(&mut self, onset: Option<Timestamp>) {
+        let line = onset.unwrap_or(self.alarm_at).min(self.alarm_at);
+        if line <= self.window.from() && onset.is_none() {
+            return;
+        }
+        let from = self.near.from().min(self.window.from());
+        if let (Some(near), Some(window)) = (TimeWindow::new(from, line), TimeWindow::new(line, self.window.to())) {
             self.near = near;
             self.window = window;
         }

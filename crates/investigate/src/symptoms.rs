@@ -76,6 +76,13 @@ pub fn seen(scene: &Scene, eyes: &dyn Eyes, facts: &Facts) -> Vec<Seen> {
             add(fact.unit, aspect(fact.role), fact.onset.unwrap_or(window), fact.active, fact.bad, FactRef::Series(i as u32));
         }
     }
+    for (i, fact) in facts.series.iter().enumerate() {
+        // What alarmed may hold from the first reading on, so that no past tells it from normal: then
+        // the alarm's own line, or the resource's own limit, is the measure.
+        if scene.alarmed.binary_search(&fact.unit).is_ok() && fact.bad <= BAND && breaches(eyes, fact) {
+            add(fact.unit, aspect(fact.role), window, true, 5.0, FactRef::Series(i as u32));
+        }
+    }
     for (i, fact) in facts.work.iter().enumerate().filter(|(_, f)| in_scope[f.unit as usize]) {
         let (before, during) = fact.origin_errors;
         if during >= 3 && during > 2 * before {
@@ -109,4 +116,25 @@ fn scope(scene: &Scene) -> Vec<bool> {
         }
     }
     inside
+}
+
+/// Percentage of a resource in use from which it counts as saturated by itself.
+const SATURATED: f64 = 85.0;
+
+/// Is the series beyond the line of an alarm about it, or is its resource used up, in its latest readings?
+fn breaches(eyes: &dyn Eyes, fact: &crate::facts::SeriesFact) -> bool {
+    let values = &fact.series.values;
+    let latest = &values[values.len().saturating_sub(3)..];
+    let key = &fact.series.key;
+    let line = eyes
+        .alarms()
+        .iter()
+        .filter(|a| a.metric.as_deref() == Some(key.metric.as_str()))
+        .find_map(|a| Some((a.threshold?, a.observed.unwrap_or(f64::NAN))));
+    if let Some((line, observed)) = line {
+        let upward = if observed.is_finite() { observed >= line } else { fact.role.bad() != crate::role::Bad::Low };
+        return !latest.is_empty() && latest.iter().all(|v| if upward { *v > line } else { *v < line });
+    }
+    let used_up = matches!(fact.role, Role::Cpu | Role::Memory | Role::Disk) && crate::probes::series::is_percent(&fact.series);
+    used_up && !latest.is_empty() && latest.iter().all(|v| *v >= SATURATED)
 }

@@ -12,7 +12,6 @@ use crate::constants as k;
 use crate::facts::Facts;
 use crate::hypotheses::{Ground, Hypothesis, standing};
 use crate::probes::series::BAND;
-use crate::probes::states::Health;
 
 /// How many hypotheses compete in the joint explanation.
 const COMPETING: usize = 48;
@@ -49,8 +48,11 @@ pub struct Verdict {
 pub fn decide(ground: &Ground<'_>, hypotheses: &[Hypothesis]) -> Verdict {
     let confidence = compete(ground, hypotheses);
     let active: Vec<usize> = (0..ground.symptoms.len()).filter(|&i| ground.symptoms[i].active).collect();
-    let strong = hypotheses.iter().any(|h| h.aside.is_none() && h.score.total >= k::STRONG);
-    if active.is_empty() && (well(ground) || !strong) {
+    // Readings of the alarmed unit may be silent while something within its reach is plainly broken.
+    let strong = hypotheses
+        .iter()
+        .any(|h| h.aside.is_none() && h.score.total >= k::STRONG && (h.score.signature >= k::STRONG_SIGN || h.score.anomaly >= k::STRONG_ANOMALY));
+    if active.is_empty() && !strong {
         let was_ill = !ground.symptoms.is_empty() || recovered_events(ground);
         let status = match (was_ill, covered(ground)) {
             (true, _) => Status::Recovered,
@@ -223,17 +225,6 @@ fn word(hypothesis: &Hypothesis, confidence: f64) -> Word {
     } else {
         Word::Possible
     }
-}
-
-/// Do the alarmed units say of themselves that they are well, now?
-fn well(ground: &Ground<'_>) -> bool {
-    let states: Vec<Health> =
-        ground.facts.state_facts.iter().filter(|f| is_alarmed(ground, f.unit)).map(|f| f.health).collect();
-    let healthy = states.contains(&Health::Healthy);
-    let ill = states.iter().any(|h| matches!(h, Health::Unhealthy | Health::Pending));
-    let calm = ground.facts.series.iter().filter(|f| is_alarmed(ground, f.unit)).all(|f| f.bad < BAND || !f.active);
-    let measured = ground.facts.series.iter().any(|f| is_alarmed(ground, f.unit));
-    !ill && calm && (healthy || measured)
 }
 
 fn is_alarmed(ground: &Ground<'_>, unit: u32) -> bool {

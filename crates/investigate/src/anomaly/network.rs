@@ -51,8 +51,11 @@ pub(super) fn anomalies(facts: &Facts) -> Vec<Anomaly> {
         of_unit.entry(edge.caller).or_default().push(i);
         of_unit.entry(edge.callee).or_default().push(i);
     }
-    let mut suspects: BTreeSet<u32> =
-        edges.iter().filter(|e| e.delayed > 0.0).flat_map(|e| [e.caller, e.callee]).collect();
+    let mut suspects: BTreeSet<u32> = edges
+        .iter()
+        .filter(|e| e.delayed > 0.0)
+        .flat_map(|e| [e.caller, e.callee])
+        .collect();
     // Who took each edge; none for those still open.
     let mut taken: Vec<Option<u32>> = vec![None; edges.len()];
     let mut found = Vec::new();
@@ -66,8 +69,11 @@ pub(super) fn anomalies(facts: &Facts) -> Vec<Anomaly> {
         }
         let Some((strength, unit)) = best else { break };
         suspects.remove(&unit);
-        let own: Vec<usize> =
-            of_unit[&unit].iter().copied().filter(|e| taken[*e].is_none() && edges[*e].delayed > 0.0).collect();
+        let own: Vec<usize> = of_unit[&unit]
+            .iter()
+            .copied()
+            .filter(|e| taken[*e].is_none() && edges[*e].delayed > 0.0)
+            .collect();
         found.push(anomaly(&edges, &own, unit, strength, None));
         for edge in own {
             taken[edge] = Some(unit);
@@ -76,7 +82,11 @@ pub(super) fn anomalies(facts: &Facts) -> Vec<Anomaly> {
     for unit in suspects {
         let open = vec![None; edges.len()];
         let strength = suspicion(&edges, &of_unit[&unit], unit, &open);
-        let touched: Vec<usize> = of_unit[&unit].iter().copied().filter(|e| edges[*e].delayed > 0.0).collect();
+        let touched: Vec<usize> = of_unit[&unit]
+            .iter()
+            .copied()
+            .filter(|e| edges[*e].delayed > 0.0)
+            .collect();
         let explained_by = touched.iter().find_map(|e| taken[*e]);
         found.push(anomaly(&edges, &touched, unit, strength, explained_by));
     }
@@ -89,7 +99,11 @@ fn suspicion(edges: &[Edge], of_unit: &[usize], unit: u32, taken: &[Option<u32>]
     let (mut inward, mut outward) = ((0.0, 0.0), (0.0, 0.0));
     for &i in of_unit {
         let edge = &edges[i];
-        let side = if edge.callee == unit { &mut inward } else { &mut outward };
+        let side = if edge.callee == unit {
+            &mut inward
+        } else {
+            &mut outward
+        };
         side.1 += edge.weight;
         if taken[i].is_none() {
             side.0 += edge.delayed * edge.weight;
@@ -100,7 +114,13 @@ fn suspicion(edges: &[Edge], of_unit: &[usize], unit: u32, taken: &[Option<u32>]
     MOST * share(inward).max(share(outward)) * (1.0 - (-delayed / CONVINCING).exp())
 }
 
-fn anomaly(edges: &[Edge], own: &[usize], unit: u32, strength: f64, explained_by: Option<u32>) -> Anomaly {
+fn anomaly(
+    edges: &[Edge],
+    own: &[usize],
+    unit: u32,
+    strength: f64,
+    explained_by: Option<u32>,
+) -> Anomaly {
     let mut worst = own.to_vec();
     worst.sort_by(|a, b| {
         let sure = |e: usize| edges[e].delayed * edges[e].weight;
@@ -111,7 +131,14 @@ fn anomaly(edges: &[Edge], own: &[usize], unit: u32, strength: f64, explained_by
         kind: "network_delay",
         strength,
         explained_by,
-        onset: own.iter().filter_map(|e| edges[*e].onset).min_by_key(|o| (o.hi, o.lo)),
-        refs: worst.iter().take(super::MOST_REFS).map(|e| FactRef::Edge(edges[*e].fact)).collect(),
+        onset: own
+            .iter()
+            .filter_map(|e| edges[*e].onset)
+            .min_by_key(|o| (o.hi, o.lo)),
+        refs: worst
+            .iter()
+            .take(super::MOST_REFS)
+            .map(|e| FactRef::Edge(edges[*e].fact))
+            .collect(),
     }
 }

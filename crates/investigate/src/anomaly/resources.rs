@@ -22,13 +22,19 @@ const SATURATION: f64 = 5.0;
 pub(super) fn anomalies(facts: &Facts) -> Vec<Anomaly> {
     let mut found: BTreeMap<(u32, &'static str), Anomaly> = BTreeMap::new();
     // Where a share of the limit is measured, the bare amount adds nothing but noise.
-    let limited: BTreeSet<(u32, Role)> =
-        facts.series.iter().filter(|f| is_percent(&f.series)).map(|f| (f.entity, f.role)).collect();
+    let limited: BTreeSet<(u32, Role)> = facts
+        .series
+        .iter()
+        .filter(|f| is_percent(&f.series))
+        .map(|f| (f.entity, f.role))
+        .collect();
     for (i, fact) in facts.series.iter().enumerate() {
         if !is_percent(&fact.series) && limited.contains(&(fact.entity, fact.role)) {
             continue;
         }
-        let Some((kind, strength)) = strength(fact) else { continue };
+        let Some((kind, strength)) = strength(fact) else {
+            continue;
+        };
         let at = FactRef::Series(i as u32);
         let known = found.entry((fact.unit, kind)).or_insert_with(|| Anomaly {
             unit: fact.unit,
@@ -75,12 +81,21 @@ fn strength(fact: &SeriesFact) -> Option<(&'static str, f64)> {
         return None;
     }
     let rise = (fact.level - fact.normal).abs();
-    let strength = match (kind, is_percent(&fact.series) && fact.role.bad() == Bad::High) {
+    let strength = match (
+        kind,
+        is_percent(&fact.series) && fact.role.bad() == Bad::High,
+    ) {
         ("cpu", true) => MOST * (rise / CPU_POINTS).min(1.0),
         ("memory", true) => MOST * (rise / MEMORY_POINTS).min(1.0),
         // Twice the normal is remarkable, ten times is all that can be said without a limit.
-        ("cpu" | "memory", false) => WITHOUT_LIMIT * ramp(ratio(fact).ln(), 2.0_f64.ln(), 10.0_f64.ln()),
-        _ => SATURATION * (1.0 - (-(fact.bad - 3.0).max(0.0) / 8.0).exp()) * (1.0 - 1.0 / ratio(fact)),
+        ("cpu" | "memory", false) => {
+            WITHOUT_LIMIT * ramp(ratio(fact).ln(), 2.0_f64.ln(), 10.0_f64.ln())
+        }
+        _ => {
+            SATURATION
+                * (1.0 - (-(fact.bad - 3.0).max(0.0) / 8.0).exp())
+                * (1.0 - 1.0 / ratio(fact))
+        }
     };
     (strength > 0.0).then_some((kind, clear * strength))
 }

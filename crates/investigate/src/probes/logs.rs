@@ -22,7 +22,11 @@ use crate::probes::traces::RequestCounts;
 use crate::scene::Scene;
 
 /// Scans the lines once and judges them. Facts are sorted by (unit, template).
-pub fn logs(eyes: &dyn Eyes, scene: &Scene, requests: &RequestCounts) -> (Vec<LogFact>, Answer<Scanned>) {
+pub fn logs(
+    eyes: &dyn Eyes,
+    scene: &Scene,
+    requests: &RequestCounts,
+) -> (Vec<LogFact>, Answer<Scanned>) {
     let (scan, answer) = ask(eyes, scene, requests);
     (judge(scene, &scan, requests), answer)
 }

@@ -6,3 +6,6 @@
 pub mod events;
 pub mod series;
 pub mod states;
+pub mod changes;
+pub mod logs;
+pub mod traces;

@@ -22,7 +22,10 @@ use crate::facts::{EdgeFact, WorkFact};
 use crate::scene::Scene;
 
 /// Scans the spans once and judges them. Edges are sorted by (caller, callee), work by unit.
-pub fn traces(eyes: &dyn Eyes, scene: &Scene) -> (Vec<EdgeFact>, Vec<WorkFact>, RequestCounts, Answer<Scanned>) {
+pub fn traces(
+    eyes: &dyn Eyes,
+    scene: &Scene,
+) -> (Vec<EdgeFact>, Vec<WorkFact>, RequestCounts, Answer<Scanned>) {
     let (gathered, answer) = ask(eyes, scene);
     let reading = judge(scene, &gathered);
     (reading.edges, reading.work, reading.requests, answer)

@@ -15,7 +15,11 @@ const MOST_PER_UNIT: usize = 200;
 /// Fewest requests on each side that are a measure for lines.
 const LEAST_REQUESTS: u64 = 3;
 /// Every movement is reported with its score; who reads it has floors of its own.
-const NO_FLOORS: Floors = Floors { score: 0.0, lines: 0.0, change: 0.0 };
+const NO_FLOORS: Floors = Floors {
+    score: 0.0,
+    lines: 0.0,
+    change: 0.0,
+};
 
 /// Judges what the scan gathered. Sorted by (unit, template).
 pub fn judge(scene: &Scene, scan: &Scan, requests: &RequestCounts) -> Vec<LogFact> {
@@ -33,12 +37,20 @@ pub fn judge(scene: &Scene, scan: &Scan, requests: &RequestCounts) -> Vec<LogFac
         let from = facts.len();
         let measure = Measure::of(scene, scan, requests, of_unit[0].unit);
         for (i, kind) in of_unit.iter().enumerate() {
-            facts.push(fact(kind, &measure, paths[first + i].map(|shift| path(scan, requests, shift))));
+            facts.push(fact(
+                kind,
+                &measure,
+                paths[first + i].map(|shift| path(scan, requests, shift)),
+            ));
         }
         first += of_unit.len();
         if facts.len() - from > MOST_PER_UNIT {
             let mut of_unit: Vec<LogFact> = facts.drain(from..).collect();
-            of_unit.sort_by(|a, b| weight(b).total_cmp(&weight(a)).then_with(|| a.template.cmp(&b.template)));
+            of_unit.sort_by(|a, b| {
+                weight(b)
+                    .total_cmp(&weight(a))
+                    .then_with(|| a.template.cmp(&b.template))
+            });
             of_unit.truncate(MOST_PER_UNIT);
             of_unit.sort_by(|a, b| (&a.template, &a.example).cmp(&(&b.template, &b.example)));
             facts.extend(of_unit);
@@ -50,7 +62,11 @@ pub fn judge(scene: &Scene, scan: &Scan, requests: &RequestCounts) -> Vec<LogFac
 /// How much a fact is worth keeping.
 fn weight(fact: &LogFact) -> f64 {
     let path = fact.path.as_ref().map_or(0.0, |p| 2.0 * p.nats);
-    let error = if fact.is_error() && fact.during > 0 { 1e6 } else { 0.0 };
+    let error = if fact.is_error() && fact.during > 0 {
+        1e6
+    } else {
+        0.0
+    };
     error + fact.z.abs() + path
 }
 
@@ -68,14 +84,28 @@ impl Measure {
         let (joined, lines) = scan.joined.get(&unit).copied().unwrap_or_default();
         let joined = joined > 0 && 2 * joined >= lines;
         if joined && before >= LEAST_REQUESTS && during >= LEAST_REQUESTS {
-            return Self { before: before as f64, during: during as f64, joined };
+            return Self {
+                before: before as f64,
+                during: during as f64,
+                joined,
+            };
         }
         // A declared past may be longer than what was recorded of it.
-        let from = scan.first_before.unwrap_or(scene.near.from().0).max(scene.near.from().0);
+        let from = scan
+            .first_before
+            .unwrap_or(scene.near.from().0)
+            .max(scene.near.from().0);
         let minutes = |ns: i64| ns.max(MINUTE / 60) as f64 / MINUTE as f64;
         Self {
             before: minutes(scene.near.to().0.saturating_sub(from)),
-            during: minutes(scene.window.to().0.min(scene.now.0).saturating_sub(scene.window.from().0)),
+            during: minutes(
+                scene
+                    .window
+                    .to()
+                    .0
+                    .min(scene.now.0)
+                    .saturating_sub(scene.window.from().0),
+            ),
             joined,
         }
     }
@@ -83,8 +113,14 @@ impl Measure {
 
 fn fact(kind: &Kind, measure: &Measure, path: Option<PathShift>) -> LogFact {
     let deviation = compare(
-        Counted { count: kind.lines.1, exposure: measure.during },
-        Counted { count: kind.lines.0, exposure: measure.before },
+        Counted {
+            count: kind.lines.1,
+            exposure: measure.during,
+        },
+        Counted {
+            count: kind.lines.0,
+            exposure: measure.before,
+        },
         &NO_FLOORS,
     );
     LogFact {

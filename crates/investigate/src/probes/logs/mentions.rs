@@ -29,22 +29,33 @@ impl Mentions {
             .iter()
             .enumerate()
             .map(|(number, entity)| (entity.name.as_str(), scene.unit_of[number]))
-            .filter(|(name, _)| name.len() >= LEAST_NAME && name.bytes().any(|b| b.is_ascii_alphabetic()))
+            .filter(|(name, _)| {
+                name.len() >= LEAST_NAME && name.bytes().any(|b| b.is_ascii_alphabetic())
+            })
             .collect();
         names.sort_unstable();
         names.dedup_by(|a, b| a.0 == b.0);
-        let plain = names.iter().map(|(name, _)| name.bytes().all(|b| b.is_ascii_alphabetic())).collect();
+        let plain = names
+            .iter()
+            .map(|(name, _)| name.bytes().all(|b| b.is_ascii_alphabetic()))
+            .collect();
         let finder = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
             .ascii_case_insensitive(true)
             .build(names.iter().map(|(name, _)| name))
             .ok();
-        Self { finder, units: names.into_iter().map(|(_, unit)| unit).collect(), plain }
+        Self {
+            finder,
+            units: names.into_iter().map(|(_, unit)| unit).collect(),
+            plain,
+        }
     }
 
     /// Units other than `writer` that `text` names, sorted.
     pub fn in_text(&self, writer: u32, text: &str) -> Vec<u32> {
-        let Some(finder) = &self.finder else { return Vec::new() };
+        let Some(finder) = &self.finder else {
+            return Vec::new();
+        };
         let bytes = &text.as_bytes()[..text.len().min(LOOKED_AT_BYTES)];
         let mut found = Vec::new();
         for hit in finder.find_iter(bytes) {
@@ -53,7 +64,8 @@ impl Mentions {
                 continue;
             }
             let (before, after) = (&bytes[..hit.start()], &bytes[hit.end()..]);
-            let whole = !before.last().is_some_and(|b| joins(*b)) && !after.first().is_some_and(|b| joins(*b));
+            let whole = !before.last().is_some_and(|b| joins(*b))
+                && !after.first().is_some_and(|b| joins(*b));
             if whole && (!self.plain[hit.pattern().as_usize()] || spoken_of(before, after)) {
                 found.push(unit);
                 if found.len() == MOST {
@@ -80,11 +92,26 @@ fn spoken_of(before: &[u8], after: &[u8]) -> bool {
     let port = after.first() == Some(&b':') && after.get(1).is_some_and(u8::is_ascii_digit);
     let domain = after.first() == Some(&b'.') && after.get(1).is_some_and(u8::is_ascii_alphabetic);
     let word_after = word(after.iter().copied());
-    let word_before: Vec<u8> = word(before.iter().rev().copied()).into_iter().rev().collect();
+    let word_before: Vec<u8> = word(before.iter().rev().copied())
+        .into_iter()
+        .rev()
+        .collect();
     const PARTIES: [&[u8]; 11] = [
-        b"service", b"svc", b"upstream", b"downstream", b"host", b"server", b"backend", b"peer", b"dependency", b"calling", b"call",
+        b"service",
+        b"svc",
+        b"upstream",
+        b"downstream",
+        b"host",
+        b"server",
+        b"backend",
+        b"peer",
+        b"dependency",
+        b"calling",
+        b"call",
     ];
-    port || domain || PARTIES.contains(&word_after.as_slice()) || PARTIES.contains(&word_before.as_slice())
+    port || domain
+        || PARTIES.contains(&word_after.as_slice())
+        || PARTIES.contains(&word_before.as_slice())
 }
 
 /// The next word, after at most two marks or spaces, in lower case.

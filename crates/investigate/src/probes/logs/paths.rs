@@ -60,7 +60,9 @@ fn explained(scan: &Scan, requests: &RequestCounts) -> Vec<bool> {
     for failed in (0..n).filter(|&r| failing[r]) {
         let mut at = failed;
         for _ in 0..MOST_DEPTH {
-            let Some(above) = requests.requests[at].parent else { break };
+            let Some(above) = requests.requests[at].parent else {
+                break;
+            };
             at = above as usize;
             explained[at] = true;
         }
@@ -86,7 +88,10 @@ struct Head {
 
 fn chains(scan: &Scan, requests: &RequestCounts) -> Chains {
     let explained = explained(scan, requests);
-    let mut chains = Chains { heads: Vec::new(), steps: Vec::new() };
+    let mut chains = Chains {
+        heads: Vec::new(),
+        steps: Vec::new(),
+    };
     let mut at = 0;
     for (r, request) in requests.requests.iter().enumerate() {
         let from_step = at;
@@ -99,7 +104,8 @@ fn chains(scan: &Scan, requests: &RequestCounts) -> Chains {
         }
         let from = chains.steps.len();
         for step in steps {
-            if !chains.steps[from..].contains(&step.kind) && chains.steps.len() - from < MOST_STEPS {
+            if !chains.steps[from..].contains(&step.kind) && chains.steps.len() - from < MOST_STEPS
+            {
                 chains.steps.push(step.kind);
             }
         }
@@ -112,7 +118,9 @@ fn chains(scan: &Scan, requests: &RequestCounts) -> Chains {
             to: chains.steps.len(),
         });
     }
-    chains.heads.sort_by_key(|h| (h.context, h.stretch, h.trace, h.start, h.from));
+    chains
+        .heads
+        .sort_by_key(|h| (h.context, h.stretch, h.trace, h.start, h.from));
     chains
 }
 
@@ -134,7 +142,10 @@ fn usual_predecessors(chains: &Chains) -> FxHashMap<(u32, u32), u32> {
             *best = (count, before);
         }
     }
-    usual.into_iter().map(|(key, (_, before))| (key, before)).collect()
+    usual
+        .into_iter()
+        .map(|(key, (_, before))| (key, before))
+        .collect()
 }
 
 /// Traces that reached a step, and the (fractional) number of those that went on, before and during.
@@ -150,11 +161,24 @@ fn tallies(chains: &Chains, usual: &FxHashMap<(u32, u32), u32>) -> Vec<((u32, u3
     for (&(context, step), &before) in usual {
         next.entry((context, before)).or_default().push(step);
     }
-    let mut table: FxHashMap<(u32, u32), Tally> =
-        usual.keys().map(|key| (*key, Tally { first: i64::MAX, ..Tally::default() })).collect();
+    let mut table: FxHashMap<(u32, u32), Tally> = usual
+        .keys()
+        .map(|key| {
+            (
+                *key,
+                Tally {
+                    first: i64::MAX,
+                    ..Tally::default()
+                },
+            )
+        })
+        .collect();
     let mut reached: FxHashMap<u32, u32> = FxHashMap::default();
     let mut taken: FxHashMap<u32, u32> = FxHashMap::default();
-    for group in chains.heads.chunk_by(|a, b| (a.context, a.stretch, a.trace) == (b.context, b.stretch, b.trace)) {
+    for group in chains
+        .heads
+        .chunk_by(|a, b| (a.context, a.stretch, a.trace) == (b.context, b.stretch, b.trace))
+    {
         reached.clear();
         taken.clear();
         let context = group[0].context;
@@ -163,7 +187,12 @@ fn tallies(chains: &Chains, usual: &FxHashMap<(u32, u32), u32>) -> Vec<((u32, u3
             let present: FxHashSet<u32> = steps.iter().copied().collect();
             for &step in std::iter::once(&START).chain(steps) {
                 *reached.entry(step).or_default() += 1;
-                for &after in next.get(&(context, step)).into_iter().flatten().filter(|s| present.contains(s)) {
+                for &after in next
+                    .get(&(context, step))
+                    .into_iter()
+                    .flatten()
+                    .filter(|s| present.contains(s))
+                {
                     *taken.entry(after).or_default() += 1;
                 }
             }
@@ -171,7 +200,9 @@ fn tallies(chains: &Chains, usual: &FxHashMap<(u32, u32), u32>) -> Vec<((u32, u3
         for (&step, &times) in &reached {
             for &after in next.get(&(context, step)).into_iter().flatten() {
                 let share = f64::from(taken.get(&after).copied().unwrap_or(0)) / f64::from(times);
-                let Some(tally) = table.get_mut(&(context, after)) else { continue };
+                let Some(tally) = table.get_mut(&(context, after)) else {
+                    continue;
+                };
                 let side = match group[0].stretch {
                     Stretch::Before => &mut tally.before,
                     _ => &mut tally.during,
@@ -218,7 +249,10 @@ pub(super) fn shifts(scan: &Scan, requests: &RequestCounts) -> Vec<Shift> {
         let line: &Kind = &scan.kinds[kind as usize];
         let (nats, more) = if tally.before.1 > 0 {
             let share = |(k, n): (f64, u64)| k / n as f64;
-            (likelihood_ratio(tally.before, tally.during), share(tally.during) > share(tally.before))
+            (
+                likelihood_ratio(tally.before, tally.during),
+                share(tally.during) > share(tally.before),
+            )
         } else if line.is_error() && line.lines.0 == 0 {
             (NOVEL_ERROR * (1.0 + tally.during.0).ln(), true)
         } else {
@@ -230,7 +264,16 @@ pub(super) fn shifts(scan: &Scan, requests: &RequestCounts) -> Vec<Shift> {
         let after = usual.get(&(context, kind)).copied().unwrap_or(START);
         seen.push((
             nats,
-            Shift { after, kind, context, before: tally.before, during: tally.during, nats, more, first: tally.first },
+            Shift {
+                after,
+                kind,
+                context,
+                before: tally.before,
+                during: tally.during,
+                nats,
+                more,
+                first: tally.first,
+            },
         ));
     }
     weigh(scan, seen)
@@ -239,13 +282,18 @@ pub(super) fn shifts(scan: &Scan, requests: &RequestCounts) -> Vec<Shift> {
 /// Takes off what is for the better, and adds up what several contexts say of one step.
 fn weigh(scan: &Scan, mut seen: Vec<(f64, Shift)>) -> Vec<Shift> {
     let mut errors_gone: FxHashMap<(u32, u32), f64> = FxHashMap::default();
-    for (nats, shift) in seen.iter().filter(|(_, s)| !s.more && scan.kinds[s.kind as usize].is_error()) {
+    for (nats, shift) in seen
+        .iter()
+        .filter(|(_, s)| !s.more && scan.kinds[s.kind as usize].is_error())
+    {
         let most = errors_gone.entry((shift.context, shift.after)).or_default();
         *most = most.max(*nats);
     }
     for (nats, shift) in &mut seen {
         let bad = scan.kinds[shift.kind as usize].is_error();
-        let in_place_of_error = errors_gone.get(&(shift.context, shift.after)).is_some_and(|gone| *gone >= 0.5 * *nats);
+        let in_place_of_error = errors_gone
+            .get(&(shift.context, shift.after))
+            .is_some_and(|gone| *gone >= 0.5 * *nats);
         *nats *= match (bad, shift.more) {
             (true, false) => BETTER,
             (false, true) if in_place_of_error => BETTER,
@@ -253,11 +301,17 @@ fn weigh(scan: &Scan, mut seen: Vec<(f64, Shift)>) -> Vec<Shift> {
             _ => 1.0,
         };
     }
-    seen.sort_by(|(a, s), (b, t)| (s.kind, s.after, s.more).cmp(&(t.kind, t.after, t.more)).then(b.total_cmp(a)));
+    seen.sort_by(|(a, s), (b, t)| {
+        (s.kind, s.after, s.more)
+            .cmp(&(t.kind, t.after, t.more))
+            .then(b.total_cmp(a))
+    });
     let mut out: Vec<Shift> = Vec::new();
     for (nats, shift) in seen {
         match out.last_mut() {
-            Some(last) if (last.kind, last.after, last.more) == (shift.kind, shift.after, shift.more) => {
+            Some(last)
+                if (last.kind, last.after, last.more) == (shift.kind, shift.after, shift.more) =>
+            {
                 last.nats += nats;
                 last.first = last.first.min(shift.first);
             }

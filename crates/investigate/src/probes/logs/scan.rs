@@ -14,8 +14,13 @@ use crate::probes::traces::{RequestCounts, Stretch, cut};
 use crate::scene::Scene;
 
 /// Bounds of one unit's miner: many units are mined side by side.
-const MINER: Config =
-    Config { max_line_bytes: 4096, max_tokens: 256, max_skeletons: 4096, max_bytes: 4 << 20, max_example_bytes: 400 };
+const MINER: Config = Config {
+    max_line_bytes: 4096,
+    max_tokens: 256,
+    max_skeletons: 4096,
+    max_bytes: 4 << 20,
+    max_example_bytes: 400,
+};
 /// Most rows that a template refers to.
 const MOST_RAW: usize = 5;
 /// Most steps of requests that are kept; beyond this, lines are counted only.
@@ -96,14 +101,23 @@ const HEAD_BYTES: usize = 24;
 
 impl Unit {
     fn new() -> Self {
-        Self { miner: Miner::new(MINER), kinds: FxHashMap::default(), places: FxHashMap::default(), key: String::new() }
+        Self {
+            miner: Miner::new(MINER),
+            kinds: FxHashMap::default(),
+            places: FxHashMap::default(),
+            key: String::new(),
+        }
     }
 
     /// The number of a place, told apart by the first word after it; 0 when there are too many.
     fn place(&mut self, location: &str, body: &str) -> u32 {
         let end = body.find(location).map_or(0, |at| at + location.len());
         let word = body[end..].trim_start_matches(|c: char| !c.is_alphabetic());
-        let head: String = word.chars().take_while(|c| c.is_alphabetic()).take(HEAD_BYTES).collect();
+        let head: String = word
+            .chars()
+            .take_while(|c| c.is_alphabetic())
+            .take(HEAD_BYTES)
+            .collect();
         self.key.clear();
         self.key.push_str(location);
         self.key.push(' ');
@@ -208,32 +222,46 @@ impl Reader<'_> {
             joined.0 += 1;
             if self.scan.steps.len() < MOST_STEPS {
                 let order = self.scan.steps.len() as u32;
-                self.scan.steps.push(Step { request, at: line.time.0, order, kind: number, foreign });
+                self.scan.steps.push(Step {
+                    request,
+                    at: line.time.0,
+                    order,
+                    kind: number,
+                    foreign,
+                });
             }
         }
     }
 
     fn kind_of(&mut self, unit: u32, line: &LogLine<'_>) -> u32 {
-        let table = self
-            .units
-            .entry(unit)
-            .or_insert_with(Unit::new);
+        let table = self.units.entry(unit).or_insert_with(Unit::new);
         let template = table.miner.insert(line.body.as_bytes());
         let place = location(line.body).map_or(0, |text| table.place(text, line.body));
         // A place says more than a text, whose variable parts may look like several templates.
-        let key = if place > 0 { (NO_TEMPLATE, place) } else { (template.0, 0) };
+        let key = if place > 0 {
+            (NO_TEMPLATE, place)
+        } else {
+            (template.0, 0)
+        };
         let next = self.raw.len() as u32;
         let number = *table.kinds.entry(key).or_insert(next);
         if number == next {
-            let severity = line.severity.or_else(|| severity_hint(line.body.as_bytes()));
-            let told = severity >= Some(Severity::Error) || (line.severity.is_none() && is_error_like(line.body.as_bytes()));
+            let severity = line
+                .severity
+                .or_else(|| severity_hint(line.body.as_bytes()));
+            let told = severity >= Some(Severity::Error)
+                || (line.severity.is_none() && is_error_like(line.body.as_bytes()));
             self.raw.push(Raw {
                 unit,
                 template,
                 place: (place > 0).then(|| (place, location(line.body).unwrap_or_default().into())),
                 kind: Kind {
                     unit,
-                    severity: if told { severity.max(Some(Severity::Error)) } else { severity },
+                    severity: if told {
+                        severity.max(Some(Severity::Error))
+                    } else {
+                        severity
+                    },
                     ..Kind::default()
                 },
                 error: told,
@@ -287,7 +315,10 @@ impl Reader<'_> {
             rank[*kind as usize] = place as u32;
         }
         let mut slots: Vec<Option<Kind>> = merged.into_iter().map(Some).collect();
-        self.scan.kinds = order.iter().filter_map(|k| slots[*k as usize].take()).collect();
+        self.scan.kinds = order
+            .iter()
+            .filter_map(|k| slots[*k as usize].take())
+            .collect();
         for step in &mut self.scan.steps {
             step.kind = rank[moved[step.kind as usize] as usize];
         }

@@ -4,29 +4,69 @@ use model::Severity;
 
 use crate::facts::LogFact;
 use crate::probes::logs::logs;
-use crate::probes::traces::traces;
 use crate::probes::traces::tests::Fake;
+use crate::probes::traces::traces;
 use crate::scene::Scene;
 
 /// Traces and the lines of each request; `broken` requests of price fail before their last line.
 fn estate(broken: impl Fn(u64) -> bool) -> Fake {
     let mut fake = Fake::new();
     for n in 0..20_u64 {
-        for (number, at) in [(n, 1000 + 2000 * n as i64), (100 + n, 61_000 + 2000 * n as i64)] {
+        for (number, at) in [
+            (n, 1000 + 2000 * n as i64),
+            (100 + n, 61_000 + 2000 * n as i64),
+        ] {
             fake.trace(number, at, 2, 10, false);
             let id = |k: u64| number * 10 + k;
             let trace = number + 1;
             let mut say = |after: i64, unit: &'static str, severity, body: String, span: u64| {
-                fake.lines.push((at + after, unit, Some(severity), body, trace, span));
+                fake.lines
+                    .push((at + after, unit, Some(severity), body, trace, span));
             };
-            say(3, "ts-cart", Severity::Info, format!("a.b.Cart#10 open cart {number}"), id(3));
-            say(6, "ts-price", Severity::Info, format!("a.b.Price#20 look up item {number}"), id(5));
+            say(
+                3,
+                "ts-cart",
+                Severity::Info,
+                format!("a.b.Cart#10 open cart {number}"),
+                id(3),
+            );
+            say(
+                6,
+                "ts-price",
+                Severity::Info,
+                format!("a.b.Price#20 look up item {number}"),
+                id(5),
+            );
             if number >= 100 && broken(n) {
-                say(8, "ts-cart", Severity::Error, "a.b.Cart#90 call to ts-price failed with 500".to_string(), id(3));
-                say(7, "ts-price", Severity::Error, format!("a.b.Price#66 no rate for item {number}"), id(5));
+                say(
+                    8,
+                    "ts-cart",
+                    Severity::Error,
+                    "a.b.Cart#90 call to ts-price failed with 500".to_string(),
+                    id(3),
+                );
+                say(
+                    7,
+                    "ts-price",
+                    Severity::Error,
+                    format!("a.b.Price#66 no rate for item {number}"),
+                    id(5),
+                );
             } else {
-                say(7, "ts-price", Severity::Info, format!("a.b.Price#25 rate of {number} found"), id(5));
-                say(9, "ts-cart", Severity::Info, format!("a.b.Cart#30 priced cart {number}"), id(3));
+                say(
+                    7,
+                    "ts-price",
+                    Severity::Info,
+                    format!("a.b.Price#25 rate of {number} found"),
+                    id(5),
+                );
+                say(
+                    9,
+                    "ts-cart",
+                    Severity::Info,
+                    format!("a.b.Cart#30 priced cart {number}"),
+                    id(3),
+                );
             }
         }
     }
@@ -46,11 +86,24 @@ fn told(scene: &Scene, facts: &[LogFact]) -> String {
         .map(|f| {
             let place = f.template.split(':').next().unwrap_or_default();
             let path = f.path.as_ref().map_or(String::new(), |p| {
-                let after = p.after.as_deref().and_then(|a| a.split(':').next()).unwrap_or("start");
-                format!(" {} after {after}, {:.0} nats", if p.more { "more" } else { "less" }, p.nats)
+                let after = p
+                    .after
+                    .as_deref()
+                    .and_then(|a| a.split(':').next())
+                    .unwrap_or("start");
+                format!(
+                    " {} after {after}, {:.0} nats",
+                    if p.more { "more" } else { "less" },
+                    p.nats
+                )
             });
             let names: Vec<&str> = f.mentions.iter().map(|m| scene.name(*m)).collect();
-            format!("{} {place} {}->{} {names:?}{path}", scene.name(f.unit), f.before, f.during)
+            format!(
+                "{} {place} {}->{} {names:?}{path}",
+                scene.name(f.unit),
+                f.before,
+                f.during
+            )
         })
         .collect();
     rows.join("\n")
@@ -67,14 +120,21 @@ ts-price a.b.Price#20 20->20 []
 ts-price a.b.Price#25 20->10 [] less after a.b.Price#20, 7 nats
 ts-price a.b.Price#66 0->10 [] more after a.b.Price#20, 7 nats";
     assert_eq!(told(&scene, &facts), expected);
-    let gone = facts.iter().find(|f| f.template.starts_with("a.b.Price#66")).expect("fact");
+    let gone = facts
+        .iter()
+        .find(|f| f.template.starts_with("a.b.Price#66"))
+        .expect("fact");
     assert!(gone.is_error() && gone.joined && gone.z > 3.0 && gone.raw.len() == 5);
 }
 
 #[test]
 fn healthy_lines_are_steady() {
     let (scene, facts) = judged(&estate(|_| false));
-    assert!(facts.iter().all(|f| f.path.is_none() && f.z.abs() < 1.0), "{}", told(&scene, &facts));
+    assert!(
+        facts.iter().all(|f| f.path.is_none() && f.z.abs() < 1.0),
+        "{}",
+        told(&scene, &facts)
+    );
 }
 
 #[test]
@@ -82,13 +142,25 @@ fn a_recovery_is_no_fault() {
     // The fault lay in the time before: the same lines with the two stretches exchanged.
     let mut fake = estate(|_| true);
     for line in &mut fake.lines {
-        line.0 = if line.0 < 60_000 { line.0 + 60_000 } else { line.0 - 60_000 };
+        line.0 = if line.0 < 60_000 {
+            line.0 + 60_000
+        } else {
+            line.0 - 60_000
+        };
     }
     for span in &mut fake.spans {
-        span.6 = if span.6 < 60_000 { span.6 + 60_000 } else { span.6 - 60_000 };
+        span.6 = if span.6 < 60_000 {
+            span.6 + 60_000
+        } else {
+            span.6 - 60_000
+        };
     }
     let (_, facts) = judged(&fake);
-    let most = facts.iter().filter_map(|f| f.path.as_ref()).map(|p| p.nats).fold(0.0, f64::max);
+    let most = facts
+        .iter()
+        .filter_map(|f| f.path.as_ref())
+        .map(|p| p.nats)
+        .fold(0.0, f64::max);
     assert!(most < 3.0, "{most}");
 }
 
@@ -97,6 +169,9 @@ fn without_ids_lines_are_counted_by_time() {
     let mut fake = estate(|_| true);
     fake.spans.clear();
     let (_, facts) = judged(&fake);
-    let new = facts.iter().find(|f| f.template.starts_with("a.b.Price#66")).expect("fact");
+    let new = facts
+        .iter()
+        .find(|f| f.template.starts_with("a.b.Price#66"))
+        .expect("fact");
     assert!(!new.joined && new.path.is_none() && new.z > 3.0);
 }

@@ -45,7 +45,10 @@ impl Gathered {
     /// Where the row of span `i` stands.
     pub fn raw_ref(&self, i: usize) -> RawRef {
         let (file, line) = self.raw[i];
-        RawRef { file: Arc::clone(&self.files[file as usize]), line }
+        RawRef {
+            file: Arc::clone(&self.files[file as usize]),
+            line,
+        }
     }
 }
 
@@ -85,7 +88,9 @@ impl<'a> Names<'a> {
         let host = peer.split("://").last().unwrap_or(peer);
         let host = host.split(['/', ':']).next().unwrap_or(host);
         let label = host.split('.').next().unwrap_or(host);
-        [peer, host, label].iter().find_map(|name| self.units.get(name).copied())
+        [peer, host, label]
+            .iter()
+            .find_map(|name| self.units.get(name).copied())
     }
 }
 
@@ -99,7 +104,14 @@ pub fn ask(eyes: &dyn Eyes, scene: &Scene) -> (Gathered, Answer<Scanned>) {
     for window in stretches_to_read(scene) {
         let mut visit = |row: &SpanRow<'_>| {
             if let Some(unit) = scene.unit(row.entity) {
-                keep(&mut gathered, &mut operations, &mut last_file, &names, unit, row);
+                keep(
+                    &mut gathered,
+                    &mut operations,
+                    &mut last_file,
+                    &names,
+                    unit,
+                    row,
+                );
             }
             ControlFlow::Continue(())
         };
@@ -111,7 +123,12 @@ pub fn ask(eyes: &dyn Eyes, scene: &Scene) -> (Gathered, Answer<Scanned>) {
 /// The near past and the incident as one stretch, and history windows outside of it.
 pub(crate) fn stretches_to_read(scene: &Scene) -> Vec<TimeWindow> {
     let span = scene.span();
-    let mut windows: Vec<TimeWindow> = scene.history.iter().copied().filter(|h| !h.overlaps(&span)).collect();
+    let mut windows: Vec<TimeWindow> = scene
+        .history
+        .iter()
+        .copied()
+        .filter(|h| !h.overlaps(&span))
+        .collect();
     windows.push(span);
     windows
 }
@@ -169,17 +186,23 @@ fn keep(
     let file = match last_file {
         Some((name, number)) if Arc::ptr_eq(name, row.file) => *number,
         _ => {
-            let number = gathered.files.iter().position(|f| f == row.file).unwrap_or_else(|| {
-                gathered.files.push(Arc::clone(row.file));
-                gathered.files.len() - 1
-            }) as u32;
+            let number = gathered
+                .files
+                .iter()
+                .position(|f| f == row.file)
+                .unwrap_or_else(|| {
+                    gathered.files.push(Arc::clone(row.file));
+                    gathered.files.len() - 1
+                }) as u32;
             *last_file = Some((Arc::clone(row.file), number));
             number
         }
     };
     let index = gathered.spans.len() as u32;
     if row.error && !row.message.is_empty() && gathered.messages.len() < MOST_MESSAGES {
-        gathered.messages.insert(index, cut(row.message, MESSAGE_BYTES).into());
+        gathered
+            .messages
+            .insert(index, cut(row.message, MESSAGE_BYTES).into());
     }
     if !row.peer.is_empty()
         && let Some(peer) = names.unit(row.peer)
@@ -200,8 +223,12 @@ fn keep(
         kind: match row.kind {
             model::telemetry::SpanKind::Unspecified => SpanKind::Unknown,
             model::telemetry::SpanKind::Internal => SpanKind::Internal,
-            model::telemetry::SpanKind::Server | model::telemetry::SpanKind::Consumer => SpanKind::Server,
-            model::telemetry::SpanKind::Client | model::telemetry::SpanKind::Producer => SpanKind::Client,
+            model::telemetry::SpanKind::Server | model::telemetry::SpanKind::Consumer => {
+                SpanKind::Server
+            }
+            model::telemetry::SpanKind::Client | model::telemetry::SpanKind::Producer => {
+                SpanKind::Client
+            }
         },
     });
 }

@@ -87,7 +87,10 @@ mod tests {
         // Before mostly the fast operation, during mostly the slow one, each as fast as ever.
         let (mut fast, mut fast_now) = (vec![5.0; 50], vec![5.0; 2]);
         let (mut slow, mut slow_now) = (vec![900.0; 3], vec![900.0; 60]);
-        let out = pooled([(&mut fast[..], &mut fast_now[..]), (&mut slow[..], &mut slow_now[..])]);
+        let out = pooled([
+            (&mut fast[..], &mut fast_now[..]),
+            (&mut slow[..], &mut slow_now[..]),
+        ]);
         assert_eq!((out.shift(), out.z), (0.0, 0.0));
     }
 

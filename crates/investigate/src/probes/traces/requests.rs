@@ -87,10 +87,15 @@ impl RequestCounts {
             return None;
         }
         let trace = id_number(trace_id);
-        let by_span = (!span_id.is_empty()).then(|| self.by_span.get(&(trace, id_number(span_id))).copied()).flatten();
-        by_span
-            .filter(|r| self.unit(*r) == unit)
-            .or_else(|| self.by_trace.get(&(trace, unit)).copied().filter(|r| *r != u32::MAX))
+        let by_span = (!span_id.is_empty())
+            .then(|| self.by_span.get(&(trace, id_number(span_id))).copied())
+            .flatten();
+        by_span.filter(|r| self.unit(*r) == unit).or_else(|| {
+            self.by_trace
+                .get(&(trace, unit))
+                .copied()
+                .filter(|r| *r != u32::MAX)
+        })
     }
 
     /// Who handled request `r`.
@@ -100,11 +105,17 @@ impl RequestCounts {
 
     /// What a context asks for.
     pub fn operation(&self, context: &Context) -> &str {
-        self.operations.get(context.operation as usize).map_or("", |name| name)
+        self.operations
+            .get(context.operation as usize)
+            .map_or("", |name| name)
     }
 
     /// Cuts the trees into requests. Also returns the request of each span (`u32::MAX` for none).
-    pub(crate) fn of_forest(scene: &Scene, gathered: &Gathered, forest: &Forest<'_>) -> (Self, Vec<u32>) {
+    pub(crate) fn of_forest(
+        scene: &Scene,
+        gathered: &Gathered,
+        forest: &Forest<'_>,
+    ) -> (Self, Vec<u32>) {
         const NONE: u32 = u32::MAX;
         let n = forest.spans.len();
         let mut entry = vec![NONE; n];
@@ -130,7 +141,10 @@ impl RequestCounts {
                 entry[visited] = found;
             }
         }
-        let mut counts = Self { operations: gathered.operations.clone(), ..Self::default() };
+        let mut counts = Self {
+            operations: gathered.operations.clone(),
+            ..Self::default()
+        };
         let mut number = vec![NONE; n];
         let mut traces: FxHashMap<u64, u32> = FxHashMap::default();
         for i in (0..n).filter(|&i| entry[i] == i as u32) {
@@ -161,7 +175,11 @@ impl RequestCounts {
         // Contexts need the numbers of the callers' requests, which may come later in the file.
         let mut contexts: FxHashMap<Context, u32> = FxHashMap::default();
         for i in (0..n).filter(|&i| entry[i] == i as u32) {
-            let caller = forest.parent(i).map(|p| entry[p]).filter(|e| *e != NONE).map(|e| e as usize);
+            let caller = forest
+                .parent(i)
+                .map(|p| entry[p])
+                .filter(|e| *e != NONE)
+                .map(|e| e as usize);
             let span = &forest.spans[i];
             let context = Context {
                 unit: span.entity,
@@ -187,7 +205,10 @@ impl RequestCounts {
             if request != NONE {
                 let span = &forest.spans[i];
                 counts.requests[request as usize].failed |= span.error;
-                counts.by_span.entry((span.trace, span.id)).or_insert(request);
+                counts
+                    .by_span
+                    .entry((span.trace, span.id))
+                    .or_insert(request);
             }
         }
         (counts, request_of)

@@ -5,21 +5,32 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use model::ports::{
-    ChangeSource, Eyes, KnowledgeSource, LogSource, MetricSource, Runbook, Scanned, StateSource, TopologySource, TraceSource,
+    ChangeSource, Eyes, KnowledgeSource, LogSource, MetricSource, Runbook, Scanned, StateSource,
+    TopologySource, TraceSource,
 };
 use model::query::Answer;
 use model::recording::{BaselineKind, BaselineWindow, Manifest, SCHEMA};
 use model::telemetry::SpanKind;
 use model::{
-    Alarm, Change, Entity, EntityId, EntityKind, Event, LogLine, Series, Severity, SpanRow, StateSnapshot, TimeWindow, Timestamp,
-    Topology,
+    Alarm, Change, Entity, EntityId, EntityKind, Event, LogLine, Series, Severity, SpanRow,
+    StateSnapshot, TimeWindow, Timestamp, Topology,
 };
 use proptest::prelude::*;
 
 use super::*;
 
 /// A span of the fake: (trace, id, parent, unit, operation, kind, start ms, length ms, failed).
-type FakeSpan = (u64, u64, u64, &'static str, &'static str, SpanKind, i64, i64, bool);
+type FakeSpan = (
+    u64,
+    u64,
+    u64,
+    &'static str,
+    &'static str,
+    SpanKind,
+    i64,
+    i64,
+    bool,
+);
 
 /// A line of the fake: (at ms, unit, severity, body, trace, span).
 type FakeLine = (i64, &'static str, Option<Severity>, String, u64, u64);
@@ -47,7 +58,10 @@ impl Fake {
                 title: "slow".to_string(),
                 now: Timestamp::from_seconds(120),
                 window: window(60, 120),
-                baselines: vec![BaselineWindow { window: window(0, 60), kind: BaselineKind::Near }],
+                baselines: vec![BaselineWindow {
+                    window: window(0, 60),
+                    kind: BaselineKind::Near,
+                }],
                 gaps: Vec::new(),
                 origin: String::new(),
                 licence: String::new(),
@@ -68,12 +82,72 @@ impl Fake {
         let t = number + 1;
         self.spans.extend([
             (t, id(1), 0, "front", "/buy", server, at, all + 10, failed),
-            (t, id(2), id(1), "front", "POST", client, at + 2, all + 4, failed),
-            (t, id(3), id(2), "ts-cart", "/cart", server, at + 4, all, failed),
-            (t, id(4), id(3), "ts-cart", "GET", client, at + 6, price + 1, failed),
-            (t, id(5), id(4), "ts-price", "/price", server, at + 6 + wire / 2, 5, failed),
-            (t, id(6), id(3), "ts-cart", "GET", client, at + 10 + price, stock + 1, false),
-            (t, id(7), id(6), "ts-stock", "/stock", server, at + 10 + price, stock, false),
+            (
+                t,
+                id(2),
+                id(1),
+                "front",
+                "POST",
+                client,
+                at + 2,
+                all + 4,
+                failed,
+            ),
+            (
+                t,
+                id(3),
+                id(2),
+                "ts-cart",
+                "/cart",
+                server,
+                at + 4,
+                all,
+                failed,
+            ),
+            (
+                t,
+                id(4),
+                id(3),
+                "ts-cart",
+                "GET",
+                client,
+                at + 6,
+                price + 1,
+                failed,
+            ),
+            (
+                t,
+                id(5),
+                id(4),
+                "ts-price",
+                "/price",
+                server,
+                at + 6 + wire / 2,
+                5,
+                failed,
+            ),
+            (
+                t,
+                id(6),
+                id(3),
+                "ts-cart",
+                "GET",
+                client,
+                at + 10 + price,
+                stock + 1,
+                false,
+            ),
+            (
+                t,
+                id(7),
+                id(6),
+                "ts-stock",
+                "/stock",
+                server,
+                at + 10 + price,
+                stock,
+                false,
+            ),
         ]);
     }
 }
@@ -119,7 +193,11 @@ impl LogSource for Fake {
 }
 
 impl TraceSource for Fake {
-    fn scan(&self, window: TimeWindow, visit: &mut dyn FnMut(&SpanRow<'_>) -> ControlFlow<()>) -> Answer<Scanned> {
+    fn scan(
+        &self,
+        window: TimeWindow,
+        visit: &mut dyn FnMut(&SpanRow<'_>) -> ControlFlow<()>,
+    ) -> Answer<Scanned> {
         let mut rows = 0;
         for &(trace, id, parent, unit, name, kind, start, length, error) in &self.spans {
             let start = Timestamp(start * 1_000_000);
@@ -130,7 +208,11 @@ impl TraceSource for Fake {
             let row = SpanRow {
                 trace_id: &format!("{trace:x}"),
                 span_id: &format!("{id:x}"),
-                parent_id: &if parent == 0 { String::new() } else { format!("{parent:x}") },
+                parent_id: &if parent == 0 {
+                    String::new()
+                } else {
+                    format!("{parent:x}")
+                },
                 entity: &EntityId::from(unit),
                 name,
                 kind,
@@ -168,7 +250,10 @@ impl TopologySource for Fake {
                 labels: BTreeMap::new(),
             })
             .collect();
-        Answer::Found(Topology { entities, edges: Vec::new() })
+        Answer::Found(Topology {
+            entities,
+            edges: Vec::new(),
+        })
     }
 }
 
@@ -197,7 +282,10 @@ impl Eyes for Fake {
 }
 
 fn edge<'a>(scene: &Scene, edges: &'a [EdgeFact], caller: &str, callee: &str) -> &'a EdgeFact {
-    edges.iter().find(|e| scene.name(e.caller) == caller && scene.name(e.callee) == callee).expect("edge")
+    edges
+        .iter()
+        .find(|e| scene.name(e.caller) == caller && scene.name(e.callee) == callee)
+        .expect("edge")
 }
 
 #[test]
@@ -211,14 +299,26 @@ fn a_delay_on_the_wire_shows_on_its_edge_only() {
     let (edges, work, requests, answer) = traces(&fake, &scene);
     assert!(matches!(answer, Answer::Found(Scanned { rows: 280, .. })));
     let slow = edge(&scene, &edges, "ts-cart", "ts-price");
-    assert_eq!((slow.calls, slow.errors, slow.gap_calls), ((20, 20), (0, 0), (20, 20)));
-    assert!(slow.gap_z > 50.0 && slow.gap_ms.1 - slow.gap_ms.0 > 250.0, "{slow:?}");
+    assert_eq!(
+        (slow.calls, slow.errors, slow.gap_calls),
+        ((20, 20), (0, 0), (20, 20))
+    );
+    assert!(
+        slow.gap_z > 50.0 && slow.gap_ms.1 - slow.gap_ms.0 > 250.0,
+        "{slow:?}"
+    );
     assert_eq!(slow.raw.len(), 5);
     let onset = slow.gap_onset.expect("onset");
-    assert!(onset.hi >= Timestamp::from_seconds(61) && onset.lo < onset.hi, "{onset:?}");
+    assert!(
+        onset.hi >= Timestamp::from_seconds(61) && onset.lo < onset.hi,
+        "{onset:?}"
+    );
     for (caller, callee) in [("front", "ts-cart"), ("ts-cart", "ts-stock")] {
         let fine = edge(&scene, &edges, caller, callee);
-        assert!(fine.gap_z.abs() < 1.0 && fine.gap_onset.is_none(), "{fine:?}");
+        assert!(
+            fine.gap_z.abs() < 1.0 && fine.gap_onset.is_none(),
+            "{fine:?}"
+        );
         assert_eq!(fine.calls_per_request, (1.0, 1.0));
     }
     // Nobody's own time changed: cart waits for price, and front for cart.
@@ -239,12 +339,22 @@ fn own_time_leaves_out_calls_and_failures_have_an_origin() {
         .iter()
         .map(|w| {
             let slower = if w.own_z > 3.0 { " slower" } else { "" };
-            format!("{} {:?}{slower} {:?}", scene.name(w.unit), w.origin_errors, w.messages)
+            format!(
+                "{} {:?}{slower} {:?}",
+                scene.name(w.unit),
+                w.origin_errors,
+                w.messages
+            )
         })
         .collect();
     assert_eq!(
         told,
-        ["front (0, 0) []", "ts-cart (0, 0) []", "ts-price (0, 10) [\"boom\"]", "ts-stock (0, 0) slower []"]
+        [
+            "front (0, 0) []",
+            "ts-cart (0, 0) []",
+            "ts-price (0, 10) [\"boom\"]",
+            "ts-stock (0, 0) slower []"
+        ]
     );
 }
 
@@ -254,7 +364,11 @@ fn nothing_to_compare_with_says_nothing() {
     fake.trace(1, 70_000, 2, 10, false);
     let scene = Scene::read(&fake);
     let (edges, work, _, _) = traces(&fake, &scene);
-    assert!(edges.iter().all(|e| e.gap_z == 0.0 && e.gap_calls == (0, 0)));
+    assert!(
+        edges
+            .iter()
+            .all(|e| e.gap_z == 0.0 && e.gap_calls == (0, 0))
+    );
     assert!(work.iter().all(|w| w.own_z == 0.0 && w.requests == (0, 1)));
     let empty = Fake::new();
     assert!(matches!(traces(&empty, &scene).3, Answer::Nothing));
@@ -280,4 +394,3 @@ proptest! {
         }
     }
 }
-
