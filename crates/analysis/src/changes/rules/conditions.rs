@@ -10,18 +10,26 @@ pub(super) fn read(file: &FileView<'_>, effects: &mut Vec<Effect>) {
     let mut told = 0;
     for hunk in &file.hunks {
         let removed: Vec<&CodeLine<'_>> = hunk.before.iter().filter(|l| l.net).collect();
-        let mut added: Vec<&CodeLine<'_>> = hunk.after.iter().filter(|l| l.net).collect();
+        let mut added: Vec<(&CodeLine<'_>, BTreeSet<&str>)> = hunk
+            .after
+            .iter()
+            .filter(|l| l.net)
+            .take(200)
+            .map(|l| (l, words_of(l)))
+            .collect();
         // Pairing costs the product of both sides; what matters stands in hunks of ordinary size.
-        added.truncate(200);
         for before in removed.into_iter().take(200) {
             let words = words_of(before);
             if words.is_empty() {
                 continue;
             }
-            let Some(at) = added.iter().position(|a| twin(before, &words, a)) else {
+            let Some(at) = added
+                .iter()
+                .position(|(a, other)| twin(before, &words, a, other))
+            else {
                 continue;
             };
-            let after = added.remove(at);
+            let (after, _) = added.remove(at);
             if let Some(effect) = compare(file, before, after)
                 && told < 8
             {
@@ -43,10 +51,14 @@ fn words_of<'a>(line: &CodeLine<'a>) -> BTreeSet<&'a str> {
 }
 
 /// Lines that say nearly the same with the same words.
-fn twin(before: &CodeLine<'_>, words: &BTreeSet<&str>, after: &CodeLine<'_>) -> bool {
-    let other = words_of(after);
-    let shared = words.intersection(&other).count();
-    let all = words.union(&other).count();
+fn twin(
+    before: &CodeLine<'_>,
+    words: &BTreeSet<&str>,
+    after: &CodeLine<'_>,
+    other: &BTreeSet<&str>,
+) -> bool {
+    let shared = words.intersection(other).count();
+    let all = words.len() + other.len() - shared;
     before.first() == after.first() && shared * 3 >= all * 2
 }
 

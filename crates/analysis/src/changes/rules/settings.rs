@@ -79,12 +79,19 @@ pub(crate) fn read(files: &[&FileView<'_>], effects: &mut Vec<Effect>) {
         fresh.extend(rest.into_iter().map(|s| (side.file, s)));
     }
     // A setting that went here and appeared with another value in another file.
+    // Pairing across files costs the product of both sides.
+    lonely.truncate(500);
+    fresh.truncate(2_000);
+    let mut names: Vec<String> = fresh.iter().map(|(_, s)| normal_name(&s.name)).collect();
     for (file, before) in lonely {
-        let twin = fresh.iter().position(|(_, a)| {
-            !a.positional && !before.positional && normal_name(&a.name) == normal_name(&before.name)
-        });
+        let name = normal_name(&before.name);
+        let twin = fresh
+            .iter()
+            .zip(&names)
+            .position(|((_, a), n)| !a.positional && !before.positional && *n == name);
         match twin {
             Some(at) => {
+                names.remove(at);
                 let (_, after) = fresh.remove(at);
                 changed(file, &before, &after, effects);
             }
