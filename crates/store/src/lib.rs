@@ -1,1 +1,7 @@
-//! Recordings: a documented folder or archive, opened in bounded memory.
+//! Where recordings are kept: as one file ([`archive`]), and in a folder of many ([`library`]).
+//!
+//! What lies inside of a recording is the business of `connectors::files`; this crate moves bytes and
+//! trusts none of them.
+
+pub mod archive;
+pub mod library;

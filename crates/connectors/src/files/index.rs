@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use model::{EntityId, LogLine, SpanRow, TimeWindow, Timestamp};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::columns::{Columns, Dropped};
 use super::entities::{Directory, Who};
+use super::limits::Limits;
 use super::rows::{LogParts, PointParts, SpanParts};
 use super::source::DataFile;
 use super::stream::{Flow, ON, Part, Place, Sink, sort_fields};
@@ -117,6 +118,49 @@ pub(crate) struct Indexer<'f> {
     pub logs: Index,
     pub spans: Index,
     pub dropped: Dropped,
+    /// Where points of a name went: making and hashing a key for each would cost more than reading it.
+    slots: FxHashMap<Box<[u8]>, u32>,
+    name: Vec<u8>,
+}
+
+impl<'f> Indexer<'f> {
+    pub fn new(file: &'f DataFile, now: Timestamp, directory: Directory, limits: &Limits) -> Self {
+        Self {
+            file,
+            now,
+            directory,
+            columns: Columns::new(now, limits),
+            logs: Index::default(),
+            spans: Index::default(),
+            dropped: Dropped::default(),
+            slots: FxHashMap::default(),
+            name: Vec::new(),
+        }
+    }
+
+    /// What tells the point's series from all others, into `name`.
+    fn spell(&mut self, parts: &PointParts<'_>) {
+        self.name.clear();
+        let mut put = |text: &str| {
+            self.name.extend_from_slice(text.as_bytes());
+            self.name.push(0);
+        };
+        match &parts.who {
+            Some(Who::Named(kind, text)) => {
+                put(kind.word());
+                put(text);
+            }
+            Some(Who::Id(text)) => put(text),
+            Some(Who::Nobody) | None => {}
+        }
+        put(&parts.metric);
+        put(&parts.statistic);
+        put(&parts.unit);
+        for (name, value) in &parts.labels {
+            put(name);
+            put(value);
+        }
+    }
 }
 
 impl Sink for Indexer<'_> {
@@ -167,8 +211,16 @@ impl Sink for Indexer<'_> {
 
     fn point(&mut self, parts: PointParts<'_>, _: Place) -> Flow {
         let (time, value) = (parts.time, parts.value);
-        let key = super::table::series_key(parts, &mut self.directory);
-        let slot = self.columns.slot(key, &self.file.name)?;
+        self.spell(&parts);
+        let slot = match self.slots.get(self.name.as_slice()) {
+            Some(slot) => *slot,
+            None => {
+                let key = super::table::series_key(parts, &mut self.directory);
+                let slot = self.columns.slot(key, &self.file.name)?;
+                self.slots.insert(self.name.as_slice().into(), slot);
+                slot
+            }
+        };
         self.columns.push(slot, time, value, &self.file.name)?;
         ON
     }

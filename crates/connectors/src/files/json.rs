@@ -51,6 +51,15 @@ impl<'a> Json<'a> {
         }
     }
 
+    /// A second cursor at this place, to come back to.
+    pub fn here(&self) -> Self {
+        Self {
+            text: self.text,
+            at: self.at,
+            depth: self.depth,
+        }
+    }
+
     /// Byte offset of what comes next.
     pub fn offset(&mut self) -> usize {
         self.space();

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use super::aws;
 use super::error::{Fault, FilesError};
-use super::json::{Json, Kind};
+use super::json::{Json, JsonError, Kind};
 use super::limits::Limits;
+use super::rows::{Column, column};
 use super::source::{DataFile, Lines, Packing};
 use super::stream::{Signal, Writing};
 use super::table::Header;
@@ -25,6 +27,10 @@ pub(crate) enum Role {
     Rows(Writing),
     /// A metrics table.
     MetricsTable,
+    /// Few things, as the AWS command line prints them.
+    Aws(aws::Document),
+    /// Objects, as kubectl prints them.
+    Kubernetes,
     /// Licences, notes, and what this build does not know.
     Ignored,
 }
@@ -39,14 +45,10 @@ pub(crate) struct Folder {
     pub passed_over: Vec<(String, &'static str)>,
 }
 
-/// Lists the folder without reading what lies in it. Links are not followed: a recording must not
-/// reach outside of itself.
-pub(crate) fn list(root: &Path, limits: &Limits) -> Result<Vec<(String, u64)>, FilesError> {
-    Ok(walk(root, limits)?.0)
-}
-
 type Walked = (Vec<(String, u64)>, Vec<String>, Vec<(String, &'static str)>);
 
+/// Lists the folder without reading what lies in it. Links are not followed: a recording must not
+/// reach outside of itself.
 fn walk(root: &Path, limits: &Limits) -> Result<Walked, FilesError> {
     let shown = root.display().to_string();
     let mut files = Vec::new();
@@ -187,6 +189,11 @@ fn role(file: &DataFile, limits: &Limits) -> Result<Role, FilesError> {
     let head = file.head(64 << 10, limits)?;
     let home = if top.is_empty() { bare(&name) } else { top };
     let first = head.iter().find(|b| !b.is_ascii_whitespace());
+    if first == Some(&b'{')
+        && let Some(role) = vendor(&head, &name)
+    {
+        return Ok(role);
+    }
     let own = match home {
         "alarms" => Some(Role::Alarms),
         "changes" => Some(Role::Changes),
@@ -209,7 +216,14 @@ fn role(file: &DataFile, limits: &Limits) -> Result<Role, FilesError> {
     if let Some(role) = own {
         return Ok(role);
     }
+    let signal = signal.or_else(|| {
+        let (outer, _) = keys(&head);
+        signal_of(outer.iter().map(String::as_str))
+    });
     Ok(match (signal, first) {
+        (Some(Signal::Logs), _) if matches!(ending, "log" | "txt" | "") && *first != b'{' => {
+            Role::Rows(Writing::Text)
+        }
         (Some(signal), b'[') => Role::Rows(Writing::Array(signal)),
         (Some(signal), b'{') => Role::Rows(if one_per_line(&head) {
             Writing::Ndjson(signal)
@@ -218,6 +232,105 @@ fn role(file: &DataFile, limits: &Limits) -> Result<Role, FilesError> {
         }),
         _ => Role::Ignored,
     })
+}
+
+/// The keys of the first object, and of the first element of each of its arrays, as far as they were
+/// looked at.
+fn keys(head: &[u8]) -> (Vec<String>, Vec<String>) {
+    let text = String::from_utf8_lossy(head);
+    let (mut outer, mut inner) = (Vec::new(), Vec::new());
+    let mut json = Json::new(&text);
+    // What was looked at ends somewhere inside of the document: the error is expected.
+    let _ = if json.kind() == Ok(Kind::Array) {
+        first_object(&mut json, &mut outer)
+    } else {
+        json.object(|json, key| {
+            outer.push(key.into_owned());
+            if json.kind()? != Kind::Array {
+                return json.skip();
+            }
+            first_object(json, &mut inner)
+        })
+    };
+    (outer, inner)
+}
+
+/// The keys of the first element of an array, if it is an object.
+fn first_object(json: &mut Json<'_>, keys: &mut Vec<String>) -> Result<(), JsonError> {
+    let mut first = true;
+    json.array(|json| {
+        if !std::mem::take(&mut first) || json.kind()? != Kind::Object {
+            return json.skip();
+        }
+        json.object(|json, key| {
+            keys.push(key.into_owned());
+            json.skip()
+        })
+    })
+}
+
+/// The formats of vendors, by the keys that they use.
+fn vendor(head: &[u8], name: &str) -> Option<Role> {
+    let (outer, inner) = keys(head);
+    let has = |key: &str| outer.iter().any(|known| known == key);
+    let within = |key: &str| inner.iter().any(|known| known == key);
+    let rows = |rows| Some(Role::Rows(Writing::Aws(rows)));
+    if super::otlp::ROOTS.iter().any(|root| has(root)) {
+        return Some(Role::Rows(if one_per_line(head) {
+            Writing::Otlp
+        } else {
+            Writing::OtlpDocument
+        }));
+    }
+    if has("MetricDataResults") {
+        return rows(aws::Rows::MetricData);
+    }
+    if has("Datapoints") && has("Label") {
+        return rows(aws::Rows::MetricStatistics);
+    }
+    if has("MetricAlarms") || has("CompositeAlarms") {
+        return Some(Role::Aws(aws::Document::Alarms));
+    }
+    if has("Traces") && (within("Segments") || has("UnprocessedTraceIds")) {
+        return rows(aws::Rows::Traces);
+    }
+    if has("Events") && !has("schema") {
+        let database = within("SourceIdentifier") || within("SourceType");
+        let unclear = inner.is_empty() && name.contains("rds");
+        return Some(Role::Aws(if database || unclear {
+            aws::Document::DatabaseEvents
+        } else {
+            aws::Document::Trail
+        }));
+    }
+    let stream = within("ingestionTime") || within("logStreamName");
+    let tokens = has("searchedLogStreams") || has("nextForwardToken");
+    if has("events") && (stream || tokens) {
+        return rows(aws::Rows::LogEvents);
+    }
+    if has("results") && (has("statistics") || has("status")) {
+        return rows(aws::Rows::QueryResults);
+    }
+    if has("apiVersion") && (has("kind") || has("items") || has("metadata")) {
+        return Some(Role::Kubernetes);
+    }
+    None
+}
+
+/// What flat rows with these columns are about.
+fn signal_of<'n>(names: impl Iterator<Item = &'n str>) -> Option<Signal> {
+    let columns: Vec<Column> = names.map(column).collect();
+    let has = |wanted: Column| columns.contains(&wanted);
+    let lasts = has(Column::End) || columns.iter().any(|c| matches!(c, Column::Duration(_)));
+    if (has(Column::Metric) || has(Column::Name)) && has(Column::Value) && has(Column::Time) {
+        Some(Signal::Metrics)
+    } else if has(Column::TraceId) && (has(Column::Start) || has(Column::Time)) && lasts {
+        Some(Signal::Traces)
+    } else if has(Column::Time) && has(Column::Body) {
+        Some(Signal::Logs)
+    } else {
+        None
+    }
 }
 
 /// Does the first value end with its line?
@@ -235,20 +348,22 @@ fn one_per_line(head: &[u8]) -> bool {
 }
 
 fn table(file: &DataFile, top: &str, name: &str, limits: &Limits) -> Result<Role, FilesError> {
-    let signal = match top {
+    let home = if top.is_empty() { bare(name) } else { top };
+    let known = match home {
         "metrics" => return Ok(Role::MetricsTable),
-        "logs" => Signal::Logs,
-        "traces" => Signal::Traces,
-        _ => match bare(name) {
-            "metrics" => return Ok(Role::MetricsTable),
-            "logs" => Signal::Logs,
-            "traces" => Signal::Traces,
-            _ => return Ok(Role::Ignored),
-        },
+        "logs" => Some(Signal::Logs),
+        "traces" => Some(Signal::Traces),
+        _ => None,
     };
     let mut lines = Lines::new(file, limits.line_bytes, limits)?;
-    Ok(match lines.next_record()? {
-        Some(line) => Role::Rows(Writing::Table(signal, Header::read(file, &line)?)),
-        None => Role::Rows(Writing::Ndjson(signal)),
+    let Some(line) = lines.next_record()? else {
+        return Ok(known.map_or(Role::Ignored, |signal| Role::Rows(Writing::Ndjson(signal))));
+    };
+    let header = Header::read(file, &line)?;
+    let signal = known.or_else(|| signal_of(header.names.iter().map(String::as_str)));
+    Ok(match signal {
+        Some(Signal::Metrics) => Role::MetricsTable,
+        Some(signal) => Role::Rows(Writing::Table(signal, header)),
+        None => Role::Ignored,
     })
 }

@@ -4,30 +4,42 @@
 //! files are read as the ecosystem writes them; what is harmlessly wrong is left out and counted, what
 //! makes the case meaningless is one error with file, line and remedy.
 
+mod aws;
 pub mod case;
+mod check;
 mod columns;
 pub mod datasets;
 mod documents;
 mod entities;
 mod error;
+mod gathered;
 mod index;
 mod json;
+mod kubernetes;
 mod layout;
 mod limits;
 mod moment;
 mod number;
+mod otlp;
 mod recording;
 mod rows;
+mod secrets;
+mod show;
 mod source;
 mod stream;
 mod table;
 #[cfg(test)]
 mod tests;
+mod text;
+pub mod transform;
 mod write;
 
 pub use case::{Case, OwnedLog, OwnedSpan};
+pub use check::{CheckReport, Coverage, Finding, Grade, check};
 pub use columns::Dropped;
 pub use error::{Fault, FilesError, Problem};
 pub use limits::Limits;
 pub use recording::{Recording, open, read_answer};
+pub use secrets::SecretKind;
+pub use show::{AlarmLine, Amount, ChangeLine, Range, Summary, show, summary};
 pub use write::write;

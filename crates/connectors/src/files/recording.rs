@@ -11,15 +11,19 @@ use model::ports::{
 use model::query::{Answer, Gap, GapReason};
 use model::recording::{Manifest, TrueAnswer};
 use model::{
-    Alarm, Change, EntityId, Event, LogLine, Series, SpanRow, StateSnapshot, TimeWindow, Topology,
+    Alarm, Change, EntityId, Event, LogLine, Series, SpanRow, StateSnapshot, TimeWindow, Timestamp,
+    Topology,
 };
 use rayon::prelude::*;
 
+use super::aws;
 use super::columns::{Columns, Dropped};
 use super::documents;
 use super::entities::{Declared, Directory};
 use super::error::{Fault, FilesError};
+use super::gathered::Gathered;
 use super::index::{Index, Indexer, LogVisitor, SpanVisitor};
+use super::kubernetes;
 use super::layout::{self, Role};
 use super::limits::Limits;
 use super::source::DataFile;
@@ -109,12 +113,35 @@ pub fn open(root: &Path, limits: &Limits) -> Result<Recording, FilesError> {
                 .get_or_insert_default()
                 .extend(documents::states(file, limits)?),
             Role::Knowledge => runbooks.push(runbook(file, limits)?),
-            Role::Manifest | Role::Answer | Role::Rows(_) | Role::MetricsTable | Role::Ignored => {}
+            _ => {}
         }
     }
     let declared = Arc::new(Declared::new(&topology));
+    let mut gathered = Gathered::new(&manifest, Directory::new(Arc::clone(&declared)));
+    for (file, role) in &folder.files {
+        match role {
+            Role::Aws(document) => {
+                aws::read(file, *document, limits, &mut gathered)?;
+                if *document == aws::Document::Trail {
+                    changes.get_or_insert_default();
+                }
+                if *document != aws::Document::Alarms {
+                    events.get_or_insert_default();
+                }
+            }
+            Role::Kubernetes => {
+                kubernetes::read(file, limits, &mut gathered)?;
+                snapshots.get_or_insert_default();
+            }
+            _ => {}
+        }
+    }
+    alarms.append(&mut gathered.alarms);
+    extend(&mut changes, gathered.changes);
+    extend(&mut events, gathered.events);
+    extend(&mut snapshots, gathered.snapshots);
+    let mut directory = gathered.directory;
     let read = rows(&folder.files, now, &declared, limits);
-    let mut directory = Directory::new(Arc::clone(&declared));
     let mut columns = Columns::new(now, limits);
     let mut dropped = Dropped::default();
     let mut kept = Vec::new();
@@ -218,6 +245,13 @@ pub fn open(root: &Path, limits: &Limits) -> Result<Recording, FilesError> {
     })
 }
 
+/// A window that holds every moment but the last nanosecond of 2262.
+pub(crate) fn always() -> TimeWindow {
+    let (from, to) = (Timestamp(i64::MIN), Timestamp(i64::MAX));
+    #[allow(clippy::expect_used)]
+    TimeWindow::new(from, to).expect("two constants in order")
+}
+
 /// Reads the truth of a recording, for scoring. `None` if it has none. No investigation calls this.
 ///
 /// # Errors
@@ -232,6 +266,13 @@ pub fn read_answer(root: &Path, limits: &Limits) -> Result<Option<TrueAnswer>, F
     };
     let file = DataFile::examine(&path, "answer.json", about.len())?;
     documents::answer(&file, limits).map(Some)
+}
+
+/// Adds what vendors' documents told, if they told anything.
+fn extend<T>(all: &mut Option<Vec<T>>, more: Vec<T>) {
+    if !more.is_empty() {
+        all.get_or_insert_default().extend(more);
+    }
 }
 
 /// Removes what does not pass; returns how many.
@@ -254,15 +295,8 @@ fn rows<'f>(
         .par_iter()
         .filter(|(_, role)| matches!(role, Role::Rows(_) | Role::MetricsTable))
         .map(|(file, role)| {
-            let mut indexer = Indexer {
-                file,
-                now,
-                directory: Directory::new(Arc::clone(declared)),
-                columns: Columns::new(now, limits),
-                logs: Index::default(),
-                spans: Index::default(),
-                dropped: Dropped::default(),
-            };
+            let directory = Directory::new(Arc::clone(declared));
+            let mut indexer = Indexer::new(file, now, directory, limits);
             match role {
                 Role::Rows(writing) => {
                     stream::read(file, writing, Part::ALL, limits, &mut indexer)?;
@@ -321,6 +355,21 @@ impl Recording {
     /// Entities and edges.
     pub fn known_topology(&self) -> &Topology {
         &self.topology
+    }
+
+    /// The series, if metrics were collected.
+    pub fn known_series(&self) -> Option<&[Arc<Series>]> {
+        self.series.as_deref()
+    }
+
+    /// Were logs collected?
+    pub fn has_logs(&self) -> bool {
+        self.has_logs
+    }
+
+    /// Were traces collected?
+    pub fn has_traces(&self) -> bool {
+        self.has_traces
     }
 
     pub(crate) fn row_files(&self) -> &[RowFile] {

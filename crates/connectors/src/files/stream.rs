@@ -71,8 +71,16 @@ pub(crate) enum Writing {
     Ndjson(Signal),
     /// A CSV table.
     Table(Signal, Header),
-    /// One JSON array of flat objects.
+    /// One JSON array of flat objects, or objects that run over several lines.
     Array(Signal),
+    /// One OTLP/JSON export request per line.
+    Otlp,
+    /// OTLP/JSON export requests that run over several lines.
+    OtlpDocument,
+    /// What the AWS command line prints.
+    Aws(super::aws::Rows),
+    /// Plain text with a time at the beginning of each record.
+    Text,
 }
 
 /// A part of a file: from a line's start to another's.
@@ -103,6 +111,10 @@ pub(crate) fn read(
         Writing::Ndjson(signal) => ndjson(file, *signal, part, limits, sink),
         Writing::Table(signal, header) => table(file, *signal, header, part, limits, sink),
         Writing::Array(signal) => array(file, *signal, limits, sink),
+        Writing::Otlp => super::otlp::read(file, part, limits, sink),
+        Writing::OtlpDocument => super::otlp::read_document(file, limits, sink),
+        Writing::Aws(rows) => super::aws::rows(file, *rows, limits, sink),
+        Writing::Text => super::text::read(file, part, limits, sink),
     }
 }
 

@@ -19,6 +19,10 @@ use model::{
 
 use super::*;
 
+mod bad;
+mod checks;
+mod formats;
+
 pub(super) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
