@@ -18,7 +18,10 @@ use model::ports::Eyes;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let suite = arguments.first().and_then(|word| Suite::parse(word)).ok_or("which suite? nezha or rootcausebench")?;
+    let suite = arguments
+        .first()
+        .and_then(|word| Suite::parse(word))
+        .ok_or("which suite? nezha or rootcausebench")?;
     let folder = arguments.get(1).ok_or("which folder?")?;
     let wanted = arguments.get(2);
     let (mut count, mut first, mut third) = (0, 0, 0);
@@ -35,7 +38,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let looked = before.elapsed();
         let mut by_unit: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
         for anomaly in found.iter().filter(|a| a.explained_by.is_none()) {
-            by_unit.entry(anomaly.unit).or_default().push(anomaly.strength);
+            by_unit
+                .entry(anomaly.unit)
+                .or_default()
+                .push(anomaly.strength);
         }
         let mut ranked: Vec<(f64, u32)> = by_unit
             .into_iter()
@@ -45,14 +51,24 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             })
             .collect();
         ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        let truth: Vec<String> =
-            loaded.case.answer.iter().flat_map(|a| a.entities.iter()).map(|e| e.to_string()).collect();
-        let rank = ranked.iter().position(|(_, unit)| truth.contains(&world.scene.id(*unit).to_string()));
+        let truth: Vec<String> = loaded
+            .case
+            .answer
+            .iter()
+            .flat_map(|a| a.entities.iter())
+            .map(|e| e.to_string())
+            .collect();
+        let rank = ranked
+            .iter()
+            .position(|(_, unit)| truth.contains(&world.scene.id(*unit).to_string()));
         count += 1;
         first += usize::from(rank == Some(0));
         third += usize::from(rank.is_some_and(|r| r < 3));
-        let top: Vec<String> =
-            ranked.iter().take(4).map(|(s, unit)| format!("{} {s:.1}", world.scene.name(*unit))).collect();
+        let top: Vec<String> = ranked
+            .iter()
+            .take(4)
+            .map(|(s, unit)| format!("{} {s:.1}", world.scene.name(*unit)))
+            .collect();
         println!(
             "{:30} rank {} {} | {} | read {} ms, looked {} ms",
             loaded.case.manifest().id,
@@ -84,10 +100,20 @@ fn survey(eyes: &dyn Eyes) -> World {
     let all = probes::series::ask(eyes).found().unwrap_or_default();
     let alarmed: Vec<_> = all
         .iter()
-        .filter(|s| scene.unit(&s.key.entity).is_some_and(|u| scene.alarmed.binary_search(&u).is_ok()))
+        .filter(|s| {
+            scene
+                .unit(&s.key.entity)
+                .is_some_and(|u| scene.alarmed.binary_search(&u).is_ok())
+        })
         .cloned()
         .collect();
-    scene.borrow_baseline(alarmed.iter().filter_map(|s| s.times.first()).min().map(|t| Timestamp(*t)));
+    scene.borrow_baseline(
+        alarmed
+            .iter()
+            .filter_map(|s| s.times.first())
+            .min()
+            .map(|t| Timestamp(*t)),
+    );
     let early = probes::series::judge(&scene, &alarmed, &mut scratch);
     let onset = probes::series::onset_of_alarms(&scene, eyes, &early);
     scene.settle(onset.map(|o| o.lo));
@@ -102,29 +128,51 @@ fn survey(eyes: &dyn Eyes) -> World {
 fn explain(world: &World, found: &[investigate::pull::Anomaly], ranked: &[(f64, u32)]) {
     for (_, unit) in ranked.iter().take(6) {
         for anomaly in found.iter().filter(|a| a.unit == *unit) {
-            let by = anomaly.explained_by.map_or(String::new(), |u| format!(" explained by {}", world.scene.name(u)));
-            println!("   {} {} {:.2}{by}", world.scene.name(*unit), anomaly.kind, anomaly.strength);
+            let by = anomaly.explained_by.map_or(String::new(), |u| {
+                format!(" explained by {}", world.scene.name(u))
+            });
+            println!(
+                "   {} {} {:.2}{by}",
+                world.scene.name(*unit),
+                anomaly.kind,
+                anomaly.strength
+            );
             for at in &anomaly.refs {
                 match at {
                     FactRef::Series(i) => {
                         let fact = &world.facts.series[*i as usize];
-                        println!("      {} {:.2} -> {:.2}, z {:.1}", fact.series.key, fact.normal, fact.level, fact.z);
+                        println!(
+                            "      {} {:.2} -> {:.2}, z {:.1}",
+                            fact.series.key, fact.normal, fact.level, fact.z
+                        );
                     }
                     FactRef::Log(i) => {
                         let fact = &world.facts.logs[*i as usize];
-                        println!("      {} -> {} z {:.1} {:.90}", fact.before, fact.during, fact.z, fact.template);
+                        println!(
+                            "      {} -> {} z {:.1} {:.90}",
+                            fact.before, fact.during, fact.z, fact.template
+                        );
                         if let Some(path) = &fact.path {
-                            println!("         {:?} -> {:?} {:.1} after {:.60?}", path.before, path.during, path.nats, path.after);
+                            println!(
+                                "         {:?} -> {:?} {:.1} after {:.60?}",
+                                path.before, path.during, path.nats, path.after
+                            );
                         }
                     }
                     FactRef::Edge(i) => {
                         let f = &world.facts.edges[*i as usize];
                         let (from, to) = (world.scene.name(f.caller), world.scene.name(f.callee));
-                        println!("      {from} -> {to} gap {:?} z {:.1} {:?}", f.gap_ms, f.gap_z, f.gap_calls);
+                        println!(
+                            "      {from} -> {to} gap {:?} z {:.1} {:?}",
+                            f.gap_ms, f.gap_z, f.gap_calls
+                        );
                     }
                     FactRef::Work(i) => {
                         let f = &world.facts.work[*i as usize];
-                        println!("      {} own {:?} z {:.1}, errors {:?} of {:?}", f.operation, f.own_ms, f.own_z, f.origin_errors, f.requests);
+                        println!(
+                            "      {} own {:?} z {:.1}, errors {:?} of {:?}",
+                            f.operation, f.own_ms, f.own_z, f.origin_errors, f.requests
+                        );
                     }
                     other => println!("      {other:?}"),
                 }

@@ -117,8 +117,8 @@ ts-cart a.b.Cart#10 20->20 []
 ts-cart a.b.Cart#30 20->10 []
 ts-cart a.b.Cart#90 0->10 [\"ts-price\"]
 ts-price a.b.Price#20 20->20 []
-ts-price a.b.Price#25 20->10 [] less after a.b.Price#20, 7 nats
-ts-price a.b.Price#66 0->10 [] more after a.b.Price#20, 7 nats";
+ts-price a.b.Price#25 20->10 [] less after a.b.Price#20, 8 nats
+ts-price a.b.Price#66 0->10 [] more after a.b.Price#20, 8 nats";
     assert_eq!(told(&scene, &facts), expected);
     let gone = facts
         .iter()
