@@ -78,6 +78,18 @@ fn values_become_typed_marks() {
             "arn:aws:iam::123456789012:role/payments denied",
             "arn:aws:iam::<num>:role/payments denied",
         ),
+        (
+            "E1121 10:00:00.000001 7 server.go:81] gone",
+            "E<num> <time> <num> server.go:<num>] gone",
+        ),
+        (
+            "read udp 10.0.0.1:40->10.0.0.2:53: i/o timeout",
+            "read udp <ip>-><ip>: i/o timeout",
+        ),
+        (
+            "lookup cache.shop.svc.cluster.local: no such host",
+            "lookup <host>: no such host",
+        ),
         // paths
         (
             "open /var/lib/app/data.db: no such file",

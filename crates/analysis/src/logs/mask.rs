@@ -103,7 +103,10 @@ pub(super) fn scan<S: Sink>(line: &[u8], sink: &mut S) {
             // A word that touches a mark is what an earlier pass left of a longer word: it is judged only by its
             // digits, or a second pass could find an address where the first found none.
             let touches_mark =
-                (start > 0 && line[start - 1] == b'>') || (at < line.len() && line[at] == b'<');
+                (start > 0 && line[start - 1] == b'>' && ends_in_mark(&line[..start]))
+                    || (at < line.len()
+                        && line[at] == b'<'
+                        && SlotKind::at_start_of(&line[at..]).is_some());
             let Some(first) = shape::first_value(line, start, at, flags, touches_mark) else {
                 continue;
             };
@@ -145,6 +148,13 @@ pub(super) fn scan<S: Sink>(line: &[u8], sink: &mut S) {
     if pending < line.len() {
         sink.literal(&line[pending..]);
     }
+}
+
+/// Whether `text`, which ends in `>`, ends in a mark.
+fn ends_in_mark(text: &[u8]) -> bool {
+    SlotKind::ALL
+        .iter()
+        .any(|kind| text.ends_with(kind.mark().as_bytes()))
 }
 
 /// The end of the terminal escape sequence that begins at `at` (ECMA-48: `ESC [ parameters final`).

@@ -308,17 +308,16 @@ fn needed(vocabulary: &Vocabulary, tokens: &[Token], place: usize, seen: &Seen) 
     } else {
         6
     };
-    let anchors = tokens
-        .iter()
-        .enumerate()
-        .filter(|(i, token)| {
-            *i != place
-                && matches!(
-                    vocabulary.class(**token),
-                    Class::Name | Class::Word | Class::Fixed
-                )
-        })
-        .count();
+    // What the lines have in common says how alike they are: words most, typed values in the same places too.
+    let (mut words, mut values) = (0, 0);
+    for (i, &token) in tokens.iter().enumerate() {
+        match vocabulary.class(token) {
+            Class::Name | Class::Word | Class::Fixed => words += usize::from(i != place),
+            Class::Weak => values += usize::from(i != place),
+            Class::Delimiter => {}
+        }
+    }
+    let anchors = words + if words > 0 { values / 3 } else { 0 };
     match anchors {
         0 => base * 8,
         1 => base * 2,

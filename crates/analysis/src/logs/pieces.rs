@@ -119,7 +119,9 @@ fn one_by_one<S: Sink>(part: &[u8], sink: &mut S) {
             Piece::Hex | Piece::Mixed | Piece::Numbered(_) => {
                 let (kind, from) = match piece {
                     Piece::Hex => (SlotKind::Hex, from),
-                    Piece::Numbered(letters) if letters > 1 => (SlotKind::Num, from + letters),
+                    Piece::Numbered(letters) if letters > 1 || is_klog_header(&part[from..to]) => {
+                        (SlotKind::Num, from + letters)
+                    }
                     _ => (SlotKind::Id, from),
                 };
                 sink.literal(&part[done..from]);
@@ -134,6 +136,13 @@ fn one_by_one<S: Sink>(part: &[u8], sink: &mut S) {
         done = end;
     }
     sink.literal(&part[done..]);
+}
+
+/// `E1121`: the severity's letter, month and day of a klog header. The letter is no value.
+fn is_klog_header(piece: &[u8]) -> bool {
+    piece.len() == 5
+        && matches!(piece[0], b'I' | b'W' | b'E' | b'F')
+        && matches!(piece[1], b'0' | b'1')
 }
 
 fn each_piece(part: &[u8], mut tell: impl FnMut(usize, usize, Piece)) {

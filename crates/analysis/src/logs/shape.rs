@@ -46,7 +46,7 @@ pub(super) fn first_value(
         Some(SlotKind::Email)
     } else if flags & OTHER != 0 && is_windows_path(word) {
         Some(SlotKind::Path)
-    } else if flags & DOT != 0 && flags & (AT | OTHER | COLON) == 0 && is_host_name(word) {
+    } else if flags & DOT != 0 && flags & (AT | OTHER) == 0 && is_host_name(word) {
         Some(SlotKind::Host)
     } else {
         None
@@ -103,7 +103,7 @@ pub(super) fn emit<S: Sink>(
 /// The word without the punctuation that belongs to the sentence and not to the value.
 pub(super) fn trim(line: &[u8], start: usize, end: usize) -> (usize, usize) {
     let mut to = end;
-    while to > start && matches!(line[to - 1], b'.' | b':' | b'!' | b'?') {
+    while to > start && matches!(line[to - 1], b'.' | b':' | b'!' | b'?' | b'-') {
         to -= 1;
     }
     (start, to)
@@ -187,7 +187,7 @@ fn digit_word(line: &[u8], start: usize, end: usize, flags: u16) -> Shape {
     if flags & OTHER != 0 && is_windows_path(word) {
         return whole(SlotKind::Path);
     }
-    if flags & DOT != 0 && flags & (SLASH | AT | OTHER | COLON) == 0 && is_host_name(word) {
+    if flags & DOT != 0 && flags & (SLASH | AT | OTHER) == 0 && is_host_name(word) {
         return whole(SlotKind::Host);
     }
     Shape::Pieces

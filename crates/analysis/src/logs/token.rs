@@ -336,6 +336,11 @@ fn classify(text: &[u8]) -> Class {
             Class::Delimiter
         };
     }
+    // The header of klog begins with the letter of the severity.
+    if matches!(text, [b'I' | b'W' | b'E' | b'F', rest @ ..] if rest == SlotKind::Num.mark().as_bytes())
+    {
+        return Class::Fixed;
+    }
     if holds_mark(text) || text.iter().any(u8::is_ascii_digit) {
         return Class::Weak;
     }
