@@ -1,13 +1,17 @@
 //! The report at a terminal: the verdict first, for someone who was asleep a minute ago.
 
 use model::report::{
-    Cause, Claim, GapCost, Picture, PredictionOutcome, Report, Status, TimelineEntry, Word,
+    Cause, Claim, GapCost, Picture, PredictionOutcome, Report, RuledOut, Status, TimelineEntry,
+    Word,
 };
 use model::{EvidenceId, Timestamp};
 
 use super::pencil::{self, Pencil, Piece, Tone};
 use super::text::{columns, count, number, shorten};
 use super::words::{self, Names};
+
+/// So many of the ruled out are told for each reason: at night, the first show the kind.
+const FEW: usize = 8;
 
 /// The whole report, in the order in which it is needed at night.
 pub fn report(report: &Report, pencil: &Pencil) -> String {
@@ -100,22 +104,12 @@ impl Sheet<'_> {
             out += &self.claim("  ", 2, Tone::Plain, claim);
         }
         for symptom in &self.report.symptoms {
-            let state = if symptom.active {
-                "still there"
-            } else {
-                "over"
-            };
             let tone = if symptom.active {
-                Tone::Bad
+                Tone::Plain
             } else {
-                Tone::Good
+                Tone::Faint
             };
-            let mut pieces = vec![
-                (Tone::Strong, self.names.name(&symptom.entity).to_string()),
-                (tone, format!("{}, {state}:", symptom.aspect)),
-            ];
-            pieces.extend(pieces_of(Tone::Plain, &symptom.claim));
-            out += &self.pencil.paragraph(self.bullet(), 4, &pieces);
+            out += &self.claim(self.bullet(), 4, tone, &symptom.claim);
         }
         out
     }
@@ -174,12 +168,25 @@ impl Sheet<'_> {
                 .onset
                 .map(|onset| format!("began {}", words::onset(onset))),
         );
-        facts.extend(cause.change.as_ref().map(|id| format!("change {id}")));
+        facts.extend(
+            cause
+                .change
+                .as_ref()
+                .map(|id| format!("change {}", words::change_id(id))),
+        );
         facts.push(cause.mechanism.to_string());
         out += &self
             .pencil
             .paragraph("    ", 4, &[(Tone::Faint, facts.join(between))]);
-        out += &self.claim("    ", 4, Tone::Plain, &cause.claim);
+        // The verdict often is the cause's own sentence; nobody needs to read it twice.
+        if self
+            .report
+            .verdict
+            .iter()
+            .all(|claim| claim.text != cause.claim.text)
+        {
+            out += &self.claim("    ", 4, Tone::Plain, &cause.claim);
+        }
         if !cause.path.is_empty() {
             out += &self
                 .pencil
@@ -428,22 +435,40 @@ impl Sheet<'_> {
         out
     }
 
+    /// By reason, in the order in which the reasons first occur; of many, the first few of each.
     fn ruled_out(&self) -> String {
         if self.report.ruled_out.is_empty() {
             return String::new();
         }
         let mut out = self.pencil.heading("Ruled out");
+        let mut reasons: Vec<&str> = Vec::new();
         for item in &self.report.ruled_out {
-            let mut what = self.names.name(&item.entity).to_string();
-            if let Some(change) = &item.change {
-                what += &format!(", change {change}");
+            if !reasons.contains(&item.reason.as_str()) {
+                reasons.push(&item.reason);
             }
-            let mut pieces = vec![
-                (Tone::Strong, format!("{what}:")),
-                (Tone::Good, format!("{}.", words::ruled_out(&item.reason))),
-            ];
-            pieces.extend(pieces_of(Tone::Plain, &item.claim));
-            out += &self.pencil.paragraph(self.bullet(), 4, &pieces);
+        }
+        for reason in reasons {
+            let items: Vec<&RuledOut> = self
+                .report
+                .ruled_out
+                .iter()
+                .filter(|item| item.reason == reason)
+                .collect();
+            let title = format!("{} ({}):", words::ruled_out(reason), items.len());
+            out += &self.pencil.paragraph("  ", 2, &[(Tone::Good, title)]);
+            for item in items.iter().take(FEW) {
+                let mut pieces =
+                    vec![(Tone::Strong, format!("{}:", self.names.name(&item.entity)))];
+                pieces.extend(pieces_of(Tone::Plain, &item.claim));
+                out += &self.pencil.paragraph(self.bullet(), 4, &pieces);
+            }
+            if items.len() > FEW {
+                let more = format!(
+                    "and {} more; the other formats list them all",
+                    items.len() - FEW
+                );
+                out += &self.pencil.paragraph("    ", 4, &[(Tone::Faint, more)]);
+            }
         }
         out
     }

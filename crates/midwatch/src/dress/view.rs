@@ -264,7 +264,10 @@ pub fn of(report: &Report, pictures: bool) -> ReportView {
             .map(|item| RuledOutView {
                 entity: named(&item.entity),
                 mechanism: item.mechanism.as_ref().map(ToString::to_string),
-                change: item.change.clone(),
+                change: item
+                    .change
+                    .as_deref()
+                    .map(|id| words::change_id(id).to_string()),
                 reason: words::ruled_out(&item.reason).to_string(),
                 claim: claim(&item.claim),
             })
@@ -298,7 +301,10 @@ pub fn of(report: &Report, pictures: bool) -> ReportView {
                 place: index + 1,
                 entity: named(&ranked.entity),
                 mechanism: ranked.mechanism.as_ref().map(ToString::to_string),
-                change: ranked.change.clone(),
+                change: ranked
+                    .change
+                    .as_deref()
+                    .map(|id| words::change_id(id).to_string()),
                 score: signed(ranked.score),
                 confidence: format!("{:.2}", ranked.confidence),
             })
@@ -488,7 +494,10 @@ fn cause(place: usize, cause: &Cause, report: &Report, names: &Names<'_>) -> Cau
         kind: names.kind(&cause.entity),
         category: cause.category.words(),
         mechanism: cause.mechanism.to_string(),
-        change: cause.change.clone(),
+        change: cause
+            .change
+            .as_deref()
+            .map(|id| words::change_id(id).to_string()),
         word: cause.word.text(),
         confidence: format!("{:.2}", cause.confidence),
         percent: format!("{:.0}", (cause.confidence * 100.0).clamp(0.0, 100.0)),

@@ -220,3 +220,9 @@ pub fn unit(unit: &str) -> String {
         unit => format!(" {unit}"),
     }
 }
+
+/// A change's id as people write it: a commit's hash by its first ten digits, anything else whole.
+pub fn change_id(id: &str) -> &str {
+    let is_hash = id.len() >= 32 && id.bytes().all(|b| b.is_ascii_hexdigit());
+    if is_hash { &id[..10] } else { id }
+}

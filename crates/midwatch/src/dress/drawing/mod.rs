@@ -30,7 +30,7 @@ pub fn kind_class(kind: &str) -> &'static str {
     match kind {
         "change" => "change",
         "onset" => "onset",
-        "event" => "event",
+        "event" | "evidence" => "event",
         "alarm" => "alarm",
         "recovery" => "recovery",
         "gap" => "gap",

@@ -1,0 +1,391 @@
+//! `midwatch explain`: from a sentence to what it stands on, down to the raw rows.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use model::report::{Claim, Report};
+use model::{Evidence, EvidenceId};
+use serde::Serialize;
+
+use super::Answer;
+use crate::console::Console;
+use crate::dress::pencil::{Pencil, Tone};
+use crate::dress::{self, words};
+use crate::exit::Exit;
+use crate::problem::Problem;
+use crate::wiring;
+
+/// No row is shown beyond this many bytes, and no file is expanded beyond a gigabyte to find one.
+const LONGEST_ROW: u64 = 64 << 10;
+const LONGEST_FILE: u64 = 1 << 30;
+
+/// Which sentence of which report.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    midwatch explain report.json C3\n  \
+    midwatch explain report.json C3 --recording incident/     shows the raw rows as well\n  \
+    midwatch explain report.json E12                          one observation, and who cites it\n  \
+    midwatch explain report.json C3 --format json")]
+pub struct Args {
+    /// A report as JSON; `-` is standard input
+    #[arg(value_name = "REPORT")]
+    report: PathBuf,
+    /// A claim such as C3, or a piece of evidence such as E12
+    #[arg(value_name = "CLAIM")]
+    claim: String,
+    /// The recording that the report was made from, to show the raw rows
+    #[arg(long, value_name = "PATH")]
+    recording: Option<PathBuf>,
+    /// How to tell
+    #[arg(long, value_enum, default_value_t)]
+    format: Answer,
+}
+
+/// What a sentence stands on.
+#[derive(Serialize)]
+struct Explanation<'a> {
+    /// The claim that was asked for; for evidence, those that cite it.
+    claims: Vec<Placed<'a>>,
+    evidence: Vec<Grounds<'a>>,
+}
+
+#[derive(Serialize)]
+struct Placed<'a> {
+    place: String,
+    #[serde(flatten)]
+    claim: &'a Claim,
+}
+
+#[derive(Serialize)]
+struct Grounds<'a> {
+    #[serde(flatten)]
+    evidence: &'a Evidence,
+    /// The query in one line.
+    asked: String,
+    /// The raw rows, where a recording was given.
+    rows: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    file: String,
+    line: u64,
+    /// The row's text; `None` where it cannot be shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    /// Why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why_not: Option<&'static str>,
+}
+
+/// Looks up, and shows.
+pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
+    let report = wiring::read_report(&args.report)?;
+    let opened = args.recording.as_deref().map(wiring::folder).transpose()?;
+    let root = opened.as_ref().map(wiring::Folder::path);
+    let explanation = explain(&report, &args.claim, root)?;
+    let text = match args.format {
+        Answer::Terminal => told(&explanation, root.is_some(), &console.pencil()),
+        Answer::Json => dress::json(&explanation),
+    };
+    console.print(&text)?;
+    Ok(Exit::Done)
+}
+
+fn explain<'a>(
+    report: &'a Report,
+    asked: &str,
+    root: Option<&Path>,
+) -> Result<Explanation<'a>, Problem> {
+    let id = asked.trim().trim_matches(['[', ']']).to_ascii_uppercase();
+    let placed = places(report);
+    if let Ok(evidence) = id.parse::<EvidenceId>() {
+        let Some(found) = report.evidence.iter().find(|item| item.id == evidence) else {
+            return Err(not_there(asked, report));
+        };
+        let claims = placed
+            .into_iter()
+            .filter(|p| p.claim.evidence.contains(&evidence))
+            .collect();
+        return Ok(Explanation {
+            claims,
+            evidence: vec![grounds(found, root)],
+        });
+    }
+    let claim = placed
+        .into_iter()
+        .find(|placed| placed.claim.id.eq_ignore_ascii_case(&id))
+        .ok_or_else(|| not_there(asked, report))?;
+    let evidence = claim
+        .claim
+        .evidence
+        .iter()
+        .filter_map(|id| report.evidence.iter().find(|item| item.id == *id))
+        .map(|item| grounds(item, root))
+        .collect();
+    Ok(Explanation {
+        claims: vec![claim],
+        evidence,
+    })
+}
+
+fn not_there(asked: &str, report: &Report) -> Problem {
+    let claims = report.claims();
+    let range = |ids: Vec<String>| match ids.as_slice() {
+        [] => "none".to_string(),
+        [only] => only.clone(),
+        [first, .., last] => format!("{first} to {last} ({})", ids.len()),
+    };
+    Problem::bad_input(
+        format!("the report has no claim or evidence {asked:?}"),
+        format!("report of {}", report.header.case),
+        format!(
+            "claims are {}, evidence is {}",
+            range(claims.iter().map(|claim| claim.id.clone()).collect()),
+            range(
+                report
+                    .evidence
+                    .iter()
+                    .map(|item| item.id.to_string())
+                    .collect()
+            )
+        ),
+    )
+}
+
+/// Every claim with where it stands in the report, in reading order.
+fn places(report: &Report) -> Vec<Placed<'_>> {
+    let mut all: Vec<Placed<'_>> = Vec::new();
+    let mut add = |place: &str, claim| {
+        all.push(Placed {
+            place: place.to_string(),
+            claim,
+        })
+    };
+    report
+        .verdict
+        .iter()
+        .for_each(|claim| add("verdict", claim));
+    report.impact.iter().for_each(|claim| add("impact", claim));
+    report
+        .symptoms
+        .iter()
+        .for_each(|symptom| add("symptoms", &symptom.claim));
+    for (index, cause) in report.causes.iter().enumerate() {
+        let place = index + 1;
+        add(&format!("cause {place}"), &cause.claim);
+        cause
+            .supports
+            .iter()
+            .for_each(|claim| add(&format!("for cause {place}"), claim));
+        cause
+            .contradicts
+            .iter()
+            .for_each(|claim| add(&format!("against cause {place}"), claim));
+    }
+    report
+        .ruled_out
+        .iter()
+        .for_each(|item| add("ruled out", &item.claim));
+    report
+        .latent
+        .iter()
+        .for_each(|item| add("also wrong", &item.claim));
+    report
+        .unknown
+        .iter()
+        .for_each(|unknown| add("not explained", &unknown.claim));
+    report
+        .timeline
+        .iter()
+        .for_each(|entry| add("timeline", &entry.claim));
+    all
+}
+
+fn grounds<'a>(evidence: &'a Evidence, root: Option<&Path>) -> Grounds<'a> {
+    let rows = evidence
+        .raw
+        .iter()
+        .map(|raw| {
+            let (text, why_not) = match root.map(|root| row(root, &raw.file, raw.line)) {
+                None => (None, None),
+                Some(Ok(text)) => (Some(text), None),
+                Some(Err(why)) => (None, Some(why)),
+            };
+            Row {
+                file: raw.file.to_string(),
+                line: raw.line,
+                text,
+                why_not,
+            }
+        })
+        .collect();
+    Grounds {
+        evidence,
+        asked: evidence.query.to_string(),
+        rows,
+    }
+}
+
+/// One row of a file of the recording. The report may be forged: a path that leads out of the
+/// recording is not followed.
+fn row(root: &Path, name: &str, line: u64) -> Result<String, &'static str> {
+    if name.is_empty() || line == 0 {
+        return Err("the source gave no place");
+    }
+    let path = wiring::inside(root, name).ok_or("no such file in the recording")?;
+    let file = File::open(&path).map_err(|_| "the file cannot be read")?;
+    let reader: Box<dyn Read> = if name.ends_with(".gz") {
+        Box::new(flate2::read::MultiGzDecoder::new(file))
+    } else if name.ends_with(".zst") {
+        Box::new(zstd::Decoder::new(file).map_err(|_| "the file cannot be expanded")?)
+    } else {
+        Box::new(file)
+    };
+    let bare = name.trim_end_matches(".gz").trim_end_matches(".zst");
+    if bare.ends_with(".json") {
+        return element(reader, line);
+    }
+    nth_line(reader, line)
+}
+
+fn nth_line(reader: Box<dyn Read>, line: u64) -> Result<String, &'static str> {
+    let mut reader = BufReader::new(reader.take(LONGEST_FILE));
+    for _ in 1..line {
+        if reader
+            .skip_until(b'\n')
+            .map_err(|_| "the file cannot be expanded")?
+            == 0
+        {
+            return Err("the file has fewer rows");
+        }
+    }
+    let mut bytes = Vec::new();
+    let read = reader.take(LONGEST_ROW).read_until(b'\n', &mut bytes);
+    match read {
+        Ok(0) => Err("the file has fewer rows"),
+        Ok(_) => Ok(String::from_utf8_lossy(&bytes).trim_end().to_string()),
+        Err(_) => Err("the file cannot be read"),
+    }
+}
+
+/// A row of a JSON document: the element of its array, or of the only array inside its object.
+fn element(reader: Box<dyn Read>, place: u64) -> Result<String, &'static str> {
+    let document: serde_json::Value = serde_json::from_reader(reader.take(LONGEST_FILE / 4))
+        .map_err(|_| "the document cannot be read")?;
+    let list = match &document {
+        serde_json::Value::Array(items) => Some(items),
+        serde_json::Value::Object(fields) => {
+            let mut arrays = fields.values().filter_map(serde_json::Value::as_array);
+            let first = arrays.next();
+            // With two arrays inside it is not known which one the row counts.
+            if arrays.next().is_some() { None } else { first }
+        }
+        _ => None,
+    };
+    let index = usize::try_from(place - 1).unwrap_or(usize::MAX);
+    match list {
+        Some(items) => items
+            .get(index)
+            .map(ToString::to_string)
+            .ok_or("the document has fewer rows"),
+        None => Err("open the document; its rows are not one list"),
+    }
+}
+
+fn told(explanation: &Explanation<'_>, with_recording: bool, pencil: &Pencil) -> String {
+    let mut out = String::new();
+    for placed in &explanation.claims {
+        out += &pencil.paragraph(
+            "",
+            4,
+            &[
+                (Tone::Head, placed.claim.id.clone()),
+                (Tone::Faint, format!("({})", placed.place)),
+                (Tone::Strong, placed.claim.text.clone()),
+            ],
+        );
+    }
+    if explanation.evidence.is_empty() {
+        out += "\nIt cites no evidence of this report.\n";
+    }
+    for item in &explanation.evidence {
+        out.push('\n');
+        out += &observation(item, pencil);
+    }
+    if !with_recording {
+        out.push('\n');
+        out += &pencil.paragraph(
+            "",
+            0,
+            &[(
+                Tone::Faint,
+                "With --recording PATH the raw rows are shown as well.".into(),
+            )],
+        );
+    }
+    out
+}
+
+fn observation(item: &Grounds<'_>, pencil: &Pencil) -> String {
+    let evidence = item.evidence;
+    let field = |name: &str, value: String| {
+        let label = format!(
+            "    {name}{}",
+            " ".repeat(11_usize.saturating_sub(name.len()))
+        );
+        pencil.paragraph(&label, 15, &[(Tone::Plain, value)])
+    };
+    let mut out = pencil.paragraph(
+        "  ",
+        4,
+        &[
+            (Tone::Head, evidence.id.to_string()),
+            (
+                Tone::Faint,
+                format!(
+                    "({}, {})",
+                    words::source(evidence.source),
+                    words::polarity(evidence.polarity)
+                ),
+            ),
+            (Tone::Strong, evidence.says.clone()),
+        ],
+    );
+    out += &field("query", item.asked.clone());
+    if let Some(window) = evidence.window {
+        out += &field("window", window.to_string());
+    }
+    let mut statistic = evidence.statistic.name.clone();
+    for (name, value) in &evidence.statistic.arguments {
+        statistic += &format!(" {name}={value}");
+    }
+    out += &field("statistic", statistic);
+    for (name, value) in &evidence.statistic.values {
+        out += &field("  gave", format!("{name} = {value}"));
+    }
+    out += &field(
+        "weight",
+        format!(
+            "{:+.2} nats, coverage {:.0} %",
+            evidence.weight,
+            evidence.quality * 100.0
+        ),
+    );
+    out += &field("digest", evidence.digest.clone());
+    for row in &item.rows {
+        out += &field("row", format!("{}:{}", row.file, row.line));
+        if let Some(text) = &row.text {
+            out += &pencil.paragraph("               > ", 17, &[(Tone::Plain, text.clone())]);
+        }
+        if let Some(why) = row.why_not {
+            out += &pencil.paragraph(
+                "               ",
+                15,
+                &[(Tone::Warn, format!("not shown: {why}"))],
+            );
+        }
+    }
+    out
+}
