@@ -45,10 +45,15 @@ pub fn folder(path: &Path) -> Result<Folder, Problem> {
 /// A recording that was opened.
 pub struct Opened {
     recording: Recording,
-    _folder: Folder,
+    folder: Folder,
 }
 
 impl Opened {
+    /// Where its files lie.
+    pub fn root(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// What can be looked at.
     pub fn eyes(&self) -> &dyn Eyes {
         &self.recording
@@ -59,10 +64,7 @@ impl Opened {
 pub fn open(path: &Path) -> Result<Opened, Problem> {
     let folder = folder(path)?;
     let recording = files::open(folder.path(), &Limits::default())?;
-    Ok(Opened {
-        recording,
-        _folder: folder,
-    })
+    Ok(Opened { recording, folder })
 }
 
 /// Investigates a recording on so many threads (0: one for each core), with a spinner on standard

@@ -4,17 +4,20 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use model::evidence::Value;
+use model::ports::Eyes;
 use model::report::{Claim, Report};
-use model::{Evidence, EvidenceId};
+use model::{Evidence, EvidenceId, Query, Timestamp};
 use serde::Serialize;
 
 use super::Answer;
 use crate::console::Console;
 use crate::dress::pencil::{Pencil, Tone};
+use crate::dress::text::number;
 use crate::dress::{self, words};
 use crate::exit::Exit;
 use crate::problem::Problem;
-use crate::wiring;
+use crate::wiring::{self, Opened};
 
 /// No row is shown beyond this many bytes, and no file is expanded beyond a gigabyte to find one.
 const LONGEST_ROW: u64 = 64 << 10;
@@ -63,8 +66,17 @@ struct Grounds<'a> {
     evidence: &'a Evidence,
     /// The query in one line.
     asked: String,
-    /// The raw rows, where a recording was given.
+    /// The raw rows; with their text where a recording was given.
     rows: Vec<Row>,
+    /// Points of the series around its onset, where a recording was given.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    points: Vec<Point>,
+}
+
+#[derive(Serialize)]
+struct Point {
+    time: Timestamp,
+    value: f64,
 }
 
 #[derive(Serialize)]
@@ -82,11 +94,10 @@ struct Row {
 /// Looks up, and shows.
 pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
     let report = wiring::read_report(&args.report)?;
-    let opened = args.recording.as_deref().map(wiring::folder).transpose()?;
-    let root = opened.as_ref().map(wiring::Folder::path);
-    let explanation = explain(&report, &args.claim, root)?;
+    let opened = args.recording.as_deref().map(wiring::open).transpose()?;
+    let explanation = explain(&report, &args.claim, opened.as_ref())?;
     let text = match args.format {
-        Answer::Terminal => told(&explanation, root.is_some(), &console.pencil()),
+        Answer::Terminal => told(&explanation, opened.is_some(), &console.pencil()),
         Answer::Json => dress::json(&explanation),
     };
     console.print(&text)?;
@@ -96,7 +107,7 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
 fn explain<'a>(
     report: &'a Report,
     asked: &str,
-    root: Option<&Path>,
+    recording: Option<&Opened>,
 ) -> Result<Explanation<'a>, Problem> {
     let id = asked.trim().trim_matches(['[', ']']).to_ascii_uppercase();
     let placed = places(report);
@@ -110,7 +121,7 @@ fn explain<'a>(
             .collect();
         return Ok(Explanation {
             claims,
-            evidence: vec![grounds(found, root)],
+            evidence: vec![grounds(found, recording)],
         });
     }
     let claim = placed
@@ -122,7 +133,7 @@ fn explain<'a>(
         .evidence
         .iter()
         .filter_map(|id| report.evidence.iter().find(|item| item.id == *id))
-        .map(|item| grounds(item, root))
+        .map(|item| grounds(item, recording))
         .collect();
     Ok(Explanation {
         claims: vec![claim],
@@ -203,12 +214,12 @@ fn places(report: &Report) -> Vec<Placed<'_>> {
     all
 }
 
-fn grounds<'a>(evidence: &'a Evidence, root: Option<&Path>) -> Grounds<'a> {
+fn grounds<'a>(evidence: &'a Evidence, recording: Option<&Opened>) -> Grounds<'a> {
     let rows = evidence
         .raw
         .iter()
         .map(|raw| {
-            let (text, why_not) = match root.map(|root| row(root, &raw.file, raw.line)) {
+            let (text, why_not) = match recording.map(|r| row(r.root(), &raw.file, raw.line)) {
                 None => (None, None),
                 Some(Ok(text)) => (Some(text), None),
                 Some(Err(why)) => (None, Some(why)),
@@ -225,7 +236,53 @@ fn grounds<'a>(evidence: &'a Evidence, root: Option<&Path>) -> Grounds<'a> {
         evidence,
         asked: evidence.query.to_string(),
         rows,
+        points: recording
+            .map(|r| points(evidence, r.eyes()))
+            .unwrap_or_default(),
     }
+}
+
+/// So many points are shown before the series left its baseline, and so many from there on.
+const BEFORE: usize = 3;
+const AFTER: usize = 6;
+
+/// The points of a series around the moment at which it changed; its last ones where none is known.
+/// Metrics lie in tables of many series, so their points say more than lines of a file.
+fn points(evidence: &Evidence, eyes: &dyn Eyes) -> Vec<Point> {
+    let Query::Metric {
+        entity,
+        metric,
+        statistic,
+        window,
+    } = &evidence.query
+    else {
+        return Vec::new();
+    };
+    let series = eyes.series().found().unwrap_or_default();
+    let wanted = |key: &model::SeriesKey| {
+        key.entity == *entity
+            && key.metric == *metric
+            && (statistic.is_empty() || key.statistic == *statistic)
+    };
+    let Some(series) = series.iter().find(|series| wanted(&series.key)) else {
+        return Vec::new();
+    };
+    let inside = series.range(window.from(), window.to());
+    let onset = match evidence.statistic.values.get("onset_lo") {
+        Some(Value::Text(text)) => text.parse::<Timestamp>().ok(),
+        _ => None,
+    };
+    let middle = onset.map_or(inside.end.saturating_sub(AFTER), |at| {
+        series.times.partition_point(|time| *time <= at.0)
+    });
+    let from = middle.saturating_sub(BEFORE).max(inside.start);
+    let to = middle.saturating_add(AFTER).min(inside.end);
+    (from..to.max(from))
+        .map(|at| Point {
+            time: Timestamp(series.times[at]),
+            value: series.values[at],
+        })
+        .collect()
 }
 
 /// One row of a file of the recording. The report may be forged: a path that leads out of the
@@ -386,6 +443,10 @@ fn observation(item: &Grounds<'_>, pencil: &Pencil) -> String {
                 &[(Tone::Warn, format!("not shown: {why}"))],
             );
         }
+    }
+    for (index, point) in item.points.iter().enumerate() {
+        let label = if index == 0 { "points" } else { "" };
+        out += &field(label, format!("{}  {}", point.time, number(point.value)));
     }
     out
 }

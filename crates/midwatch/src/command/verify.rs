@@ -91,7 +91,10 @@ fn told(report: &Report, wrong: &[Discrepancy], pencil: &Pencil) -> String {
             (Tone::Bad, "[DOES NOT FOLLOW]".into()),
             (
                 Tone::Plain,
-                format!("{} things differ, of {counted}.", wrong.len()),
+                match wrong.len() {
+                    1 => format!("One thing differs, of {counted}."),
+                    several => format!("{several} things differ, of {counted}."),
+                },
             ),
         ],
     );

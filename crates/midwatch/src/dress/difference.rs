@@ -286,7 +286,13 @@ pub fn told_between(differences: &[Difference], names: (&str, &str), pencil: &Pe
         0,
         &[
             (Tone::Warn, "[DIFFERENT]".into()),
-            (Tone::Plain, format!("{} things differ.", differences.len())),
+            (
+                Tone::Plain,
+                match differences.len() {
+                    1 => "One thing differs.".to_string(),
+                    several => format!("{several} things differ."),
+                },
+            ),
         ],
     );
     out += &pencil.paragraph("  - ", 4, &[(Tone::Bad, names.0.to_string())]);

@@ -1,0 +1,527 @@
+//! The whole program, command by command, with good and with wrong input.
+
+use std::path::{Path, PathBuf};
+
+use midwatch::console::{Console, Surroundings};
+use midwatch::exit::Exit;
+use serde_json::Value;
+
+const SAMPLE: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/fixtures/sample_report.json"
+);
+
+struct Ran {
+    exit: Exit,
+    out: String,
+    err: String,
+}
+
+impl Ran {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}", self.out))
+    }
+}
+
+fn run_in(surroundings: Surroundings, args: &[&str]) -> Ran {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let mut console = Console::new(&mut out, &mut err, surroundings);
+    let exit = midwatch::run(
+        std::iter::once("midwatch").chain(args.iter().copied()),
+        &mut console,
+    );
+    let text = |bytes| String::from_utf8(bytes).expect("the program writes UTF-8");
+    Ran {
+        exit,
+        out: text(out),
+        err: text(err),
+    }
+}
+
+fn run(args: &[&str]) -> Ran {
+    run_in(Surroundings::default(), args)
+}
+
+/// What a complaint must have: what, where, and what to do.
+#[track_caller]
+fn refused(ran: &Ran, what: &str) {
+    assert_eq!(ran.exit, Exit::BadInput, "{}", ran.err);
+    assert_eq!(ran.out, "", "nothing is answered");
+    assert!(ran.err.starts_with("error: "), "{}", ran.err);
+    assert!(ran.err.contains("\n  where: "), "{}", ran.err);
+    assert!(ran.err.contains("\n  to do: "), "{}", ran.err);
+    assert!(ran.err.contains(what), "{} does not say {what:?}", ran.err);
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("a plain path")
+}
+
+/// The demo's recording and its report.
+fn demo(here: &Path) -> (PathBuf, PathBuf) {
+    let (recording, report) = (here.join("incident"), here.join("report.json"));
+    let args = [
+        "demo",
+        "--format",
+        "json",
+        "--out",
+        text(&report),
+        "--keep",
+        text(&recording),
+    ];
+    let ran = run(&args);
+    assert_eq!(ran.exit, Exit::Done, "{}", ran.err);
+    (recording, report)
+}
+
+#[test]
+fn help_version_and_wrong_words() {
+    let help = run(&["--help"]);
+    assert_eq!(help.exit, Exit::Done);
+    assert!(
+        help.out.contains("Examples:") && help.out.contains("investigate"),
+        "{}",
+        help.out
+    );
+    assert_eq!(
+        run(&["--version"]).out,
+        concat!("midwatch ", env!("CARGO_PKG_VERSION"), "\n")
+    );
+    let wrong = run(&["investigat", "x"]);
+    assert_eq!(wrong.exit, Exit::BadInput);
+    assert!(
+        wrong
+            .err
+            .contains("similar subcommand exists: 'investigate'"),
+        "{}",
+        wrong.err
+    );
+    assert_eq!(run(&[]).exit, Exit::BadInput);
+}
+
+#[test]
+fn every_command_has_examples() {
+    for command in [
+        "investigate",
+        "verify",
+        "diff",
+        "explain",
+        "render",
+        "mechanisms",
+        "demo",
+        "recording",
+        "bench",
+        "completions",
+        "man",
+    ] {
+        let ran = run(&[command, "--help"]);
+        assert_eq!(ran.exit, Exit::Done, "{command}: {}", ran.err);
+        assert!(
+            ran.out.contains("Example"),
+            "{command} shows no example:\n{}",
+            ran.out
+        );
+    }
+}
+
+#[test]
+fn demo_investigates_and_says_what_is_next() {
+    let ran = run(&["demo"]);
+    assert_eq!(ran.exit, Exit::Done, "{}", ran.err);
+    assert!(ran.out.starts_with("[CAUSE FOUND] "), "{}", ran.out);
+    assert!(ran.out.contains("What to try next"), "{}", ran.out);
+    assert_eq!(ran.err, "");
+    let json = run(&["demo", "--format", "json"]).json();
+    assert_eq!(json["schema"], "midwatch.report/1");
+}
+
+#[test]
+fn the_same_recording_gives_the_same_bytes_on_any_number_of_threads() {
+    let here = folder();
+    let (recording, report) = demo(here.path());
+    let kept = std::fs::read_to_string(report).expect("the report");
+    for threads in ["1", "2"] {
+        let args = [
+            "investigate",
+            text(&recording),
+            "--format",
+            "json",
+            "--threads",
+            threads,
+        ];
+        assert_eq!(run(&args).out, kept);
+    }
+}
+
+#[test]
+fn investigate_writes_whole_files_and_remarks_on_them() {
+    let here = folder();
+    let (recording, _) = demo(here.path());
+    let page = here.path().join("report.html");
+    let ran = run(&[
+        "investigate",
+        text(&recording),
+        "--format",
+        "html",
+        "--out",
+        text(&page),
+    ]);
+    assert_eq!(ran.exit, Exit::Done, "{}", ran.err);
+    assert_eq!(ran.out, "");
+    assert!(ran.err.starts_with("Written to "), "{}", ran.err);
+    let written = std::fs::read_to_string(&page).expect("the page");
+    assert!(written.ends_with("</html>\n"));
+    let quiet = run(&["-q", "investigate", text(&recording), "--out", text(&page)]);
+    assert_eq!(quiet.err, "");
+    let left: Vec<_> = std::fs::read_dir(here.path())
+        .expect("the folder")
+        .flatten()
+        .collect();
+    assert_eq!(left.len(), 3, "nothing half written is left: {left:?}");
+
+    let nowhere = here.path().join("no/such/folder/r.html");
+    let ran = run(&["investigate", text(&recording), "--out", text(&nowhere)]);
+    assert_eq!(ran.exit, Exit::No);
+    assert!(ran.err.contains("cannot be written"), "{}", ran.err);
+}
+
+#[test]
+fn investigate_refuses_what_is_no_recording() {
+    refused(&run(&["investigate", "/no/such/place"]), "cannot be read");
+    let here = folder();
+    refused(&run(&["investigate", text(here.path())]), "recording.json");
+    let file = here.path().join("x.tar.zst");
+    std::fs::write(&file, "this is not an archive").expect("written");
+    refused(
+        &run(&["investigate", text(&file)]),
+        "expected a recording's folder or a whole .tar.zst",
+    );
+    let budget = run(&["investigate", text(here.path()), "--budget", "queries=5"]);
+    assert_eq!(budget.exit, Exit::BadInput);
+    assert!(budget.err.contains("known is reads=N"), "{}", budget.err);
+}
+
+#[test]
+fn verify_passes_what_follows_and_names_what_does_not() {
+    let here = folder();
+    let (recording, report) = demo(here.path());
+    let ran = run(&["verify", text(&report), "--recording", text(&recording)]);
+    assert_eq!(ran.exit, Exit::Done, "{}{}", ran.out, ran.err);
+    assert!(ran.out.starts_with("[VERIFIED]"), "{}", ran.out);
+
+    let honest: Value =
+        serde_json::from_str(&std::fs::read_to_string(&report).expect("it")).expect("JSON");
+    let forged = here.path().join("forged.json");
+    type Forgery = fn(&mut Value);
+    let forgeries: [(&str, Forgery); 4] = [
+        ("C", |r| r["verdict"][0]["text"] = "The cat did it.".into()),
+        ("E1", |r| r["evidence"][0]["digest"] = "00".into()),
+        ("E1", |r| r["evidence"][0]["id"] = "E9999".into()),
+        ("confidence", |r| r["causes"][0]["confidence"] = 0.5.into()),
+    ];
+    for (named, forge) in forgeries {
+        let mut report = honest.clone();
+        forge(&mut report);
+        std::fs::write(&forged, report.to_string()).expect("written");
+        let args = [
+            "verify",
+            text(&forged),
+            "--recording",
+            text(&recording),
+            "--format",
+            "json",
+        ];
+        let ran = run(&args);
+        assert_eq!(ran.exit, Exit::No, "{}", ran.err);
+        let told = ran.json();
+        assert_eq!(told["verified"], false);
+        assert!(told["discrepancies"].to_string().contains(named), "{told}");
+    }
+}
+
+#[test]
+fn reports_that_are_none_are_refused_with_their_place() {
+    let here = folder();
+    let file = here.path().join("r.json");
+    let cases = [
+        ("", "not a JSON object"),
+        ("[1,2]", "not a JSON object"),
+        ("{\"a\":1}", "names no schema"),
+        (
+            "{\"schema\":\"midwatch.report/9\"}",
+            "this program reads \"midwatch.report/1\"",
+        ),
+        ("{\"schema\":\"midwatch.report/1\"}", "not a whole report"),
+    ];
+    for (content, what) in cases {
+        std::fs::write(&file, content).expect("written");
+        refused(&run(&["render", text(&file)]), what);
+    }
+    std::fs::write(&file, b"\xff\xfe\x00").expect("written");
+    refused(&run(&["render", text(&file)]), "not text in UTF-8");
+    refused(&run(&["diff", SAMPLE, "/no/such/report"]), "cannot be read");
+}
+
+#[test]
+fn render_dresses_a_report_again() {
+    let ran = run(&["render", SAMPLE, "--format", "markdown"]);
+    assert_eq!(ran.exit, Exit::Done);
+    assert!(ran.out.starts_with("# Checkout is slow"), "{}", ran.out);
+}
+
+#[test]
+fn diff_names_what_differs() {
+    let same = run(&["diff", SAMPLE, SAMPLE]);
+    assert_eq!(
+        (same.exit, same.out.as_str()),
+        (Exit::Done, "[SAME] Both investigations saw the same.\n")
+    );
+
+    let here = folder();
+    let other = here.path().join("other.json");
+    let mut report: Value =
+        serde_json::from_str(&std::fs::read_to_string(SAMPLE).expect("it")).expect("JSON");
+    report["causes"].as_array_mut().expect("causes").remove(1);
+    report["causes"][0]["confidence"] = 0.61.into();
+    report["gaps"].as_array_mut().expect("gaps").clear();
+    report["evidence"][1]["statistic"]["values"]["after"] = 17.into();
+    std::fs::write(&other, report.to_string()).expect("written");
+    let ran = run(&["diff", SAMPLE, text(&other)]);
+    assert_eq!(ran.exit, Exit::No);
+    insta::assert_snapshot!(
+        "diff",
+        ran.out
+            .replace(text(here.path()), "HERE")
+            .replace(SAMPLE, "SAMPLE")
+    );
+    let told = run(&["diff", SAMPLE, text(&other), "--format", "json"]).json();
+    assert_eq!(told["same"], false);
+}
+
+#[test]
+fn explain_walks_to_the_rows() {
+    let ran = run(&["explain", SAMPLE, "c3"]);
+    assert_eq!(ran.exit, Exit::Done, "{}", ran.err);
+    insta::assert_snapshot!("explain", ran.out);
+    let evidence = run(&["explain", SAMPLE, "E3", "--format", "json"]).json();
+    assert!(
+        evidence["claims"]
+            .as_array()
+            .is_some_and(|claims| claims.len() > 1)
+    );
+    refused(
+        &run(&["explain", SAMPLE, "C999"]),
+        "no claim or evidence \"C999\"",
+    );
+
+    let here = folder();
+    let (recording, report) = demo(here.path());
+    let report_value: Value =
+        serde_json::from_str(&std::fs::read_to_string(&report).expect("it")).expect("JSON");
+    let with_row = report_value["evidence"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|item| item["raw"].as_array().is_some_and(|raw| !raw.is_empty()))
+        .expect("some observation has rows");
+    let id = with_row["id"].as_str().expect("an id");
+    let args = [
+        "explain",
+        text(&report),
+        id,
+        "--recording",
+        text(&recording),
+        "--format",
+        "json",
+    ];
+    let ran = run(&args);
+    assert_eq!(ran.exit, Exit::Done, "{}", ran.err);
+    let row = &ran.json()["evidence"][0]["rows"][0];
+    assert!(
+        row["text"].is_string() || row["why_not"].is_string(),
+        "{row}"
+    );
+}
+
+#[test]
+fn explain_does_not_leave_the_recording() {
+    let here = folder();
+    let (recording, report) = demo(here.path());
+    std::fs::write(here.path().join("secret"), "s3cr3t\n").expect("written");
+    let mut forged: Value =
+        serde_json::from_str(&std::fs::read_to_string(&report).expect("it")).expect("JSON");
+    for path in ["../secret", "/etc/passwd", "logs/../../secret"] {
+        forged["evidence"][0]["raw"] = serde_json::json!([{ "file": path, "line": 1 }]);
+        let file = here.path().join("forged.json");
+        std::fs::write(&file, forged.to_string()).expect("written");
+        let id = forged["evidence"][0]["id"]
+            .as_str()
+            .expect("an id")
+            .to_string();
+        let ran = run(&["explain", text(&file), &id, "--recording", text(&recording)]);
+        assert_eq!(ran.exit, Exit::Done, "{}", ran.err);
+        assert!(
+            ran.out.contains("no such file in the recording"),
+            "{}",
+            ran.out
+        );
+        assert!(
+            !ran.out.contains("s3cr3t") && !ran.out.contains("root:"),
+            "{}",
+            ran.out
+        );
+    }
+}
+
+#[test]
+fn mechanisms_are_listed_and_shown() {
+    let all = run(&["mechanisms", "--format", "json"]).json();
+    let first = all[0]["id"].as_str().expect("an id").to_string();
+    assert!(
+        all.as_array().is_some_and(|list| list.len() >= 60),
+        "at least 60 mechanisms"
+    );
+    let shown = run(&["mechanisms", "show", &first]);
+    assert_eq!(shown.exit, Exit::Done);
+    assert!(shown.out.starts_with(&first), "{}", shown.out);
+    let listed = run(&["mechanisms", "list", "--category", "input-anomaly"]);
+    assert!(listed.out.contains("INPUT ANOMALY") && !listed.out.contains("SYSTEM CHANGE"));
+    refused(
+        &run(&["mechanisms", "show", "conection-pool-exhausted"]),
+        "connection-pool-exhausted",
+    );
+}
+
+#[test]
+fn recordings_are_packed_unpacked_checked_and_shown() {
+    let here = folder();
+    let (recording, _) = demo(here.path());
+    let (packed, again) = (here.path().join("i.tar.zst"), here.path().join("again"));
+    let ran = run(&["recording", "pack", text(&recording), text(&packed)]);
+    assert_eq!(ran.exit, Exit::Done, "{}", ran.err);
+    refused(
+        &run(&["recording", "pack", text(&recording), text(&packed)]),
+        "something is there already",
+    );
+    let ran = run(&["recording", "unpack", text(&packed), text(&again)]);
+    assert_eq!(ran.exit, Exit::Done, "{}", ran.err);
+    refused(
+        &run(&["recording", "unpack", text(&packed), text(&again)]),
+        "something is there already",
+    );
+    for path in [&recording, &packed, &again] {
+        let shown = run(&["recording", "show", text(path)]);
+        assert_eq!(shown.exit, Exit::Done, "{}", shown.err);
+        assert!(
+            shown.out.contains("answer     there (not opened)"),
+            "{}",
+            shown.out
+        );
+        let checked = run(&["recording", "check", text(path), "--format", "json"]);
+        assert_eq!(checked.exit, Exit::Done, "{}", checked.out);
+        assert_eq!(checked.json()["sound"], true);
+    }
+    std::fs::write(again.join("recording.json"), "{").expect("written");
+    assert_eq!(run(&["recording", "check", text(&again)]).exit, Exit::No);
+    refused(&run(&["recording", "show", text(&again)]), "recording.json");
+    refused(
+        &run(&[
+            "recording",
+            "pack",
+            text(here.path()),
+            text(&here.path().join("x")),
+        ]),
+        "recording.json",
+    );
+}
+
+#[test]
+fn import_and_bench_refuse_an_empty_folder() {
+    let here = folder();
+    let out = here.path().join("out");
+    let args = [
+        "recording",
+        "import",
+        "petshop",
+        text(here.path()),
+        "--out",
+        text(&out),
+    ];
+    refused(&run(&args), "there is no petshop case below it");
+    refused(
+        &run(&["bench", "petshop", text(here.path())]),
+        "there is no petshop case below it",
+    );
+    let wrong = run(&["bench", "petshp", text(here.path())]);
+    assert!(
+        wrong.err.contains("similar value exists: 'petshop'"),
+        "{}",
+        wrong.err
+    );
+}
+
+#[test]
+fn completions_and_manual() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let ran = run(&["completions", shell]);
+        assert_eq!(ran.exit, Exit::Done);
+        assert!(ran.out.contains("investigate"), "{shell}");
+    }
+    assert!(run(&["man"]).out.contains(".TH midwatch"));
+    assert!(
+        run(&["man", "investigate"])
+            .out
+            .contains("midwatch\\-investigate")
+    );
+    refused(&run(&["man", "nothing"]), "there is no command \"nothing\"");
+}
+
+#[test]
+fn colours_follow_the_flag_the_variable_and_the_terminal() {
+    let terminal = Surroundings {
+        out_is_terminal: true,
+        width: Some(100),
+        ..Default::default()
+    };
+    let no_colour = Surroundings {
+        no_colour: true,
+        ..terminal
+    };
+    let coloured = |ran: Ran| ran.out.contains('\x1b');
+    assert!(coloured(run_in(terminal, &["render", SAMPLE])));
+    assert!(!coloured(run_in(no_colour, &["render", SAMPLE])));
+    assert!(coloured(run_in(
+        no_colour,
+        &["render", SAMPLE, "--color", "always"]
+    )));
+    assert!(!coloured(run_in(
+        terminal,
+        &["--color", "never", "render", SAMPLE]
+    )));
+    assert!(!coloured(run(&["render", SAMPLE])));
+}
+
+/// A pipe whose reader has gone.
+struct Gone;
+
+impl std::io::Write for Gone {
+    fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+        Err(std::io::ErrorKind::BrokenPipe.into())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_reader_who_goes_away_is_no_error() {
+    let (mut out, mut err) = (Gone, Vec::new());
+    let mut console = Console::new(&mut out, &mut err, Surroundings::default());
+    let exit = midwatch::run(["midwatch", "render", SAMPLE], &mut console);
+    assert_eq!(exit, Exit::Done);
+    assert!(err.is_empty(), "{}", String::from_utf8_lossy(&err));
+}
