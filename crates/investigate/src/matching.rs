@@ -107,8 +107,11 @@ fn collect(matcher: &Matcher<'_>) -> Vec<Hit> {
     let mut found: BTreeMap<(u32, u32, u32), Hit> = BTreeMap::new();
     for sighting in matcher.sightings() {
         let (mechanism, signature) = sighting.signature;
-        let condition = &compiled.catalogue().mechanisms[mechanism as usize].signatures[signature as usize];
-        let Some(source) = condition.source() else { continue };
+        let condition =
+            &compiled.catalogue().mechanisms[mechanism as usize].signatures[signature as usize];
+        let Some(source) = condition.source() else {
+            continue;
+        };
         let candidates: Vec<u32> = match (sighting.named, condition.place) {
             (Some(named), _) => vec![named],
             (None, Where::Itself | Where::Anywhere) => vec![sighting.unit],
@@ -120,18 +123,20 @@ fn collect(matcher: &Matcher<'_>) -> Vec<Hit> {
                 continue;
             }
             let (first, last) = matcher.span_of(&sighting.fact);
-            let hit = found.entry((mechanism, unit, signature)).or_insert_with(|| Hit {
-                mechanism,
-                signature,
-                unit,
-                seen_on: sighting.unit,
-                named: sighting.named.is_some(),
-                source,
-                strength: condition.nats.filter(|n| n.is_finite()).unwrap_or(GENERIC),
-                refs: Vec::new(),
-                first: None,
-                last: None,
-            });
+            let hit = found
+                .entry((mechanism, unit, signature))
+                .or_insert_with(|| Hit {
+                    mechanism,
+                    signature,
+                    unit,
+                    seen_on: sighting.unit,
+                    named: sighting.named.is_some(),
+                    source,
+                    strength: condition.nats.filter(|n| n.is_finite()).unwrap_or(GENERIC),
+                    refs: Vec::new(),
+                    first: None,
+                    last: None,
+                });
             hit.refs.push(sighting.fact.clone());
             hit.first = [hit.first, first].into_iter().flatten().min();
             hit.last = hit.last.max(last);

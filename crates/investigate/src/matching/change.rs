@@ -11,12 +11,18 @@ pub(super) fn can_produce(change: &ChangeFact, wanted: &str) -> bool {
     if change.undeployed {
         return false;
     }
-    change.reading.produces.get(wanted).is_some_and(|(plausible, _)| *plausible >= PLAUSIBLE)
+    change
+        .reading
+        .produces
+        .get(wanted)
+        .is_some_and(|(plausible, _)| *plausible >= PLAUSIBLE)
         || serde_json::to_value(change.change.kind).is_ok_and(|kind| kind.as_str() == Some(wanted))
 }
 
 /// Is it a word of `analysis::changes::FailureKind`?
 #[cfg(test)]
 pub(crate) fn is_failure_word(word: &str) -> bool {
-    analysis::changes::FailureKind::ALL.iter().any(|kind| crate::probes::changes::kind_word(*kind) == word)
+    analysis::changes::FailureKind::ALL
+        .iter()
+        .any(|kind| crate::probes::changes::kind_word(*kind) == word)
 }

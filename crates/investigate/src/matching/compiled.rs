@@ -35,7 +35,10 @@ pub struct Compiled {
 }
 
 fn build(pattern: &str) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(pattern).case_insensitive(true).size_limit(AUTOMATON).build()
+    RegexBuilder::new(pattern)
+        .case_insensitive(true)
+        .size_limit(AUTOMATON)
+        .build()
 }
 
 /// Every expression that a condition holds.
@@ -58,9 +61,13 @@ impl Compiled {
     pub fn new(catalogue: &'static Catalogue) -> Result<Self, BadMechanism> {
         let mut each = FxHashMap::default();
         let mut kinds = Vec::new();
-        let (mut logs, mut events, mut shows, mut others) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut logs, mut events, mut shows, mut others) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (number, mechanism) in catalogue.mechanisms.iter().enumerate() {
-            let bad = |problem: String| BadMechanism { file: format!("{}.toml", mechanism.id), problem };
+            let bad = |problem: String| BadMechanism {
+                file: format!("{}.toml", mechanism.id),
+                problem,
+            };
             let predictions = &mechanism.predict;
             let conditions = mechanism
                 .signatures
@@ -70,7 +77,10 @@ impl Compiled {
                 .chain(&predictions.must_not);
             for expression in conditions.flat_map(expressions) {
                 if !each.contains_key(expression) {
-                    each.insert(expression.to_string(), build(expression).map_err(|e| bad(e.to_string()))?);
+                    each.insert(
+                        expression.to_string(),
+                        build(expression).map_err(|e| bad(e.to_string()))?,
+                    );
                 }
             }
             kinds.push(
@@ -86,9 +96,16 @@ impl Compiled {
             for (index, condition) in mechanism.signatures.iter().enumerate() {
                 let at = (number as u32, index as u32);
                 match condition {
-                    Condition { log: Some(pattern), .. } => logs.push((pattern.clone(), at)),
-                    Condition { event: Some(pattern), .. } => events.push((pattern.clone(), at)),
-                    Condition { state: Some(state), .. } if state.shows.is_some() => {
+                    Condition {
+                        log: Some(pattern), ..
+                    } => logs.push((pattern.clone(), at)),
+                    Condition {
+                        event: Some(pattern),
+                        ..
+                    } => events.push((pattern.clone(), at)),
+                    Condition {
+                        state: Some(state), ..
+                    } if state.shows.is_some() => {
                         shows.push((state.shows.clone().unwrap_or_default(), at));
                     }
                     _ => others.push(at),
@@ -101,10 +118,24 @@ impl Compiled {
                 .size_limit(AUTOMATON)
                 .dfa_size_limit(AUTOMATON)
                 .build()
-                .map(|expressions| Set { expressions, of: parts.iter().map(|(_, at)| *at).collect() })
-                .map_err(|e| BadMechanism { file: "all together".to_string(), problem: e.to_string() })
+                .map(|expressions| Set {
+                    expressions,
+                    of: parts.iter().map(|(_, at)| *at).collect(),
+                })
+                .map_err(|e| BadMechanism {
+                    file: "all together".to_string(),
+                    problem: e.to_string(),
+                })
         };
-        Ok(Self { catalogue, each, kinds, logs: set(logs)?, events: set(events)?, shows: set(shows)?, others })
+        Ok(Self {
+            catalogue,
+            each,
+            kinds,
+            logs: set(logs)?,
+            events: set(events)?,
+            shows: set(shows)?,
+            others,
+        })
     }
 
     /// The catalogue that was compiled.
@@ -128,8 +159,19 @@ impl Compiled {
     }
 
     /// What the named group of the expression holds in `text`.
-    pub(super) fn capture<'t>(&self, expression: &str, group: &str, text: &'t str) -> Option<&'t str> {
-        Some(self.each.get(expression)?.captures(text)?.name(group)?.as_str())
+    pub(super) fn capture<'t>(
+        &self,
+        expression: &str,
+        group: &str,
+        text: &'t str,
+    ) -> Option<&'t str> {
+        Some(
+            self.each
+                .get(expression)?
+                .captures(text)?
+                .name(group)?
+                .as_str(),
+        )
     }
 }
 

@@ -6,9 +6,17 @@ use crate::probes::states::path::{bind, number, text, walk};
 use super::Compiled;
 
 /// The dotted paths in `document` at which the condition holds (`shows` is judged elsewhere).
-pub(super) fn places(condition: &StateCondition, document: &serde_json::Value, compiled: &Compiled) -> Vec<String> {
+pub(super) fn places(
+    condition: &StateCondition,
+    document: &serde_json::Value,
+    compiled: &Compiled,
+) -> Vec<String> {
     let found = walk(document, &condition.path);
-    let sum: f64 = if condition.share { found.iter().filter_map(|p| number(p.value)).sum() } else { 0.0 };
+    let sum: f64 = if condition.share {
+        found.iter().filter_map(|p| number(p.value)).sum()
+    } else {
+        0.0
+    };
     found
         .iter()
         .filter(|place| {

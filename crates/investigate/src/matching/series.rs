@@ -14,8 +14,17 @@ const NEAR: f64 = 3.0;
 const REACHED: f64 = 0.95;
 
 /// Is the condition about this series at all?
-pub(super) fn concerns(condition: &MetricCondition, role: Role, fact: &SeriesFact, compiled: &Compiled) -> bool {
-    fact.role == role && condition.name.as_ref().is_none_or(|n| compiled.is_match(n, &fact.series.key.metric))
+pub(super) fn concerns(
+    condition: &MetricCondition,
+    role: Role,
+    fact: &SeriesFact,
+    compiled: &Compiled,
+) -> bool {
+    fact.role == role
+        && condition
+            .name
+            .as_ref()
+            .is_none_or(|n| compiled.is_match(n, &fact.series.key.metric))
 }
 
 /// Does the series behave so?
@@ -28,33 +37,87 @@ pub(super) fn behaves(condition: &MetricCondition, fact: &SeriesFact, facts: &Fa
         Shape::Falling => fact.ramp && fact.level < fact.normal,
         Shape::AtLimit => at_limit(fact, facts),
         Shape::Zero => fact.normal > 0.0 && fact.level.abs() <= 0.01 * fact.normal,
-        Shape::Appeared => fact.normal.abs() < f64::EPSILON && fact.level.max(fact.worst) > 0.0 && fact.z > 0.0,
+        Shape::Appeared => {
+            fact.normal.abs() < f64::EPSILON && fact.level.max(fact.worst) > 0.0 && fact.z > 0.0
+        }
     };
     // Shares are written as 0..1 here and as 0..100 there; catalogue files write percentages.
-    let scale = if is_share(fact) && fact.level.max(fact.worst).max(fact.normal) <= 1.05 { 100.0 } else { 1.0 };
+    let scale = if is_share(fact) && fact.level.max(fact.worst).max(fact.normal) <= 1.05 {
+        100.0
+    } else {
+        1.0
+    };
     shape
-        && condition.at_least.is_none_or(|least| scale * fact.level.max(fact.worst) >= least)
-        && condition.at_most.is_none_or(|most| scale * fact.level.min(fact.worst) <= most)
+        && condition
+            .at_least
+            .is_none_or(|least| scale * fact.level.max(fact.worst) >= least)
+        && condition
+            .at_most
+            .is_none_or(|most| scale * fact.level.min(fact.worst) <= most)
 }
 
-/// Is it a share of something, by name or unit?
+/// Is it a share of something, by name or unit, and by size? Above 105 nothing is a percentage.
 fn is_share(fact: &SeriesFact) -> bool {
     let key = &fact.series.key;
-    matches!(key.unit.as_str(), "%" | "Percent" | "percent")
-        || words(&key.metric).iter().any(|w| {
-            matches!(w.as_str(), "percent" | "pct" | "ratio" | "utilization" | "utilisation" | "util" | "usage" | "rate" | "saturation")
-        })
+    let named = matches!(key.unit.as_str(), "%" | "Percent" | "percent" | "1")
         || key.metric.contains('%')
+        || words(&key.metric).iter().any(|w| {
+            matches!(
+                w.as_str(),
+                "percent"
+                    | "pct"
+                    | "ratio"
+                    | "utilization"
+                    | "utilisation"
+                    | "util"
+                    | "usage"
+                    | "rate"
+                    | "saturation"
+            )
+        });
+    let bytes = matches!(
+        key.unit.as_str(),
+        "By" | "Bytes" | "KiBy" | "MiBy" | "GiBy" | "Kilobytes" | "Megabytes" | "Gigabytes"
+    );
+    named && !bytes && fact.level.max(fact.worst).max(fact.normal) <= 105.0
 }
 
 /// Words that tell nothing about what is counted.
 const PLAIN: &[&str] = &[
-    "max", "maximum", "limit", "limits", "quota", "capacity", "size", "in", "use", "used", "usage", "active", "total",
-    "count", "current", "bytes", "mb", "by", "number", "of", "the", "allowed", "allocatable", "ceiling", "open", "avg",
+    "max",
+    "maximum",
+    "limit",
+    "limits",
+    "quota",
+    "capacity",
+    "size",
+    "in",
+    "use",
+    "used",
+    "usage",
+    "active",
+    "total",
+    "count",
+    "current",
+    "bytes",
+    "mb",
+    "by",
+    "number",
+    "of",
+    "the",
+    "allowed",
+    "allocatable",
+    "ceiling",
+    "open",
+    "avg",
 ];
 
 fn stems(metric: &str) -> Vec<String> {
-    words(metric).into_iter().filter(|w| !PLAIN.contains(&w.as_str())).map(|w| w.chars().take(4).collect()).collect()
+    words(metric)
+        .into_iter()
+        .filter(|w| !PLAIN.contains(&w.as_str()))
+        .map(|w| w.chars().take(4).collect())
+        .collect()
 }
 
 /// At or within 5 % of a known limit: a limit series of the same unit that counts the same, 100 % of a
@@ -71,13 +134,24 @@ fn at_limit(fact: &SeriesFact, facts: &Facts) -> bool {
             && limit.level > 0.0
             && top >= REACHED * limit.level
             && top <= 1.5 * limit.level
-            && stems(&limit.series.key.metric).iter().any(|s| counted.contains(s))
+            && stems(&limit.series.key.metric)
+                .iter()
+                .any(|s| counted.contains(s))
     });
     if limited {
         return true;
     }
-    if is_share(fact) && matches!(fact.role, Role::Cpu | Role::Memory | Role::Disk | Role::Connections | Role::Workers | Role::Swap) {
-        let full = if top <= 1.05 && fact.normal <= 1.05 { 1.0 } else { 100.0 };
+    if is_share(fact)
+        && matches!(
+            fact.role,
+            Role::Cpu | Role::Memory | Role::Disk | Role::Connections | Role::Workers | Role::Swap
+        )
+    {
+        let full = if top <= 1.05 && fact.normal <= 1.05 {
+            1.0
+        } else {
+            100.0
+        };
         return top >= REACHED * full;
     }
     matches!(fact.role, Role::Connections | Role::Workers) && fact.z >= FAR && sticks(fact)
@@ -86,7 +160,9 @@ fn at_limit(fact: &SeriesFact, facts: &Facts) -> bool {
 /// Does it stay at its highest value for at least four points?
 fn sticks(fact: &SeriesFact) -> bool {
     let values = &fact.series.values;
-    let from = fact.onset.map_or(0, |o| fact.series.times.partition_point(|t| *t < o.hi.0));
+    let from = fact
+        .onset
+        .map_or(0, |o| fact.series.times.partition_point(|t| *t < o.hi.0));
     let late = &values[from.min(values.len())..];
     let top = late.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     top > 0.0 && late.iter().filter(|v| **v >= 0.995 * top).count() >= 4

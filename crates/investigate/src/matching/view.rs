@@ -58,7 +58,10 @@ impl<'a> Matcher<'a> {
         }
         let mut series_of: FxHashMap<(u32, Role), Vec<u32>> = FxHashMap::default();
         for (number, fact) in facts.series.iter().enumerate() {
-            series_of.entry((fact.unit, fact.role)).or_default().push(number as u32);
+            series_of
+                .entry((fact.unit, fact.role))
+                .or_default()
+                .push(number as u32);
         }
         let mut edges_of: FxHashMap<u32, Vec<u32>> = FxHashMap::default();
         for (number, edge) in facts.edges.iter().enumerate() {
@@ -67,7 +70,17 @@ impl<'a> Matcher<'a> {
             }
         }
         let names = names::Names::new(scene);
-        Self { scene, facts, compiled, states, events, names, logs_of, series_of, edges_of }
+        Self {
+            scene,
+            facts,
+            compiled,
+            states,
+            events,
+            names,
+            logs_of,
+            series_of,
+            edges_of,
+        }
     }
 
     /// All signatures that are seen, sorted by (mechanism, unit, signature).
@@ -79,8 +92,14 @@ impl<'a> Matcher<'a> {
     pub fn test(&self, condition: &Condition, unit: u32) -> Outcome {
         match condition.place {
             Where::Itself => self.outcome(condition, Some(&[unit])),
-            Where::Below => self.outcome(condition, Some(&self.scene.below(unit).map(|(u, _)| u).collect::<Vec<_>>())),
-            Where::Above => self.outcome(condition, Some(&self.scene.above(unit).map(|(u, _)| u).collect::<Vec<_>>())),
+            Where::Below => self.outcome(
+                condition,
+                Some(&self.scene.below(unit).map(|(u, _)| u).collect::<Vec<_>>()),
+            ),
+            Where::Above => self.outcome(
+                condition,
+                Some(&self.scene.above(unit).map(|(u, _)| u).collect::<Vec<_>>()),
+            ),
             Where::Anywhere => self.outcome(condition, None),
         }
     }
@@ -105,7 +124,12 @@ impl<'a> Matcher<'a> {
             let condition = self.condition(signature);
             for unit in self.units_of(condition) {
                 if let Outcome::Met(facts) = self.outcome(condition, Some(&[unit])) {
-                    all.extend(facts.into_iter().map(|fact| Sighting { signature, unit, named: None, fact }));
+                    all.extend(facts.into_iter().map(|fact| Sighting {
+                        signature,
+                        unit,
+                        named: None,
+                        fact,
+                    }));
                 }
             }
         }
@@ -119,13 +143,23 @@ impl<'a> Matcher<'a> {
     fn named(&self, condition: &Condition, text: &str) -> Option<u32> {
         let group = condition.names.as_deref()?;
         let captured = self.compiled.capture(condition.pattern()?, group, text)?;
-        self.names.resolve(captured).map(|entity| self.scene.unit_of[entity as usize])
+        self.names
+            .resolve(captured)
+            .map(|entity| self.scene.unit_of[entity as usize])
     }
 
     fn sightings_in_logs(&self, all: &mut Vec<Sighting>) {
-        for (number, log) in self.facts.logs.iter().enumerate().filter(|(_, log)| is_unusual(log)) {
-            let (template, example) =
-                (self.compiled.logs.expressions.matches(&log.template), self.compiled.logs.expressions.matches(&log.example));
+        for (number, log) in self
+            .facts
+            .logs
+            .iter()
+            .enumerate()
+            .filter(|(_, log)| is_unusual(log))
+        {
+            let (template, example) = (
+                self.compiled.logs.expressions.matches(&log.template),
+                self.compiled.logs.expressions.matches(&log.example),
+            );
             for which in 0..self.compiled.logs.of.len() {
                 if !(template.matched(which) || example.matched(which)) {
                     continue;
@@ -137,7 +171,12 @@ impl<'a> Matcher<'a> {
                 }
                 let named = self.named(condition, &log.example);
                 for unit in speaks_of(self.scene, log) {
-                    all.push(Sighting { signature, unit, named, fact: FactRef::Log(number as u32) });
+                    all.push(Sighting {
+                        signature,
+                        unit,
+                        named,
+                        fact: FactRef::Log(number as u32),
+                    });
                 }
             }
         }
@@ -148,9 +187,16 @@ impl<'a> Matcher<'a> {
             for which in self.compiled.events.expressions.matches(&event.text).iter() {
                 let signature = self.compiled.events.of[which];
                 let condition = self.condition(signature);
-                if (event.is_current() || condition.moment) && !self.excepted(condition, &[&event.text]) {
+                if (event.is_current() || condition.moment)
+                    && !self.excepted(condition, &[&event.text])
+                {
                     let named = self.named(condition, &event.text);
-                    all.push(Sighting { signature, unit: event.unit, named, fact: FactRef::Event(event.index) });
+                    all.push(Sighting {
+                        signature,
+                        unit: event.unit,
+                        named,
+                        fact: FactRef::Event(event.index),
+                    });
                 }
             }
         }
@@ -168,14 +214,23 @@ impl<'a> Matcher<'a> {
                     }
                     let named = self.named(condition, &saying.text);
                     let fact = FactRef::State(state.index, saying.path.clone());
-                    all.push(Sighting { signature, unit: state.unit, named, fact });
+                    all.push(Sighting {
+                        signature,
+                        unit: state.unit,
+                        named,
+                        fact,
+                    });
                 }
             }
         }
     }
 
     fn excepted(&self, condition: &Condition, texts: &[&str]) -> bool {
-        condition.except.as_deref().is_some_and(|except| texts.iter().any(|text| self.compiled.is_match(except, text)))
+        condition.except.as_deref().is_some_and(|except| {
+            texts
+                .iter()
+                .any(|text| self.compiled.is_match(except, text))
+        })
     }
 
     /// Units that have anything of the sort that the condition is about, sorted.
@@ -183,13 +238,26 @@ impl<'a> Matcher<'a> {
         let mut units: Vec<u32> = match condition.source() {
             Some(SourceKind::Metrics) => {
                 let role = condition.metric.as_ref().and_then(|m| Role::parse(&m.role));
-                self.series_of.keys().filter(|(_, r)| Some(*r) == role).map(|(unit, _)| *unit).collect()
+                self.series_of
+                    .keys()
+                    .filter(|(_, r)| Some(*r) == role)
+                    .map(|(unit, _)| *unit)
+                    .collect()
             }
-            Some(SourceKind::Traces) => {
-                self.facts.work.iter().map(|w| w.unit).chain(self.edges_of.keys().copied()).collect()
-            }
+            Some(SourceKind::Traces) => self
+                .facts
+                .work
+                .iter()
+                .map(|w| w.unit)
+                .chain(self.edges_of.keys().copied())
+                .collect(),
             Some(SourceKind::State) => self.states.iter().map(|s| s.unit).collect(),
-            Some(SourceKind::Changes) => self.facts.changes.iter().flat_map(|c| c.units.iter().copied()).collect(),
+            Some(SourceKind::Changes) => self
+                .facts
+                .changes
+                .iter()
+                .flat_map(|c| c.units.iter().copied())
+                .collect(),
             _ => Vec::new(),
         };
         units.sort_unstable();
@@ -199,7 +267,9 @@ impl<'a> Matcher<'a> {
 
     /// What became of the condition at these units, anywhere if none are given.
     pub(super) fn outcome(&self, condition: &Condition, units: Option<&[u32]>) -> Outcome {
-        let Some(source) = condition.source() else { return Outcome::NotCovered };
+        let Some(source) = condition.source() else {
+            return Outcome::NotCovered;
+        };
         if !self.facts.covered.contains(&source) {
             return Outcome::NotCovered;
         }
@@ -213,7 +283,8 @@ impl<'a> Matcher<'a> {
                     looked = true;
                     let log = &self.facts.logs[number as usize];
                     if is_unusual(log)
-                        && (self.compiled.is_match(pattern, &log.template) || self.compiled.is_match(pattern, &log.example))
+                        && (self.compiled.is_match(pattern, &log.template)
+                            || self.compiled.is_match(pattern, &log.example))
                         && !self.excepted(condition, &[&log.template, &log.example])
                     {
                         refs.push(FactRef::Log(number));
@@ -224,7 +295,11 @@ impl<'a> Matcher<'a> {
                 // Events are rare: a platform that says nothing about an entity says that nothing happened.
                 looked = units.is_none_or(|list| !list.is_empty());
                 let pattern = condition.event.as_deref().unwrap_or_default();
-                for event in self.events.iter().filter(|e| here(e.unit) && e.standing != Standing::Old) {
+                for event in self
+                    .events
+                    .iter()
+                    .filter(|e| here(e.unit) && e.standing != Standing::Old)
+                {
                     if (event.is_current() || condition.moment)
                         && self.compiled.is_match(pattern, &event.text)
                         && !self.excepted(condition, &[&event.text])
@@ -234,8 +309,14 @@ impl<'a> Matcher<'a> {
                 }
             }
             SourceKind::State => {
-                let Some(wanted) = &condition.state else { return Outcome::NotCovered };
-                for state in self.states.iter().filter(|s| here(s.unit) && is_kind(&wanted.kind, &s.kind)) {
+                let Some(wanted) = &condition.state else {
+                    return Outcome::NotCovered;
+                };
+                for state in self
+                    .states
+                    .iter()
+                    .filter(|s| here(s.unit) && is_kind(&wanted.kind, &s.kind))
+                {
                     looked = true;
                     if state.health == Health::Leaving {
                         continue;
@@ -245,22 +326,37 @@ impl<'a> Matcher<'a> {
                             state
                                 .sayings
                                 .iter()
-                                .filter(|s| self.compiled.is_match(shows, &s.text) && !self.excepted(condition, &[&s.text]))
+                                .filter(|s| {
+                                    self.compiled.is_match(shows, &s.text)
+                                        && !self.excepted(condition, &[&s.text])
+                                })
                                 .map(|s| FactRef::State(state.index, s.path.clone())),
                         );
-                    } else if let Some((_, snapshot)) = self.facts.states.get(state.index as usize) {
+                    } else if let Some((_, snapshot)) = self.facts.states.get(state.index as usize)
+                    {
                         let places = document::places(wanted, &snapshot.document, self.compiled);
-                        refs.extend(places.into_iter().map(|path| FactRef::State(state.index, path)));
+                        refs.extend(
+                            places
+                                .into_iter()
+                                .map(|path| FactRef::State(state.index, path)),
+                        );
                     }
                 }
             }
             SourceKind::Metrics => {
-                let Some(wanted) = &condition.metric else { return Outcome::NotCovered };
-                let Some(role) = Role::parse(&wanted.role) else { return Outcome::NotCovered };
+                let Some(wanted) = &condition.metric else {
+                    return Outcome::NotCovered;
+                };
+                let Some(role) = Role::parse(&wanted.role) else {
+                    return Outcome::NotCovered;
+                };
                 let mut numbers: Vec<u32> = match units {
-                    Some(list) => {
-                        list.iter().filter_map(|u| self.series_of.get(&(*u, role))).flatten().copied().collect()
-                    }
+                    Some(list) => list
+                        .iter()
+                        .filter_map(|u| self.series_of.get(&(*u, role)))
+                        .flatten()
+                        .copied()
+                        .collect(),
                     None => (0..self.facts.series.len() as u32).collect(),
                 };
                 numbers.sort_unstable();
@@ -275,14 +371,18 @@ impl<'a> Matcher<'a> {
                 }
             }
             SourceKind::Traces => {
-                let Some(wanted) = condition.trace else { return Outcome::NotCovered };
+                let Some(wanted) = condition.trace else {
+                    return Outcome::NotCovered;
+                };
                 self.in_spans(wanted, units, &mut looked, &mut refs);
             }
             SourceKind::Changes => {
                 looked = units.is_none_or(|list| !list.is_empty());
                 let wanted = condition.change.as_deref().unwrap_or_default();
                 for (number, change) in self.facts.changes.iter().enumerate() {
-                    if change.units.iter().any(|u| here(*u)) && super::change::can_produce(change, wanted) {
+                    if change.units.iter().any(|u| here(*u))
+                        && super::change::can_produce(change, wanted)
+                    {
                         refs.push(FactRef::Change(number as u32));
                     }
                 }
@@ -297,9 +397,19 @@ impl<'a> Matcher<'a> {
     }
 
     /// Numbers of the facts of these units (all, if none are given), sorted, each once.
-    fn numbers(&self, index: &FxHashMap<u32, Vec<u32>>, all: usize, units: Option<&[u32]>) -> Vec<u32> {
+    fn numbers(
+        &self,
+        index: &FxHashMap<u32, Vec<u32>>,
+        all: usize,
+        units: Option<&[u32]>,
+    ) -> Vec<u32> {
         let mut numbers: Vec<u32> = match units {
-            Some(units) => units.iter().filter_map(|u| index.get(u)).flatten().copied().collect(),
+            Some(units) => units
+                .iter()
+                .filter_map(|u| index.get(u))
+                .flatten()
+                .copied()
+                .collect(),
             None => (0..all as u32).collect(),
         };
         numbers.sort_unstable();
@@ -307,15 +417,35 @@ impl<'a> Matcher<'a> {
         numbers
     }
 
-    fn in_spans(&self, wanted: TraceCondition, units: Option<&[u32]>, looked: &mut bool, refs: &mut Vec<FactRef>) {
+    fn in_spans(
+        &self,
+        wanted: TraceCondition,
+        units: Option<&[u32]>,
+        looked: &mut bool,
+        refs: &mut Vec<FactRef>,
+    ) {
         let here = |unit: u32| units.is_none_or(|list| list.contains(&unit));
-        if matches!(wanted, TraceCondition::ErrorOrigin | TraceCondition::OwnTime | TraceCondition::Traffic) {
-            for (number, work) in self.facts.work.iter().enumerate().filter(|(_, w)| here(w.unit)) {
+        if matches!(
+            wanted,
+            TraceCondition::ErrorOrigin | TraceCondition::OwnTime | TraceCondition::Traffic
+        ) {
+            for (number, work) in self
+                .facts
+                .work
+                .iter()
+                .enumerate()
+                .filter(|(_, w)| here(w.unit))
+            {
                 *looked = true;
                 let seen = match wanted {
                     TraceCondition::ErrorOrigin => self.errors_begin(work),
-                    TraceCondition::OwnTime => work.own_z >= 4.0 && work.own_ms.1 >= 1.2 * work.own_ms.0,
-                    _ => self.per_time(work.requests.1, work.requests.0) >= 1.8 && work.requests.1 >= 20,
+                    TraceCondition::OwnTime => {
+                        work.own_z >= 4.0 && work.own_ms.1 >= 1.2 * work.own_ms.0
+                    }
+                    _ => {
+                        self.per_time(work.requests.1, work.requests.0) >= 1.8
+                            && work.requests.1 >= 20
+                    }
                 };
                 if seen {
                     refs.push(FactRef::Work(number as u32));
@@ -326,7 +456,11 @@ impl<'a> Matcher<'a> {
         for number in self.numbers(&self.edges_of, self.facts.edges.len(), units) {
             let edge = &self.facts.edges[number as usize];
             // A gap speaks of the one that is called; fan-out and failing calls of the one that calls.
-            let about = if wanted == TraceCondition::Gap { edge.callee } else { edge.caller };
+            let about = if wanted == TraceCondition::Gap {
+                edge.callee
+            } else {
+                edge.caller
+            };
             if !here(about) {
                 continue;
             }
@@ -339,7 +473,8 @@ impl<'a> Matcher<'a> {
                         && edge.calls.0 > 0
                 }
                 _ => {
-                    self.scene.entities[edge.callee as usize].kind == EntityKind::External && more_errors(edge)
+                    self.scene.entities[edge.callee as usize].kind == EntityKind::External
+                        && more_errors(edge)
                 }
             };
             if seen {
@@ -351,30 +486,60 @@ impl<'a> Matcher<'a> {
     /// Failures begin here in at least 2 % of the requests, three times the share of before.
     fn errors_begin(&self, work: &WorkFact) -> bool {
         let share = |errors: u64, requests: u64| errors as f64 / requests.max(1) as f64;
-        let (before, during) =
-            (share(work.origin_errors.0, work.requests.0), share(work.origin_errors.1, work.requests.1));
+        let (before, during) = (
+            share(work.origin_errors.0, work.requests.0),
+            share(work.origin_errors.1, work.requests.1),
+        );
         work.origin_errors.1 >= 2 && during >= 0.02 && during >= 3.0 * before
     }
 
     /// How many times as often as before, given how long both stretches are.
     fn per_time(&self, during: u64, before: u64) -> f64 {
         let length = |w: &model::TimeWindow| (w.length().0 as f64).max(1.0);
-        (during as f64 / length(&self.scene.window)) / (before.max(1) as f64 / length(&self.scene.near))
+        (during as f64 / length(&self.scene.window))
+            / (before.max(1) as f64 / length(&self.scene.near))
     }
 
     /// When a fact was first and last seen, where it has a time.
     pub(super) fn span_of(&self, fact: &FactRef) -> (Option<Timestamp>, Option<Timestamp>) {
         match fact {
-            FactRef::Log(n) => self.facts.logs.get(*n as usize).map(|l| (Some(l.first), Some(l.last))),
-            FactRef::Event(n) => self.facts.events.get(*n as usize).map(|(_, e)| (Some(e.first), Some(e.last))),
-            FactRef::State(n, _) => self.facts.states.get(*n as usize).map(|(_, s)| (None, Some(s.time))),
+            FactRef::Log(n) => self
+                .facts
+                .logs
+                .get(*n as usize)
+                .map(|l| (Some(l.first), Some(l.last))),
+            FactRef::Event(n) => self
+                .facts
+                .events
+                .get(*n as usize)
+                .map(|(_, e)| (Some(e.first), Some(e.last))),
+            FactRef::State(n, _) => self
+                .facts
+                .states
+                .get(*n as usize)
+                .map(|(_, s)| (None, Some(s.time))),
             FactRef::Series(n) => self.facts.series.get(*n as usize).map(|s| {
-                let last = s.recovered.map(|r| r.lo).or(s.active.then_some(self.scene.now));
+                let last = s
+                    .recovered
+                    .map(|r| r.lo)
+                    .or(s.active.then_some(self.scene.now));
                 (s.onset.map(|o| o.hi), last)
             }),
-            FactRef::Edge(n) => self.facts.edges.get(*n as usize).map(|e| (e.first_error, None)),
-            FactRef::Work(n) => self.facts.work.get(*n as usize).map(|w| (w.first_error, None)),
-            FactRef::Change(n) => self.facts.changes.get(*n as usize).map(|c| (Some(c.acts_from), c.change.undone)),
+            FactRef::Edge(n) => self
+                .facts
+                .edges
+                .get(*n as usize)
+                .map(|e| (e.first_error, None)),
+            FactRef::Work(n) => self
+                .facts
+                .work
+                .get(*n as usize)
+                .map(|w| (w.first_error, None)),
+            FactRef::Change(n) => self
+                .facts
+                .changes
+                .get(*n as usize)
+                .map(|c| (Some(c.acts_from), c.change.undone)),
         }
         .unwrap_or((None, None))
     }
@@ -382,12 +547,16 @@ impl<'a> Matcher<'a> {
 
 /// More of it than its past explains?
 fn is_unusual(log: &LogFact) -> bool {
-    log.during > 0 && (log.before == 0 || log.z >= 3.0 || log.during as f64 >= 3.0 * log.expected + 3.0)
+    log.during > 0
+        && (log.before == 0 || log.z >= 3.0 || log.during as f64 >= 3.0 * log.expected + 3.0)
 }
 
 fn more_errors(edge: &EdgeFact) -> bool {
     let share = |errors: u64, calls: u64| errors as f64 / calls.max(1) as f64;
-    let (before, during) = (share(edge.errors.0, edge.calls.0), share(edge.errors.1, edge.calls.1));
+    let (before, during) = (
+        share(edge.errors.0, edge.calls.0),
+        share(edge.errors.1, edge.calls.1),
+    );
     edge.errors.1 >= 2 && during >= 0.02 && during >= 3.0 * before
 }
 
@@ -396,17 +565,38 @@ fn is_kind(wanted: &str, kind: &str) -> bool {
     wanted == "*" || wanted == kind || kind.rsplit('.').next() == Some(wanted)
 }
 
-/// Whom a log line speaks of: its writer; and whom it mentions, when the writer is a part of the platform
+/// Whom a log line speaks of: its writer, or whom it mentions when the writer is a part of the platform
 /// (the orchestrator's controllers, a kernel) that writes about others.
 fn speaks_of(scene: &Scene, log: &LogFact) -> Vec<u32> {
     const PLATFORM: &[&str] = &[
-        "kube-", "kubelet", "scheduler", "controller-manager", "cluster-autoscaler", "karpenter", "containerd",
-        "dockerd", "cri-o", "kernel", "systemd", "argocd", "argo-rollouts", "flux", "horizontal-pod-autoscaler",
+        "kube-",
+        "kubelet",
+        "scheduler",
+        "controller-manager",
+        "cluster-autoscaler",
+        "karpenter",
+        "containerd",
+        "dockerd",
+        "cri-o",
+        "kernel",
+        "systemd",
+        "argocd",
+        "argo-rollouts",
+        "flux",
+        "horizontal-pod-autoscaler",
     ];
     let mut units = vec![log.unit];
     let name = scene.name(log.unit).to_ascii_lowercase();
     if PLATFORM.iter().any(|p| name.starts_with(p)) {
-        units.extend(log.mentions.iter().copied().filter(|m| *m != log.unit));
+        let mentioned: Vec<u32> = log
+            .mentions
+            .iter()
+            .copied()
+            .filter(|m| *m != log.unit)
+            .collect();
+        if !mentioned.is_empty() {
+            units = mentioned;
+        }
     }
     units.sort_unstable();
     units.dedup();

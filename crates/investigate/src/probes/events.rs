@@ -13,12 +13,15 @@ use regex::{Regex, RegexSet};
 use crate::probes::states::{Health, StateFact, health_of, is_monitor};
 use crate::scene::Scene;
 
+/// How long before the alarm news may be of the incident.
+const LEAD: model::Span = model::Span(60 * model::time::MINUTE);
+
 /// Does what an event tells still hold?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// Nothing says that it is over.
     Current,
-    /// It ended before the incident's window.
+    /// It ended before the incident: before its window, and more than an hour before the alarm.
     Old,
     /// It is about something that is being taken away, or has done its work.
     Leaving {
@@ -84,14 +87,20 @@ pub fn text(event: &Event) -> String {
 /// Which stretch to read: events of a day before the window explain how things came to be.
 pub fn ask(scene: &Scene) -> TimeWindow {
     let day = model::time::Span(24 * 60 * model::time::MINUTE);
-    TimeWindow::new(scene.window.from().minus(day), model::Timestamp(scene.now.0.saturating_add(1)))
-        .unwrap_or(scene.window)
+    TimeWindow::new(
+        scene.window.from().minus(day),
+        model::Timestamp(scene.now.0.saturating_add(1)),
+    )
+    .unwrap_or(scene.window)
 }
 
 /// The events with their units, in the order in which the socket gives them; those about entities that
 /// nobody knows are left out.
 pub fn judge(scene: &Scene, events: Vec<Event>) -> Vec<(u32, Event)> {
-    events.into_iter().filter_map(|e| Some((scene.unit(&e.entity)?, e))).collect()
+    events
+        .into_iter()
+        .filter_map(|e| Some((scene.unit(&e.entity)?, e)))
+        .collect()
 }
 
 /// Topics that one event can open and a later one of the same entity close.
@@ -153,7 +162,10 @@ fn says(pattern: &LazyLock<Option<Regex>>, text: &str) -> bool {
 }
 
 fn tone(event: &Event, text: &str) -> Tone {
-    if says(&RELIEF, text) && !says(&NOT_YET, text) && event.severity.is_none_or(|s| s < Severity::Error) {
+    if says(&RELIEF, text)
+        && !says(&NOT_YET, text)
+        && event.severity.is_none_or(|s| s < Severity::Error)
+    {
         Tone::Relief
     } else if event.severity.is_some_and(|s| s >= Severity::Warn) || says(&PROBLEM, text) {
         Tone::Problem
@@ -165,13 +177,21 @@ fn tone(event: &Event, text: &str) -> Tone {
 /// What each event tells, and whether it still holds; the result has the same order.
 pub fn standing(scene: &Scene, events: &[(u32, Event)], states: &[StateFact]) -> Vec<EventFact> {
     let texts: Vec<String> = events.iter().map(|(_, e)| text(e)).collect();
-    let tones: Vec<Tone> = events.iter().zip(&texts).map(|((_, e), t)| tone(e, t)).collect();
-    let relief: Vec<usize> = (0..events.len()).filter(|&i| tones[i] == Tone::Relief).collect();
+    let tones: Vec<Tone> = events
+        .iter()
+        .zip(&texts)
+        .map(|((_, e), t)| tone(e, t))
+        .collect();
+    // The scene's window may begin at the onset; what led to it was said in the hour before the alarm.
+    let beginning = scene.window.from().min(scene.alarm_at.minus(LEAD));
+    let relief: Vec<usize> = (0..events.len())
+        .filter(|&i| tones[i] == Tone::Relief)
+        .collect();
     (0..events.len())
         .map(|index| {
             let (unit, event) = &events[index];
             let entity = scene.number(&event.entity).unwrap_or(*unit);
-            let standing = if event.last < scene.window.from() {
+            let standing = if event.last < beginning {
                 Standing::Old
             } else if let Some(over) = by_state(scene, entity, *unit, event, states) {
                 over
@@ -180,37 +200,68 @@ pub fn standing(scene: &Scene, events: &[(u32, Event)], states: &[StateFact]) ->
                     .iter()
                     .find(|&&later| {
                         let (other, relief) = &events[later];
-                        other == unit && relief.first > event.last && same_topic(&texts[index], &texts[later])
+                        other == unit
+                            && relief.first > event.last
+                            && same_topic(&texts[index], &texts[later])
                     })
-                    .map_or(Standing::Current, |&later| Standing::Ended { event: later as u32 })
+                    .map_or(Standing::Current, |&later| Standing::Ended {
+                        event: later as u32,
+                    })
             } else {
                 Standing::Current
             };
-            EventFact { index: index as u32, entity, unit: *unit, text: texts[index].clone(), tone: tones[index], standing }
+            EventFact {
+                index: index as u32,
+                entity,
+                unit: *unit,
+                text: texts[index].clone(),
+                tone: tones[index],
+                standing,
+            }
         })
         .collect()
 }
 
 /// The entity's own state decides; where it has none (a pod that is gone, a replica set), the unit's.
-fn by_state(scene: &Scene, entity: u32, unit: u32, event: &Event, states: &[StateFact]) -> Option<Standing> {
-    let own: Vec<&StateFact> = states.iter().filter(|f| f.entity == entity && !is_monitor(f)).collect();
+fn by_state(
+    scene: &Scene,
+    entity: u32,
+    unit: u32,
+    event: &Event,
+    states: &[StateFact],
+) -> Option<Standing> {
+    let own: Vec<&StateFact> = states
+        .iter()
+        .filter(|f| f.entity == entity && !is_monitor(f))
+        .collect();
     if let Some(leaving) = own.iter().find(|f| f.health == Health::Leaving) {
-        return Some(Standing::Leaving { state: leaving.index });
+        return Some(Standing::Leaving {
+            state: leaving.index,
+        });
     }
-    let copy = matches!(scene.entities[entity as usize].kind, EntityKind::Pod | EntityKind::Workload | EntityKind::Unknown);
+    let copy = matches!(
+        scene.entities[entity as usize].kind,
+        EntityKind::Pod | EntityKind::Workload | EntityKind::Unknown
+    );
     let witness = match own.iter().find(|f| f.health != Health::Unknown) {
         Some(_) => {
-            let worst = own.iter().find(|f| matches!(f.health, Health::Unhealthy | Health::Pending));
+            let worst = own
+                .iter()
+                .find(|f| matches!(f.health, Health::Unhealthy | Health::Pending));
             match worst {
                 Some(_) => None,
                 None => own.iter().find(|f| f.health == Health::Healthy).copied(),
             }
         }
-        None if copy || entity != unit => health_of(unit, states).filter(|f| f.health == Health::Healthy),
+        None if copy || entity != unit => {
+            health_of(unit, states).filter(|f| f.health == Health::Healthy)
+        }
         None => None,
     }?;
     // Seen well before the event: tells nothing.
-    (witness.time >= event.last).then_some(Standing::WellSince { state: witness.index })
+    (witness.time >= event.last).then_some(Standing::WellSince {
+        state: witness.index,
+    })
 }
 
 fn same_topic(problem: &str, relief: &str) -> bool {

@@ -74,15 +74,29 @@ pub(crate) struct Verdict {
 
 impl Verdict {
     pub(crate) fn new() -> Self {
-        Self { health: Health::Unknown, since: None, why: String::new(), path: String::new(), sayings: Vec::new() }
+        Self {
+            health: Health::Unknown,
+            since: None,
+            why: String::new(),
+            path: String::new(),
+            sayings: Vec::new(),
+        }
     }
 
     pub(crate) fn say(&mut self, text: impl Into<String>, path: impl Into<String>) {
-        self.sayings.push(Saying { text: text.into(), path: path.into() });
+        self.sayings.push(Saying {
+            text: text.into(),
+            path: path.into(),
+        });
     }
 
     /// The worst word wins; among equals the first.
-    pub(crate) fn judge(&mut self, health: Health, why: impl Into<String>, path: impl Into<String>) {
+    pub(crate) fn judge(
+        &mut self,
+        health: Health,
+        why: impl Into<String>,
+        path: impl Into<String>,
+    ) {
         let rank = |health: Health| match health {
             Health::Unknown => 0,
             Health::Healthy => 1,
@@ -98,20 +112,33 @@ impl Verdict {
 
 /// Which stretch to read: a state that was never renewed is still the newest, however old.
 pub fn ask(scene: &Scene) -> TimeWindow {
-    TimeWindow::new(Timestamp(i64::MIN), Timestamp(scene.now.0.saturating_add(1))).unwrap_or(scene.window)
+    TimeWindow::new(
+        Timestamp(i64::MIN),
+        Timestamp(scene.now.0.saturating_add(1)),
+    )
+    .unwrap_or(scene.window)
 }
 
-/// The newest snapshot per entity and kind, with its unit. `snapshots` are sorted by (entity, kind,
+/// The newest snapshots per entity and kind, with their unit. `snapshots` are sorted by (entity, kind,
 /// time), as the socket gives them; those of entities that nobody knows are left out.
 pub fn judge(scene: &Scene, snapshots: Vec<StateSnapshot>) -> Vec<(u32, StateSnapshot)> {
     let mut newest: Vec<StateSnapshot> = Vec::new();
     for snapshot in snapshots {
-        match newest.last_mut() {
-            Some(last) if (&last.entity, &last.kind) == (&snapshot.entity, &snapshot.kind) => *last = snapshot,
-            _ => newest.push(snapshot),
-        }
+        // Several documents of one kind and one moment (an entity's monitors) stand side by side.
+        let older = newest
+            .iter()
+            .rev()
+            .take_while(|s| {
+                (&s.entity, &s.kind) == (&snapshot.entity, &snapshot.kind) && s.time < snapshot.time
+            })
+            .count();
+        newest.truncate(newest.len() - older);
+        newest.push(snapshot);
     }
-    newest.into_iter().filter_map(|s| Some((scene.unit(&s.entity)?, s))).collect()
+    newest
+        .into_iter()
+        .filter_map(|s| Some((scene.unit(&s.entity)?, s)))
+        .collect()
 }
 
 /// What each snapshot shows, and whether its entity is well; the result has the same order.
@@ -120,7 +147,11 @@ pub fn health(scene: &Scene, states: &[(u32, StateSnapshot)]) -> Vec<StateFact> 
     // A pod that failed for good (evicted, preempted) stays listed although its workload has replaced it.
     let replaced: Vec<usize> = (0..facts.len())
         .filter(|&i| facts[i].sayings.iter().any(|s| s.text == "phase Failed"))
-        .filter(|&i| facts.iter().any(|w| w.unit == facts[i].unit && is_workload(w) && w.health == Health::Healthy))
+        .filter(|&i| {
+            facts
+                .iter()
+                .any(|w| w.unit == facts[i].unit && is_workload(w) && w.health == Health::Healthy)
+        })
         .collect();
     for i in replaced {
         facts[i].health = Health::Leaving;
@@ -164,9 +195,13 @@ pub(crate) fn verdict(kind: &str, document: &Value, time: Timestamp) -> Verdict 
     let object = kind.rsplit('.').next().unwrap_or(kind);
     match object {
         "pod" | "pods" => kubernetes::pod(document, time),
-        "deployment" | "statefulset" | "daemonset" | "replicaset" | "replicationcontroller" | "rollout" | "workload" => {
-            kubernetes::workload(document)
-        }
+        "deployment"
+        | "statefulset"
+        | "daemonset"
+        | "replicaset"
+        | "replicationcontroller"
+        | "rollout"
+        | "workload" => kubernetes::workload(document),
         "node" => kubernetes::node(document),
         "job" => kubernetes::job(document),
         "horizontalpodautoscaler" | "hpa" => kubernetes::autoscaler(document),
@@ -191,7 +226,10 @@ pub fn health_of(unit: u32, states: &[StateFact]) -> Option<&StateFact> {
         Health::Leaving | Health::Unknown => 0,
     };
     let mut worst: Option<&StateFact> = None;
-    for fact in states.iter().filter(|f| f.unit == unit && rank(f.health) > 0 && !is_monitor(f)) {
+    for fact in states
+        .iter()
+        .filter(|f| f.unit == unit && rank(f.health) > 0 && !is_monitor(f))
+    {
         if worst.is_none_or(|w| rank(fact.health) > rank(w.health)) {
             worst = Some(fact);
         }
@@ -227,9 +265,12 @@ pub(crate) fn first_text<'a>(document: &'a Value, paths: &[&'a str]) -> Option<(
 
 /// The number at the first of these paths that holds one.
 pub(crate) fn first_number<'a>(document: &'a Value, paths: &[&'a str]) -> Option<(f64, &'a str)> {
-    paths
-        .iter()
-        .find_map(|path| Some((path::number(path::walk(document, path).into_iter().next()?.value)?, *path)))
+    paths.iter().find_map(|path| {
+        Some((
+            path::number(path::walk(document, path).into_iter().next()?.value)?,
+            *path,
+        ))
+    })
 }
 
 /// The moment at the first of these paths that holds one.

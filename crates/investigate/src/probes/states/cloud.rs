@@ -8,16 +8,25 @@ use super::{Health, Verdict, first_number, first_text};
 /// A monitor or alarm: somebody's opinion, but a fresh one.
 pub(super) fn monitor(document: &Value) -> Verdict {
     let mut v = Verdict::new();
-    let name = first_text(document, &["name", "AlarmName", "labels.alertname"]).map(|(n, _)| n).unwrap_or_default();
-    let state = first_text(document, &["overall_state", "StateValue", "state", "status"]);
+    let name = first_text(document, &["name", "AlarmName", "labels.alertname"])
+        .map(|(n, _)| n)
+        .unwrap_or_default();
+    let state = first_text(
+        document,
+        &["overall_state", "StateValue", "state", "status"],
+    );
     if let Some((state, path)) = state {
         v.say(format!("state {state}: {name}"), path);
         match state.to_ascii_lowercase().as_str() {
-            "ok" | "normal" | "inactive" | "resolved" | "green" => v.judge(Health::Healthy, format!("{name} is OK"), path),
+            "ok" | "normal" | "inactive" | "resolved" | "green" => {
+                v.judge(Health::Healthy, format!("{name} is OK"), path)
+            }
             "alert" | "alarm" | "alerting" | "firing" | "critical" | "red" => {
                 v.judge(Health::Unhealthy, format!("{name} fires"), path);
             }
-            "warn" | "warning" | "pending" | "yellow" => v.judge(Health::Pending, format!("{name} warns"), path),
+            "warn" | "warning" | "pending" | "yellow" => {
+                v.judge(Health::Pending, format!("{name} warns"), path)
+            }
             _ => {}
         }
     }
@@ -29,37 +38,70 @@ pub(super) fn monitor(document: &Value) -> Verdict {
 /// Loads are given as average active sessions or as percentages; only shares of their sum are used.
 pub(super) fn load(document: &Value) -> Verdict {
     let mut v = Verdict::new();
-    let curve: Vec<f64> = walk(document, "db_load.values.*").iter().filter_map(|p| number(p.value)).collect();
+    let curve: Vec<f64> = walk(document, "db_load.values.*")
+        .iter()
+        .filter_map(|p| number(p.value))
+        .collect();
     let quarter = (curve.len() / 4).max(1);
     let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len().max(1) as f64;
     let (first, last) = if curve.is_empty() {
         (0.0, 0.0)
     } else {
-        (curve[..quarter.min(2)].iter().copied().fold(f64::INFINITY, f64::min), mean(&curve[curve.len() - quarter..]))
+        (
+            curve[..quarter.min(2)]
+                .iter()
+                .copied()
+                .fold(f64::INFINITY, f64::min),
+            mean(&curve[curve.len() - quarter..]),
+        )
     };
     // Two sessions at work at any time are load for most machines; fewer, that did not grow, are not.
     let grew = last >= 1.0 && last >= 2.0 * first.max(0.1);
     let loaded = last >= 2.0 || grew || curve.is_empty();
     let word = if loaded { "loaded" } else { "idle" };
     if !curve.is_empty() {
-        let moved = if grew { "rose" } else if last <= 0.5 * first { "fell" } else { "went" };
-        v.say(format!("{word}: load {moved} from {first:.1} to {last:.1} active sessions"), "db_load.values");
+        let moved = if grew {
+            "rose"
+        } else if last <= 0.5 * first {
+            "fell"
+        } else {
+            "went"
+        };
+        v.say(
+            format!("{word}: load {moved} from {first:.1} to {last:.1} active sessions"),
+            "db_load.values",
+        );
     }
     let share = |part: f64, sum: f64| (100.0 * part / sum.max(f64::MIN_POSITIVE)).round();
-    let weight = |value: &Value| value.get("db_load_avg").and_then(number).unwrap_or(0.0).max(0.0);
-    for (list, noun) in [("top_sql", "statement"), ("top_wait_events", "wait"), ("top_users", "user"), ("top_hosts", "host")] {
+    let weight = |value: &Value| {
+        value
+            .get("db_load_avg")
+            .and_then(number)
+            .unwrap_or(0.0)
+            .max(0.0)
+    };
+    for (list, noun) in [
+        ("top_sql", "statement"),
+        ("top_wait_events", "wait"),
+        ("top_users", "user"),
+        ("top_hosts", "host"),
+    ] {
         let places = walk(document, &format!("{list}.*"));
         let sum: f64 = places.iter().map(|p| weight(p.value)).sum();
         if sum <= 0.0 {
             continue;
         }
         for place in &places {
-            let name = first_text(place.value, &["statement", "name", "id"]).map(|(n, _)| n).unwrap_or_default();
+            let name = first_text(place.value, &["statement", "name", "id"])
+                .map(|(n, _)| n)
+                .unwrap_or_default();
             let percent = share(weight(place.value), sum);
             v.say(format!("{word}: {noun} {percent} %: {name}"), &place.path);
             let waits = walk(place.value, "wait_events.*");
             let total: f64 = waits.iter().map(|w| weight(w.value)).sum();
-            if let Some(top) = waits.iter().max_by(|a, b| weight(a.value).total_cmp(&weight(b.value)))
+            if let Some(top) = waits
+                .iter()
+                .max_by(|a, b| weight(a.value).total_cmp(&weight(b.value)))
                 && total > 0.0
                 && let Some(event) = top.value.get("name").and_then(text)
             {
@@ -77,12 +119,21 @@ pub(super) fn load(document: &Value) -> Verdict {
 /// How many copies of a function may run at once.
 pub(super) fn concurrency(document: &Value) -> Verdict {
     let mut v = Verdict::new();
-    if let Some((reserved, path)) =
-        first_number(document, &["ReservedConcurrentExecutions", "reserved_concurrent_executions", "reserved"])
-    {
+    if let Some((reserved, path)) = first_number(
+        document,
+        &[
+            "ReservedConcurrentExecutions",
+            "reserved_concurrent_executions",
+            "reserved",
+        ],
+    ) {
         v.say(format!("reserved concurrency {reserved}"), path);
         if reserved == 0.0 {
-            v.judge(Health::Unhealthy, "its reserved concurrency is 0: no call is let in", path);
+            v.judge(
+                Health::Unhealthy,
+                "its reserved concurrency is 0: no call is let in",
+                path,
+            );
         }
     }
     v
@@ -94,12 +145,19 @@ pub(super) fn targets(document: &Value) -> Verdict {
     let (mut well, mut ill) = (0u32, 0u32);
     for base in ["TargetHealthDescriptions.*", "targets.*"] {
         for place in walk(document, base) {
-            let field = |paths: &[&'static str]| first_text(place.value, paths).map(|(t, _)| t).unwrap_or_default();
+            let field = |paths: &[&'static str]| {
+                first_text(place.value, paths)
+                    .map(|(t, _)| t)
+                    .unwrap_or_default()
+            };
             let state = field(&["TargetHealth.State", "state", "status"]);
             let name = field(&["Target.Id", "id", "name"]);
             let reason = field(&["TargetHealth.Reason", "reason"]);
             let more = field(&["TargetHealth.Description", "description"]);
-            v.say(format!("target {name} {state} {reason}: {more}"), &place.path);
+            v.say(
+                format!("target {name} {state} {reason}: {more}"),
+                &place.path,
+            );
             match state.to_ascii_lowercase().as_str() {
                 "healthy" => well += 1,
                 "unhealthy" | "unavailable" => ill += 1,
@@ -109,9 +167,17 @@ pub(super) fn targets(document: &Value) -> Verdict {
     }
     if ill > 0 {
         v.say(format!("targets unhealthy {ill} of {}", well + ill), "");
-        v.judge(Health::Unhealthy, format!("{ill} of {} targets are unhealthy", well + ill), "");
+        v.judge(
+            Health::Unhealthy,
+            format!("{ill} of {} targets are unhealthy", well + ill),
+            "",
+        );
     } else if well > 0 {
-        v.judge(Health::Healthy, format!("all {well} targets are healthy"), "");
+        v.judge(
+            Health::Healthy,
+            format!("all {well} targets are healthy"),
+            "",
+        );
     }
     v
 }
@@ -125,7 +191,11 @@ pub(super) fn status(document: &Value) -> Verdict {
         v.say(format!("ready {running} of {desired}"), path);
         if running < desired {
             v.say(format!("short of {} copies", desired - running), path);
-            v.judge(Health::Unhealthy, format!("{running} of {desired} copies run"), path);
+            v.judge(
+                Health::Unhealthy,
+                format!("{running} of {desired} copies run"),
+                path,
+            );
         } else {
             v.judge(Health::Healthy, format!("all {desired} copies run"), path);
         }
@@ -133,32 +203,71 @@ pub(super) fn status(document: &Value) -> Verdict {
     let word = first_text(
         document,
         &[
-            "DBInstanceStatus", "db_instance_status", "Status", "status", "State", "state", "State.Name", "TableStatus",
-            "CacheClusterStatus", "LastUpdateStatus", "InstanceStatus.Status", "health",
+            "DBInstanceStatus",
+            "db_instance_status",
+            "Status",
+            "status",
+            "State",
+            "state",
+            "State.Name",
+            "TableStatus",
+            "CacheClusterStatus",
+            "LastUpdateStatus",
+            "InstanceStatus.Status",
+            "health",
         ],
     );
     if let Some((word, path)) = word {
         v.say(format!("status {word}"), path);
         match word.to_ascii_lowercase().as_str() {
-            "available" | "active" | "running" | "ok" | "healthy" | "green" | "issued" | "successful" | "ready"
-            | "in-sync" | "operational" | "up" => v.judge(Health::Healthy, format!("its status is {word}"), path),
-            "storage-full" | "failed" | "inaccessible-encryption-credentials" | "incompatible-network"
-            | "incompatible-option-group" | "incompatible-parameters" | "incompatible-restore" | "restore-error"
-            | "insufficient-capacity" | "stopped" | "terminated" | "impaired" | "inactive" | "red" | "expired"
-            | "revoked" | "unhealthy" | "down" | "partial_outage" | "major_outage" => {
+            "available" | "active" | "running" | "ok" | "healthy" | "green" | "issued"
+            | "successful" | "ready" | "in-sync" | "operational" | "up" => {
+                v.judge(Health::Healthy, format!("its status is {word}"), path)
+            }
+            "storage-full"
+            | "failed"
+            | "inaccessible-encryption-credentials"
+            | "incompatible-network"
+            | "incompatible-option-group"
+            | "incompatible-parameters"
+            | "incompatible-restore"
+            | "restore-error"
+            | "insufficient-capacity"
+            | "stopped"
+            | "terminated"
+            | "impaired"
+            | "inactive"
+            | "red"
+            | "expired"
+            | "revoked"
+            | "unhealthy"
+            | "down"
+            | "partial_outage"
+            | "major_outage" => {
                 v.judge(Health::Unhealthy, format!("its status is {word}"), path);
             }
-            "deleting" | "shutting-down" | "deleted" => v.judge(Health::Leaving, format!("its status is {word}"), path),
+            "deleting" | "shutting-down" | "deleted" => {
+                v.judge(Health::Leaving, format!("its status is {word}"), path)
+            }
             _ => v.judge(Health::Pending, format!("its status is {word}"), path),
         }
     }
     for name in [
-        "reason", "StateReason", "LastUpdateStatusReason", "StatusInfos.*.Message", "detail", "message", "NotAfter",
+        "reason",
+        "StateReason",
+        "LastUpdateStatusReason",
+        "StatusInfos.*.Message",
+        "detail",
+        "message",
+        "NotAfter",
         "failure_reason",
     ] {
         for place in walk(document, name) {
             if let Some(text) = text(place.value).filter(|t| !t.is_empty()) {
-                v.say(format!("{} {text}", name.rsplit('.').next().unwrap_or(name)), place.path);
+                v.say(
+                    format!("{} {text}", name.rsplit('.').next().unwrap_or(name)),
+                    place.path,
+                );
             }
         }
     }

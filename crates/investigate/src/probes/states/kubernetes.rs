@@ -39,7 +39,10 @@ fn is_true(value: Option<&Value>) -> bool {
 }
 
 /// `type status reason: message` of every condition.
-fn conditions(document: &Value, verdict: &mut Verdict) -> Vec<(String, bool, Option<Timestamp>, String)> {
+fn conditions(
+    document: &Value,
+    verdict: &mut Verdict,
+) -> Vec<(String, bool, Option<Timestamp>, String)> {
     let mut found = Vec::new();
     for base in ["conditions.*", "status.conditions.*"] {
         for place in walk(document, base) {
@@ -56,7 +59,9 @@ fn conditions(document: &Value, verdict: &mut Verdict) -> Vec<(String, bool, Opt
                 }
             }
             verdict.say(line, &place.path);
-            let since = ["lastTransitionTime", "last_transition_time"].iter().find_map(|f| field(f).parse().ok());
+            let since = ["lastTransitionTime", "last_transition_time"]
+                .iter()
+                .find_map(|f| field(f).parse().ok());
             found.push((kind, status.eq_ignore_ascii_case("true"), since, place.path));
         }
     }
@@ -83,14 +88,21 @@ pub(super) fn pod(document: &Value, time: Timestamp) -> Verdict {
             v.judge(Health::Unhealthy, "it cannot be placed on a node", path);
         }
     }
-    for base in
-        ["containers.*", "init_containers.*", "status.containerStatuses.*", "status.initContainerStatuses.*"]
-    {
+    for base in [
+        "containers.*",
+        "init_containers.*",
+        "status.containerStatuses.*",
+        "status.initContainerStatuses.*",
+    ] {
         for place in walk(document, base) {
             container(place.value, &place.path, base.contains("nit"), time, &mut v);
         }
     }
-    match phase.as_ref().map(|(p, _)| p.to_ascii_lowercase()).as_deref() {
+    match phase
+        .as_ref()
+        .map(|(p, _)| p.to_ascii_lowercase())
+        .as_deref()
+    {
         Some("failed") => v.judge(Health::Unhealthy, "it failed", "phase"),
         Some("pending") => v.judge(Health::Unhealthy, "it is pending", "phase"),
         Some("unknown") => v.judge(Health::Unhealthy, "its node does not answer", "phase"),
@@ -110,7 +122,12 @@ pub(super) fn pod(document: &Value, time: Timestamp) -> Verdict {
     }
     if let Some((when, path)) = first_text(
         document,
-        &["deletion_timestamp", "deletionTimestamp", "metadata.deletionTimestamp", "metadata.deletion_timestamp"],
+        &[
+            "deletion_timestamp",
+            "deletionTimestamp",
+            "metadata.deletionTimestamp",
+            "metadata.deletion_timestamp",
+        ],
     ) {
         v.say(format!("being deleted since {when}"), path);
         v.judge(Health::Leaving, "it is being deleted", path);
@@ -126,7 +143,10 @@ fn container(status: &Value, path: &str, init: bool, time: Timestamp, v: &mut Ve
     let ready = ["ready"].iter().any(|f| is_true(status.get(*f)));
     let word = if init { "init container" } else { "container" };
     if restarts > 0.0 {
-        v.say(format!("{word} {name} restarts {restarts}"), format!("{path}.restart_count"));
+        v.say(
+            format!("{word} {name} restarts {restarts}"),
+            format!("{path}.restart_count"),
+        );
     }
     let empty = Value::Null;
     let state = status.get("state").unwrap_or(&empty);
@@ -140,21 +160,41 @@ fn container(status: &Value, path: &str, init: bool, time: Timestamp, v: &mut Ve
         let field = |name: &str| part.get(name).and_then(text).unwrap_or_default();
         let (reason, message) = (field("reason"), field("message"));
         let code = first_number(part, &["exit_code", "exitCode"]).map(|(c, _)| c);
-        let code = code.map(|c| format!(" exit {c} {}", exit_word(c))).unwrap_or_default();
-        let message = if message.is_empty() { String::new() } else { format!(": {message}") };
+        let code = code
+            .map(|c| format!(" exit {c} {}", exit_word(c)))
+            .unwrap_or_default();
+        let message = if message.is_empty() {
+            String::new()
+        } else {
+            format!(": {message}")
+        };
         format!("{reason}{code}{message}")
     };
     if let Some(waiting) = inner("waiting") {
         let reason = waiting.get("reason").and_then(text).unwrap_or_default();
-        v.say(format!("{word} {name} waiting {}", describe(waiting)), format!("{path}.state"));
+        v.say(
+            format!("{word} {name} waiting {}", describe(waiting)),
+            format!("{path}.state"),
+        );
         if matches!(reason.as_str(), "ContainerCreating" | "PodInitializing") {
-            v.judge(Health::Pending, format!("{word} {name} is being started"), path);
+            v.judge(
+                Health::Pending,
+                format!("{word} {name} is being started"),
+                path,
+            );
         } else {
-            v.judge(Health::Unhealthy, format!("{word} {name} is waiting: {reason}"), path);
+            v.judge(
+                Health::Unhealthy,
+                format!("{word} {name} is waiting: {reason}"),
+                path,
+            );
         }
     }
     if let Some(ended) = inner("terminated") {
-        v.say(format!("{word} {name} terminated {}", describe(ended)), format!("{path}.state"));
+        v.say(
+            format!("{word} {name} terminated {}", describe(ended)),
+            format!("{path}.state"),
+        );
         let code = first_number(ended, &["exit_code", "exitCode"]).map_or(1.0, |(c, _)| c);
         if !(init && code == 0.0) {
             v.judge(Health::Unhealthy, format!("{word} {name} has ended"), path);
@@ -167,27 +207,53 @@ fn container(status: &Value, path: &str, init: bool, time: Timestamp, v: &mut Ve
         if restarts > 0.0
             && let Some((code, _)) = first_number(running, &["exit_code", "exitCode"])
         {
-            v.say(format!("{word} {name} last terminated exit {code} {}", exit_word(code)), format!("{path}.state"));
+            v.say(
+                format!(
+                    "{word} {name} last terminated exit {code} {}",
+                    exit_word(code)
+                ),
+                format!("{path}.state"),
+            );
         }
         let young = since.is_some_and(|s| time.since(s).0 < PROVEN_AFTER);
         if restarts > 0.0 && young {
-            v.judge(Health::Unhealthy, format!("{word} {name} was restarted {restarts} times, last just now"), path);
+            v.judge(
+                Health::Unhealthy,
+                format!("{word} {name} was restarted {restarts} times, last just now"),
+                path,
+            );
         }
     }
-    for last in ["last_state", "lastState", "last_termination", "last_terminated"] {
-        let Some(previous) = status.get(last) else { continue };
+    for last in [
+        "last_state",
+        "lastState",
+        "last_termination",
+        "last_terminated",
+    ] {
+        let Some(previous) = status.get(last) else {
+            continue;
+        };
         let ended = match previous.get("terminated") {
             Some(part @ Value::Object(_)) => part,
             _ => previous,
         };
-        if ended.get("reason").is_some() || first_number(ended, &["exit_code", "exitCode"]).is_some() {
-            v.say(format!("{word} {name} last terminated {}", describe(ended)), format!("{path}.{last}"));
+        if ended.get("reason").is_some()
+            || first_number(ended, &["exit_code", "exitCode"]).is_some()
+        {
+            v.say(
+                format!("{word} {name} last terminated {}", describe(ended)),
+                format!("{path}.{last}"),
+            );
         }
     }
     if !ready && !init {
         v.say(format!("{word} {name} not ready"), format!("{path}.ready"));
         if inner("running").is_some() {
-            v.judge(Health::Unhealthy, format!("{word} {name} is not ready"), path);
+            v.judge(
+                Health::Unhealthy,
+                format!("{word} {name} is not ready"),
+                path,
+            );
         }
     }
 }
@@ -197,11 +263,25 @@ pub(super) fn workload(document: &Value) -> Verdict {
     let mut v = Verdict::new();
     let desired = first_number(
         document,
-        &["desired", "desired_replicas", "replicas", "spec.replicas", "status.desiredNumberScheduled", "desiredCount"],
+        &[
+            "desired",
+            "desired_replicas",
+            "replicas",
+            "spec.replicas",
+            "status.desiredNumberScheduled",
+            "desiredCount",
+        ],
     );
     let ready = first_number(
         document,
-        &["ready", "ready_replicas", "status.readyReplicas", "status.numberReady", "available", "runningCount"],
+        &[
+            "ready",
+            "ready_replicas",
+            "status.readyReplicas",
+            "status.numberReady",
+            "available",
+            "runningCount",
+        ],
     );
     let listed = conditions(document, &mut v);
     if let Some((desired, path)) = desired {
@@ -210,14 +290,23 @@ pub(super) fn workload(document: &Value) -> Verdict {
         v.say(format!("ready {have} of {desired}"), have_path);
         if have < desired {
             v.say(format!("short of {} copies", desired - have), have_path);
-            v.judge(Health::Unhealthy, format!("{have} of {desired} copies ready"), have_path);
+            v.judge(
+                Health::Unhealthy,
+                format!("{have} of {desired} copies ready"),
+                have_path,
+            );
         } else {
-            v.judge(Health::Healthy, format!("all {desired} desired copies are ready"), have_path);
+            v.judge(
+                Health::Healthy,
+                format!("all {desired} desired copies are ready"),
+                have_path,
+            );
         }
         if desired == 0.0 {
             v.say("scaled to zero", path);
         }
-        if let Some((updated, path)) = first_number(document, &["updated", "status.updatedReplicas"])
+        if let Some((updated, path)) =
+            first_number(document, &["updated", "status.updatedReplicas"])
             && updated < desired
         {
             v.say(format!("updated {updated} of {desired}"), path);
@@ -225,14 +314,21 @@ pub(super) fn workload(document: &Value) -> Verdict {
     }
     for (kind, holds, since, path) in listed {
         match (kind.as_str(), holds) {
-            ("Progressing", false) => v.judge(Health::Unhealthy, "its rollout makes no progress", path),
+            ("Progressing", false) => {
+                v.judge(Health::Unhealthy, "its rollout makes no progress", path)
+            }
             ("Available", false) => v.judge(Health::Unhealthy, "it is not available", path),
-            ("ReplicaFailure", true) => v.judge(Health::Unhealthy, "its copies cannot be made", path),
+            ("ReplicaFailure", true) => {
+                v.judge(Health::Unhealthy, "its copies cannot be made", path)
+            }
             ("Available", true) => v.since = v.since.max(since),
             _ => {}
         }
     }
-    if let Some((when, path)) = first_text(document, &["deletion_timestamp", "metadata.deletionTimestamp"]) {
+    if let Some((when, path)) = first_text(
+        document,
+        &["deletion_timestamp", "metadata.deletionTimestamp"],
+    ) {
         v.say(format!("being deleted since {when}"), path);
         v.judge(Health::Leaving, "it is being deleted", path);
     }
@@ -252,7 +348,12 @@ pub(super) fn node(document: &Value) -> Verdict {
     ] {
         if let Some(status) = document.get(field).and_then(text) {
             v.say(format!("condition {kind} {status}"), field);
-            seen.push((kind.to_string(), status.eq_ignore_ascii_case("true"), None, field.to_string()));
+            seen.push((
+                kind.to_string(),
+                status.eq_ignore_ascii_case("true"),
+                None,
+                field.to_string(),
+            ));
         }
     }
     for (kind, holds, since, path) in seen {
@@ -262,13 +363,18 @@ pub(super) fn node(document: &Value) -> Verdict {
                 v.judge(Health::Healthy, "ready", path);
             }
             ("Ready", false) => v.judge(Health::Unhealthy, "not ready", path),
-            (pressure, true) if pressure.ends_with("Pressure") || pressure == "NetworkUnavailable" => {
+            (pressure, true)
+                if pressure.ends_with("Pressure") || pressure == "NetworkUnavailable" =>
+            {
                 v.judge(Health::Unhealthy, format!("it reports {pressure}"), path);
             }
             _ => {}
         }
     }
-    for place in walk(document, "spec.taints.*").into_iter().chain(walk(document, "taints.*")) {
+    for place in walk(document, "spec.taints.*")
+        .into_iter()
+        .chain(walk(document, "taints.*"))
+    {
         let words: Vec<String> = ["key", "value", "effect"]
             .iter()
             .filter_map(|f| place.value.get(*f).and_then(text))
@@ -276,7 +382,10 @@ pub(super) fn node(document: &Value) -> Verdict {
             .collect();
         v.say(format!("taint {}", words.join(" ")), place.path);
     }
-    if ["unschedulable", "spec.unschedulable"].iter().any(|p| is_true(walk(document, p).first().map(|p| p.value))) {
+    if ["unschedulable", "spec.unschedulable"]
+        .iter()
+        .any(|p| is_true(walk(document, p).first().map(|p| p.value)))
+    {
         v.say("unschedulable", "spec.unschedulable");
     }
     v
@@ -299,7 +408,8 @@ pub(super) fn job(document: &Value) -> Verdict {
         && failed > 0.0
     {
         v.say(format!("failed {failed} times"), path);
-        let done = first_number(document, &["succeeded", "status.succeeded"]).is_some_and(|(n, _)| n > 0.0);
+        let done = first_number(document, &["succeeded", "status.succeeded"])
+            .is_some_and(|(n, _)| n > 0.0);
         if !done {
             v.judge(Health::Unhealthy, format!("{failed} attempts failed"), path);
         }
@@ -311,7 +421,10 @@ pub(super) fn job(document: &Value) -> Verdict {
 pub(super) fn autoscaler(document: &Value) -> Verdict {
     let mut v = Verdict::new();
     conditions(document, &mut v);
-    let current = first_number(document, &["current_replicas", "current", "status.currentReplicas"]);
+    let current = first_number(
+        document,
+        &["current_replicas", "current", "status.currentReplicas"],
+    );
     let most = first_number(document, &["max_replicas", "max", "spec.maxReplicas"]);
     if let (Some((current, path)), Some((most, _))) = (current, most) {
         v.say(format!("copies {current} of at most {most}"), path);
@@ -344,12 +457,18 @@ pub(super) fn quota(document: &Value) -> Verdict {
     for (used, hard) in [("used", "hard"), ("status.used", "status.hard")] {
         for place in walk(document, &format!("{used}.*")) {
             let resource = &place.path[used.len() + 1..];
-            let limit = walk(document, hard).first().and_then(|p| p.value.get(resource)).and_then(quantity);
+            let limit = walk(document, hard)
+                .first()
+                .and_then(|p| p.value.get(resource))
+                .and_then(quantity);
             if let (Some(have), Some(limit)) = (quantity(place.value), limit)
                 && limit > 0.0
             {
                 let percent = (100.0 * have / limit).round();
-                v.say(format!("quota {resource} used {percent} %"), place.path.clone());
+                v.say(
+                    format!("quota {resource} used {percent} %"),
+                    place.path.clone(),
+                );
                 if have >= limit {
                     v.say(format!("quota {resource} used up"), place.path.clone());
                 }
@@ -366,7 +485,11 @@ pub(super) fn endpoints(document: &Value) -> Verdict {
     let ready = walk(document, "subsets.*.addresses.*").len()
         + slices
             .iter()
-            .filter(|p| walk(p.value, "conditions.ready").first().is_none_or(|r| is_true(Some(r.value))))
+            .filter(|p| {
+                walk(p.value, "conditions.ready")
+                    .first()
+                    .is_none_or(|r| is_true(Some(r.value)))
+            })
             .count();
     let known = document.get("subsets").is_some() || document.get("endpoints").is_some();
     if known && ready == 0 {
@@ -374,7 +497,11 @@ pub(super) fn endpoints(document: &Value) -> Verdict {
         v.judge(Health::Unhealthy, "no copy can be sent requests", "subsets");
     } else if ready > 0 {
         v.say(format!("{ready} ready addresses"), "subsets");
-        v.judge(Health::Healthy, format!("{ready} ready addresses"), "subsets");
+        v.judge(
+            Health::Healthy,
+            format!("{ready} ready addresses"),
+            "subsets",
+        );
     }
     v
 }
@@ -386,7 +513,9 @@ fn quantity(value: &Value) -> Option<f64> {
     }
     let text = text(value)?;
     let text = text.trim();
-    let digits = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
+    let digits = text
+        .find(|c: char| !(c.is_ascii_digit() || c == '.'))
+        .unwrap_or(text.len());
     let amount: f64 = text[..digits].parse().ok()?;
     let factor = match &text[digits..] {
         "m" => 1e-3,

@@ -17,30 +17,48 @@ pub struct Place<'a> {
 /// Every value at `path`: names of fields and numbers of elements, parted by dots; `*` stands for any
 /// of either. The empty path is the document. At most 4,096, in the document's order.
 pub fn walk<'a>(document: &'a Value, path: &str) -> Vec<Place<'a>> {
-    let mut places = vec![Place { path: String::new(), value: document }];
+    let mut places = vec![Place {
+        path: String::new(),
+        value: document,
+    }];
     for step in path.split('.').filter(|step| !step.is_empty()) {
         let mut next = Vec::new();
         for place in &places {
             let join = |name: &str| {
-                if place.path.is_empty() { name.to_string() } else { format!("{}.{name}", place.path) }
+                if place.path.is_empty() {
+                    name.to_string()
+                } else {
+                    format!("{}.{name}", place.path)
+                }
             };
             match (place.value, step) {
                 (Value::Array(elements), "*") => {
-                    next.extend(
-                        elements.iter().enumerate().map(|(i, value)| Place { path: join(&i.to_string()), value }),
-                    );
+                    next.extend(elements.iter().enumerate().map(|(i, value)| Place {
+                        path: join(&i.to_string()),
+                        value,
+                    }));
                 }
                 (Value::Object(fields), "*") => {
-                    next.extend(fields.iter().map(|(name, value)| Place { path: join(name), value }));
+                    next.extend(fields.iter().map(|(name, value)| Place {
+                        path: join(name),
+                        value,
+                    }));
                 }
                 (Value::Array(elements), number) => {
-                    if let Some(value) = number.parse::<usize>().ok().and_then(|i| elements.get(i)) {
-                        next.push(Place { path: join(number), value });
+                    if let Some(value) = number.parse::<usize>().ok().and_then(|i| elements.get(i))
+                    {
+                        next.push(Place {
+                            path: join(number),
+                            value,
+                        });
                     }
                 }
                 (Value::Object(fields), name) => {
                     if let Some(value) = fields.get(name) {
-                        next.push(Place { path: join(name), value });
+                        next.push(Place {
+                            path: join(name),
+                            value,
+                        });
                     }
                 }
                 _ => {}
@@ -60,7 +78,11 @@ pub fn walk<'a>(document: &'a Value, path: &str) -> Vec<Place<'a>> {
 /// `bind("a.*.name", "a.*.load", "a.3.load")` is `a.3.name`: the same element.
 pub fn bind(path: &str, pattern: &str, found: &str) -> String {
     let mut bound: Vec<&str> = path.split('.').collect();
-    for ((step, pattern), found) in bound.iter_mut().zip(pattern.split('.')).zip(found.split('.')) {
+    for ((step, pattern), found) in bound
+        .iter_mut()
+        .zip(pattern.split('.'))
+        .zip(found.split('.'))
+    {
         if *step != pattern {
             break;
         }
@@ -96,9 +118,12 @@ mod tests {
 
     #[test]
     fn a_star_is_any_element() {
-        let document = json!({"a": [{"n": "x", "v": 1}, {"n": "y", "v": "2.5"}], "b": {"c": {"v": true}}});
-        let found: Vec<String> =
-            walk(&document, "a.*.v").iter().map(|p| format!("{}={}", p.path, text(p.value).unwrap_or_default())).collect();
+        let document =
+            json!({"a": [{"n": "x", "v": 1}, {"n": "y", "v": "2.5"}], "b": {"c": {"v": true}}});
+        let found: Vec<String> = walk(&document, "a.*.v")
+            .iter()
+            .map(|p| format!("{}={}", p.path, text(p.value).unwrap_or_default()))
+            .collect();
         assert_eq!(found, ["a.0.v=1", "a.1.v=2.5"]);
         assert_eq!(walk(&document, "b.*.v")[0].path, "b.c.v");
         assert!(walk(&document, "a.7.v").is_empty() && walk(&document, "a.x").is_empty());
