@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use analysis::ranking::{capped_group, expit, logit};
+use analysis::ranking::{capped_group, logit};
 use model::SourceKind;
 use model::report::{PredictionOutcome, Score};
 
@@ -155,7 +155,7 @@ pub fn weigh(ground: &Ground<'_>) -> Vec<Hypothesis> {
         score(ground, hypothesis, &pulls);
         gate(ground, hypothesis);
     }
-    prefer_roots(&mut all);
+    prefer_roots(ground, &mut all);
     sort(&mut all, ground.scene);
     all
 }
@@ -200,7 +200,13 @@ fn propose(ground: &Ground<'_>) -> BTreeMap<Key, Hypothesis> {
             .entry((hit.unit, hit.mechanism, None))
             .or_insert_with(|| empty(hit.unit, hit.mechanism, None));
         let facts: Vec<FactRef> = hit.refs.iter().map(FactRef::from).collect();
-        let factor = if hit.named { 1.0 } else { victim_factor(ground, hit.unit, &facts) };
+        let factor = if hit.named {
+            1.0
+        } else if hit.source == SourceKind::Logs && is_background(ground, hit.unit) {
+            k::VICTIM
+        } else {
+            victim_factor(ground, hit.unit, &facts)
+        };
         let group = entry.groups.entry(hit.source).or_default();
         for (nth, at) in facts.into_iter().take(4).enumerate() {
             group.push((if nth == 0 { hit.strength * factor } else { 0.0 }, at));
@@ -228,6 +234,13 @@ fn propose(ground: &Ground<'_>) -> BTreeMap<Key, Hypothesis> {
     table
 }
 
+/// Spans cover the unit, and given the requests that it received it does nothing that it did not do
+/// before: what its log says is background, or somebody else's trouble.
+fn is_background(ground: &Ground<'_>, unit: u32) -> bool {
+    ground.facts.work.iter().any(|w| w.unit == unit && w.requests.0 > 0)
+        && !ground.anomalies.iter().any(|a| a.unit == unit && a.explained_by.is_none() && a.strength >= k::OWN_LEAST)
+}
+
 /// A line that names somebody further down speaks of that one rather than of its writer: the client's
 /// end of a broken call says least about its own health.
 fn victim_factor(ground: &Ground<'_>, unit: u32, refs: &[FactRef]) -> f64 {
@@ -246,10 +259,14 @@ fn add_changes(ground: &Ground<'_>, table: &mut BTreeMap<Key, Hypothesis>) {
     let mechanisms = &catalogue().mechanisms;
     for (number, fact) in ground.facts.changes.iter().enumerate() {
         let change = Some(number as u32);
-        if fact.reading.harmless.is_some() || fact.undeployed || fact.acts_from > ground.first_ill().plus(k::CLOCK_SLACK) {
+        if fact.reading.harmless.is_some() || fact.undeployed || fact.acts_from > ground.scene.alarm_at.plus(k::CLOCK_SLACK) {
             continue;
         }
         for seen in ground.kinds {
+            // What a change does is seen only after it acts: each failure is held against its own onset.
+            if seen.onset.is_some_and(|onset| fact.acts_from > onset.hi.plus(k::CLOCK_SLACK)) {
+                continue;
+            }
             let Some((plausible, reason)) = fact.reading.produces.get(seen.kind) else { continue };
             let Some((unit, path)) = nearest(ground, fact, seen.unit) else { continue };
             let fit = plausible * seen.weight * path;
@@ -402,8 +419,8 @@ fn test_predictions(ground: &Ground<'_>, unit: u32, mechanism: &'static Mechanis
 /// The gates: each puts aside, with the reason.
 fn gate(ground: &Ground<'_>, hypothesis: &mut Hypothesis) {
     if !ground.symptoms.is_empty() {
-        let tied = ground.symptoms.iter().any(|s| ground.reach.either(s.unit, hypothesis.unit).is_some());
-        if !tied {
+        let units = ground.symptoms.iter().map(|s| s.unit).chain(ground.scene.alarmed.iter().copied());
+        if !units.into_iter().any(|unit| ground.reach.either(unit, hypothesis.unit).is_some()) {
             hypothesis.aside = Some(Aside { reason: "no_path", refs: hypothesis.refs() });
             return;
         }
@@ -428,16 +445,22 @@ fn gate(ground: &Ground<'_>, hypothesis: &mut Hypothesis) {
     }
 }
 
-/// Where one mechanism commonly causes another and both fit one unit, the root gets a little more: the
-/// consequence's own signs are what the root predicts.
-fn prefer_roots(all: &mut [Hypothesis]) {
+/// Where one mechanism commonly causes another and both fit one unit or two that lean on each other,
+/// the root takes over part of the consequence's lead: the consequence's own signs are what the root predicts.
+fn prefer_roots(ground: &Ground<'_>, all: &mut [Hypothesis]) {
     let standing: Vec<(u32, &'static str, f64)> =
         all.iter().filter(|h| h.aside.is_none()).map(|h| (h.unit, h.mechanism().id.as_str(), h.score.total)).collect();
     for hypothesis in all.iter_mut().filter(|h| h.aside.is_none()) {
+        let own = hypothesis.unit;
         let causes = &hypothesis.mechanism().causes;
+        let touches = |unit: u32| {
+            unit == own
+                || ground.scene.below(own).any(|(u, _)| u == unit)
+                || ground.scene.above(own).any(|(u, _)| u == unit)
+        };
         let best = standing
             .iter()
-            .filter(|(unit, id, _)| *unit == hypothesis.unit && causes.iter().any(|c| c == id))
+            .filter(|(unit, id, _)| causes.iter().any(|c| c == id) && touches(*unit))
             .map(|(_, _, total)| *total)
             .fold(f64::NEG_INFINITY, f64::max);
         if best.is_finite() && hypothesis.score.signature + hypothesis.score.change >= k::ROOT_LEAST {
@@ -446,9 +469,4 @@ fn prefer_roots(all: &mut [Hypothesis]) {
             hypothesis.score.total += lift;
         }
     }
-}
-
-/// How probable a score makes a hypothesis by itself.
-pub fn standing(total: f64) -> f64 {
-    expit(total)
 }

@@ -39,11 +39,12 @@ pub const DEFAULT_BUDGET: BudgetLimit = BudgetLimit { reads: 60 };
 /// From alarms to report. The same eyes and budget give the same report, byte for byte.
 pub fn investigate(eyes: &dyn Eyes, budget: BudgetLimit, progress: &mut dyn FnMut(Step)) -> Report {
     let world = world::World::survey(eyes, budget, progress);
-    let symptoms = symptoms::seen(&world.scene, eyes, &world.facts);
+    let mut symptoms = symptoms::seen(&world.scene, eyes, &world.facts);
     let kinds = kinds::seen(&world.scene, &world.facts);
     let anomalies = pull::anomalies(&world.scene, eyes, &world.facts);
     let starts = world.scene.alarmed.iter().copied().chain(symptoms.iter().map(|s| s.unit)).chain(kinds.iter().map(|k| k.unit));
     let reach = reach::Reach::from(&world.scene, starts);
+    symptoms::add_silent_alarms(&world.scene, &reach, &anomalies, &mut symptoms);
     let matcher = matching::Matcher::new(&world.scene, &world.facts, matching::compiled());
     let ground = hypotheses::Ground {
         scene: &world.scene,

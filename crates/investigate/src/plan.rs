@@ -74,5 +74,8 @@ pub fn next_read(world: &World<'_>, left: &[SourceKind]) -> Option<SourceKind> {
         };
         mechanisms.iter().zip(&belief).map(|(m, b)| tested(m) * b).sum::<f64>() / cost(kind)
     };
-    left.iter().copied().map(|kind| (worth(kind), kind)).max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1))).map(|(_, kind)| kind)
+    // Lines are counted per request, and requests are known from spans: spans are read first.
+    let traces_left = left.contains(&SourceKind::Traces);
+    let ready = left.iter().copied().filter(|kind| !(traces_left && *kind == SourceKind::Logs));
+    ready.map(|kind| (worth(kind), kind)).max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1))).map(|(_, kind)| kind)
 }

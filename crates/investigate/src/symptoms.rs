@@ -105,6 +105,25 @@ pub fn seen(scene: &Scene, eyes: &dyn Eyes, facts: &Facts) -> Vec<Seen> {
     found.into_values().collect()
 }
 
+/// An alarm whose own unit's readings are silent is a symptom all the same where something within its
+/// reach plainly acts up on its own account: it stands for what users saw and nobody measured.
+pub fn add_silent_alarms(scene: &Scene, reach: &crate::reach::Reach, anomalies: &[crate::pull::Anomaly], seen: &mut Vec<Seen>) {
+    for &unit in &scene.alarmed {
+        if seen.iter().any(|s| s.unit == unit && s.active) {
+            continue;
+        }
+        let within = anomalies
+            .iter()
+            .filter(|a| a.explained_by.is_none() && a.strength >= crate::constants::STRONG_ANOMALY)
+            .find(|a| reach.either(unit, a.unit).is_some());
+        if let Some(anomaly) = within {
+            let onset = Interval { lo: scene.window.from().min(scene.alarm_at), hi: scene.alarm_at };
+            seen.push(Seen { unit, aspect: "alarm", onset, active: true, size: anomaly.strength, refs: anomaly.refs.iter().take(1).copied().collect(), alarmed: true });
+        }
+    }
+    seen.sort_by(|a, b| (a.unit, a.aspect).cmp(&(b.unit, b.aspect)));
+}
+
 /// Units whose state is tested: those alarmed and those one step from them; everybody, if no alarm's
 /// unit is on the map.
 fn scope(scene: &Scene) -> Vec<bool> {

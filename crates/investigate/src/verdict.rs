@@ -10,7 +10,7 @@ use model::report::{PredictionOutcome, Status, Word};
 use crate::calibration;
 use crate::constants as k;
 use crate::facts::Facts;
-use crate::hypotheses::{Ground, Hypothesis, standing};
+use crate::hypotheses::{Ground, Hypothesis};
 use crate::probes::series::BAND;
 
 /// How many hypotheses compete in the joint explanation.
@@ -98,33 +98,45 @@ fn choose(
     }
     let readings: Vec<Reading> =
         columns.iter().map(|&s| Reading { abnormal: true, weight: if ground.symptoms[s].alarmed { 1.5 } else { 0.5 } }).collect();
-    let mut reach = Vec::with_capacity(standing_ones.len() * columns.len());
-    let mut scores = Vec::with_capacity(standing_ones.len());
+    let width = columns.len();
+    let mut reach = Vec::with_capacity(standing_ones.len() * width);
     for &index in standing_ones {
-        let hypothesis = &hypotheses[index];
-        for &s in columns {
-            reach.push(explains(ground, hypothesis, s));
-        }
-        // Never a bonus: a second strong hypothesis about what is explained already gains nothing by its strength.
-        scores.push(standing(hypothesis.score.total - k::EVEN).max(1e-9).ln());
+        reach.extend(columns.iter().map(|&s| explains(ground, &hypotheses[index], s)));
     }
+    // Each is scored by how far it lies behind the best that explains one of the same symptoms: strength
+    // decides between rivals, and is never a bonus for naming one cause more.
+    let mut best = vec![f64::NEG_INFINITY; width];
+    for (row, &index) in standing_ones.iter().enumerate() {
+        for (column, best) in best.iter_mut().enumerate() {
+            if reach[row * width + column] >= k::EXPLAINS {
+                *best = best.max(hypotheses[index].score.total);
+            }
+        }
+    }
+    let scores: Vec<f64> = standing_ones
+        .iter()
+        .enumerate()
+        .map(|(row, &index)| {
+            let lead = (0..width).filter(|c| reach[row * width + c] >= k::EXPLAINS).map(|c| best[c]).fold(f64::NEG_INFINITY, f64::max);
+            if lead.is_finite() { (hypotheses[index].score.total - lead).min(0.0) * k::BEHIND } else { -10.0 }
+        })
+        .collect();
     let question = Question { reach: &reach, scores: &scores, readings: &readings };
     let limits = Limits { cost: k::CAUSE_COST, leak: k::LEAK, most: k::MOST_CAUSES, best: 12 };
     let explanation = explain(&question, &limits);
-    let width = columns.len();
     let mut chosen: Vec<(usize, Vec<usize>)> = explanation
         .chosen
         .iter()
         .map(|&row| {
             let explained: Vec<usize> =
-                (0..width).filter(|&c| reach[row * width + c] >= 0.3).map(|c| columns[c]).collect();
+                (0..width).filter(|&c| reach[row * width + c] >= k::EXPLAINS).map(|c| columns[c]).collect();
             (standing_ones[row], explained)
         })
         .collect();
     if chosen.is_empty() {
         // Nothing is worth its cost in nats, yet something is wrong: the leader is shown for what it is.
         if let Some(&leader) = standing_ones.first() {
-            let explained = columns.iter().copied().filter(|&s| explains(ground, &hypotheses[leader], s) >= 0.3).collect();
+            let explained = columns.iter().copied().filter(|&s| explains(ground, &hypotheses[leader], s) >= k::EXPLAINS).collect();
             chosen.push((leader, explained));
         }
     }
@@ -137,7 +149,7 @@ fn explains(ground: &Ground<'_>, hypothesis: &Hypothesis, symptom: usize) -> f64
     let Some(way) = ground.reach.either(symptom.unit, hypothesis.unit) else { return 0.0 };
     let late = hypothesis.onset.map_or(0.0, |o| o.lo.since(symptom.onset.hi).as_minutes());
     let onset = if late <= 1.0 { 1.0 } else { (-(late - 1.0) / 10.0).exp() };
-    0.97 * way * onset
+    0.97 * way.powf(k::WAY) * onset
 }
 
 /// Probability of each hypothesis against those that would explain the same, and against "something else".

@@ -87,6 +87,32 @@ pub fn is_percent(series: &Series) -> bool {
         || series.key.metric.contains('%')
 }
 
+/// Rank correlation with time from which a past counts as creeping.
+const CREEP_TAU: f64 = 0.6;
+
+/// What fills up slowly (memory, disks, connections) may have begun long before anything was felt: a past
+/// that climbs or sinks all the way is no baseline. Then its first fifth is, and the values are returned.
+fn creep(role: Role, series: &Series, stretches: &Stretches) -> Option<Vec<f64>> {
+    let fills = matches!(
+        role,
+        Role::Memory | Role::MemoryFree | Role::Disk | Role::DiskFree | Role::Connections | Role::Workers | Role::Lag | Role::Queue | Role::Credits
+    );
+    let near = series.range(stretches.near.from(), stretches.near.to());
+    if !fills || near.len() < 20 || !stretches.history.is_empty() {
+        return None;
+    }
+    let step = near.len().div_ceil(120);
+    let times: Vec<i64> = series.times[near.clone()].iter().step_by(step).copied().collect();
+    let values: Vec<f64> = series.values[near.clone()].iter().step_by(step).copied().collect();
+    let trend = analysis::series::theil_sen(&times, &values)?;
+    let worse = match role.bad() {
+        Bad::Low => trend.tau <= -CREEP_TAU,
+        _ => trend.tau >= CREEP_TAU,
+    };
+    let early = &series.values[near.start..near.start + near.len() / 5];
+    (worse && early.len() >= LEAST_POINTS).then(|| early.to_vec())
+}
+
 fn one(scene: &Scene, series: &Arc<Series>, stretches: &Stretches, scratch: &mut Scratch) -> Option<SeriesFact> {
     let entity = scene.number(&series.key.entity)?;
     let role = classify(&series.key.metric, &series.key.statistic, &series.key.unit);
@@ -99,6 +125,11 @@ fn one(scene: &Scene, series: &Arc<Series>, stretches: &Stretches, scratch: &mut
         return None;
     }
     let percent = is_percent(series);
+    let creeping = creep(role, series, stretches);
+    let healthy = match &creeping {
+        Some(early) => std::borrow::Cow::Owned(early.clone()),
+        None => healthy,
+    };
     let baseline = Baseline::fit_with(&healthy, Floors::default(), scratch)?;
     let floor = floor_of(role, percent, baseline.median);
     let baseline = baseline.at_least(floor);
@@ -142,7 +173,7 @@ fn one(scene: &Scene, series: &Arc<Series>, stretches: &Stretches, scratch: &mut
         onset,
         recovered: found.recovered_at.map(|at| Onset { lo: Timestamp(at), hi: Timestamp(at) }),
         active: found.active && z.abs() > BAND,
-        ramp: found.shape == Shape::Ramp,
+        ramp: found.shape == Shape::Ramp || creeping.is_some(),
     })
 }
 

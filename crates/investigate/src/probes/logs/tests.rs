@@ -175,3 +175,35 @@ fn without_ids_lines_are_counted_by_time() {
         .expect("fact");
     assert!(!new.joined && new.path.is_none() && new.z > 3.0);
 }
+
+/// `cargo test --release -p midwatch-investigate --lib -- --ignored --nocapture a_million_lines`
+#[test]
+#[ignore = "measures time; only a release build says something"]
+fn a_million_lines_and_two_hundred_thousand_spans() {
+    let mut fake = Fake::new();
+    for n in 0..28_600_u64 {
+        let at = 4 * n as i64;
+        fake.trace(n, at, 2, 10, false);
+        for k in 0..35_i64 {
+            let (unit, span) = [("ts-cart", 3), ("ts-price", 5), ("ts-stock", 7)][k as usize % 3];
+            let body =
+                format!("a.b.Handler#{k} step {k} of order {n} for customer {} took {} ms at shelf {}", n * 7, n % 90, n % 13);
+            let severity = if n % 500 == 0 { Severity::Error } else { Severity::Info };
+            fake.lines.push((at + k, unit, Some(severity), body, n + 1, n * 10 + span));
+        }
+    }
+    let scene = Scene::read(&fake);
+    let timed = |what: &str, from: std::time::Instant| println!("{what}: {} ms", from.elapsed().as_millis());
+    let from = std::time::Instant::now();
+    let _ = model::ports::LogSource::scan(&fake, None, scene.span(), &mut |_| std::ops::ControlFlow::Continue(()));
+    timed("the fake alone, lines", from);
+    let from = std::time::Instant::now();
+    let _ = model::ports::TraceSource::scan(&fake, scene.span(), &mut |_| std::ops::ControlFlow::Continue(()));
+    timed("the fake alone, spans", from);
+    let from = std::time::Instant::now();
+    let requests = traces(&fake, &scene).2;
+    timed(&format!("{} spans", fake.spans.len()), from);
+    let from = std::time::Instant::now();
+    let facts = logs(&fake, &scene, &requests).0;
+    timed(&format!("{} lines, {} facts", fake.lines.len(), facts.len()), from);
+}
