@@ -186,24 +186,42 @@ fn a_million_lines_and_two_hundred_thousand_spans() {
         fake.trace(n, at, 2, 10, false);
         for k in 0..35_i64 {
             let (unit, span) = [("ts-cart", 3), ("ts-price", 5), ("ts-stock", 7)][k as usize % 3];
-            let body =
-                format!("a.b.Handler#{k} step {k} of order {n} for customer {} took {} ms at shelf {}", n * 7, n % 90, n % 13);
-            let severity = if n % 500 == 0 { Severity::Error } else { Severity::Info };
-            fake.lines.push((at + k, unit, Some(severity), body, n + 1, n * 10 + span));
+            let body = format!(
+                "a.b.Handler#{k} step {k} of order {n} for customer {} took {} ms at shelf {}",
+                n * 7,
+                n % 90,
+                n % 13
+            );
+            let severity = if n % 500 == 0 {
+                Severity::Error
+            } else {
+                Severity::Info
+            };
+            fake.lines
+                .push((at + k, unit, Some(severity), body, n + 1, n * 10 + span));
         }
     }
     let scene = Scene::read(&fake);
-    let timed = |what: &str, from: std::time::Instant| println!("{what}: {} ms", from.elapsed().as_millis());
+    let timed = |what: &str, from: std::time::Instant| {
+        println!("{what}: {} ms", from.elapsed().as_millis())
+    };
     let from = std::time::Instant::now();
-    let _ = model::ports::LogSource::scan(&fake, None, scene.span(), &mut |_| std::ops::ControlFlow::Continue(()));
+    let _ = model::ports::LogSource::scan(&fake, None, scene.span(), &mut |_| {
+        std::ops::ControlFlow::Continue(())
+    });
     timed("the fake alone, lines", from);
     let from = std::time::Instant::now();
-    let _ = model::ports::TraceSource::scan(&fake, scene.span(), &mut |_| std::ops::ControlFlow::Continue(()));
+    let _ = model::ports::TraceSource::scan(&fake, scene.span(), &mut |_| {
+        std::ops::ControlFlow::Continue(())
+    });
     timed("the fake alone, spans", from);
     let from = std::time::Instant::now();
     let requests = traces(&fake, &scene).2;
     timed(&format!("{} spans", fake.spans.len()), from);
     let from = std::time::Instant::now();
     let facts = logs(&fake, &scene, &requests).0;
-    timed(&format!("{} lines, {} facts", fake.lines.len(), facts.len()), from);
+    timed(
+        &format!("{} lines, {} facts", fake.lines.len(), facts.len()),
+        from,
+    );
 }
