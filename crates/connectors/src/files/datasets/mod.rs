@@ -373,3 +373,6 @@ fn unit_from_name(metric: &str) -> &'static str {
         .find(|(ending, _)| lower.ends_with(ending) || bare.ends_with(ending))
         .map_or("", |(_, unit)| unit)
 }
+
+#[cfg(test)]
+mod tests;
