@@ -40,7 +40,7 @@ impl Names {
     }
 
     /// The entity that `text` means: by its whole name, without scheme, port and path, by the last part of
-    /// a path or ARN, by the first label of a host name.
+    /// a path or ARN, by the first label of a host name or the one before its suffix.
     pub(super) fn resolve(&self, text: &str) -> Option<u32> {
         let whole = text
             .trim_matches(|c: char| !c.is_alphanumeric())
@@ -64,7 +64,13 @@ impl Names {
             .filter(|l| l.parse::<u32>().is_err())
             .unwrap_or(host);
         let table = last.rsplit('.').next().unwrap_or(last);
-        [whole.as_str(), host, role, last, label, table]
+        // `api.provider.com` may be known as `provider`: the label before the suffix.
+        let owner = host
+            .rsplit('.')
+            .nth(1)
+            .filter(|l| l.len() > 2)
+            .unwrap_or(host);
+        [whole.as_str(), host, role, last, label, table, owner]
             .into_iter()
             .find_map(|name| self.by_name.get(name).copied().flatten())
     }

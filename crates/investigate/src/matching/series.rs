@@ -1,5 +1,7 @@
 //! Conditions over numbers.
 
+use model::TimeWindow;
+
 use crate::catalogue::{MetricCondition, Shape};
 use crate::facts::{Facts, SeriesFact};
 use crate::role::{Role, words};
@@ -27,14 +29,19 @@ pub(super) fn concerns(
             .is_none_or(|n| compiled.is_match(n, &fact.series.key.metric))
 }
 
-/// Does the series behave so?
-pub(super) fn behaves(condition: &MetricCondition, fact: &SeriesFact, facts: &Facts) -> bool {
+/// Does the series behave so? `span` is the stretch that is looked at, health included.
+pub(super) fn behaves(
+    condition: &MetricCondition,
+    fact: &SeriesFact,
+    facts: &Facts,
+    span: TimeWindow,
+) -> bool {
     let shape = match condition.is {
         Shape::High => fact.z >= FAR,
         Shape::Low => fact.z <= -FAR,
         Shape::Normal => fact.z.abs() < NEAR && fact.onset.is_none(),
-        Shape::Rising => fact.ramp && fact.level > fact.normal,
-        Shape::Falling => fact.ramp && fact.level < fact.normal,
+        Shape::Rising => (fact.ramp && fact.level > fact.normal) || climbs(fact, span, 1.0),
+        Shape::Falling => (fact.ramp && fact.level < fact.normal) || climbs(fact, span, -1.0),
         Shape::AtLimit => at_limit(fact, facts),
         Shape::Zero => fact.normal > 0.0 && fact.level.abs() <= 0.01 * fact.normal,
         Shape::Appeared => {
@@ -54,6 +61,42 @@ pub(super) fn behaves(condition: &MetricCondition, fact: &SeriesFact, facts: &Fa
         && condition
             .at_most
             .is_none_or(|most| scale * fact.level.min(fact.worst) <= most)
+}
+
+/// Does it grow (with `sign` -1: fall) steadily until its end, or until something reset it (a restart)?
+///
+/// Up to its extreme, the medians of six stretches of equal length must each exceed the one before, and
+/// the last the first by a quarter; the extreme must lie far out of the usual.
+fn climbs(fact: &SeriesFact, span: TimeWindow, sign: f64) -> bool {
+    const STRETCHES: usize = 6;
+    if sign * (fact.worst - fact.normal) < FAR * fact.scale {
+        return false;
+    }
+    let values = &fact.series.values[fact.series.range(span.from(), span.to())];
+    let mut top = 0;
+    for (i, value) in values.iter().enumerate() {
+        if sign * value > sign * values[top] {
+            top = i;
+        }
+    }
+    let climb = values.get(..=top).unwrap_or_default();
+    if climb.len() < 2 * STRETCHES {
+        return false;
+    }
+    let medians: Vec<f64> = (0..STRETCHES)
+        .map(|i| median(&climb[i * climb.len() / STRETCHES..(i + 1) * climb.len() / STRETCHES]))
+        .collect();
+    let grows = medians
+        .windows(2)
+        .all(|pair| sign * pair[1] > sign * pair[0]);
+    let (first, last) = (medians[0], medians[STRETCHES - 1]);
+    grows && (last - first).abs() >= 0.25 * first.abs().max(last.abs())
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(0.0)
 }
 
 /// Is it a share of something, by name or unit, and by size? Above 105 nothing is a percentage.

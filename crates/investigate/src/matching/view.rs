@@ -127,13 +127,25 @@ impl<'a> Matcher<'a> {
                     all.extend(facts.into_iter().map(|fact| Sighting {
                         signature,
                         unit,
-                        named: None,
+                        named: self.outsider(condition, &fact),
                         fact,
                     }));
                 }
             }
         }
         all
+    }
+
+    /// Failing calls to somebody outside speak of the one outside.
+    fn outsider(&self, condition: &Condition, fact: &FactRef) -> Option<u32> {
+        match (condition.trace, fact) {
+            (Some(TraceCondition::ExternalErrors), FactRef::Edge(number)) => self
+                .facts
+                .edges
+                .get(*number as usize)
+                .map(|edge| edge.callee),
+            _ => None,
+        }
     }
 
     fn condition(&self, (mechanism, signature): Signature) -> &'static Condition {
@@ -364,7 +376,7 @@ impl<'a> Matcher<'a> {
                     let fact = &self.facts.series[number as usize];
                     if series::concerns(wanted, role, fact, self.compiled) {
                         looked = true;
-                        if series::behaves(wanted, fact, self.facts) {
+                        if series::behaves(wanted, fact, self.facts, self.scene.span()) {
                             refs.push(FactRef::Series(number));
                         }
                     }
