@@ -1,6 +1,7 @@
 //! Two incidents at once.
 
-use model::EntityId;
+use model::recording::{BaselineKind, BaselineWindow};
+use model::{EntityId, TimeWindow, Timestamp};
 
 use super::disguise::{Mapping, rename};
 use crate::files::case::Case;
@@ -67,11 +68,11 @@ pub fn splice(a: &Case, b: &Case) -> (Case, Mapping) {
     if let Some(window) = model::TimeWindow::new(from, both.manifest.now) {
         both.manifest.window = window;
     }
-    for baseline in moved.manifest.baselines {
-        if !both.manifest.baselines.contains(&baseline) {
-            both.manifest.baselines.push(baseline);
-        }
-    }
+    both.manifest.baselines = baselines(
+        &a.manifest.baselines,
+        &moved.manifest.baselines,
+        both.manifest.window.from(),
+    );
     both.manifest.gaps.extend(moved.manifest.gaps);
     for mut alarm in moved.alarms {
         if both.alarms.iter().any(|own| own.id == alarm.id) {
@@ -106,4 +107,47 @@ fn join<T>(all: &mut Option<Vec<T>>, more: Option<Vec<T>>) {
     if let Some(more) = more {
         all.get_or_insert_default().extend(more);
     }
+}
+
+/// Stretches that show both systems when they are well.
+///
+/// Just before, only what is "before" for both counts; where one of them has no such stretch, the
+/// choice is left to whoever investigates. Of long ago, one stretch that holds both histories.
+fn baselines(a: &[BaselineWindow], b: &[BaselineWindow], begin: Timestamp) -> Vec<BaselineWindow> {
+    let of = |all: &[BaselineWindow], kind: BaselineKind| {
+        let windows = all
+            .iter()
+            .filter(|one| one.kind == kind)
+            .map(|one| one.window);
+        windows.reduce(|x, y| {
+            let hull = TimeWindow::new(x.from().min(y.from()), x.to().max(y.to()));
+            hull.unwrap_or(x)
+        })
+    };
+    let mut both = Vec::new();
+    if let (Some(x), Some(y)) = (of(a, BaselineKind::Near), of(b, BaselineKind::Near)) {
+        let shared = TimeWindow::new(x.from().max(y.from()), x.to().min(y.to()));
+        both.extend(shared.map(|window| BaselineWindow {
+            window,
+            kind: BaselineKind::Near,
+        }));
+    }
+    let past = [of(a, BaselineKind::History), of(b, BaselineKind::History)];
+    let past: Vec<TimeWindow> = past.into_iter().flatten().collect();
+    let from = past.iter().map(TimeWindow::from).min();
+    let to = past.iter().map(TimeWindow::to).max();
+    let hull = from
+        .zip(to)
+        .and_then(|(from, to)| TimeWindow::new(from, to));
+    match hull {
+        Some(window) if window.to() <= begin => both.push(BaselineWindow {
+            window,
+            kind: BaselineKind::History,
+        }),
+        _ => both.extend(past.into_iter().map(|window| BaselineWindow {
+            window,
+            kind: BaselineKind::History,
+        })),
+    }
+    both
 }
