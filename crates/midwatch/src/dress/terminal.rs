@@ -143,7 +143,7 @@ impl Sheet<'_> {
             &format!("{place:>2}. "),
             4,
             &[
-                (Tone::Strong, cause.title.clone()),
+                (Tone::Strong, words::capital(&cause.title)),
                 (Tone::Plain, "at".into()),
                 (Tone::Strong, self.names.name(&cause.entity).to_string()),
             ],

@@ -466,7 +466,7 @@ fn symptoms_at(report: &Report, places: &[u32], names: &Names<'_>) -> Vec<String
     places
         .iter()
         .filter_map(|place| report.symptoms.get(*place as usize))
-        .map(|s| format!("{} of {}", s.aspect, names.name(&s.entity).to_string()))
+        .map(|s| format!("{} of {}", s.aspect, names.name(&s.entity)))
         .collect()
 }
 
@@ -489,7 +489,7 @@ fn cause(place: usize, cause: &Cause, report: &Report, names: &Names<'_>) -> Cau
         .collect();
     CauseView {
         place,
-        title: cause.title.clone(),
+        title: words::capital(&cause.title),
         entity: names.name(&cause.entity).to_string(),
         kind: names.kind(&cause.entity),
         category: cause.category.words(),

@@ -133,11 +133,22 @@ pub fn outcome(outcome: PredictionOutcome) -> &'static str {
     }
 }
 
-/// What kind of prediction, as a sentence begins.
+/// What kind of prediction; what follows is the thing itself.
 pub fn force(force: &str) -> &str {
     match force {
-        "must_not" => "must not",
+        "must" => "must be seen",
+        "may" => "may be seen",
+        "must_not" => "must not be seen",
         other => other,
+    }
+}
+
+/// A heading begins with a capital, whatever the sentence that it was made for does.
+pub fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(first) => first.to_uppercase().chain(letters).collect(),
+        None => String::new(),
     }
 }
 

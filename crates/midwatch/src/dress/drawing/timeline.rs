@@ -39,14 +39,14 @@ pub fn timeline(report: &Report, names: &Names<'_>) -> Option<Pair> {
         name: "timeline-wide",
         width: 1000.0,
         gutter: 170.0,
-        lane: 34.0,
+        lane: 42.0,
         ticks: 9,
     };
     let narrow = Shape {
         name: "timeline-narrow",
         width: 400.0,
         gutter: 8.0,
-        lane: 46.0,
+        lane: 56.0,
         ticks: 4,
     };
     Some(Pair {
@@ -92,32 +92,28 @@ fn lanes<'a>(report: &'a Report, names: &'a Names<'_>) -> Vec<Lane<'a>> {
     lanes
 }
 
-/// The stretch that is drawn: the window that was looked at, stretched to whatever lies near it. What
-/// lies far before (yesterday's change) is drawn at the left edge rather than squeezing the rest.
+/// The stretch that is drawn: from a little before the first thing that happened in or near the
+/// window that was looked at, to its end. What lies far before (yesterday's change) stands at the left edge instead of squeezing
+/// the rest.
 fn stretch(report: &Report) -> (i64, i64) {
     let (from, to) = (report.header.window.from().0, report.header.window.to().0);
     let length = to.saturating_sub(from);
-    let first = report.timeline.iter().map(|e| e.at.0).min().unwrap_or(from);
-    let last = report
+    let (air, far) = (length / 12, from.saturating_sub(length));
+    let starts = report.timeline.iter().map(|entry| entry.at.0);
+    let first = starts
+        .filter(|at| *at >= far)
+        .min()
+        .unwrap_or(from)
+        .min(from);
+    let ends = report
         .timeline
         .iter()
-        .map(|e| e.until.unwrap_or(e.at).0)
+        .map(|entry| entry.until.unwrap_or(entry.at).0);
+    let last = ends
         .max()
-        .unwrap_or(to);
-    // Within the window, begin a little before the first thing that happened.
-    let air = length / 40;
-    let begin = if first >= from.saturating_sub(length / 4) {
-        first
-            .saturating_sub(air)
-            .max(from.saturating_sub(length / 4))
-    } else {
-        from
-    };
-    let end = last.saturating_add(air).clamp(
-        begin.saturating_add(1),
-        to.saturating_add(length / 4).max(begin.saturating_add(1)),
-    );
-    (begin, end)
+        .unwrap_or(to)
+        .clamp(to, to.saturating_add(length));
+    (first.saturating_sub(air), last)
 }
 
 fn draw(report: &Report, lanes: &[Lane<'_>], shape: &Shape) -> String {
@@ -169,7 +165,7 @@ fn draw_lane(svg: &mut Svg, lane: &Lane<'_>, y: f64, shape: &Shape, times: TimeS
     let middle = if beside {
         y + shape.lane / 2.0
     } else {
-        y + shape.lane - 15.0
+        y + shape.lane - 20.0
     };
     if beside {
         let label = fit(lane.label, shape.gutter - 14.0, 13.0);
@@ -188,26 +184,21 @@ fn draw_lane(svg: &mut Svg, lane: &Lane<'_>, y: f64, shape: &Shape, times: TimeS
     for entry in lane.entries.iter().filter(|entry| entry.until.is_some()) {
         bar(svg, entry, middle, times, hatch);
     }
-    let mut last_x = f64::NEG_INFINITY;
-    let mut lift = 0.0;
-    for entry in &lane.entries {
-        if entry.until.is_some() && entry.kind == "gap" {
-            continue;
-        }
+    // Marks that would hide each other step aside, by turns up and down.
+    const ASIDE: [f64; 3] = [0.0, -11.0, 11.0];
+    let (mut last_x, mut crowd) = (f64::NEG_INFINITY, 0);
+    let mut marks: Vec<(&TimelineEntry, f64, f64)> = Vec::new();
+    let whole_gap = |entry: &TimelineEntry| entry.until.is_some() && entry.kind == "gap";
+    for entry in lane.entries.iter().filter(|entry| !whole_gap(entry)) {
         let x = times.x(entry.at.0);
-        // Marks that would hide each other step aside by half a mark.
-        lift = if x - last_x < 9.0 {
-            (lift + 6.0) % 12.0
-        } else {
-            0.0
-        };
+        crowd = if x - last_x < 10.0 { crowd + 1 } else { 0 };
         last_x = x;
-        mark(
-            svg,
-            entry,
-            (x, middle - lift),
-            entry.at < Timestamp(times.from),
-        );
+        marks.push((entry, x, middle + ASIDE[crowd % ASIDE.len()]));
+    }
+    // Changes on top: they are what people look for.
+    marks.sort_by_key(|(entry, ..)| entry.kind == "change");
+    for (entry, x, y) in marks {
+        mark(svg, entry, (x, y), entry.at < Timestamp(times.from));
     }
 }
 
