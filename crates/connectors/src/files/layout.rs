@@ -130,6 +130,7 @@ pub(crate) fn survey(root: &Path, limits: &Limits) -> Result<Folder, FilesError>
                 name: name.as_str().into(),
                 size,
                 packing: Packing::Plain,
+                memory: None,
             };
             folder.files.push((file, Role::Answer));
             continue;
@@ -162,7 +163,8 @@ fn aside(name: &str) -> bool {
         .any(|known| own.starts_with(known))
 }
 
-fn role(file: &DataFile, limits: &Limits) -> Result<Role, FilesError> {
+/// What one file is.
+pub(crate) fn role(file: &DataFile, limits: &Limits) -> Result<Role, FilesError> {
     let name = file.plain_name();
     let (top, rest) = name.split_once('/').unwrap_or(("", &name));
     let ending = rest.rsplit_once('.').map_or("", |(_, ending)| ending);
@@ -182,6 +184,10 @@ fn role(file: &DataFile, limits: &Limits) -> Result<Role, FilesError> {
     }
     if matches!(ending, "csv" | "tsv") {
         return table(file, top, &name, limits);
+    }
+    #[cfg(feature = "parquet")]
+    if ending == "parquet" {
+        return parquet(file, top, &name, limits);
     }
     if !matches!(ending, "json" | "ndjson" | "jsonl" | "log" | "txt" | "") {
         return Ok(Role::Ignored);
@@ -366,4 +372,24 @@ fn table(file: &DataFile, top: &str, name: &str, limits: &Limits) -> Result<Role
         Some(signal) => Role::Rows(Writing::Table(signal, header)),
         None => Role::Ignored,
     })
+}
+
+#[cfg(feature = "parquet")]
+fn parquet(file: &DataFile, top: &str, name: &str, limits: &Limits) -> Result<Role, FilesError> {
+    let magic = super::parquet::MAGIC;
+    if file.packing != Packing::Plain || file.head(magic.len(), limits)? != magic {
+        return Err(file.syntax(
+            1,
+            "something else than its name says",
+            "a Parquet file, which begins with PAR1 and has its own compression",
+        ));
+    }
+    let columns = super::parquet::columns(file)?;
+    let known = match if top.is_empty() { bare(name) } else { top } {
+        "metrics" => Some(Signal::Metrics),
+        "logs" => Some(Signal::Logs),
+        "traces" => Some(Signal::Traces),
+        _ => signal_of(columns.iter().map(String::as_str)),
+    };
+    Ok(known.map_or(Role::Ignored, |signal| Role::Rows(Writing::Parquet(signal))))
 }

@@ -23,6 +23,17 @@ pub(crate) enum Packing {
     Zstd,
 }
 
+impl Packing {
+    /// Told by the first bytes.
+    fn of(bytes: &[u8]) -> Self {
+        match bytes {
+            [0x1f, 0x8b, ..] => Self::Gzip,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
+            _ => Self::Plain,
+        }
+    }
+}
+
 /// One file of a recording.
 #[derive(Clone, Debug)]
 pub(crate) struct DataFile {
@@ -34,7 +45,14 @@ pub(crate) struct DataFile {
     pub size: u64,
     /// How it is packed.
     pub packing: Packing,
+    /// Its bytes, where they do not lie on a disk.
+    pub memory: Option<Arc<[u8]>>,
 }
+
+/// A file on a disk or in memory.
+trait Bytes: Read + Seek + Send {}
+
+impl<T: Read + Seek + Send> Bytes for T {}
 
 /// An input that stops when more comes out than an honest file holds.
 struct Bounded<R> {
@@ -62,17 +80,24 @@ impl DataFile {
         let mut file = File::open(path).map_err(|e| FilesError::io(name, &e))?;
         let mut magic = [0; 4];
         let count = read_full(&mut file, &mut magic).map_err(|e| FilesError::io(name, &e))?;
-        let packing = match magic[..count] {
-            [0x1f, 0x8b, ..] => Packing::Gzip,
-            [0x28, 0xb5, 0x2f, 0xfd] => Packing::Zstd,
-            _ => Packing::Plain,
-        };
         Ok(Self {
             path: path.to_path_buf(),
             name: name.into(),
             size,
-            packing,
+            packing: Packing::of(&magic[..count]),
+            memory: None,
         })
+    }
+
+    /// A file that lies in memory.
+    pub fn in_memory(name: &str, bytes: &[u8]) -> Self {
+        Self {
+            path: PathBuf::new(),
+            name: name.into(),
+            size: bytes.len() as u64,
+            packing: Packing::of(bytes),
+            memory: Some(bytes.into()),
+        }
     }
 
     /// The name without `.gz` or `.zst`, in lower case.
@@ -92,7 +117,10 @@ impl DataFile {
 
     /// The unpacked bytes from `offset` on (plain files jump, packed ones read on).
     fn open_at(&self, offset: u64, limits: &Limits) -> Result<Box<dyn Read + Send>, FilesError> {
-        let mut file = File::open(&self.path).map_err(|e| self.wrong(&e))?;
+        let mut file: Box<dyn Bytes> = match &self.memory {
+            Some(bytes) => Box::new(io::Cursor::new(Arc::clone(bytes))),
+            None => Box::new(File::open(&self.path).map_err(|e| self.wrong(&e))?),
+        };
         let bounded = |inner: Box<dyn Read + Send>| Bounded {
             inner,
             packed: self.size,

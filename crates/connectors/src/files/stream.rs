@@ -81,6 +81,9 @@ pub(crate) enum Writing {
     Aws(super::aws::Rows),
     /// Plain text with a time at the beginning of each record.
     Text,
+    /// A Parquet table.
+    #[cfg(feature = "parquet")]
+    Parquet(Signal),
 }
 
 /// A part of a file: from a line's start to another's.
@@ -115,6 +118,8 @@ pub(crate) fn read(
         Writing::OtlpDocument => super::otlp::read_document(file, limits, sink),
         Writing::Aws(rows) => super::aws::rows(file, *rows, limits, sink),
         Writing::Text => super::text::read(file, part, limits, sink),
+        #[cfg(feature = "parquet")]
+        Writing::Parquet(signal) => super::parquet::read(file, *signal, sink),
     }
 }
 
@@ -254,7 +259,8 @@ pub(crate) fn elements(
     }
 }
 
-fn hand(
+/// Reads the fields of one row and hands them to the sink.
+pub(crate) fn hand(
     file: &DataFile,
     signal: Signal,
     mut fields: Vec<Field<'_>>,

@@ -1,0 +1,9 @@
+//! What kubectl prints.
+#![no_main]
+
+use connectors::files::{Limits, read_bytes};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let _ = read_bytes("kubernetes/all.json", bytes, &Limits::default());
+});

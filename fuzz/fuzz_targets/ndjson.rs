@@ -1,0 +1,11 @@
+//! Flat rows of metrics, logs and spans.
+#![no_main]
+
+use connectors::files::{Limits, read_bytes};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let _ = read_bytes("metrics/rows.ndjson", bytes, &Limits::default());
+    let _ = read_bytes("logs/rows.ndjson", bytes, &Limits::default());
+    let _ = read_bytes("traces/rows.ndjson", bytes, &Limits::default());
+});
