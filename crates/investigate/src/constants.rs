@@ -24,8 +24,10 @@ pub const LEAST_FIT: f64 = 0.12;
 pub const UNPLACED: f64 = 0.5;
 /// What remains of a signature whose line names a sick unit further down.
 pub const VICTIM: f64 = 0.3;
-/// Own anomalies below this are background.
-pub const OWN_LEAST: f64 = 0.6;
+/// Own anomaly from which a unit's lines are taken in full, where spans cover it.
+pub const OWN_FULL: f64 = 2.5;
+/// What remains of a busy processor that slows no request.
+pub const IDLE_HEAT: f64 = 0.5;
 /// Clocks of deploy systems and telemetry differ by this much at most.
 pub const CLOCK_SLACK: Span = Span(60 * model::time::SECOND);
 /// A `must` that was covered and failed.
@@ -85,7 +87,7 @@ pub fn change_risk(kind: ChangeKind) -> (f64, f64) {
 /// A text of all numbers, for the rules digest.
 pub fn digest_text() -> String {
     format!(
-        "{CHANGE_EFFECT} {CHANGE_RELEVANCE} {CHANGE_NEARNESS} {CHANGE_COST} {MOST_CHANGE} {MOST_SIGNATURE} {MOST_ANOMALY} {LEAST_FIT} {UNPLACED} {VICTIM} {OWN_LEAST} {} {MUST_FAILED} {MUST_NOT_SEEN} {MUST_MET} {MAY_MET} {TIMING_BEFORE} {TIMING_SCALE_MIN} {TIMING_LATE} {ROOT_LEAST} {ROOT_LIFT} {ROOT_EDGE} {CAUSE_COST} {LEAK} {MOST_CAUSES} {HOP} {HOP_UP} {MOST_HOPS} {NO_MAP} {CAP_NEARNESS} {CAP_ONE_SOURCE} {CAP_GAP} {CAP_ALWAYS} {STRONG} {STRONG_SIGN} {STRONG_ANOMALY} {SOMETHING_ELSE} {SAME_PLACE} {NAMED} {UNKNOWN_BELOW} {EXPLAINS} {BEHIND} {WAY}",
+        "{CHANGE_EFFECT} {CHANGE_RELEVANCE} {CHANGE_NEARNESS} {CHANGE_COST} {MOST_CHANGE} {MOST_SIGNATURE} {MOST_ANOMALY} {LEAST_FIT} {UNPLACED} {VICTIM} {OWN_FULL} {IDLE_HEAT} {} {MUST_FAILED} {MUST_NOT_SEEN} {MUST_MET} {MAY_MET} {TIMING_BEFORE} {TIMING_SCALE_MIN} {TIMING_LATE} {ROOT_LEAST} {ROOT_LIFT} {ROOT_EDGE} {CAUSE_COST} {LEAK} {MOST_CAUSES} {HOP} {HOP_UP} {MOST_HOPS} {NO_MAP} {CAP_NEARNESS} {CAP_ONE_SOURCE} {CAP_GAP} {CAP_ALWAYS} {STRONG} {STRONG_SIGN} {STRONG_ANOMALY} {SOMETHING_ELSE} {SAME_PLACE} {NAMED} {UNKNOWN_BELOW} {EXPLAINS} {BEHIND} {WAY}",
         CLOCK_SLACK.0
     )
 }
@@ -108,6 +110,6 @@ pub const UNKNOWN_BELOW: f64 = 0.35;
 /// From this probability on a hypothesis is said to explain a symptom.
 pub const EXPLAINS: f64 = 0.3;
 /// Nats that each nat behind the best rival costs in the joint explanation.
-pub const BEHIND: f64 = 0.7;
+pub const BEHIND: f64 = 1.0;
 /// How much the length of the way matters for explaining (1: fully).
-pub const WAY: f64 = 0.5;
+pub const WAY: f64 = 0.25;

@@ -79,6 +79,13 @@ impl Hypothesis {
         self.groups.iter().filter(|(_, g)| g.iter().any(|(nats, _)| *nats > 0.0)).map(|(kind, _)| *kind).collect()
     }
 
+    /// Is `other` what this one commonly causes, on the same unit or on one that leans on it or carries it?
+    pub fn brings_about(&self, other: &Self, scene: &Scene) -> bool {
+        let touches = other.unit == self.unit
+            || scene.below(self.unit).chain(scene.above(self.unit)).any(|(unit, _)| unit == other.unit);
+        touches && self.mechanism().causes.iter().any(|id| *id == other.mechanism().id)
+    }
+
     /// Everything that speaks for it, strongest first.
     pub fn refs(&self) -> Vec<FactRef> {
         let mut all: Vec<(f64, FactRef)> = self.groups.values().flatten().copied().collect();
@@ -147,9 +154,9 @@ type Key = (u32, u32, Option<u32>);
 
 /// All hypotheses with their scores, best first; those put aside come last.
 pub fn weigh(ground: &Ground<'_>) -> Vec<Hypothesis> {
-    let mut table = propose(ground);
-    add_changes(ground, &mut table);
     let pulls = own_pull(ground);
+    let mut table = propose(ground, &pulls);
+    add_changes(ground, &mut table);
     let mut all: Vec<Hypothesis> = table.into_values().collect();
     for hypothesis in &mut all {
         score(ground, hypothesis, &pulls);
@@ -192,7 +199,7 @@ fn empty(unit: u32, mechanism: u32, change: Option<u32>) -> Hypothesis {
 }
 
 /// From signatures, and from what units do on their own account.
-fn propose(ground: &Ground<'_>) -> BTreeMap<Key, Hypothesis> {
+fn propose(ground: &Ground<'_>, pulls: &BTreeMap<u32, f64>) -> BTreeMap<Key, Hypothesis> {
     let mut table: BTreeMap<Key, Hypothesis> = BTreeMap::new();
     // Changes are weighed one by one, each against what it can produce (`add_changes`).
     for hit in ground.matcher.matches().into_iter().filter(|h| h.source != SourceKind::Changes) {
@@ -202,10 +209,8 @@ fn propose(ground: &Ground<'_>) -> BTreeMap<Key, Hypothesis> {
         let facts: Vec<FactRef> = hit.refs.iter().map(FactRef::from).collect();
         let factor = if hit.named {
             1.0
-        } else if hit.source == SourceKind::Logs && is_background(ground, hit.unit) {
-            k::VICTIM
         } else {
-            victim_factor(ground, hit.unit, &facts)
+            victim_factor(ground, hit.unit, &facts).min(foreground(ground, hit.unit, hit.source, pulls))
         };
         let group = entry.groups.entry(hit.source).or_default();
         for (nth, at) in facts.into_iter().take(4).enumerate() {
@@ -234,11 +239,15 @@ fn propose(ground: &Ground<'_>) -> BTreeMap<Key, Hypothesis> {
     table
 }
 
-/// Spans cover the unit, and given the requests that it received it does nothing that it did not do
-/// before: what its log says is background, or somebody else's trouble.
-fn is_background(ground: &Ground<'_>, unit: u32) -> bool {
-    ground.facts.work.iter().any(|w| w.unit == unit && w.requests.0 > 0)
-        && !ground.anomalies.iter().any(|a| a.unit == unit && a.explained_by.is_none() && a.strength >= k::OWN_LEAST)
+/// Where spans cover a unit, what its lines and calls say is taken in the measure in which it does, given
+/// the requests that it received, what it did not do before: the rest is background, or another's trouble.
+fn foreground(ground: &Ground<'_>, unit: u32, source: SourceKind, pulls: &BTreeMap<u32, f64>) -> f64 {
+    let covered = ground.facts.work.iter().any(|w| w.unit == unit && w.requests.0 > 0);
+    if !covered || !matches!(source, SourceKind::Logs | SourceKind::Traces) {
+        return 1.0;
+    }
+    let own = pulls.get(&unit).copied().unwrap_or(0.0);
+    k::VICTIM + (1.0 - k::VICTIM) * (own / k::OWN_FULL).min(1.0)
 }
 
 /// A line that names somebody further down speaks of that one rather than of its writer: the client's
@@ -343,6 +352,14 @@ fn score(ground: &Ground<'_>, hypothesis: &mut Hypothesis, pulls: &BTreeMap<u32,
         .filter(|at| !matches!(at, FactRef::Change(_)))
         .filter_map(|at| onset_of_fact(ground.facts, at))
         .min_by_key(|o| (o.hi, o.lo));
+    if let Some(number) = hypothesis.change {
+        // A cause that a change set off began when the change began to act, whenever it was first seen.
+        let acts = ground.facts.changes[number as usize].acts_from;
+        hypothesis.onset = Some(match hypothesis.onset {
+            Some(seen) => Interval { lo: acts.min(seen.lo), hi: seen.hi },
+            None => Interval { lo: acts, hi: acts },
+        });
+    }
     score.timing = timing(ground, hypothesis.onset);
     hypothesis.tested = test_predictions(ground, hypothesis.unit, mechanism);
     for tested in &hypothesis.tested {
@@ -425,6 +442,10 @@ fn gate(ground: &Ground<'_>, hypothesis: &mut Hypothesis) {
             return;
         }
     }
+    if is_over(ground, hypothesis) {
+        hypothesis.aside = Some(Aside { reason: "transient", refs: hypothesis.refs() });
+        return;
+    }
     let nothing_for_it = hypothesis.groups.values().flatten().all(|(nats, _)| *nats <= 0.0) && hypothesis.score.anomaly <= 0.0;
     if nothing_for_it {
         hypothesis.aside = Some(Aside { reason: "explained", refs: hypothesis.refs() });
@@ -445,6 +466,25 @@ fn gate(ground: &Ground<'_>, hypothesis: &mut Hypothesis) {
     }
 }
 
+/// Only notices and lines speak for it, and since the last of them the unit's own readings have left
+/// their band and come back: it was so, and is over.
+fn is_over(ground: &Ground<'_>, hypothesis: &Hypothesis) -> bool {
+    let mut last = None;
+    for at in hypothesis.groups.values().flatten().filter(|(nats, _)| *nats > 0.0).map(|(_, at)| *at) {
+        let seen = match at {
+            FactRef::Event(i) => ground.facts.events[i as usize].1.last,
+            FactRef::Log(i) => ground.facts.logs[i as usize].last,
+            // A series that has come back speaks of the past as well.
+            FactRef::Series(i) if !ground.facts.series[i as usize].active => continue,
+            _ => return false,
+        };
+        last = last.max(Some(seen));
+    }
+    let of_unit = || ground.facts.series.iter().filter(|f| f.unit == hypothesis.unit && f.bad > crate::probes::series::BAND);
+    let came_back = of_unit().filter_map(|f| f.recovered).map(|r| r.hi).max();
+    last.is_some() && came_back.is_some() && came_back >= last && of_unit().all(|f| !f.active)
+}
+
 /// Where one mechanism commonly causes another and both fit one unit or two that lean on each other,
 /// the root takes over part of the consequence's lead: the consequence's own signs are what the root predicts.
 fn prefer_roots(ground: &Ground<'_>, all: &mut [Hypothesis]) {
@@ -463,7 +503,8 @@ fn prefer_roots(ground: &Ground<'_>, all: &mut [Hypothesis]) {
             .filter(|(unit, id, _)| causes.iter().any(|c| c == id) && touches(*unit))
             .map(|(_, _, total)| *total)
             .fold(f64::NEG_INFINITY, f64::max);
-        if best.is_finite() && hypothesis.score.signature + hypothesis.score.change >= k::ROOT_LEAST {
+        let held = hypothesis.score.against < k::MUST_FAILED;
+        if best.is_finite() && held && hypothesis.score.signature + hypothesis.score.change >= k::ROOT_LEAST {
             let lift = (best - hypothesis.score.total).clamp(0.0, k::ROOT_LIFT) + k::ROOT_EDGE;
             hypothesis.score.difference += lift;
             hypothesis.score.total += lift;

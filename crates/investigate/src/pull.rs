@@ -6,6 +6,7 @@
 
 use model::ports::Eyes;
 
+use crate::constants::IDLE_HEAT;
 use crate::excess;
 use crate::facts::{Facts, Interval};
 use crate::kinds::FactRef;
@@ -38,12 +39,21 @@ impl Anomaly {
 
 /// Nats of a unit that accounts for all of the alarmed unit's deviation.
 const WHOLE_SHARE: f64 = 6.0;
+/// Fewest requests that show whether a unit is slowed.
+const LEAST_REQUESTS: u64 = 10;
 /// Shares below this are noise.
 const LEAST_SHARE: f64 = 0.02;
 
 /// All own anomalies, strongest first.
 pub fn anomalies(scene: &Scene, eyes: &dyn Eyes, facts: &Facts) -> Vec<Anomaly> {
     let mut all: Vec<Anomaly> = crate::anomaly::anomalies(scene, facts);
+    // A processor that is busy and slows no request explains little of what users feel.
+    for anomaly in all.iter_mut().filter(|a| a.kind == "cpu") {
+        let idle = facts.work.iter().any(|w| w.unit == anomaly.unit && w.requests.1 >= LEAST_REQUESTS && w.own_z < 2.0);
+        if idle {
+            anomaly.strength *= IDLE_HEAT;
+        }
+    }
     // Spans tell own time directly; metrics along the graph stand in only where there are none.
     if facts.work.is_empty() {
         all.extend(from_excess(scene, eyes, facts));

@@ -66,7 +66,8 @@ pub fn seen(scene: &Scene, eyes: &dyn Eyes, facts: &Facts) -> Vec<Seen> {
     };
     let in_scope = scope(scene);
     let named: Vec<&str> = eyes.alarms().iter().filter_map(|a| a.metric.as_deref()).collect();
-    let window = Interval { lo: scene.window.from(), hi: scene.window.from() };
+    // What does not tell when it began had begun by the time of the alarm.
+    let window = Interval { lo: scene.window.from().min(scene.alarm_at), hi: scene.alarm_at.max(scene.window.from()) };
     for (i, fact) in facts.series.iter().enumerate() {
         let alarmed = scene.alarmed.binary_search(&fact.unit).is_ok();
         let is_named = alarmed && named.contains(&fact.series.key.metric.as_str());

@@ -165,6 +165,8 @@ fn compete(ground: &Ground<'_>, hypotheses: &[Hypothesis]) -> Vec<f64> {
                 other.aside.is_none()
                     && !std::ptr::eq(*other, own)
                     && (other.unit == own.unit || shares_symptom(ground, own, other))
+                    && !is_same_cause(own, other)
+                    && !own.brings_about(other, ground.scene)
             });
             for rival in rivals.take(12) {
                 // Another mechanism on the same unit is a rival about how, not about where.
@@ -174,6 +176,11 @@ fn compete(ground: &Ground<'_>, hypotheses: &[Hypothesis]) -> Vec<f64> {
             calibration::probability(softmax(&scores)[0])
         })
         .collect()
+}
+
+/// The same change on the same unit, in other words.
+fn is_same_cause(a: &Hypothesis, b: &Hypothesis) -> bool {
+    a.unit == b.unit && a.change.is_some() && a.change == b.change
 }
 
 fn shares_symptom(ground: &Ground<'_>, a: &Hypothesis, b: &Hypothesis) -> bool {

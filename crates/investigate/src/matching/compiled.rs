@@ -158,20 +158,17 @@ impl Compiled {
         }
     }
 
-    /// What the named group of the expression holds in `text`.
+    /// What the named group of the expression holds in `text`, in the first match that has it.
     pub(super) fn capture<'t>(
         &self,
         expression: &str,
         group: &str,
         text: &'t str,
     ) -> Option<&'t str> {
-        Some(
-            self.each
-                .get(expression)?
-                .captures(text)?
-                .name(group)?
-                .as_str(),
-        )
+        self.each
+            .get(expression)?
+            .captures_iter(text)
+            .find_map(|found| Some(found.name(group)?.as_str()))
     }
 }
 

@@ -87,12 +87,18 @@ pub fn is_percent(series: &Series) -> bool {
         || series.key.metric.contains('%')
 }
 
+/// The last reading before `until` that lay close to normal.
+fn last_well(series: &Series, baseline: &Baseline, until: i64) -> Option<i64> {
+    let end = series.times.partition_point(|t| *t < until);
+    (0..end).rev().find(|&i| baseline.z(series.values[i]).abs() < 1.5).map(|i| series.times[i])
+}
+
 /// Rank correlation with time from which a past counts as creeping.
 const CREEP_TAU: f64 = 0.6;
 
 /// What fills up slowly (memory, disks, connections) may have begun long before anything was felt: a past
-/// that climbs or sinks all the way is no baseline. Then its first fifth is, and the values are returned.
-fn creep(role: Role, series: &Series, stretches: &Stretches) -> Option<Vec<f64>> {
+/// that climbs or sinks all the way is no baseline. Then its first fifth is, whose indices are returned.
+fn creep(role: Role, series: &Series, stretches: &Stretches) -> Option<std::ops::Range<usize>> {
     let fills = matches!(
         role,
         Role::Memory | Role::MemoryFree | Role::Disk | Role::DiskFree | Role::Connections | Role::Workers | Role::Lag | Role::Queue | Role::Credits
@@ -109,8 +115,8 @@ fn creep(role: Role, series: &Series, stretches: &Stretches) -> Option<Vec<f64>>
         Bad::Low => trend.tau <= -CREEP_TAU,
         _ => trend.tau >= CREEP_TAU,
     };
-    let early = &series.values[near.start..near.start + near.len() / 5];
-    (worse && early.len() >= LEAST_POINTS).then(|| early.to_vec())
+    let early = near.start..near.start + near.len() / 5;
+    (worse && early.len() >= LEAST_POINTS).then_some(early)
 }
 
 fn one(scene: &Scene, series: &Arc<Series>, stretches: &Stretches, scratch: &mut Scratch) -> Option<SeriesFact> {
@@ -126,9 +132,13 @@ fn one(scene: &Scene, series: &Arc<Series>, stretches: &Stretches, scratch: &mut
     }
     let percent = is_percent(series);
     let creeping = creep(role, series, stretches);
-    let healthy = match &creeping {
-        Some(early) => std::borrow::Cow::Owned(early.clone()),
-        None => healthy,
+    let (healthy, range, last_normal) = match &creeping {
+        Some(early) => (
+            std::borrow::Cow::Borrowed(&series.values[early.clone()]),
+            early.end..range.end,
+            early.end.checked_sub(1).map(|i| series.times[i]),
+        ),
+        None => (healthy, range, last_normal),
     };
     let baseline = Baseline::fit_with(&healthy, Floors::default(), scratch)?;
     let floor = floor_of(role, percent, baseline.median);
@@ -139,7 +149,7 @@ fn one(scene: &Scene, series: &Arc<Series>, stretches: &Stretches, scratch: &mut
         limit: (percent && role.bad() == Bad::High).then_some(100.0),
         ..DeviationConfig::default()
     };
-    let found = deviation(&baseline, &series.times[range.clone()], &series.values[range], &config, scratch);
+    let found = deviation(&baseline, &series.times[range.clone()], &series.values[range.clone()], &config, scratch);
     let z = found.strength();
     let bad = match role.bad() {
         Bad::High => z,
@@ -147,18 +157,23 @@ fn one(scene: &Scene, series: &Arc<Series>, stretches: &Stretches, scratch: &mut
         Bad::Either => z.abs(),
     };
     let level = found.episode.map_or(found.median, |e| e.level);
-    let worst_index = series.range(stretches.window.from(), stretches.window.to());
-    let values = &series.values[worst_index];
+    let values = &series.values[range.clone()];
     let worst = match role.bad() {
         Bad::Low => values.iter().copied().fold(f64::INFINITY, f64::min),
         Bad::High => values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
         Bad::Either if z < 0.0 => values.iter().copied().fold(f64::INFINITY, f64::min),
         Bad::Either => values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
     };
-    let onset = found
-        .onset
-        .filter(|_| z.abs() > BAND)
-        .map(|o| Onset { lo: Timestamp(o.lo.min(o.hi)), hi: Timestamp(o.hi) });
+    let onset = match (found.shape, found.episode) {
+        _ if z.abs() <= BAND => None,
+        // A fitted line's start is pulled early where the climb levels off: the readings themselves say
+        // when it was last well and first out of its band.
+        (Shape::Ramp, Some(episode)) => Some(Onset {
+            lo: Timestamp(last_well(series, &baseline, episode.from).unwrap_or(episode.from)),
+            hi: Timestamp(episode.from),
+        }),
+        _ => found.onset.map(|o| Onset { lo: Timestamp(o.lo.min(o.hi)), hi: Timestamp(o.hi) }),
+    };
     Some(SeriesFact {
         series: Arc::clone(series),
         entity,
