@@ -242,8 +242,8 @@ fn propose(ground: &Ground<'_>, pulls: &BTreeMap<u32, f64>) -> BTreeMap<Key, Hyp
 /// Where spans cover a unit, what its lines and calls say is taken in the measure in which it does, given
 /// the requests that it received, what it did not do before: the rest is background, or another's trouble.
 fn foreground(ground: &Ground<'_>, unit: u32, source: SourceKind, pulls: &BTreeMap<u32, f64>) -> f64 {
-    let covered = ground.facts.work.iter().any(|w| w.unit == unit && w.requests.0 > 0);
-    if !covered || !matches!(source, SourceKind::Logs | SourceKind::Traces) {
+    let covered = ground.facts.work.iter().any(|w| w.unit == unit && w.requests.0 >= k::COVERED_REQUESTS);
+    if !covered || !matches!(source, SourceKind::Logs | SourceKind::Traces | SourceKind::Metrics) {
         return 1.0;
     }
     let own = pulls.get(&unit).copied().unwrap_or(0.0);
