@@ -1,1 +1,53 @@
-fn main() {}
+//! The project's own chores: `cargo xtask test`, `bench`, `generate`.
+//!
+//! They need a Rust toolchain and nothing else; what makes them quicker (cargo-nextest) or stricter
+//! (cargo-deny) is used where it is installed, and its absence is said.
+
+mod bench;
+mod floors;
+mod generate;
+mod house;
+mod rooms;
+mod source;
+mod steps;
+mod test;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+The project's own chores.
+
+  cargo xtask test                       everything that must hold: format, lints, floors, tests, docs, a run of the program
+  cargo xtask floors                     only the floors of the house (seconds, compiles nothing else)
+  cargo xtask generate                   write the files that are made from code: the schemas
+  cargo xtask bench [--data DIR]         measure on the public incident sets; writes docs/bench/latest.json
+                                         and the README's figures (DIR: --data, or MIDWATCH_DATA)
+  cargo xtask bench --write              only write the README's figures again from docs/bench/latest.json
+";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["test"] => test::run(),
+        ["floors"] => floors::run(),
+        ["generate"] => generate::run(),
+        ["bench", options @ ..] => bench::run(options),
+        [] | ["help" | "--help" | "-h"] => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        other => Err(anyhow::anyhow!(
+            "no such chore: {}\n\n{USAGE}",
+            other.join(" ")
+        )),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Everything that must hold before a change is taken in. The order is: what is quick first.
+
+use std::process::Command;
+
+use crate::floors;
+use crate::house::{House, cargo, root};
+use crate::steps::{Count, Steps, quiet, told};
+
+/// Runs all steps, also those after one that failed. True if all held.
+pub fn run() -> anyhow::Result<bool> {
+    let house = House::survey()?;
+    let mut steps = Steps::default();
+    steps.step("format", || {
+        quiet(cargo_in_root().args(["fmt", "--all", "--check"]))
+    });
+    steps.step("floors", || Ok((floors::run()?, Count::default())));
+    steps.step("lints", || {
+        told(cargo_in_root().args([
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--all-features",
+            "--",
+            "-D",
+            "warnings",
+        ]))
+    });
+    // Generated files (schemas) and the catalogue of mechanisms are compared by tests of their crates.
+    steps.step("tests", || {
+        let tests = ["--workspace", "--all-features"];
+        if has(&["nextest", "--version"]) {
+            told(
+                cargo_in_root()
+                    .args(["nextest", "run", "--no-fail-fast"])
+                    .args(tests),
+            )
+        } else {
+            told(
+                cargo_in_root()
+                    .args(["test", "--no-fail-fast", "--lib", "--bins", "--tests"])
+                    .args(tests),
+            )
+        }
+    });
+    steps.step("doc tests", || {
+        told(cargo_in_root().args(["test", "--doc", "--workspace", "--all-features"]))
+    });
+    steps.step("docs", || {
+        told(
+            cargo_in_root()
+                .args(["doc", "--workspace", "--no-deps", "--all-features"])
+                .env("RUSTDOCFLAGS", "-D warnings"),
+        )
+    });
+    steps.step("build", || {
+        told(cargo_in_root().args(["build", "--workspace", "--all-features", "--bins"]))
+    });
+    smoke(&mut steps, &house);
+    // Licences and advisories need the network and a tool: told apart from what is wrong here.
+    if has(&["deny", "--version"]) {
+        steps.step("licences and bans", || {
+            told(cargo_in_root().args([
+                "deny",
+                "--all-features",
+                "check",
+                "licenses",
+                "bans",
+                "sources",
+            ]))
+        });
+    } else {
+        println!("\n== licences and bans: passed over, cargo-deny is not installed");
+    }
+    Ok(steps.end())
+}
+
+/// The built program, run as a person would.
+fn smoke(steps: &mut Steps, house: &House) {
+    let program = house.program("debug");
+    let mut runs = vec![
+        (vec!["--version"], 0, "midwatch "),
+        (vec!["demo"], 0, "What to try next"),
+        (vec!["demo", "--format", "json"], 0, "\"schema\""),
+        (vec!["mechanisms", "list"], 0, "resource.disk-full"),
+        (vec!["investigate", "no/such/recording"], 2, ""),
+        (vec!["no-such-command"], 2, ""),
+    ];
+    let recordings = recordings();
+    for recording in &recordings {
+        runs.push((vec!["recording", "check", recording], 0, ""));
+    }
+    for (words, code, says) in runs {
+        steps.step(&format!("midwatch {}", words.join(" ")), || {
+            let output = Command::new(&program)
+                .args(&words)
+                .current_dir(root())
+                .output()?;
+            let text = String::from_utf8_lossy(&output.stdout);
+            let held = output.status.code() == Some(code) && text.contains(says);
+            if !held {
+                println!(
+                    "ended with {:?}, wanted {code} and {says:?}\n{text}",
+                    output.status.code()
+                );
+                println!("{}", String::from_utf8_lossy(&output.stderr));
+            }
+            Ok((held, Count::default()))
+        });
+    }
+    // Same recording, any number of threads: the same bytes.
+    if let Some(recording) = recordings.first() {
+        steps.step("one thread and two, byte for byte", || {
+            let report = |threads: &str| {
+                Command::new(&program)
+                    .args([
+                        "investigate",
+                        recording,
+                        "--format",
+                        "json",
+                        "--threads",
+                        threads,
+                    ])
+                    .current_dir(root())
+                    .output()
+            };
+            let (one, two) = (report("1")?, report("2")?);
+            let held = one.stdout == two.stdout && !one.stdout.is_empty();
+            Ok((held, Count::default()))
+        });
+    }
+}
+
+/// The recordings that ship, by their path from the root, sorted.
+fn recordings() -> Vec<String> {
+    let entries = std::fs::read_dir(root().join("recordings"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let mut found: Vec<String> = entries
+        .filter(|entry| {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            name.ends_with(".tar.zst") || entry.path().join("recording.json").is_file()
+        })
+        .map(|entry| format!("recordings/{}", entry.file_name().to_string_lossy()))
+        .collect();
+    found.sort();
+    found
+}
+
+fn cargo_in_root() -> Command {
+    let mut cargo = cargo();
+    cargo.current_dir(root());
+    cargo
+}
+
+/// Is this cargo command there?
+fn has(words: &[&str]) -> bool {
+    cargo()
+        .args(words)
+        .output()
+        .is_ok_and(|output| output.status.success())
+}
