@@ -59,6 +59,16 @@ impl Problem {
         }
     }
 
+    /// The same, with the recording named that the place lies in.
+    #[must_use]
+    pub fn within(mut self, recording: &Path) -> Self {
+        let shown = recording.display().to_string();
+        if !self.place.starts_with(&shown) {
+            self.place = format!("{}: {}", shown.trim_end_matches('/'), self.place);
+        }
+        self
+    }
+
     /// The exit that it ends the program with.
     pub fn exit(&self) -> Exit {
         if self.exit == Exit::No.code() {

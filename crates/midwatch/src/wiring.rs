@@ -63,7 +63,8 @@ impl Opened {
 /// Opens a recording, a folder or a `.tar.zst`.
 pub fn open(path: &Path) -> Result<Opened, Problem> {
     let folder = folder(path)?;
-    let recording = files::open(folder.path(), &Limits::default())?;
+    let recording = files::open(folder.path(), &Limits::default())
+        .map_err(|error| Problem::from(error).within(path))?;
     Ok(Opened { recording, folder })
 }
 

@@ -1,5 +1,6 @@
 //! `midwatch bench`: how good the engine is, on a public incident set in its own layout.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -82,7 +83,8 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
         &|case| {
             if shown {
                 // Cases end on several threads at once; standard error takes whole lines.
-                eprintln!("{}", table::line(case).trim_end());
+                // `eprintln!` would fall over a closed pipe; a lost line of progress is no loss.
+                let _ = writeln!(std::io::stderr(), "{}", table::line(case).trim_end());
             }
         },
     )

@@ -43,7 +43,8 @@ pub fn check(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
 /// What it holds.
 pub fn show(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
     let folder = wiring::folder(&args.path)?;
-    let summary = files::show(folder.path(), &Limits::default())?;
+    let summary = files::show(folder.path(), &Limits::default())
+        .map_err(|error| Problem::from(error).within(&args.path))?;
     let text = match args.format {
         Answer::Json => dress::json(&summary),
         Answer::Terminal => shown(&summary, &console.pencil()),

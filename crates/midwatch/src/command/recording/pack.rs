@@ -50,7 +50,8 @@ struct Made {
 
 /// Packs. Only what opens as a recording is packed: an archive of anything else helps nobody.
 pub fn pack(args: &PackArgs, console: &mut Console<'_>) -> Result<Exit, Problem> {
-    files::open(&args.dir, &Limits::default())?;
+    files::open(&args.dir, &Limits::default())
+        .map_err(|error| Problem::from(error).within(&args.dir))?;
     archive::pack(&args.dir, &args.file)?;
     tell(&args.file, args.format, console)
 }
