@@ -4,6 +4,7 @@
 //! (cargo-deny) is used where it is installed, and its absence is said.
 
 mod bench;
+mod figures;
 mod floors;
 mod generate;
 mod house;
