@@ -3,6 +3,7 @@
 //! A report knows no colours, widths or pages; everything of that kind is here, and nothing here reads
 //! a file or a clock. Telemetry inside a report is hostile: [`text`] makes it safe for every dress.
 
+mod chain;
 pub mod difference;
 mod drawing;
 mod html;

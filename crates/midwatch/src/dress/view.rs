@@ -2,229 +2,18 @@
 //!
 //! Nothing is escaped here; the template engine does that for its language (see `page`).
 
+mod shape;
+
 use model::evidence::Evidence;
 use model::report::{Cause, Claim, Mitigation, Prediction, Report, Status, Symptom};
 use model::{EvidenceId, Polarity, Timestamp};
-use serde::Serialize;
 
+use shape::*;
+
+use super::chain;
 use super::drawing;
 use super::text::{count, number, shorten};
 use super::words::{self, Names};
-
-/// Everything that a page shows.
-#[derive(Serialize)]
-pub struct ReportView {
-    title: String,
-    status: &'static str,
-    status_class: &'static str,
-    case: String,
-    facts: Vec<Fact>,
-    verdict: Vec<ClaimView>,
-    impact: Vec<ClaimView>,
-    alarms: Vec<AlarmView>,
-    symptoms: Vec<SymptomView>,
-    causes: Vec<CauseView>,
-    unknown: Option<UnknownView>,
-    timeline: Vec<MomentView>,
-    ruled_out: Vec<RuledOutView>,
-    latent: Vec<AboutView>,
-    gaps: Vec<GapView>,
-    ranking: Vec<RankedView>,
-    precedents: Vec<PrecedentView>,
-    evidence: Vec<EvidenceView>,
-    queries: Vec<QueryView>,
-    cost: Vec<Fact>,
-    pictures: Vec<PictureView>,
-    path: Option<drawing::Pair>,
-    timeline_drawing: Option<drawing::Pair>,
-}
-
-#[derive(Serialize)]
-struct Fact {
-    name: &'static str,
-    value: String,
-}
-
-#[derive(Serialize)]
-struct ClaimView {
-    id: String,
-    text: String,
-    evidence: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct AlarmView {
-    rule: String,
-    entity: String,
-    fired: String,
-    state: &'static str,
-    seen: String,
-    summary: String,
-}
-
-#[derive(Serialize)]
-struct SymptomView {
-    entity: String,
-    aspect: String,
-    active: bool,
-    onset: String,
-    size: String,
-    claim: ClaimView,
-}
-
-#[derive(Serialize)]
-struct CauseView {
-    place: usize,
-    title: String,
-    entity: String,
-    kind: &'static str,
-    category: &'static str,
-    mechanism: String,
-    change: Option<String>,
-    word: &'static str,
-    confidence: String,
-    percent: String,
-    onset: Option<String>,
-    caps: Vec<String>,
-    claim: ClaimView,
-    path: Vec<StepView>,
-    supports: Vec<ClaimView>,
-    contradicts: Vec<ClaimView>,
-    predictions: Vec<PredictionView>,
-    without: Vec<String>,
-    mitigations: Vec<MitigationView>,
-    score: Vec<Term>,
-    total: String,
-}
-
-#[derive(Serialize)]
-struct StepView {
-    from: String,
-    to: String,
-    how: &'static str,
-    evidence: Vec<String>,
-    /// Does this step go on where the one before ended?
-    continues: bool,
-}
-
-#[derive(Serialize)]
-struct PredictionView {
-    force: String,
-    text: String,
-    outcome: &'static str,
-    evidence: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct MitigationView {
-    action: String,
-    steps: Vec<Fact>,
-}
-
-#[derive(Serialize)]
-struct Term {
-    name: &'static str,
-    value: String,
-    sign: &'static str,
-}
-
-#[derive(Serialize)]
-struct UnknownView {
-    claim: ClaimView,
-    entities: Vec<String>,
-    symptoms: Vec<String>,
-    reads: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct MomentView {
-    day: Option<String>,
-    at: String,
-    machine_at: String,
-    until: Option<String>,
-    kind: String,
-    kind_class: &'static str,
-    entity: Option<String>,
-    claim: ClaimView,
-}
-
-#[derive(Serialize)]
-struct RuledOutView {
-    entity: String,
-    mechanism: Option<String>,
-    change: Option<String>,
-    reason: String,
-    claim: ClaimView,
-}
-
-#[derive(Serialize)]
-struct AboutView {
-    entity: String,
-    claim: ClaimView,
-}
-
-#[derive(Serialize)]
-struct GapView {
-    wanted: String,
-    entity: Option<String>,
-    why: &'static str,
-    detail: String,
-    affects: Vec<String>,
-    gain: Option<String>,
-    how_to_close: String,
-}
-
-#[derive(Serialize)]
-struct RankedView {
-    place: usize,
-    entity: String,
-    mechanism: Option<String>,
-    change: Option<String>,
-    score: String,
-    confidence: String,
-}
-
-#[derive(Serialize)]
-struct PrecedentView {
-    case: String,
-    similarity: String,
-    was: String,
-}
-
-#[derive(Serialize)]
-struct EvidenceView {
-    id: String,
-    source: &'static str,
-    polarity: &'static str,
-    polarity_class: &'static str,
-    entity: Option<String>,
-    says: String,
-    query: String,
-    window: Option<String>,
-    statistic: String,
-    arguments: Vec<(String, String)>,
-    values: Vec<(String, String)>,
-    weight: String,
-    quality: String,
-    raw: Vec<String>,
-    digest: String,
-    cited_by: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct QueryView {
-    query: String,
-    answer: String,
-    rows: String,
-}
-
-#[derive(Serialize)]
-struct PictureView {
-    title: String,
-    entity: String,
-    evidence: String,
-    svg: String,
-}
 
 /// Draws the pictures too when `pictures` is set; Markdown has no use for them.
 pub fn of(report: &Report, pictures: bool) -> ReportView {
@@ -472,9 +261,8 @@ fn symptoms_at(report: &Report, places: &[u32], names: &Names<'_>) -> Vec<String
 
 fn cause(place: usize, cause: &Cause, report: &Report, names: &Names<'_>) -> CauseView {
     let mut end = None;
-    let path = cause
-        .path
-        .iter()
+    let path = chain::ordered(cause)
+        .into_iter()
         .map(|link| {
             let continues = end == Some(&link.to);
             end = Some(&link.from);

@@ -13,7 +13,7 @@ use crate::dress::words::{self, Names};
 const MOST: usize = 30;
 
 /// Size of a node's box.
-const BOX: (f64, f64) = (164.0, 48.0);
+const BOX: (f64, f64) = (196.0, 48.0);
 
 struct Node<'a> {
     name: &'a str,
@@ -208,7 +208,7 @@ fn draw(name: &str, nodes: &[Node<'_>], arrows: &[Arrow], direction: Direction) 
     let widest = (0..layers).map(in_layer).max().unwrap_or(1);
     // Room between boxes: along the way for the arrow and its word, across it for air.
     let (along, across) = match direction {
-        Direction::Right => (BOX.0 + 104.0, BOX.1 + 26.0),
+        Direction::Right => (BOX.0 + 92.0, BOX.1 + 26.0),
         Direction::Down => (BOX.1 + 54.0, BOX.0 + 20.0),
     };
     let pad = 4.0;
