@@ -239,6 +239,21 @@ pub fn unpack(from: &Path, limits: &Limits) -> Result<TempDir, ArchiveError> {
     Ok(to)
 }
 
+/// Where in an unpacked archive the recording lies: people pack the folder as often as what is in it.
+pub fn root(unpacked: &Path) -> PathBuf {
+    if unpacked.join("recording.json").is_file() {
+        return unpacked.to_path_buf();
+    }
+    let inside = fs::read_dir(unpacked).into_iter().flatten().flatten();
+    let mut holding = inside
+        .map(|entry| entry.path())
+        .filter(|path| path.join("recording.json").is_file());
+    match (holding.next(), holding.next()) {
+        (Some(only), None) => only,
+        _ => unpacked.to_path_buf(),
+    }
+}
+
 /// As [`unpack`], from any reader of `packed` bytes into an existing, empty folder; `name` is what
 /// errors call it. What fails leaves files behind: the caller removes the folder.
 ///

@@ -248,7 +248,7 @@ fn luhn(text: &str) -> bool {
             (_, double) => double,
         })
         .sum();
-    digits.len() >= 13 && sum % 10 == 0
+    digits.len() >= 13 && sum.is_multiple_of(10)
 }
 
 #[cfg(test)]

@@ -399,9 +399,7 @@ fn wide(
     columns: &mut Columns,
 ) -> Result<(), FilesError> {
     // `metrics/checkout.csv` with plain metric names is about `checkout`.
-    let plain = file.plain_name();
-    let stem = plain.rsplit('/').next().unwrap_or(&plain);
-    let stem = stem.split('.').next().unwrap_or(stem);
+    let stem = super::text::by_file(file);
     let mut slots = Vec::new();
     for (i, name) in header.names.iter().enumerate() {
         if i == time {
@@ -411,11 +409,11 @@ fn wide(
         let mut parts = name.split('|').map(str::trim);
         let first = parts.next().unwrap_or_default();
         let (entity, metric) = match parts.next() {
-            Some(metric) => (first, metric),
-            None => (stem, first),
+            Some(metric) => (Who::Id(Cow::Borrowed(first)), metric),
+            None => (stem.clone(), first),
         };
         let key = SeriesKey {
-            entity: directory.id(&Who::Id(Cow::Borrowed(entity))),
+            entity: directory.id(&entity),
             metric: metric.to_string(),
             statistic: parts.next().unwrap_or_default().to_string(),
             unit: parts.next().unwrap_or_default().to_string(),

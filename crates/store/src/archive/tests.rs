@@ -68,6 +68,8 @@ fn what_is_packed_is_unpacked_and_the_bytes_are_always_the_same() {
     );
     assert_eq!(fs::read_to_string(out.path().join(long)).unwrap(), "long");
     assert!(out.path().join("logs").is_dir() && !out.path().join(".hidden").exists());
+    assert_eq!(super::root(out.path()), out.path());
+    assert_eq!(super::root(folder.path()), root);
     let place = out.path().to_path_buf();
     drop(out);
     assert!(!place.exists());

@@ -74,3 +74,49 @@ fn a_good_recording_is_sound() {
     assert_eq!(summary.logs.unwrap().rows, 1);
     assert_eq!(summary.changes.unwrap()[0].title, "shop 2");
 }
+
+#[test]
+fn the_number_of_threads_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = Vec::new();
+    for i in 0..12 {
+        let rows: String = (0..50)
+            .map(|n| {
+                format!(
+                    "{},e{},m,{}\n",
+                    1_767_265_200 + n * 7 % 50,
+                    (n + i) % 5,
+                    n * i
+                )
+            })
+            .collect();
+        let table = format!("time,entity,metric,value\n{rows}");
+        files.push((format!("metrics/{i}.csv"), table.into_bytes()));
+        let line = format!(
+            "{{\"time\":176726520{},\"service\":\"s{i}\",\"body\":\"x\"}}\n",
+            i % 10
+        );
+        files.push((format!("logs/{i}.ndjson"), line.into_bytes()));
+    }
+    let files: Vec<(&str, &[u8])> = files
+        .iter()
+        .map(|(n, b)| (n.as_str(), b.as_slice()))
+        .collect();
+    lay(folder.path(), &files);
+    let seen = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        pool.install(|| {
+            let open = super::super::open(folder.path(), &Limits::default()).unwrap();
+            let series = format!("{:?}", open.known_series());
+            let report = check(folder.path(), &Limits::default());
+            let logs = super::logs_of(&open);
+            (series, serde_json::to_string(&report).unwrap(), logs)
+        })
+    };
+    let one = seen(1);
+    assert_eq!(one, seen(2));
+    assert_eq!(one, seen(8));
+}

@@ -167,7 +167,7 @@ fn metrics_tables_in_their_three_layouts() {
             "metrics/wide.csv",
             "time,cart|cpu|p99|%,\"odd,name|mem\"\n2026-01-01T11:00:00Z,5,\n2026-01-01T11:01:00Z,6,7\n",
         ),
-        ("metrics/cart.tsv", "ts\trps\n1767265200000\t9\n"),
+        ("metrics/Cart.tsv", "ts\trps\n1767265200000\t9\n"),
         (
             "metrics/rows.ndjson",
             "{\"time\":\"2026-01-01T11:00:00Z\",\"entity\":\"x\",\"metric\":\"m\",\"value\":1,\"labels\":{\"unit\":\"u\"}}\n",
@@ -179,8 +179,8 @@ fn metrics_tables_in_their_three_layouts() {
     ]);
     assert_eq!(
         series_of(&recording),
-        r#"cart:cpu:p99 [%] {} 11:00:00=5 11:01:00=6
-cart:rps [] {} 11:00:00=9
+        r#"Cart:rps [] {} 11:00:00=9
+cart:cpu:p99 [%] {} 11:00:00=5 11:01:00=6
 odd,name:mem [] {} 11:01:00=7
 pod/cart-1:CpuUsage(m) [] {} 11:00:00=0.5
 service/cart:cpu:Average [] {} 11:01:00=2
