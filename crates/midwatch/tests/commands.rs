@@ -313,6 +313,8 @@ fn explain_walks_to_the_rows() {
             .as_array()
             .is_some_and(|claims| claims.len() > 1)
     );
+    let query = run(&["explain", SAMPLE, "change id=cfg-118", "--format", "json"]).json();
+    assert_eq!(query["evidence"][0]["id"], "E4");
     refused(
         &run(&["explain", SAMPLE, "C999"]),
         "no claim or evidence \"C999\"",

@@ -93,7 +93,7 @@ pub enum Query {
 }
 
 impl fmt::Display for Query {
-    /// One line, ready to paste after `midwatch explain --query`.
+    /// One line, ready to paste (quoted) after `midwatch explain REPORT`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let all = |e: &Option<EntityId>| e.as_ref().map_or("*".to_string(), ToString::to_string);
         match self {

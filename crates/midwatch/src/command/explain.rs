@@ -29,12 +29,13 @@ const LONGEST_FILE: u64 = 1 << 30;
     midwatch explain report.json C3\n  \
     midwatch explain report.json C3 --recording incident/     shows the raw rows as well\n  \
     midwatch explain report.json E12                          one observation, and who cites it\n  \
+    midwatch explain report.json 'change id=cfg-118'           what a query of the report gave\n  \
     midwatch explain report.json C3 --format json")]
 pub struct Args {
     /// A report as JSON; `-` is standard input
     #[arg(value_name = "REPORT")]
     report: PathBuf,
-    /// A claim such as C3, or a piece of evidence such as E12
+    /// A claim such as C3, a piece of evidence such as E12, or a query pasted from the report
     #[arg(value_name = "CLAIM")]
     claim: String,
     /// The recording that the report was made from, to show the raw rows
@@ -111,6 +112,24 @@ fn explain<'a>(
 ) -> Result<Explanation<'a>, Problem> {
     let id = asked.trim().trim_matches(['[', ']']).to_ascii_uppercase();
     let placed = places(report);
+    let queried: Vec<&Evidence> = report
+        .evidence
+        .iter()
+        .filter(|item| item.query.to_string() == asked.trim())
+        .collect();
+    if !queried.is_empty() {
+        let cites = |claim: &Claim| queried.iter().any(|item| claim.evidence.contains(&item.id));
+        return Ok(Explanation {
+            claims: placed
+                .into_iter()
+                .filter(|placed| cites(placed.claim))
+                .collect(),
+            evidence: queried
+                .into_iter()
+                .map(|item| grounds(item, recording))
+                .collect(),
+        });
+    }
     if let Ok(evidence) = id.parse::<EvidenceId>() {
         let Some(found) = report.evidence.iter().find(|item| item.id == evidence) else {
             return Err(not_there(asked, report));
