@@ -168,7 +168,7 @@ pub fn markdown(text: &str) -> String {
             '#' | '+' | '-' | '=' => first,
             '.' | ')' => {
                 // "1. " begins a list; "www." begins an address.
-                (!first && escaped.chars().all(|d| d.is_ascii_digit()))
+                (after == ' ' && !first && escaped.chars().all(|d| d.is_ascii_digit()))
                     || escaped.to_ascii_lowercase().ends_with("www")
             }
             ':' => after == '/',
@@ -222,6 +222,7 @@ mod tests {
         );
         assert_eq!(markdown("# not a heading"), "\\# not a heading");
         assert_eq!(markdown("1. not a list"), "1\\. not a list");
+        assert_eq!(markdown("0.75"), "0.75");
         assert_eq!(markdown("pool_max is 4"), "pool_max is 4");
         assert_eq!(markdown("see www.evil.example"), "see www\\.evil.example");
     }
