@@ -95,7 +95,7 @@ pub fn digest_text() -> String {
 }
 
 /// Score from which a hypothesis speaks of something active even where the alarmed unit's own readings are silent.
-pub const STRONG: f64 = -1.0;
+pub const STRONG: f64 = 0.0;
 /// … if its own signatures count at least this,
 pub const STRONG_SIGN: f64 = 3.0;
 /// … or its unit's own anomaly does.

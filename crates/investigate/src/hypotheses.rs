@@ -79,11 +79,38 @@ impl Hypothesis {
         self.groups.iter().filter(|(_, g)| g.iter().any(|(nats, _)| *nats > 0.0)).map(|(kind, _)| *kind).collect()
     }
 
-    /// Is `other` what this one commonly causes, on the same unit or on one that leans on it or carries it?
-    pub fn brings_about(&self, other: &Self, scene: &Scene) -> bool {
+    /// Is `other` what this one commonly causes, on the same unit or on one that leans on it or carries it,
+    /// or only its echo?
+    pub fn brings_about(&self, other: &Self, scene: &Scene, facts: &Facts) -> bool {
+        if self.is_echoed_by(other, scene, facts) {
+            return true;
+        }
         let touches = other.unit == self.unit
             || scene.below(self.unit).chain(scene.above(self.unit)).any(|(unit, _)| unit == other.unit);
         touches && self.mechanism().causes.iter().any(|id| *id == other.mechanism().id)
+    }
+
+    /// Does `other`, who leans on this one, only pass on the same failure? A caller writes down what its
+    /// database or provider told it; who shows it first-hand, and more clearly, is where it is.
+    pub fn is_echoed_by(&self, other: &Self, scene: &Scene, facts: &Facts) -> bool {
+        self.mechanism == other.mechanism
+            && self.mechanism().generic.is_none()
+            && self.score.signature > other.score.signature
+            && scene.above(self.unit).any(|(unit, _)| unit == other.unit)
+            && !self.is_hearsay(facts)
+            && other.is_hearsay(facts)
+    }
+
+    /// Nothing speaks for it but lines, calls, and readings that users or callers feel.
+    fn is_hearsay(&self, facts: &Facts) -> bool {
+        self.groups.values().flatten().filter(|(nats, _)| *nats > 0.0).all(|(_, at)| match at {
+            FactRef::Log(_) | FactRef::Edge(_) | FactRef::Work(_) => true,
+            FactRef::Series(i) => {
+                let role = facts.series[*i as usize].role;
+                role.is_felt() || role == crate::role::Role::ProviderErrors
+            }
+            FactRef::Event(_) | FactRef::State(_) | FactRef::Change(_) => false,
+        })
     }
 
     /// Everything that speaks for it, strongest first.
@@ -147,6 +174,14 @@ impl Ground<'_> {
     /// The earliest moment at which a symptom was first seen ill; the window's beginning without any.
     pub fn first_ill(&self) -> model::Timestamp {
         self.symptoms.iter().map(|s| s.onset.hi).min().unwrap_or(self.scene.alarm_at)
+    }
+
+    /// The same among the symptoms that trouble at one of `units` can show at: of two incidents at once,
+    /// each is held against its own beginning.
+    pub fn first_ill_of(&self, units: &[u32]) -> model::Timestamp {
+        let tied = |start: u32| units.iter().any(|unit| self.reach.either(start, *unit).is_some());
+        let first = self.symptoms.iter().filter(|s| tied(s.unit)).map(|s| s.onset.hi).min();
+        first.unwrap_or_else(|| self.first_ill())
     }
 }
 
@@ -268,9 +303,14 @@ fn add_changes(ground: &Ground<'_>, table: &mut BTreeMap<Key, Hypothesis>) {
     let mechanisms = &catalogue().mechanisms;
     for (number, fact) in ground.facts.changes.iter().enumerate() {
         let change = Some(number as u32);
-        if fact.reading.harmless.is_some() || fact.undeployed || fact.acts_from > ground.scene.alarm_at.plus(k::CLOCK_SLACK) {
+        if fact.reading.harmless.is_some() || fact.undeployed || fact.acts_from > ground.scene.last_alarm_at.plus(k::CLOCK_SLACK) {
             continue;
         }
+        // What was taken back before anything was wrong is not what is wrong.
+        if fact.change.undone.is_some_and(|at| at.plus(k::CLOCK_SLACK) < ground.first_ill_of(&fact.units)) {
+            continue;
+        }
+        add_by_its_kind(ground, table, number as u32);
         for seen in ground.kinds {
             // What a change does is seen only after it acts: each failure is held against its own onset.
             if seen.onset.is_some_and(|onset| fact.acts_from > onset.hi.plus(k::CLOCK_SLACK)) {
@@ -304,6 +344,37 @@ fn add_changes(ground: &Ground<'_>, table: &mut BTreeMap<Key, Hypothesis>) {
                 }
             }
         }
+    }
+}
+
+/// How surely a change of just the kind that a mechanism names has set it off, where the mechanism is seen.
+const OF_ITS_KIND: f64 = 0.6;
+
+/// A right that is refused and a change of rights, a setting that is missing and a change of settings: where
+/// the mechanism shows itself, the kind of the change speaks for it, even if its text tells nothing more.
+fn add_by_its_kind(ground: &Ground<'_>, table: &mut BTreeMap<Key, Hypothesis>, number: u32) {
+    let fact = &ground.facts.changes[number as usize];
+    let word = serde_json::to_value(fact.change.kind).ok();
+    let Some(word) = word.as_ref().and_then(|word| word.as_str()) else { return };
+    let shown: Vec<(u32, u32, f64)> = table
+        .iter()
+        .filter(|((.., change), _)| change.is_none())
+        .filter(|(_, h)| h.mechanism().change != ChangeRole::None)
+        .filter(|(_, h)| h.mechanism().signatures.iter().any(|c| c.change.as_deref() == Some(word)))
+        .filter(|(_, h)| {
+            let shows = || h.groups.values().flatten().filter(|(nats, _)| *nats > 0.0);
+            let first = shows().filter_map(|(_, at)| onset_of_fact(ground.facts, *at)).map(|o| o.hi).min();
+            shows().next().is_some() && first.is_none_or(|first| fact.acts_from <= first.plus(k::CLOCK_SLACK))
+        })
+        .filter_map(|((unit, mechanism, _), _)| Some((*unit, *mechanism, nearest(ground, fact, *unit)?.1)))
+        .collect();
+    for (unit, mechanism, path) in shown {
+        let base = table.get(&(unit, mechanism, None)).map(|h| h.groups.clone()).unwrap_or_default();
+        let entry = table
+            .entry((unit, mechanism, Some(number)))
+            .or_insert_with(|| Hypothesis { groups: base, ..empty(unit, mechanism, Some(number)) });
+        let nats = k::CHANGE_EFFECT * OF_ITS_KIND * path;
+        entry.groups.entry(SourceKind::Changes).or_default().push((nats, FactRef::Change(number)));
     }
 }
 
@@ -342,7 +413,7 @@ fn score(ground: &Ground<'_>, hypothesis: &mut Hypothesis, pulls: &BTreeMap<u32,
     score.signature = score.signature.min(k::MOST_SIGNATURE);
     if let Some(number) = hypothesis.change {
         let fact = &ground.facts.changes[number as usize];
-        score.change = score.change.min(k::MOST_CHANGE) + k::CHANGE_RELEVANCE * fact.relevance + nearness(ground, fact)
+        score.change = score.change.min(k::MOST_CHANGE) + k::CHANGE_RELEVANCE * fact.relevance + nearness(ground, fact, hypothesis.unit)
             - k::CHANGE_COST;
     }
     score.anomaly = pulls.get(&hypothesis.unit).copied().unwrap_or(0.0) * aspect_fit(ground, hypothesis);
@@ -360,7 +431,7 @@ fn score(ground: &Ground<'_>, hypothesis: &mut Hypothesis, pulls: &BTreeMap<u32,
             None => Interval { lo: acts, hi: acts },
         });
     }
-    score.timing = timing(ground, hypothesis.onset);
+    score.timing = timing(ground, hypothesis.unit, hypothesis.onset);
     hypothesis.tested = test_predictions(ground, hypothesis.unit, mechanism);
     for tested in &hypothesis.tested {
         match (tested.force, tested.outcome) {
@@ -393,19 +464,19 @@ fn aspect_fit(ground: &Ground<'_>, hypothesis: &Hypothesis) -> f64 {
 }
 
 /// A change shortly before the first symptom is worth a look; tau by kind.
-fn nearness(ground: &Ground<'_>, fact: &crate::facts::ChangeFact) -> f64 {
-    let before = ground.first_ill().since(fact.acts_from).as_minutes().max(0.0);
+fn nearness(ground: &Ground<'_>, fact: &crate::facts::ChangeFact, unit: u32) -> f64 {
+    let before = ground.first_ill_of(&[unit]).since(fact.acts_from).as_minutes().max(0.0);
     let (risk, tau) = k::change_risk(fact.change.kind);
     k::CHANGE_NEARNESS * risk * (-before / tau).exp()
 }
 
 /// Did it begin before what it is to explain? Necessary, hardly sufficient.
-fn timing(ground: &Ground<'_>, onset: Option<Interval>) -> f64 {
+fn timing(ground: &Ground<'_>, unit: u32, onset: Option<Interval>) -> f64 {
     let Some(onset) = onset else { return 0.0 };
     if ground.symptoms.is_empty() {
         return 0.0;
     }
-    let late = onset.lo.since(ground.first_ill()).as_minutes();
+    let late = onset.lo.since(ground.first_ill_of(&[unit])).as_minutes();
     if late <= 0.0 { k::TIMING_BEFORE } else { -(late / k::TIMING_SCALE_MIN).min(k::TIMING_LATE) }
 }
 
@@ -466,23 +537,34 @@ fn gate(ground: &Ground<'_>, hypothesis: &mut Hypothesis) {
     }
 }
 
-/// Only notices and lines speak for it, and since the last of them the unit's own readings have left
-/// their band and come back: it was so, and is over.
+/// Only notices, lines and readings that came back speak for it, and since the last of them the unit's own
+/// readings have left their band and come back: it was so, and is over.
 fn is_over(ground: &Ground<'_>, hypothesis: &Hypothesis) -> bool {
     let mut last = None;
+    let mut back = false;
     for at in hypothesis.groups.values().flatten().filter(|(nats, _)| *nats > 0.0).map(|(_, at)| *at) {
         let seen = match at {
             FactRef::Event(i) => ground.facts.events[i as usize].1.last,
             FactRef::Log(i) => ground.facts.logs[i as usize].last,
             // A series that has come back speaks of the past as well.
-            FactRef::Series(i) if !ground.facts.series[i as usize].active => continue,
+            FactRef::Series(i) if !ground.facts.series[i as usize].active => {
+                back |= ground.facts.series[i as usize].recovered.is_some();
+                continue;
+            }
             _ => return false,
         };
         last = last.max(Some(seen));
     }
     let of_unit = || ground.facts.series.iter().filter(|f| f.unit == hypothesis.unit && f.bad > crate::probes::series::BAND);
+    if of_unit().any(|f| f.active) {
+        return false;
+    }
     let came_back = of_unit().filter_map(|f| f.recovered).map(|r| r.hi).max();
-    last.is_some() && came_back.is_some() && came_back >= last && of_unit().all(|f| !f.active)
+    match last {
+        Some(_) => came_back.is_some() && came_back >= last,
+        // Only series speak for it, all of them came back, and nothing else shows that it lasts.
+        None => back && hypothesis.score.anomaly <= 0.0 && ground.symptoms.iter().all(|s| !s.active),
+    }
 }
 
 /// Where one mechanism commonly causes another and both fit one unit or two that lean on each other,
@@ -490,7 +572,14 @@ fn is_over(ground: &Ground<'_>, hypothesis: &Hypothesis) -> bool {
 fn prefer_roots(ground: &Ground<'_>, all: &mut [Hypothesis]) {
     let standing: Vec<(u32, &'static str, f64)> =
         all.iter().filter(|h| h.aside.is_none()).map(|h| (h.unit, h.mechanism().id.as_str(), h.score.total)).collect();
-    for hypothesis in all.iter_mut().filter(|h| h.aside.is_none()) {
+    let echoes: Vec<f64> = all
+        .iter()
+        .map(|own| {
+            let passed_on = |other: &&Hypothesis| other.aside.is_none() && own.is_echoed_by(other, ground.scene, ground.facts);
+            all.iter().filter(passed_on).map(|other| other.score.total).fold(f64::NEG_INFINITY, f64::max)
+        })
+        .collect();
+    for (hypothesis, echo) in all.iter_mut().zip(echoes).filter(|(h, _)| h.aside.is_none()) {
         let own = hypothesis.unit;
         let causes = &hypothesis.mechanism().causes;
         let touches = |unit: u32| {
@@ -502,7 +591,7 @@ fn prefer_roots(ground: &Ground<'_>, all: &mut [Hypothesis]) {
             .iter()
             .filter(|(unit, id, _)| causes.iter().any(|c| c == id) && touches(*unit))
             .map(|(_, _, total)| *total)
-            .fold(f64::NEG_INFINITY, f64::max);
+            .fold(echo, f64::max);
         let held = hypothesis.score.against < k::MUST_FAILED;
         if best.is_finite() && held && hypothesis.score.signature + hypothesis.score.change >= k::ROOT_LEAST {
             let lift = (best - hypothesis.score.total).clamp(0.0, k::ROOT_LIFT) + k::ROOT_EDGE;

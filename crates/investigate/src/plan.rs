@@ -52,14 +52,17 @@ pub fn source_of(condition: &Condition) -> SourceKind {
     }
 }
 
-/// The kind of source to read next, of those left; `None` when none is left.
-pub fn next_read(world: &World<'_>, left: &[SourceKind]) -> Option<SourceKind> {
-    let hits = matching::matches(&world.scene, &world.facts, matching::compiled());
-    let mechanisms = &catalogue().mechanisms;
-    let mut belief = vec![1.0_f64; mechanisms.len()];
-    for hit in &hits {
+/// How strongly each mechanism is suggested by what is known so far; 1 for not at all.
+pub fn beliefs(world: &World<'_>) -> Vec<f64> {
+    let mut belief = vec![1.0_f64; catalogue().mechanisms.len()];
+    for hit in &matching::matches(&world.scene, &world.facts, matching::compiled()) {
         belief[hit.mechanism as usize] += hit.strength;
     }
+    belief
+}
+
+/// The kind of source to read next, of those left; `None` when none is left.
+pub fn next_read(beliefs: &[f64], left: &[SourceKind]) -> Option<SourceKind> {
     let worth = |kind: SourceKind| -> f64 {
         let tested = |mechanism: &crate::Mechanism| {
             let predictions = &mechanism.predict;
@@ -72,7 +75,7 @@ pub fn next_read(world: &World<'_>, left: &[SourceKind]) -> Option<SourceKind> {
                 .filter(|c| source_of(c) == kind)
                 .count() as f64
         };
-        mechanisms.iter().zip(&belief).map(|(m, b)| tested(m) * b).sum::<f64>() / cost(kind)
+        catalogue().mechanisms.iter().zip(beliefs).map(|(m, b)| tested(m) * b).sum::<f64>() / cost(kind)
     };
     // Lines are counted per request, and requests are known from spans: spans are read first.
     let traces_left = left.contains(&SourceKind::Traces);

@@ -46,10 +46,14 @@ pub struct Scene {
     pub near: TimeWindow,
     /// Stretches long ago that show health; may be empty.
     pub history: Vec<TimeWindow>,
+    /// No past was recorded: the first part of the incident's own window stands for it.
+    pub borrowed: bool,
     /// When the looking happens; nothing after it is read.
     pub now: Timestamp,
     /// When the first alarm fired; `now` without one.
     pub alarm_at: Timestamp,
+    /// When the last alarm fired; `now` without one. Two incidents at once begin at two times.
+    pub last_alarm_at: Timestamp,
     /// The units that the alarms are about, sorted.
     pub alarmed: Vec<u32>,
     /// What could not be collected.
@@ -62,6 +66,7 @@ impl Scene {
         let manifest = eyes.manifest();
         let window = manifest.window;
         let alarm_at = eyes.alarms().iter().map(|a| a.fired_at).min().unwrap_or(manifest.now);
+        let last_alarm_at = eyes.alarms().iter().map(|a| a.fired_at).max().unwrap_or(manifest.now);
         let near = manifest
             .baselines
             .iter()
@@ -170,8 +175,10 @@ impl Scene {
             window,
             near,
             history,
+            borrowed: false,
             now: manifest.now,
             alarm_at,
+            last_alarm_at,
             alarmed,
             gaps,
         }
@@ -227,7 +234,15 @@ impl Scene {
         if let (Some(near), Some(window)) = (TimeWindow::new(first, third), TimeWindow::new(third, self.window.to())) {
             self.near = near;
             self.window = window;
+            self.borrowed = true;
         }
+    }
+
+    /// An alarm at the very end of what was recorded leaves nothing behind it that could be compared: the
+    /// stretch before it is the incident then.
+    fn alarm_ends_the_window(&self) -> bool {
+        let after = self.window.to().since(self.alarm_at).0;
+        after * 10 < self.window.length().0
     }
 
     fn widen_near(&mut self, first: Timestamp) {
@@ -245,7 +260,7 @@ impl Scene {
     /// The line never lies after the alarm: what alarmed had begun by then.
     pub fn settle(&mut self, onset: Option<Timestamp>) {
         let line = onset.unwrap_or(self.alarm_at).min(self.alarm_at);
-        if line <= self.window.from() && onset.is_none() {
+        if onset.is_none() && (line <= self.window.from() || self.alarm_ends_the_window()) {
             return;
         }
         let from = self.near.from().min(self.window.from());

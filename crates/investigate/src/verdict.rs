@@ -166,7 +166,7 @@ fn compete(ground: &Ground<'_>, hypotheses: &[Hypothesis]) -> Vec<f64> {
                     && !std::ptr::eq(*other, own)
                     && (other.unit == own.unit || shares_symptom(ground, own, other))
                     && !is_same_cause(own, other)
-                    && !own.brings_about(other, ground.scene)
+                    && !own.brings_about(other, ground.scene, ground.facts)
             });
             for rival in rivals.take(12) {
                 // Another mechanism on the same unit is a rival about how, not about where.

@@ -55,7 +55,8 @@ impl<'a> World<'a> {
             Self { eyes, scene, facts: Facts::default(), queries: Vec::new(), cost: Cost::default(), gaps, requests: Default::default() };
         world.look_at_metrics(budget, progress);
         let mut left = vec![SourceKind::Changes, SourceKind::State, SourceKind::Events, SourceKind::Traces, SourceKind::Logs];
-        while let Some(next) = plan::next_read(&world, &left) {
+        let mut beliefs = plan::beliefs(&world);
+        while let Some(next) = plan::next_read(&beliefs, &left) {
             left.retain(|kind| *kind != next);
             if world.cost.reads >= budget.reads {
                 world.refuse(next, GapReason::Budget, "the read budget was spent");
@@ -72,7 +73,11 @@ impl<'a> World<'a> {
                 SourceKind::Logs => world.look_at_logs(),
                 SourceKind::Metrics | SourceKind::Topology | SourceKind::Alarm => {}
             }
-            progress(Step::Read(next, world.cost.rows - rows_before));
+            let rows = world.cost.rows - rows_before;
+            if rows > 0 && left.len() > 1 {
+                beliefs = plan::beliefs(&world);
+            }
+            progress(Step::Read(next, rows));
         }
         world.facts.event_facts =
             probes::events::standing(&world.scene, &world.facts.events, &world.facts.state_facts);

@@ -52,7 +52,7 @@ fn changes(desk: &mut Desk<'_, '_, '_>) -> Vec<RuledOut> {
 }
 
 fn reason_against(desk: &Desk<'_, '_, '_>, fact: &ChangeFact, index: u32) -> (&'static str, String) {
-    let first_ill = desk.ground.first_ill();
+    let first_ill = desk.ground.first_ill_of(&fact.units);
     if fact.acts_from > first_ill.plus(k::CLOCK_SLACK) {
         return ("began_after", format!("it acts only from {}, after the first sign at {}", fact.acts_from.clock(), first_ill.clock()));
     }

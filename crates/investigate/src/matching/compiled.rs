@@ -1,4 +1,5 @@
-//! The catalogue's regular expressions, compiled once.
+//! The catalogue's regular expressions, each compiled once, when it is first needed: a case without log
+//! lines pays for none of them. [`Compiled::check`] compiles all, for the tests.
 
 use std::sync::OnceLock;
 
@@ -17,15 +18,36 @@ pub(super) type Signature = (u32, u32);
 /// The expressions of one kind of text, tried all at once.
 #[derive(Debug)]
 pub(super) struct Set {
-    pub(super) expressions: RegexSet,
+    patterns: Vec<String>,
+    built: OnceLock<RegexSet>,
     pub(super) of: Vec<Signature>,
+}
+
+impl Set {
+    fn new(parts: Vec<(String, Signature)>) -> Self {
+        let (patterns, of) = parts.into_iter().unzip();
+        Self { patterns, built: OnceLock::new(), of }
+    }
+
+    fn build(&self) -> Result<RegexSet, regex::Error> {
+        RegexSetBuilder::new(&self.patterns)
+            .case_insensitive(true)
+            .size_limit(AUTOMATON)
+            .dfa_size_limit(AUTOMATON)
+            .build()
+    }
+
+    /// The set; one that does not compile matches nothing, and fails the tests.
+    pub(super) fn expressions(&self) -> &RegexSet {
+        self.built.get_or_init(|| self.build().unwrap_or_default())
+    }
 }
 
 /// All mechanisms with their expressions compiled.
 #[derive(Debug)]
 pub struct Compiled {
     catalogue: &'static Catalogue,
-    each: FxHashMap<String, Regex>,
+    each: FxHashMap<String, OnceLock<Option<Regex>>>,
     kinds: Vec<Vec<EntityKind>>,
     pub(super) logs: Set,
     pub(super) events: Set,
@@ -76,12 +98,7 @@ impl Compiled {
                 .chain(&predictions.may)
                 .chain(&predictions.must_not);
             for expression in conditions.flat_map(expressions) {
-                if !each.contains_key(expression) {
-                    each.insert(
-                        expression.to_string(),
-                        build(expression).map_err(|e| bad(e.to_string()))?,
-                    );
-                }
+                each.entry(expression.to_string()).or_insert_with(OnceLock::new);
             }
             kinds.push(
                 mechanism
@@ -112,30 +129,36 @@ impl Compiled {
                 }
             }
         }
-        let set = |parts: Vec<(String, Signature)>| {
-            RegexSetBuilder::new(parts.iter().map(|(p, _)| p))
-                .case_insensitive(true)
-                .size_limit(AUTOMATON)
-                .dfa_size_limit(AUTOMATON)
-                .build()
-                .map(|expressions| Set {
-                    expressions,
-                    of: parts.iter().map(|(_, at)| *at).collect(),
-                })
-                .map_err(|e| BadMechanism {
-                    file: "all together".to_string(),
-                    problem: e.to_string(),
-                })
-        };
         Ok(Self {
             catalogue,
             each,
             kinds,
-            logs: set(logs)?,
-            events: set(events)?,
-            shows: set(shows)?,
+            logs: Set::new(logs),
+            events: Set::new(events),
+            shows: Set::new(shows),
             others,
         })
+    }
+
+    /// Compiles everything now.
+    ///
+    /// # Errors
+    /// The first expression that does not compile.
+    pub fn check(&self) -> Result<(), BadMechanism> {
+        let bad = |file: &str, problem: String| BadMechanism { file: file.to_string(), problem };
+        let mut expressions: Vec<&String> = self.each.keys().collect();
+        expressions.sort();
+        for expression in expressions {
+            build(expression).map_err(|e| bad(expression, e.to_string()))?;
+        }
+        for set in [&self.logs, &self.events, &self.shows] {
+            set.build().map_err(|e| bad("all together", e.to_string()))?;
+        }
+        Ok(())
+    }
+
+    fn expression(&self, expression: &str) -> Option<&Regex> {
+        self.each.get(expression)?.get_or_init(|| build(expression).ok()).as_ref()
     }
 
     /// The catalogue that was compiled.
@@ -152,7 +175,7 @@ impl Compiled {
     /// Does `text` match? An expression of another catalogue is compiled on the spot; one that does
     /// not compile matches nothing.
     pub(super) fn is_match(&self, expression: &str, text: &str) -> bool {
-        match self.each.get(expression) {
+        match self.expression(expression) {
             Some(regex) => regex.is_match(text),
             None => build(expression).is_ok_and(|regex| regex.is_match(text)),
         }
@@ -165,8 +188,7 @@ impl Compiled {
         group: &str,
         text: &'t str,
     ) -> Option<&'t str> {
-        self.each
-            .get(expression)?
+        self.expression(expression)?
             .captures_iter(text)
             .find_map(|found| Some(found.name(group)?.as_str()))
     }
