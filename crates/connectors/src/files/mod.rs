@@ -1,6 +1,6 @@
 //! Recorded incidents: the documented folder (`docs/recordings.md`), and the layouts of public incident sets.
 //!
-//! [`open`] gives the eyes of one recording; [`write`] makes a folder of a [`Case`]. A recording's
+//! [`open`] gives the eyes of one recording; [`write()`] makes a folder of a [`Case`]. A recording's
 //! files are read as the ecosystem writes them; what is harmlessly wrong is left out and counted, what
 //! makes the case meaningless is one error with file, line and remedy.
 
