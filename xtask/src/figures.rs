@@ -1,27 +1,14 @@
 //! The README's figures: a table between two marks, written by machine only.
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::Context as _;
 use serde_json::Value;
 
-const BEGIN: &str = "<!-- figures:begin -->";
-const END: &str = "<!-- figures:end -->";
+use crate::marks;
 
-/// Writes the figures between the marks, and nothing else.
+/// Writes the figures between their marks, and nothing else.
 pub fn write(readme: &Path, measured: &Value) -> anyhow::Result<()> {
-    let text = fs::read_to_string(readme).with_context(|| readme.display().to_string())?;
-    let text = between(&text, &table(measured))
-        .with_context(|| format!("{} lacks the lines {BEGIN} and {END}", readme.display()))?;
-    fs::write(readme, text)?;
-    Ok(())
-}
-
-fn between(text: &str, table: &str) -> Option<String> {
-    let (before, rest) = text.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n{table}{END}{after}"))
+    marks::write(readme, "figures", &table(measured))
 }
 
 /// One line of the table: what, what was wanted, what came out.
@@ -243,19 +230,8 @@ fn worst(of: &Value, read: impl Fn(&Value) -> Option<f64>, worse: fn(f64, f64) -
 
 #[cfg(test)]
 mod tests {
-    use super::{between, rows};
+    use super::rows;
     use serde_json::json;
-
-    #[test]
-    fn only_what_is_between_the_marks_changes() {
-        let text = "a\n<!-- figures:begin -->\nold\n<!-- figures:end -->\nb\n";
-        let written = between(text, "new\n");
-        assert_eq!(
-            written.as_deref(),
-            Some("a\n<!-- figures:begin -->\nnew\n<!-- figures:end -->\nb\n")
-        );
-        assert_eq!(between("no marks", "new"), None);
-    }
 
     #[test]
     fn what_was_not_measured_is_said_or_left_out() {

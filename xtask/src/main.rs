@@ -4,10 +4,12 @@
 //! (cargo-deny) is used where it is installed, and its absence is said.
 
 mod bench;
+mod changelog;
 mod figures;
 mod floors;
 mod generate;
 mod house;
+mod marks;
 mod rooms;
 mod source;
 mod steps;
@@ -20,10 +22,12 @@ The project's own chores.
 
   cargo xtask test                       everything that must hold: format, lints, floors, tests, docs, a run of the program
   cargo xtask floors                     only the floors of the house (seconds, compiles nothing else)
-  cargo xtask generate                   write the files that are made from code: the schemas
+  cargo xtask generate                   write what is made from code: the schemas, and the report that the README shows
   cargo xtask bench [--data DIR]         measure on the public incident sets; writes docs/bench/latest.json
                                          and the README's figures (DIR: --data, or MIDWATCH_DATA)
+  cargo xtask bench --data DIR --quick   the same with the plain runs only
   cargo xtask bench --write              only write the README's figures again from docs/bench/latest.json
+  cargo xtask changelog VERSION          move the fragments in changelog.d/ into CHANGELOG.md
 ";
 
 fn main() -> ExitCode {
@@ -34,6 +38,7 @@ fn main() -> ExitCode {
         ["floors"] => floors::run(),
         ["generate"] => generate::run(),
         ["bench", options @ ..] => bench::run(options),
+        ["changelog", version] => changelog::run(version),
         [] | ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;

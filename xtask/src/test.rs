@@ -2,9 +2,9 @@
 
 use std::process::Command;
 
-use crate::floors;
 use crate::house::{House, cargo, root};
 use crate::steps::{Count, Steps, quiet, told};
+use crate::{changelog, floors};
 
 /// Runs all steps, also those after one that failed. True if all held.
 pub fn run() -> anyhow::Result<bool> {
@@ -14,6 +14,13 @@ pub fn run() -> anyhow::Result<bool> {
         quiet(cargo_in_root().args(["fmt", "--all", "--check"]))
     });
     steps.step("floors", || Ok((floors::run()?, Count::default())));
+    steps.step("changelog fragments", || {
+        let faults = changelog::faults()?;
+        for fault in &faults {
+            println!("{fault}");
+        }
+        Ok((faults.is_empty(), Count::default()))
+    });
     steps.step("lints", || {
         told(cargo_in_root().args([
             "clippy",
@@ -53,7 +60,14 @@ pub fn run() -> anyhow::Result<bool> {
         )
     });
     steps.step("build", || {
-        told(cargo_in_root().args(["build", "--workspace", "--all-features", "--bins"]))
+        // With the tests' dependencies, so that nothing is compiled again with fewer features.
+        told(cargo_in_root().args([
+            "build",
+            "--workspace",
+            "--all-features",
+            "--bins",
+            "--tests",
+        ]))
     });
     smoke(&mut steps, &house);
     // Licences and advisories need the network and a tool: told apart from what is wrong here.
