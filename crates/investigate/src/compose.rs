@@ -480,7 +480,11 @@ fn gaps(desk: &Desk<'_, '_, '_>) -> Vec<GapCost> {
 
 /// Units by their best hypothesis; those named by the verdict first, in its order.
 fn ranking(desk: &Desk<'_, '_, '_>) -> Vec<Ranked> {
-    let mut order: Vec<usize> = desk.verdict.named.iter().map(|n| n.hypothesis).collect();
+    // Where nothing is sure enough for a verdict, the guesses keep the order of their scores.
+    let mut order: Vec<usize> = match desk.verdict.status {
+        Status::CauseFound => desk.verdict.named.iter().map(|n| n.hypothesis).collect(),
+        _ => Vec::new(),
+    };
     order.extend((0..desk.hypotheses.len()).filter(|i| desk.hypotheses[*i].aside.is_none()));
     let mut seen: BTreeSet<u32> = BTreeSet::new();
     let mut ranked: Vec<Ranked> = Vec::new();

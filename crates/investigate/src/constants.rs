@@ -72,6 +72,8 @@ pub const CAP_NEARNESS: f64 = 0.50;
 pub const CAP_ONE_SOURCE: f64 = 0.75;
 /// A needed kind of source is a gap.
 pub const CAP_GAP: f64 = 0.70;
+/// A change may have set it off, and changes could not be looked at: never "confirmed".
+pub const CAP_BLIND_TO_CHANGES: f64 = 0.89;
 /// Nobody is surer than this.
 pub const CAP_ALWAYS: f64 = 0.97;
 
@@ -89,7 +91,7 @@ pub fn change_risk(kind: ChangeKind) -> (f64, f64) {
 /// A text of all numbers, for the rules digest.
 pub fn digest_text() -> String {
     format!(
-        "{CHANGE_EFFECT} {CHANGE_RELEVANCE} {CHANGE_NEARNESS} {CHANGE_COST} {MOST_CHANGE} {MOST_SIGNATURE} {MOST_ANOMALY} {LEAST_FIT} {UNPLACED} {VICTIM} {OWN_FULL} {COVERED_REQUESTS} {IDLE_HEAT} {} {MUST_FAILED} {MUST_NOT_SEEN} {MUST_MET} {MAY_MET} {TIMING_BEFORE} {TIMING_SCALE_MIN} {TIMING_LATE} {ROOT_LEAST} {ROOT_LIFT} {ROOT_EDGE} {CAUSE_COST} {LEAK} {MOST_CAUSES} {HOP} {HOP_UP} {MOST_HOPS} {NO_MAP} {CAP_NEARNESS} {CAP_ONE_SOURCE} {CAP_GAP} {CAP_ALWAYS} {STRONG} {STRONG_SIGN} {STRONG_ANOMALY} {SOMETHING_ELSE} {SAME_PLACE} {NAMED} {UNKNOWN_BELOW} {EXPLAINS} {BEHIND} {WAY}",
+        "{CHANGE_EFFECT} {CHANGE_RELEVANCE} {CHANGE_NEARNESS} {CHANGE_COST} {MOST_CHANGE} {MOST_SIGNATURE} {MOST_ANOMALY} {LEAST_FIT} {UNPLACED} {VICTIM} {OWN_FULL} {COVERED_REQUESTS} {IDLE_HEAT} {} {MUST_FAILED} {MUST_NOT_SEEN} {MUST_MET} {MAY_MET} {TIMING_BEFORE} {TIMING_SCALE_MIN} {TIMING_LATE} {ROOT_LEAST} {ROOT_LIFT} {ROOT_EDGE} {CAUSE_COST} {LEAK} {MOST_CAUSES} {HOP} {HOP_UP} {MOST_HOPS} {NO_MAP} {CAP_NEARNESS} {CAP_ONE_SOURCE} {CAP_GAP} {CAP_BLIND_TO_CHANGES} {CAP_ALWAYS} {STRONG} {STRONG_SIGN} {STRONG_ANOMALY} {SILENT_ALARM} {SOMETHING_ELSE} {SAME_PLACE} {NAMED} {UNKNOWN_BELOW} {EXPLAINS} {BEHIND} {WAY}",
         CLOCK_SLACK.0
     )
 }
@@ -100,6 +102,8 @@ pub const STRONG: f64 = 0.0;
 pub const STRONG_SIGN: f64 = 3.0;
 /// … or its unit's own anomaly does.
 pub const STRONG_ANOMALY: f64 = 2.5;
+/// Own anomaly that makes a symptom of an alarm which names no metric: somebody saw something.
+pub const SILENT_ALARM: f64 = 1.5;
 /// Score of "something that nobody thought of".
 pub const SOMETHING_ELSE: f64 = -0.5;
 /// By how much another mechanism on the same unit counts less as a rival.

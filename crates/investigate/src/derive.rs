@@ -328,7 +328,7 @@ impl<'w, 'e> Ledger<'w, 'e> {
             entity: fact.units.first().map(|u| self.world.scene.id(*u).clone()),
             query: Query::Change { id: change.id.clone() },
             statistic: Statistic { name: "reading".to_string(), arguments: BTreeMap::new(), values },
-            says: format!("{} {} \u{201c}{}\u{201d}{by} at {}{via}{effect}", change.kind.word(), words::short_id(&change.id), words::clip(&change.title, 120), change.start.clock()),
+            says: format!("{}{by} at {}{via}{effect}", words::change_name(change), change.start.clock()),
             raw: vec![change.raw.clone()],
             digest: digest_json(change),
             ..blank()

@@ -198,6 +198,7 @@ pub fn weigh(ground: &Ground<'_>) -> Vec<Hypothesis> {
         gate(ground, hypothesis);
     }
     prefer_roots(ground, &mut all);
+    prefer_sources(ground, &mut all);
     sort(&mut all, ground.scene);
     all
 }
@@ -563,8 +564,17 @@ fn is_over(ground: &Ground<'_>, hypothesis: &Hypothesis) -> bool {
     match last {
         Some(_) => came_back.is_some() && came_back >= last,
         // Only series speak for it, all of them came back, and nothing else shows that it lasts.
-        None => back && hypothesis.score.anomaly <= 0.0 && ground.symptoms.iter().all(|s| !s.active),
+        None => back && ground.symptoms.iter().all(|s| !s.active) && own_anomalies_are_over(ground, hypothesis.unit),
     }
+}
+
+/// Does all that the unit does on its own account rest on readings that have come back?
+fn own_anomalies_are_over(ground: &Ground<'_>, unit: u32) -> bool {
+    let own = ground.anomalies.iter().filter(|a| a.unit == unit && a.explained_by.is_none());
+    own.flat_map(|a| &a.refs).all(|at| match at {
+        FactRef::Series(i) => !ground.facts.series[*i as usize].active && ground.facts.series[*i as usize].recovered.is_some(),
+        _ => false,
+    })
 }
 
 /// Where one mechanism commonly causes another and both fit one unit or two that lean on each other,
@@ -572,14 +582,7 @@ fn is_over(ground: &Ground<'_>, hypothesis: &Hypothesis) -> bool {
 fn prefer_roots(ground: &Ground<'_>, all: &mut [Hypothesis]) {
     let standing: Vec<(u32, &'static str, f64)> =
         all.iter().filter(|h| h.aside.is_none()).map(|h| (h.unit, h.mechanism().id.as_str(), h.score.total)).collect();
-    let echoes: Vec<f64> = all
-        .iter()
-        .map(|own| {
-            let passed_on = |other: &&Hypothesis| other.aside.is_none() && own.is_echoed_by(other, ground.scene, ground.facts);
-            all.iter().filter(passed_on).map(|other| other.score.total).fold(f64::NEG_INFINITY, f64::max)
-        })
-        .collect();
-    for (hypothesis, echo) in all.iter_mut().zip(echoes).filter(|(h, _)| h.aside.is_none()) {
+    for hypothesis in all.iter_mut().filter(|h| h.aside.is_none()) {
         let own = hypothesis.unit;
         let causes = &hypothesis.mechanism().causes;
         let touches = |unit: u32| {
@@ -591,12 +594,28 @@ fn prefer_roots(ground: &Ground<'_>, all: &mut [Hypothesis]) {
             .iter()
             .filter(|(unit, id, _)| causes.iter().any(|c| c == id) && touches(*unit))
             .map(|(_, _, total)| *total)
-            .fold(echo, f64::max);
+            .fold(f64::NEG_INFINITY, f64::max);
         let held = hypothesis.score.against < k::MUST_FAILED;
         if best.is_finite() && held && hypothesis.score.signature + hypothesis.score.change >= k::ROOT_LEAST {
             let lift = (best - hypothesis.score.total).clamp(0.0, k::ROOT_LIFT) + k::ROOT_EDGE;
             hypothesis.score.difference += lift;
             hypothesis.score.total += lift;
         }
+    }
+}
+
+/// Who shows a failure first-hand takes over the lead of those who lean on it and only pass it on.
+fn prefer_sources(ground: &Ground<'_>, all: &mut [Hypothesis]) {
+    let leads: Vec<f64> = all
+        .iter()
+        .map(|own| {
+            let echoes = all.iter().filter(|other| other.aside.is_none() && own.is_echoed_by(other, ground.scene, ground.facts));
+            echoes.map(|other| other.score.total).fold(f64::NEG_INFINITY, f64::max)
+        })
+        .collect();
+    for (hypothesis, lead) in all.iter_mut().zip(leads).filter(|(h, lead)| h.aside.is_none() && lead.is_finite()) {
+        let lift = (lead - hypothesis.score.total).clamp(0.0, k::ROOT_LIFT) + k::ROOT_EDGE;
+        hypothesis.score.difference += lift;
+        hypothesis.score.total += lift;
     }
 }

@@ -44,7 +44,7 @@ pub fn investigate(eyes: &dyn Eyes, budget: BudgetLimit, progress: &mut dyn FnMu
     let anomalies = pull::anomalies(&world.scene, eyes, &world.facts);
     let starts = world.scene.alarmed.iter().copied().chain(symptoms.iter().map(|s| s.unit)).chain(kinds.iter().map(|k| k.unit));
     let reach = reach::Reach::from(&world.scene, starts);
-    symptoms::add_silent_alarms(&world.scene, &world.facts, &reach, &anomalies, &mut symptoms);
+    symptoms::add_silent_alarms(&world.scene, eyes, &world.facts, &reach, &anomalies, &mut symptoms);
     let matcher = matching::Matcher::new(&world.scene, &world.facts, matching::compiled());
     let ground = hypotheses::Ground {
         scene: &world.scene,

@@ -108,19 +108,24 @@ pub fn seen(scene: &Scene, eyes: &dyn Eyes, facts: &Facts) -> Vec<Seen> {
 
 /// An alarm whose own unit's readings are silent is a symptom all the same where something within its
 /// reach plainly acts up on its own account: it stands for what users saw and nobody measured.
-pub fn add_silent_alarms(scene: &Scene, facts: &Facts, reach: &crate::reach::Reach, anomalies: &[crate::pull::Anomaly], seen: &mut Vec<Seen>) {
-    // A share of next to nothing is no trouble, and one that has come back is over.
+pub fn add_silent_alarms(scene: &Scene, eyes: &dyn Eyes, facts: &Facts, reach: &crate::reach::Reach, anomalies: &[crate::pull::Anomaly], seen: &mut Vec<Seen>) {
+    // What has come back is over.
     let lasts = |at: &FactRef| match at {
-        FactRef::Series(i) => facts.series[*i as usize].active,
+        FactRef::Series(i) => {
+            let fact = &facts.series[*i as usize];
+            fact.active || fact.bad <= BAND || fact.recovered.is_none()
+        }
         _ => true,
     };
     for &unit in &scene.alarmed {
         if seen.iter().any(|s| s.unit == unit && s.active) {
             continue;
         }
+        let named = eyes.alarms().iter().any(|a| scene.unit(&a.entity) == Some(unit) && a.metric.is_some());
+        let least = if named { crate::constants::STRONG_ANOMALY } else { crate::constants::SILENT_ALARM };
         let within = anomalies
             .iter()
-            .filter(|a| a.explained_by.is_none() && a.strength >= crate::constants::STRONG_ANOMALY && a.refs.iter().any(lasts))
+            .filter(|a| a.explained_by.is_none() && a.strength >= least && a.refs.iter().any(lasts))
             .find(|a| reach.either(unit, a.unit).is_some());
         if let Some(anomaly) = within {
             let onset = Interval { lo: scene.window.from().min(scene.alarm_at), hi: scene.alarm_at };

@@ -103,8 +103,9 @@ fn choose(
     for &index in standing_ones {
         reach.extend(columns.iter().map(|&s| explains(ground, &hypotheses[index], s)));
     }
-    // Each is scored by how far it lies behind the best that explains one of the same symptoms: strength
-    // decides between rivals, and is never a bonus for naming one cause more.
+    // Each is scored by how far it lies behind the best that explains the same symptom, at the symptom where
+    // it lies nearest: strength decides between rivals, and is never a bonus for naming one cause more. Two
+    // causes that show at one front are no rivals where each has symptoms of its own.
     let mut best = vec![f64::NEG_INFINITY; width];
     for (row, &index) in standing_ones.iter().enumerate() {
         for (column, best) in best.iter_mut().enumerate() {
@@ -117,7 +118,7 @@ fn choose(
         .iter()
         .enumerate()
         .map(|(row, &index)| {
-            let lead = (0..width).filter(|c| reach[row * width + c] >= k::EXPLAINS).map(|c| best[c]).fold(f64::NEG_INFINITY, f64::max);
+            let lead = (0..width).filter(|c| reach[row * width + c] >= k::EXPLAINS).map(|c| best[c]).fold(f64::INFINITY, f64::min);
             if lead.is_finite() { (hypotheses[index].score.total - lead).min(0.0) * k::BEHIND } else { -10.0 }
         })
         .collect();
@@ -154,9 +155,11 @@ fn explains(ground: &Ground<'_>, hypothesis: &Hypothesis, symptom: usize) -> f64
 
 /// Probability of each hypothesis against those that would explain the same, and against "something else".
 fn compete(ground: &Ground<'_>, hypotheses: &[Hypothesis]) -> Vec<f64> {
+    let homes = homes(ground, hypotheses);
     hypotheses
         .iter()
-        .map(|own| {
+        .zip(&homes)
+        .map(|(own, home)| {
             if own.aside.is_some() {
                 return 0.0;
             }
@@ -164,7 +167,7 @@ fn compete(ground: &Ground<'_>, hypotheses: &[Hypothesis]) -> Vec<f64> {
             let rivals = hypotheses.iter().filter(|other| {
                 other.aside.is_none()
                     && !std::ptr::eq(*other, own)
-                    && (other.unit == own.unit || shares_symptom(ground, own, other))
+                    && (other.unit == own.unit || shares_symptom(ground, home, other))
                     && !is_same_cause(own, other)
                     && !own.brings_about(other, ground.scene, ground.facts)
             });
@@ -183,9 +186,35 @@ fn is_same_cause(a: &Hypothesis, b: &Hypothesis) -> bool {
     a.unit == b.unit && a.change.is_some() && a.change == b.change
 }
 
-fn shares_symptom(ground: &Ground<'_>, a: &Hypothesis, b: &Hypothesis) -> bool {
-    ground.symptoms.iter().any(|s| ground.reach.either(s.unit, a.unit).is_some() && ground.reach.either(s.unit, b.unit).is_some())
-        || ground.symptoms.is_empty()
+fn shares_symptom(ground: &Ground<'_>, home: &[usize], other: &Hypothesis) -> bool {
+    ground.symptoms.is_empty() || home.iter().any(|&s| ground.reach.either(ground.symptoms[s].unit, other.unit).is_some())
+}
+
+/// Per hypothesis: the symptoms over which it competes, which are those within its reach whose best
+/// explanation is least far ahead of it. Two causes that show at one front and each at a place of its own
+/// are no rivals.
+fn homes(ground: &Ground<'_>, hypotheses: &[Hypothesis]) -> Vec<Vec<usize>> {
+    let tied = |h: &Hypothesis, s: usize| ground.reach.either(ground.symptoms[s].unit, h.unit).is_some();
+    let count = ground.symptoms.len();
+    let mut best = vec![f64::NEG_INFINITY; count];
+    for hypothesis in hypotheses.iter().filter(|h| h.aside.is_none()) {
+        for (s, best) in best.iter_mut().enumerate() {
+            if hypothesis.score.total > *best && tied(hypothesis, s) {
+                *best = hypothesis.score.total;
+            }
+        }
+    }
+    hypotheses
+        .iter()
+        .map(|own| {
+            if own.aside.is_some() {
+                return Vec::new();
+            }
+            let reached: Vec<usize> = (0..count).filter(|&s| tied(own, s)).collect();
+            let least = reached.iter().map(|&s| best[s]).fold(f64::INFINITY, f64::min);
+            reached.into_iter().filter(|&s| best[s] <= least).collect()
+        })
+        .collect()
 }
 
 /// The caps: what is known may be strong, but not stronger than what it stands on.
@@ -209,6 +238,10 @@ fn cap(ground: &Ground<'_>, hypothesis: &Hypothesis, confidence: f64) -> (f64, V
         .collect();
     if let Some(word) = missing.first() {
         caps.push((k::CAP_GAP, format!("what it must show cannot be looked at: {word} are missing")));
+    }
+    let may_be_set_off = hypothesis.mechanism().change != crate::catalogue::ChangeRole::None;
+    if hypothesis.change.is_none() && may_be_set_off && !ground.facts.covered.contains(&SourceKind::Changes) {
+        caps.push((k::CAP_BLIND_TO_CHANGES, "what was changed could not be looked at".to_string()));
     }
     let mut binding: Vec<String> = Vec::new();
     let mut capped = confidence;

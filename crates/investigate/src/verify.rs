@@ -38,9 +38,16 @@ pub fn verify(report: &Report, eyes: &dyn Eyes) -> Vec<Discrepancy> {
         });
     }
     let derived = crate::investigate(eyes, report.header.budget, &mut |_| {});
-    compare_evidence(report, &derived, &mut wrong);
-    compare_claims(report, &derived, &mut wrong);
-    compare_rest(report, &derived, &mut wrong);
+    wrong.extend(against(report, &derived));
+    wrong
+}
+
+/// Everything in `report` that differs from `derived`, the report that follows from the same recording.
+pub fn against(report: &Report, derived: &Report) -> Vec<Discrepancy> {
+    let mut wrong = Vec::new();
+    compare_evidence(report, derived, &mut wrong);
+    compare_claims(report, derived, &mut wrong);
+    compare_rest(report, derived, &mut wrong);
     wrong
 }
 
@@ -96,6 +103,15 @@ fn compare_evidence(report: &Report, derived: &Report, wrong: &mut Vec<Discrepan
             derived: evidence.says.clone(),
         });
     }
+    let order = |r: &Report| r.evidence.iter().map(|e| e.id).collect::<Vec<_>>();
+    if order(report) != order(derived) && reported.len() == truth.len() {
+        wrong.push(Discrepancy {
+            at: "evidence".to_string(),
+            what: "the evidence stands in another order, or some of it twice".to_string(),
+            reported: format!("{} pieces", report.evidence.len()),
+            derived: format!("{} pieces", derived.evidence.len()),
+        });
+    }
 }
 
 fn compare_claims(report: &Report, derived: &Report, wrong: &mut Vec<Discrepancy>) {
@@ -143,11 +159,11 @@ fn compare_claims(report: &Report, derived: &Report, wrong: &mut Vec<Discrepancy
 fn compare_rest(report: &Report, derived: &Report, wrong: &mut Vec<Discrepancy>) {
     let (Value::Object(reported), Value::Object(truth)) = (json(report), json(derived)) else { return };
     let before = wrong.len();
-    for (part, value) in &truth {
-        if part == "evidence" {
-            continue;
-        }
-        differences(part, reported.get(part).unwrap_or(&Value::Null), value, wrong);
+    // A part that only one of the two has is left out of the other's document.
+    let parts: BTreeSet<&String> = truth.keys().chain(reported.keys()).filter(|part| *part != "evidence").collect();
+    let part_of = |document: &serde_json::Map<String, Value>, part: &str| document.get(part).cloned().unwrap_or(Value::Null);
+    for part in parts {
+        differences(part, &part_of(&reported, part), &part_of(&truth, part), wrong);
     }
     // A claim that differs was named already; saying it again by its place helps nobody.
     let named: BTreeSet<(String, String)> =

@@ -80,6 +80,14 @@ pub fn short_id(id: &str) -> String {
     if is_hash { id.chars().take(10).collect() } else { clip(id, 60) }
 }
 
+/// What people call a change: its kind, the short form of a hash, and its title.
+pub fn change_name(change: &model::Change) -> String {
+    let title = clip(&change.title, 100);
+    let short = short_id(&change.id);
+    let hash = if short.len() < change.id.len() && change.id.starts_with(&short) && !short.ends_with('\u{2026}') { format!(" {short}") } else { String::new() };
+    if title.is_empty() { format!("{} {short}", change.kind.word()) } else { format!("{}{hash} \u{201c}{title}\u{201d}", change.kind.word()) }
+}
+
 /// `a, b and 3 more`.
 pub fn list(names: &[&str], most: usize, none: &str) -> String {
     match names {

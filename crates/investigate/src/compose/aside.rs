@@ -37,7 +37,7 @@ fn changes(desk: &mut Desk<'_, '_, '_>) -> Vec<RuledOut> {
         let fact = desk.world.facts.changes[index as usize].clone();
         let (reason, why) = reason_against(desk, &fact, index);
         let id = desk.ledger.cite(Subject::Fact(FactRef::Change(index)), Polarity::Against, 0.0);
-        let text = format!("{} {} \u{201c}{}\u{201d} did not do it: {why}", fact.change.kind.word(), words::short_id(&fact.change.id), words::clip(&fact.change.title, 100));
+        let text = format!("{} did not do it: {why}", words::change_name(&fact.change));
         let claim = desk.say(text, vec![id]);
         let unit = fact.units.first().copied().or_else(|| desk.world.scene.alarmed.first().copied()).unwrap_or(0);
         out.push(RuledOut {
@@ -58,6 +58,9 @@ fn reason_against(desk: &Desk<'_, '_, '_>, fact: &ChangeFact, index: u32) -> (&'
     }
     if let Some(undone) = fact.change.undone.filter(|at| *at < first_ill) {
         return ("rolled_back", format!("it was undone at {}, before the first sign at {}", undone.clock(), first_ill.clock()));
+    }
+    if fact.undeployed {
+        return ("no_path", "deploys are recorded, and none of them carries it, so it is not known to run".to_string());
     }
     if let Some(harmless) = &fact.reading.harmless {
         return ("cannot_produce", harmless.clone());

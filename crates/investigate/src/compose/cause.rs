@@ -27,10 +27,10 @@ fn card(desk: &mut Desk<'_, '_, '_>, named: &Named) -> Cause {
     }
     let change = hypothesis.change.map(|c| desk.world.facts.changes[c as usize].change.clone());
     let trigger = change.as_ref().map_or(String::new(), |c| {
-        format!(", set off by {} {} \u{201c}{}\u{201d}", c.kind.word(), words::short_id(&c.id), words::clip(&c.title, 100))
+        format!(", set off by {}", words::change_name(c))
     });
     let text = format!(
-        "{} {} on {}{trigger} ({}, {})",
+        "{} cause: {} on {}{trigger} ({}, {})",
         named.word.text(),
         lower_first(&mechanism.title),
         desk.name(unit),
@@ -169,7 +169,7 @@ fn mitigations(desk: &Desk<'_, '_, '_>, hypothesis: &Hypothesis) -> Vec<Mitigati
     let entity = desk.name(hypothesis.unit).to_string();
     let change = hypothesis.change.map_or("the change".to_string(), |c| {
         let change = &desk.world.facts.changes[c as usize].change;
-        format!("{} {}", change.kind.word(), words::short_id(&change.id))
+        words::change_name(change)
     });
     let fill = |text: &str| text.replace("{entity}", &entity).replace("{change}", &change);
     let mut remedies: Vec<_> = hypothesis.mechanism().remedies.iter().collect();

@@ -26,7 +26,7 @@ pub(super) fn timeline(desk: &mut Desk<'_, '_, '_>) -> Vec<TimelineEntry> {
     for index in near.into_iter().take(8) {
         let fact = desk.world.facts.changes[index as usize].clone();
         let id = desk.ledger.cite(Subject::Fact(FactRef::Change(index)), Polarity::Neutral, 0.0);
-        let text = format!("{} {} \u{201c}{}\u{201d} begins to act", fact.change.kind.word(), words::short_id(&fact.change.id), words::clip(&fact.change.title, 80));
+        let text = format!("{} {}", words::change_name(&fact.change), if fact.undeployed { "is made, and not known to run" } else { "begins to act" });
         let claim = desk.say(text, vec![id]);
         entries.push(TimelineEntry { at: fact.acts_from, until: None, kind: "change".to_string(), entity: fact.units.first().map(|u| scene.id(*u).clone()), claim });
     }
