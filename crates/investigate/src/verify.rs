@@ -165,6 +165,12 @@ fn compare_rest(report: &Report, derived: &Report, wrong: &mut Vec<Discrepancy>)
     for part in parts {
         differences(part, &part_of(&reported, part), &part_of(&truth, part), wrong);
     }
+    // A number of a cause, a symptom or a line of the timeline belongs to the claim that stands with it.
+    for found in &mut wrong[before..] {
+        if let Some(claim) = claim_of(report, &found.at) {
+            found.at = format!("{claim} ({})", found.at);
+        }
+    }
     // A claim that differs was named already; saying it again by its place helps nobody.
     let named: BTreeSet<(String, String)> =
         wrong[..before].iter().map(|d| (d.reported.clone(), d.derived.clone())).collect();
@@ -173,6 +179,21 @@ fn compare_rest(report: &Report, derived: &Report, wrong: &mut Vec<Discrepancy>)
         index += 1;
         index <= before || !named.contains(&(d.reported.clone(), d.derived.clone())) && !d.at.starts_with("header.engine")
     });
+}
+
+/// The claim that stands with a part such as `causes[1].confidence`.
+fn claim_of(report: &Report, part: &str) -> Option<String> {
+    let (list, rest) = part.split_once('[')?;
+    let index: usize = rest.split_once(']')?.0.parse().ok()?;
+    let claim = match list {
+        "causes" => &report.causes.get(index)?.claim,
+        "symptoms" => &report.symptoms.get(index)?.claim,
+        "ruled_out" => &report.ruled_out.get(index)?.claim,
+        "latent" => &report.latent.get(index)?.claim,
+        "timeline" => &report.timeline.get(index)?.claim,
+        _ => return None,
+    };
+    Some(claim.id.clone())
 }
 
 fn json<T: serde::Serialize>(value: &T) -> Value {

@@ -158,7 +158,10 @@ impl<'a> World<'a> {
         if let Answer::Found(events) = answer {
             self.facts.events = probes::events::judge(&self.scene, events);
         }
-        self.covered(SourceKind::Events, Query::Events { entity: None, pattern: String::new(), window }, counted);
+        // All that is on record is read, because what was said long ago may still stand; the query that people
+        // repeat is about the stretch that is compared.
+        let query = Query::Events { entity: None, pattern: String::new(), window: self.scene.span() };
+        self.covered(SourceKind::Events, query, counted);
     }
 
     fn look_at_traces(&mut self) {

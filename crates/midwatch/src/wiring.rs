@@ -225,7 +225,8 @@ pub fn inside(root: &Path, name: &str) -> Option<PathBuf> {
 fn unpacked(path: &Path) -> Result<Folder, Problem> {
     let temporary = archive::unpack(path, &archive::Limits::default())?;
     Ok(Folder {
-        path: temporary.path().to_path_buf(),
+        // An archive may hold the recording itself, or one folder that is the recording.
+        path: archive::root(temporary.path()),
         _unpacked: Some(temporary),
     })
 }

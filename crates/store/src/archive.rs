@@ -130,10 +130,12 @@ pub fn pack(from: &Path, to: &Path) -> Result<(), ArchiveError> {
         _ => Path::new("."),
     };
     fs::create_dir_all(parent).map_err(refused(parent))?;
-    let beside = tempfile::Builder::new()
-        .prefix(".midwatch-archive-")
-        .tempfile_in(parent)
-        .map_err(refused(to))?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".midwatch-archive-");
+    // An archive is an ordinary file: the umask decides who may read it.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let beside = builder.tempfile_in(parent).map_err(refused(to))?;
     let attempt = || -> io::Result<()> {
         let out = BufWriter::new(beside.as_file());
         let mut tar = tar::Builder::new(zstd::Encoder::new(out, LEVEL)?);

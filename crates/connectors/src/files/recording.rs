@@ -60,27 +60,37 @@ pub struct Recording {
     declared: Arc<Declared>,
 }
 
+/// Names that the head of a recording may have.
+const HEADS: [&str; 3] = ["recording.json", "recording.json.gz", "recording.json.zst"];
+
 /// Opens the recording in the folder `root`. Its `answer.json` is not touched.
 ///
 /// # Errors
 /// The first thing found that makes the case meaningless, with its file, line and remedy. What is
 /// harmless (a NaN point) is left out and counted in [`Recording::dropped`].
 pub fn open(root: &Path, limits: &Limits) -> Result<Recording, FilesError> {
-    let folder = layout::survey(root, limits)?;
     let shown = root.display().to_string();
-    let Some((head, _)) = folder
-        .files
-        .iter()
-        .find(|(_, role)| matches!(role, Role::Manifest))
-    else {
-        return Err(FilesError::new(
+    let not_a_recording = || {
+        FilesError::new(
             Fault::NotARecording,
             &shown,
             None,
             "no recording.json in it",
             "a folder with a recording.json (docs/recordings.md)",
             "check the path; `midwatch recording import` turns other layouts into recordings",
-        ));
+        )
+    };
+    // Asked first, so that a folder which is no recording is not walked through.
+    if root.is_dir() && !HEADS.iter().any(|name| root.join(name).exists()) {
+        return Err(not_a_recording());
+    }
+    let folder = layout::survey(root, limits)?;
+    let Some((head, _)) = folder
+        .files
+        .iter()
+        .find(|(_, role)| matches!(role, Role::Manifest))
+    else {
+        return Err(not_a_recording());
     };
     let manifest = documents::manifest(head, limits)?;
     let now = manifest.now;
