@@ -38,6 +38,21 @@ pub const DEFAULT_BUDGET: BudgetLimit = BudgetLimit { reads: 60 };
 
 /// From alarms to report. The same eyes and budget give the same report, byte for byte.
 pub fn investigate(eyes: &dyn Eyes, budget: BudgetLimit, progress: &mut dyn FnMut(Step)) -> Report {
+    consider(eyes, budget, progress, |world, ground, hypotheses, progress| {
+        let verdict = verdict::decide(ground, hypotheses);
+        progress(Step::Writing);
+        compose::compose(world, ground, hypotheses, &verdict, budget)
+    })
+}
+
+/// Looks and weighs, and hands what was seen and every hypothesis, best first, to `conclude`: for whoever
+/// wants to know why a verdict is what it is.
+pub fn consider<R>(
+    eyes: &dyn Eyes,
+    budget: BudgetLimit,
+    progress: &mut dyn FnMut(Step),
+    conclude: impl FnOnce(&world::World<'_>, &hypotheses::Ground<'_>, &[hypotheses::Hypothesis], &mut dyn FnMut(Step)) -> R,
+) -> R {
     let world = world::World::survey(eyes, budget, progress);
     let mut symptoms = symptoms::seen(&world.scene, eyes, &world.facts);
     let kinds = kinds::seen(&world.scene, &world.facts);
@@ -57,7 +72,5 @@ pub fn investigate(eyes: &dyn Eyes, budget: BudgetLimit, progress: &mut dyn FnMu
     };
     let hypotheses = hypotheses::weigh(&ground);
     progress(Step::Weighing(hypotheses.len()));
-    let verdict = verdict::decide(&ground, &hypotheses);
-    progress(Step::Writing);
-    compose::compose(&world, &ground, &hypotheses, &verdict, budget)
+    conclude(&world, &ground, &hypotheses, progress)
 }

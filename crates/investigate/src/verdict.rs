@@ -103,9 +103,9 @@ fn choose(
     for &index in standing_ones {
         reach.extend(columns.iter().map(|&s| explains(ground, &hypotheses[index], s)));
     }
-    // Each is scored by how far it lies behind the best that explains the same symptom, at the symptom where
-    // it lies nearest: strength decides between rivals, and is never a bonus for naming one cause more. Two
-    // causes that show at one front are no rivals where each has symptoms of its own.
+    // A cause explains a symptom in the measure in which it keeps up with the best that reaches it: strength
+    // decides between rivals, symptom by symptom, and is never a bonus for naming one cause more. Two causes
+    // that show at one front are no rivals where each has symptoms of its own.
     let mut best = vec![f64::NEG_INFINITY; width];
     for (row, &index) in standing_ones.iter().enumerate() {
         for (column, best) in best.iter_mut().enumerate() {
@@ -114,15 +114,14 @@ fn choose(
             }
         }
     }
-    let scores: Vec<f64> = standing_ones
-        .iter()
-        .enumerate()
-        .map(|(row, &index)| {
-            let lead = (0..width).filter(|c| reach[row * width + c] >= k::EXPLAINS).map(|c| best[c]).fold(f64::INFINITY, f64::min);
-            if lead.is_finite() { (hypotheses[index].score.total - lead).min(0.0) * k::BEHIND } else { -10.0 }
-        })
-        .collect();
-    let question = Question { reach: &reach, scores: &scores, readings: &readings };
+    let mut credited = reach.clone();
+    for (row, &index) in standing_ones.iter().enumerate() {
+        for (column, best) in best.iter().enumerate().filter(|(_, best)| best.is_finite()) {
+            credited[row * width + column] *= ((hypotheses[index].score.total - best).min(0.0) * k::BEHIND).exp();
+        }
+    }
+    let scores = vec![0.0; standing_ones.len()];
+    let question = Question { reach: &credited, scores: &scores, readings: &readings };
     let limits = Limits { cost: k::CAUSE_COST, leak: k::LEAK, most: k::MOST_CAUSES, best: 12 };
     let explanation = explain(&question, &limits);
     let mut chosen: Vec<(usize, Vec<usize>)> = explanation
@@ -192,7 +191,7 @@ fn shares_symptom(ground: &Ground<'_>, home: &[usize], other: &Hypothesis) -> bo
 
 /// Per hypothesis: the symptoms over which it competes, which are those within its reach whose best
 /// explanation is least far ahead of it. Two causes that show at one front and each at a place of its own
-/// are no rivals.
+/// are no rivals, if each has signs of its own; what nothing but a deviation speaks for competes everywhere.
 fn homes(ground: &Ground<'_>, hypotheses: &[Hypothesis]) -> Vec<Vec<usize>> {
     let tied = |h: &Hypothesis, s: usize| ground.reach.either(ground.symptoms[s].unit, h.unit).is_some();
     let count = ground.symptoms.len();
@@ -211,6 +210,9 @@ fn homes(ground: &Ground<'_>, hypotheses: &[Hypothesis]) -> Vec<Vec<usize>> {
                 return Vec::new();
             }
             let reached: Vec<usize> = (0..count).filter(|&s| tied(own, s)).collect();
+            if own.score.signature < k::STRONG_SIGN {
+                return reached;
+            }
             let least = reached.iter().map(|&s| best[s]).fold(f64::INFINITY, f64::min);
             reached.into_iter().filter(|&s| best[s] <= least).collect()
         })

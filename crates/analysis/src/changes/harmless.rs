@@ -397,7 +397,9 @@ fn moved(files: &[&FileView<'_>]) -> Option<Harmless> {
         }
     }
     let similar = kept * 10 >= total_before.min(total_after) * 6;
-    if foreign.is_empty() && !numbers_new && similar {
+    // What only takes something away restructures nothing: a default or a check may be what is gone.
+    let only_removes = lost > 0 && kept == total_after;
+    if foreign.is_empty() && !numbers_new && similar && !only_removes {
         return Some(Harmless {
             kind: EffectKind::CodeMoved,
             reason: if lost == 0 {
