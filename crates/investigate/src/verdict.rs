@@ -40,13 +40,16 @@ pub struct Verdict {
     pub named: Vec<Named>,
     /// Confidence per hypothesis (same order as the hypotheses), before caps of naming.
     pub confidence: Vec<f64>,
+    /// What the competition says before calibration, in the same order.
+    pub raw: Vec<f64>,
     /// Active symptoms that no named cause explains.
     pub unexplained: Vec<usize>,
 }
 
 /// Decides.
 pub fn decide(ground: &Ground<'_>, hypotheses: &[Hypothesis]) -> Verdict {
-    let confidence = compete(ground, hypotheses);
+    let raw = compete(ground, hypotheses);
+    let confidence: Vec<f64> = raw.iter().map(|p| calibration::probability(*p)).collect();
     let active: Vec<usize> = (0..ground.symptoms.len()).filter(|&i| ground.symptoms[i].active).collect();
     // Readings of the alarmed unit may be silent while something within its reach is plainly broken.
     let strong = hypotheses
@@ -59,7 +62,7 @@ pub fn decide(ground: &Ground<'_>, hypotheses: &[Hypothesis]) -> Verdict {
             (false, true) => Status::NoActiveFault,
             (false, false) => Status::Unknown,
         };
-        return Verdict { status, named: Vec::new(), confidence, unexplained: Vec::new() };
+        return Verdict { status, named: Vec::new(), raw, confidence, unexplained: Vec::new() };
     }
     let standing_ones: Vec<usize> =
         (0..hypotheses.len()).filter(|&i| hypotheses[i].aside.is_none()).take(COMPETING).collect();
@@ -83,7 +86,7 @@ pub fn decide(ground: &Ground<'_>, hypotheses: &[Hypothesis]) -> Verdict {
     let status = if best >= k::UNKNOWN_BELOW { Status::CauseFound } else { Status::Unknown };
     let explained: BTreeSet<usize> = named.iter().flat_map(|n| n.explains.iter().copied()).collect();
     let unexplained = columns.into_iter().filter(|i| !explained.contains(i)).collect();
-    Verdict { status, named, confidence, unexplained }
+    Verdict { status, named, raw, confidence, unexplained }
 }
 
 /// Greedy joint explanation: noisy-OR over symptoms, so many nats per cause.
@@ -175,7 +178,7 @@ fn compete(ground: &Ground<'_>, hypotheses: &[Hypothesis]) -> Vec<f64> {
                 let discount = if rival.unit == own.unit { k::SAME_PLACE } else { 0.0 };
                 scores.push(rival.score.total - discount);
             }
-            calibration::probability(softmax(&scores)[0])
+            softmax(&scores)[0]
         })
         .collect()
 }
