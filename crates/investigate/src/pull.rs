@@ -81,6 +81,10 @@ fn from_excess(scene: &Scene, eyes: &dyn Eyes, facts: &Facts) -> Vec<Anomaly> {
             }
             for own in owns.into_iter().filter(|o| o.share >= LEAST_SHARE) {
                 let fact = &facts.series[own.fact as usize];
+                // Times always vary: a share of what stays within its band is a share of nothing.
+                if role == Role::Latency && fact.bad <= crate::probes::series::BAND {
+                    continue;
+                }
                 let kind = if role == Role::Latency { "latency" } else { "errors" };
                 let strength = WHOLE_SHARE * own.share;
                 if let Some(known) = found.iter_mut().find(|a| a.unit == own.unit && a.kind == kind) {

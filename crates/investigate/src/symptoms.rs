@@ -73,7 +73,9 @@ pub fn seen(scene: &Scene, eyes: &dyn Eyes, facts: &Facts) -> Vec<Seen> {
         let is_named = alarmed && named.contains(&fact.series.key.metric.as_str());
         let felt = fact.role.is_felt() && in_scope[fact.unit as usize];
         let inside = alarmed && fact.role.bad() != crate::role::Bad::Either;
-        if fact.bad > BAND && (is_named || felt || inside) {
+        // Rate is the first of what users feel: a unit to which nothing comes any more, or that takes nothing.
+        let gone = fact.role == Role::Traffic && fact.z < -BAND && fact.level <= GONE * fact.normal && in_scope[fact.unit as usize];
+        if fact.bad > BAND && (is_named || felt || inside || gone) {
             add(fact.unit, aspect(fact.role), fact.onset.unwrap_or(window), fact.active, fact.bad, FactRef::Series(i as u32));
         }
     }
@@ -109,11 +111,13 @@ pub fn seen(scene: &Scene, eyes: &dyn Eyes, facts: &Facts) -> Vec<Seen> {
 /// An alarm whose own unit's readings are silent is a symptom all the same where something within its
 /// reach plainly acts up on its own account: it stands for what users saw and nobody measured.
 pub fn add_silent_alarms(scene: &Scene, eyes: &dyn Eyes, facts: &Facts, reach: &crate::reach::Reach, anomalies: &[crate::pull::Anomaly], seen: &mut Vec<Seen>) {
-    // What has come back is over.
+    // What has come back is over. Times always vary, so that a part of a deviation within the band is a part
+    // of nothing; a request that fails is a failure, however few they are.
     let lasts = |at: &FactRef| match at {
         FactRef::Series(i) => {
             let fact = &facts.series[*i as usize];
-            fact.active || fact.bad <= BAND || fact.recovered.is_none()
+            let within = fact.bad <= BAND;
+            fact.active || if within { fact.role != Role::Latency } else { fact.recovered.is_none() }
         }
         _ => true,
     };
@@ -134,6 +138,9 @@ pub fn add_silent_alarms(scene: &Scene, eyes: &dyn Eyes, facts: &Facts, reach: &
     }
     seen.sort_by(|a, b| (a.unit, a.aspect).cmp(&(b.unit, b.aspect)));
 }
+
+/// Share of its usual rate below which nothing comes to a unit any more.
+const GONE: f64 = 0.05;
 
 /// Units whose state is tested: those alarmed and those one step from them; everybody, if no alarm's
 /// unit is on the map.
