@@ -1,7 +1,7 @@
 //! Incident to report. It can only look: nothing here can reach an actuator (J7).
 //!
 //! Reading order: [`investigate`] is the story; [`world`] looks, [`symptoms`], [`kinds`] and [`pull`] say
-//! what is wrong, [`hypotheses`] weighs causes, [`verdict`] decides, [`compose`] writes, [`verify`] proves.
+//! what is wrong, [`hypotheses`] weighs causes, [`verdict`] decides, [`compose`] writes, [`mod@verify`] proves.
 
 pub mod anomaly;
 pub mod calibration;
