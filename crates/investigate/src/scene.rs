@@ -72,7 +72,7 @@ impl Scene {
             .iter()
             .find(|b| b.kind == BaselineKind::Near)
             .map(|b| b.window)
-            .or_else(|| TimeWindow::new(window.from().minus(Span(3 * window.length().0.max(20 * MINUTE))), window.from()))
+            .or_else(|| TimeWindow::new(window.from().minus(Span(window.length().0.max(20 * MINUTE).saturating_mul(3))), window.from()))
             .unwrap_or(window);
         let history =
             manifest.baselines.iter().filter(|b| b.kind == BaselineKind::History).map(|b| b.window).collect();

@@ -1,0 +1,100 @@
+//! The right causes, all of them and no other; the innocent named as such, with the reason.
+
+use model::report::{Cause, Report};
+
+use crate::cases::stories::{self, Told, Truth};
+use crate::cases::{leaders, report_on};
+
+/// Is this cause the true one, in every part?
+pub fn fits(truth: &Truth, cause: &Cause) -> bool {
+    truth.entities.contains(&cause.entity.as_str())
+        && truth.mechanisms.contains(&cause.mechanism.0.as_str())
+        && truth.category == cause.category
+        && truth.change == cause.change.as_deref()
+}
+
+/// What a report names, on one line each.
+pub fn named(report: &Report) -> String {
+    let mut text = format!("{:?}\n", report.header.status);
+    for cause in &report.causes {
+        text += &format!(
+            "CAUSE {} {} {:?} {:?} {:.3} {:?}\n",
+            cause.entity,
+            cause.mechanism,
+            cause.category,
+            cause.change,
+            cause.confidence,
+            cause.word
+        );
+    }
+    text
+}
+
+fn judged_rightly(told: &Told) {
+    let report = report_on(&told.case);
+    let as_it_is = || format!("{}{}", named(&report), leaders(&told.case));
+    assert_eq!(report.header.status, told.status, "{}", as_it_is());
+    for truth in &told.causes {
+        let found = report.causes.iter().any(|cause| fits(truth, cause));
+        assert!(found, "{:?} is missing: {}", truth.entities, as_it_is());
+    }
+    assert_eq!(
+        report.causes.len(),
+        told.causes.len(),
+        "too many: {}",
+        as_it_is()
+    );
+    for change in told.innocent {
+        let acquitted = report
+            .ruled_out
+            .iter()
+            .find(|out| out.change.as_deref() == Some(change));
+        let acquitted = acquitted.unwrap_or_else(|| panic!("{change} is not ruled out"));
+        assert!(!acquitted.reason.is_empty() && acquitted.claim.text.contains("did not do it"));
+    }
+}
+
+#[test]
+fn a_bad_deploy_is_told_from_its_neighbour() {
+    judged_rightly(&stories::bad_deploy());
+}
+
+#[test]
+fn an_exhausted_pool_is_found_where_it_is() {
+    judged_rightly(&stories::pool_exhausted());
+}
+
+#[test]
+fn a_full_disk_is_found_below_those_who_complain() {
+    judged_rightly(&stories::disk_full());
+}
+
+#[test]
+fn a_provider_is_named_when_it_is_down() {
+    judged_rightly(&stories::external_outage());
+}
+
+#[test]
+fn a_leak_is_named_rather_than_its_consequences() {
+    judged_rightly(&stories::memory_leak());
+}
+
+#[test]
+fn two_independent_causes_are_both_named() {
+    judged_rightly(&stories::two_at_once());
+}
+
+#[test]
+fn three_faults_behind_one_alarm_are_all_named() {
+    judged_rightly(&stories::payledger());
+}
+
+#[test]
+fn what_is_over_has_no_cause() {
+    judged_rightly(&stories::recovered());
+}
+
+#[test]
+fn health_has_no_cause() {
+    judged_rightly(&stories::healthy());
+}
