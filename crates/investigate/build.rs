@@ -14,7 +14,9 @@ fn main() {
         .collect();
     names.sort();
     let root = std::env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
-    let mut code = String::from("/// (file name, text) of every mechanism, sorted by name.\npub static FILES: &[(&str, &str)] = &[\n");
+    let mut code = String::from(
+        "/// (file name, text) of every mechanism, sorted by name.\npub static FILES: &[(&str, &str)] = &[\n",
+    );
     for name in &names {
         let path = Path::new(&root).join(folder).join(name);
         writeln!(code, "    ({name:?}, include_str!({path:?})),").expect("a string takes all");

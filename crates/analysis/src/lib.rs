@@ -1,7 +1,7 @@
 //! Pure mathematics on series, logs, traces, graphs, changes and rankings.
+pub mod changes;
+pub mod graph;
 pub mod logs;
+pub mod ranking;
 pub mod series;
 pub mod traces;
-pub mod graph;
-pub mod ranking;
-pub mod changes;

@@ -11,7 +11,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Where, seen from the candidate entity, a condition is looked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Where {
     /// On the candidate itself (its unit, with its copies).
@@ -26,7 +28,9 @@ pub enum Where {
 }
 
 /// How a series must behave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Shape {
     /// Above its past.
@@ -181,7 +185,9 @@ pub struct MetricCondition {
 }
 
 /// What spans show.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum TraceCondition {
     /// Failures begin here.
@@ -215,8 +221,19 @@ pub struct Predictions {
 
 /// What a remedy may do.
 pub const ACTIONS: &[&str] = &[
-    "rollback", "scale", "restart", "failover", "purge", "raise_limit", "fix_config", "fix_permission", "renew",
-    "throttle", "wait", "tell_provider", "none",
+    "rollback",
+    "scale",
+    "restart",
+    "failover",
+    "purge",
+    "raise_limit",
+    "fix_config",
+    "fix_permission",
+    "renew",
+    "throttle",
+    "wait",
+    "tell_provider",
+    "none",
 ];
 
 /// One way back.
@@ -290,7 +307,9 @@ fn default_prior() -> f64 {
 }
 
 /// What part a change plays in a mechanism.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeRole {
     /// It cannot happen without one.
@@ -304,7 +323,9 @@ pub enum ChangeRole {
 
 /// What lies at the bottom of a mechanism: finer than [`Category`], and closed as well. Whoever sorts
 /// incidents by other words maps from these.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Nature {
     /// What a programmer wrote.
@@ -353,21 +374,37 @@ impl Catalogue {
         let mut hasher = blake3::Hasher::new();
         let mut mechanisms = Vec::with_capacity(files.len());
         for (name, text) in files {
-            let bad = |problem: String| BadMechanism { file: (*name).to_string(), problem };
+            let bad = |problem: String| BadMechanism {
+                file: (*name).to_string(),
+                problem,
+            };
             let mechanism: Mechanism = toml::from_str(text).map_err(|e| bad(e.to_string()))?;
             if format!("{}.toml", mechanism.id) != *name {
-                return Err(bad(format!("its id is {:?}; expected the file's name without .toml", mechanism.id)));
+                return Err(bad(format!(
+                    "its id is {:?}; expected the file's name without .toml",
+                    mechanism.id
+                )));
             }
-            hasher.update(name.as_bytes()).update(&[0]).update(text.as_bytes()).update(&[0]);
+            hasher
+                .update(name.as_bytes())
+                .update(&[0])
+                .update(text.as_bytes())
+                .update(&[0]);
             mechanisms.push(mechanism);
         }
         mechanisms.sort_by(|a: &Mechanism, b| a.id.cmp(&b.id));
-        Ok(Self { mechanisms, digest: hasher.finalize().to_hex().to_string() })
+        Ok(Self {
+            mechanisms,
+            digest: hasher.finalize().to_hex().to_string(),
+        })
     }
 
     /// The mechanism with this id.
     pub fn get(&self, id: &str) -> Option<&Mechanism> {
-        self.mechanisms.binary_search_by(|m| m.id.as_str().cmp(id)).ok().map(|i| &self.mechanisms[i])
+        self.mechanisms
+            .binary_search_by(|m| m.id.as_str().cmp(id))
+            .ok()
+            .map(|i| &self.mechanisms[i])
     }
 }
 

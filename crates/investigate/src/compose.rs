@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 
 use model::Polarity;
 use model::report::{
-    BudgetLimit, Claim, EngineVersion, GapCost, Header, Latent, Named as NamedEntity, Onset, Ranked, Report, SCHEMA,
-    Status, Symptom, UnknownScope, Word,
+    BudgetLimit, Claim, EngineVersion, GapCost, Header, Latent, Named as NamedEntity, Onset,
+    Ranked, Report, SCHEMA, Status, Symptom, UnknownScope, Word,
 };
 
 use crate::catalogue::catalogue;
@@ -29,14 +29,24 @@ pub(crate) struct Claims {
 impl Claims {
     /// A sentence that cites evidence. Without any, it cites the first alarm or the map: a sentence
     /// about nothing observed is not made (J3).
-    pub(crate) fn say(&mut self, ledger: &mut Ledger<'_, '_>, text: String, mut evidence: Vec<model::EvidenceId>, fallback: Subject) -> Claim {
+    pub(crate) fn say(
+        &mut self,
+        ledger: &mut Ledger<'_, '_>,
+        text: String,
+        mut evidence: Vec<model::EvidenceId>,
+        fallback: Subject,
+    ) -> Claim {
         if evidence.is_empty() {
             evidence.push(ledger.cite(fallback, Polarity::Neutral, 0.0));
         }
         evidence.sort_unstable();
         evidence.dedup();
         self.next += 1;
-        Claim { id: format!("C{}", self.next), text: sentence(&text), evidence }
+        Claim {
+            id: format!("C{}", self.next),
+            text: sentence(&text),
+            evidence,
+        }
     }
 }
 
@@ -44,14 +54,24 @@ impl Claims {
 fn sentence(text: &str) -> String {
     let text = text.trim();
     let mut letters = text.chars();
-    let Some(first) = letters.next() else { return String::new() };
+    let Some(first) = letters.next() else {
+        return String::new();
+    };
     // A name keeps its own first letter: only words of ours are raised.
-    let head = if text.split_whitespace().next().is_some_and(|w| w.chars().all(|c| c.is_ascii_lowercase())) {
+    let head = if text
+        .split_whitespace()
+        .next()
+        .is_some_and(|w| w.chars().all(|c| c.is_ascii_lowercase()))
+    {
         first.to_uppercase().collect::<String>()
     } else {
         first.to_string()
     };
-    let stop = if text.ends_with(['.', '!', '?']) { "" } else { "." };
+    let stop = if text.ends_with(['.', '!', '?']) {
+        ""
+    } else {
+        "."
+    };
     format!("{head}{}{stop}", letters.as_str())
 }
 
@@ -72,7 +92,11 @@ impl Desk<'_, '_, '_> {
 
     /// What a sentence without better evidence stands on: the first alarm, else the map around the first entity.
     pub(crate) fn ground_of_last_resort(&self) -> Subject {
-        if self.world.eyes.alarms().is_empty() { Subject::Around(0) } else { Subject::Alarm(0) }
+        if self.world.eyes.alarms().is_empty() {
+            Subject::Around(0)
+        } else {
+            Subject::Alarm(0)
+        }
     }
 
     pub(crate) fn say(&mut self, text: String, evidence: Vec<model::EvidenceId>) -> Claim {
@@ -82,7 +106,13 @@ impl Desk<'_, '_, '_> {
 }
 
 /// Writes the report.
-pub fn compose(world: &World<'_>, ground: &Ground<'_>, hypotheses: &[Hypothesis], verdict: &Verdict, budget: BudgetLimit) -> Report {
+pub fn compose(
+    world: &World<'_>,
+    ground: &Ground<'_>,
+    hypotheses: &[Hypothesis],
+    verdict: &Verdict,
+    budget: BudgetLimit,
+) -> Report {
     let cited = units_to_cite(ground, hypotheses, verdict);
     let mut desk = Desk {
         world,
@@ -111,7 +141,10 @@ pub fn compose(world: &World<'_>, ground: &Ground<'_>, hypotheses: &[Hypothesis]
     let evidence = ledger.finish();
     let mut hasher = blake3::Hasher::new();
     for item in &evidence {
-        hasher.update(item.digest.as_bytes()).update(item.says.as_bytes()).update(b"\n");
+        hasher
+            .update(item.digest.as_bytes())
+            .update(item.says.as_bytes())
+            .update(b"\n");
     }
     let mut report = Report {
         schema: SCHEMA.to_string(),
@@ -168,7 +201,15 @@ fn empty_report(world: &World<'_>, budget: BudgetLimit) -> Report {
         gaps: world
             .gaps
             .iter()
-            .map(|gap| GapCost { wanted: gap.wanted.clone(), entity: gap.entity.clone(), why: gap.why, detail: gap.detail.clone(), affects: Vec::new(), gain: 0.0, how_to_close: gap.how_to_close.clone() })
+            .map(|gap| GapCost {
+                wanted: gap.wanted.clone(),
+                entity: gap.entity.clone(),
+                why: gap.why,
+                detail: gap.detail.clone(),
+                affects: Vec::new(),
+                gain: 0.0,
+                how_to_close: gap.how_to_close.clone(),
+            })
             .collect(),
         timeline: Vec::new(),
         precedents: Vec::new(),
@@ -187,7 +228,10 @@ pub fn engine() -> EngineVersion {
     hasher.update(catalogue().digest.as_bytes());
     hasher.update(constants::digest_text().as_bytes());
     hasher.update(calibration::digest_text().as_bytes());
-    EngineVersion { version: env!("CARGO_PKG_VERSION").to_string(), rules: hasher.finalize().to_hex().to_string() }
+    EngineVersion {
+        version: env!("CARGO_PKG_VERSION").to_string(),
+        rules: hasher.finalize().to_hex().to_string(),
+    }
 }
 
 fn units_to_cite(ground: &Ground<'_>, hypotheses: &[Hypothesis], verdict: &Verdict) -> Vec<u32> {
@@ -198,7 +242,9 @@ fn units_to_cite(ground: &Ground<'_>, hypotheses: &[Hypothesis], verdict: &Verdi
             match at {
                 crate::kinds::FactRef::Log(i) => units.insert(ground.facts.logs[i as usize].unit),
                 crate::kinds::FactRef::Work(i) => units.insert(ground.facts.work[i as usize].unit),
-                crate::kinds::FactRef::Edge(i) => units.insert(ground.facts.edges[i as usize].callee),
+                crate::kinds::FactRef::Edge(i) => {
+                    units.insert(ground.facts.edges[i as usize].callee)
+                }
                 _ => false,
             };
         }
@@ -214,12 +260,17 @@ fn symptoms(desk: &mut Desk<'_, '_, '_>) -> Vec<Symptom> {
         .map(|symptom| {
             let refs: Vec<_> = symptom.refs.iter().take(2).copied().collect();
             let evidence = desk.ledger.cite_facts(&refs, Polarity::For);
-            let said = evidence.first().map_or(String::new(), |id| desk.ledger.says(*id).to_string());
+            let said = evidence
+                .first()
+                .map_or(String::new(), |id| desk.ledger.says(*id).to_string());
             let claim = desk.say(format!("{}: {said}", desk.name(symptom.unit)), evidence);
             Symptom {
                 entity: desk.world.scene.id(symptom.unit).clone(),
                 aspect: symptom.aspect.to_string(),
-                onset: Onset { lo: symptom.onset.lo, hi: symptom.onset.hi },
+                onset: Onset {
+                    lo: symptom.onset.lo,
+                    hi: symptom.onset.hi,
+                },
                 active: symptom.active,
                 size: words::six(symptom.size),
                 claim,
@@ -231,10 +282,21 @@ fn symptoms(desk: &mut Desk<'_, '_, '_>) -> Vec<Symptom> {
 fn header(desk: &Desk<'_, '_, '_>, budget: BudgetLimit) -> Header {
     let manifest = desk.world.eyes.manifest();
     let alarms = desk.world.eyes.alarms();
-    let started = desk.ground.symptoms.iter().map(|s| s.onset).min_by_key(|o| (o.hi, o.lo));
+    let started = desk
+        .ground
+        .symptoms
+        .iter()
+        .map(|s| s.onset)
+        .min_by_key(|o| (o.hi, o.lo));
     let over = matches!(desk.verdict.status, Status::Recovered);
     let resolved = if over {
-        desk.ground.facts.series.iter().filter(|f| desk.world.scene.alarmed.binary_search(&f.unit).is_ok()).filter_map(|f| f.recovered).max_by_key(|o| (o.hi, o.lo))
+        desk.ground
+            .facts
+            .series
+            .iter()
+            .filter(|f| desk.world.scene.alarmed.binary_search(&f.unit).is_ok())
+            .filter_map(|f| f.recovered)
+            .max_by_key(|o| (o.hi, o.lo))
     } else {
         None
     };
@@ -258,15 +320,34 @@ fn five_lines(desk: &mut Desk<'_, '_, '_>, causes: &[model::report::Cause]) -> V
     let mut lines = Vec::new();
     match desk.verdict.status {
         Status::CauseFound => {
-            let texts: Vec<String> = causes.iter().map(|c| c.claim.text.trim_end_matches('.').to_string()).collect();
-            let evidence: Vec<_> = causes.iter().flat_map(|c| c.claim.evidence.iter().copied()).collect();
+            let texts: Vec<String> = causes
+                .iter()
+                .map(|c| c.claim.text.trim_end_matches('.').to_string())
+                .collect();
+            let evidence: Vec<_> = causes
+                .iter()
+                .flat_map(|c| c.claim.evidence.iter().copied())
+                .collect();
             lines.push(desk.say(texts.join("; and "), evidence));
         }
         Status::Unknown => {
             let best = causes.first();
             let text = best.map_or_else(
-                || "The cause is unknown: nothing that was looked at explains what is seen".to_string(),
-                |c| format!("The cause is unknown; the best guess is {} on {} at {}", c.title, desk.world.scene.number(&c.entity).map_or("?", |n| desk.world.scene.name(n)), number(c.confidence)),
+                || {
+                    "The cause is unknown: nothing that was looked at explains what is seen"
+                        .to_string()
+                },
+                |c| {
+                    format!(
+                        "The cause is unknown; the best guess is {} on {} at {}",
+                        c.title,
+                        desk.world
+                            .scene
+                            .number(&c.entity)
+                            .map_or("?", |n| desk.world.scene.name(n)),
+                        number(c.confidence)
+                    )
+                },
             );
             let evidence = best.map_or(Vec::new(), |c| c.claim.evidence.clone());
             lines.push(desk.say(text, evidence));
@@ -292,13 +373,25 @@ fn calm_evidence(desk: &mut Desk<'_, '_, '_>) -> Vec<model::EvidenceId> {
     let mut ids = Vec::new();
     let alarmed = desk.world.scene.alarmed.clone();
     let health = &desk.world.facts.state_facts;
-    let states: Vec<u32> = health.iter().filter(|f| alarmed.binary_search(&f.unit).is_ok()).map(|f| f.index).take(4).collect();
+    let states: Vec<u32> = health
+        .iter()
+        .filter(|f| alarmed.binary_search(&f.unit).is_ok())
+        .map(|f| f.index)
+        .take(4)
+        .collect();
     for index in states {
-        ids.push(desk.ledger.cite(Subject::Fact(crate::kinds::FactRef::State(index)), Polarity::Healthy, 0.0));
+        ids.push(desk.ledger.cite(
+            Subject::Fact(crate::kinds::FactRef::State(index)),
+            Polarity::Healthy,
+            0.0,
+        ));
     }
     for unit in alarmed {
         if desk.world.facts.series.iter().any(|f| f.unit == unit) {
-            ids.push(desk.ledger.cite(Subject::Calm(unit), Polarity::Healthy, 0.0));
+            ids.push(
+                desk.ledger
+                    .cite(Subject::Calm(unit), Polarity::Healthy, 0.0),
+            );
         }
     }
     let recovered: Vec<u32> = desk
@@ -312,22 +405,47 @@ fn calm_evidence(desk: &mut Desk<'_, '_, '_>) -> Vec<model::EvidenceId> {
         .take(3)
         .collect();
     for index in recovered {
-        ids.push(desk.ledger.cite(Subject::Fact(crate::kinds::FactRef::Series(index)), Polarity::Healthy, 0.0));
+        ids.push(desk.ledger.cite(
+            Subject::Fact(crate::kinds::FactRef::Series(index)),
+            Polarity::Healthy,
+            0.0,
+        ));
     }
     let notices: Vec<u32> = (0..desk.world.facts.events.len() as u32).take(6).collect();
     for index in notices {
-        ids.push(desk.ledger.cite(Subject::Fact(crate::kinds::FactRef::Event(index)), Polarity::Neutral, 0.0));
+        ids.push(desk.ledger.cite(
+            Subject::Fact(crate::kinds::FactRef::Event(index)),
+            Polarity::Neutral,
+            0.0,
+        ));
     }
     ids
 }
 
 fn scope_line(desk: &mut Desk<'_, '_, '_>) -> Claim {
-    let mut units: Vec<u32> = desk.ground.symptoms.iter().filter(|s| s.active).map(|s| s.unit).collect();
+    let mut units: Vec<u32> = desk
+        .ground
+        .symptoms
+        .iter()
+        .filter(|s| s.active)
+        .map(|s| s.unit)
+        .collect();
     units.sort_unstable();
     units.dedup();
     let names: Vec<&str> = units.iter().map(|u| desk.name(*u)).collect();
-    let text = if names.is_empty() { "No unit shows a symptom now".to_string() } else { format!("Affected: {}", words::list(&names, 5, "nobody")) };
-    let refs: Vec<_> = desk.ground.symptoms.iter().filter(|s| s.active).filter_map(|s| s.refs.first().copied()).take(6).collect();
+    let text = if names.is_empty() {
+        "No unit shows a symptom now".to_string()
+    } else {
+        format!("Affected: {}", words::list(&names, 5, "nobody"))
+    };
+    let refs: Vec<_> = desk
+        .ground
+        .symptoms
+        .iter()
+        .filter(|s| s.active)
+        .filter_map(|s| s.refs.first().copied())
+        .take(6)
+        .collect();
     let evidence = desk.ledger.cite_facts(&refs, Polarity::For);
     desk.say(text, evidence)
 }
@@ -340,8 +458,19 @@ pub(crate) fn well_units(desk: &Desk<'_, '_, '_>) -> Vec<u32> {
         .symptoms
         .iter()
         .map(|s| s.unit)
-        .chain(desk.verdict.named.iter().map(|n| desk.hypotheses[n.hypothesis].unit))
-        .chain(desk.ground.anomalies.iter().filter(|a| a.strength > 1.0).map(|a| a.unit))
+        .chain(
+            desk.verdict
+                .named
+                .iter()
+                .map(|n| desk.hypotheses[n.hypothesis].unit),
+        )
+        .chain(
+            desk.ground
+                .anomalies
+                .iter()
+                .filter(|a| a.strength > 1.0)
+                .map(|a| a.unit),
+        )
         .collect();
     let mut measured: BTreeSet<u32> = BTreeSet::new();
     let mut out_of_band: BTreeSet<u32> = BTreeSet::new();
@@ -355,7 +484,13 @@ pub(crate) fn well_units(desk: &Desk<'_, '_, '_>) -> Vec<u32> {
         .into_iter()
         .filter(|u| !ill.contains(u) && !out_of_band.contains(u))
         .map(|u| {
-            let hops = scene.alarmed.iter().filter_map(|a| desk.ground.reach.down(*a, u)).map(|w| w.hops).min().unwrap_or(9);
+            let hops = scene
+                .alarmed
+                .iter()
+                .filter_map(|a| desk.ground.reach.down(*a, u))
+                .map(|w| w.hops)
+                .min()
+                .unwrap_or(9);
             (hops, u)
         })
         .collect();
@@ -366,29 +501,70 @@ pub(crate) fn well_units(desk: &Desk<'_, '_, '_>) -> Vec<u32> {
 fn not_broken_line(desk: &mut Desk<'_, '_, '_>) -> Claim {
     let units = well_units(desk);
     let names: Vec<&str> = units.iter().map(|u| desk.name(*u)).collect();
-    let text = if names.is_empty() { "Nothing else was measured well enough to be called healthy".to_string() } else { format!("Not broken: {}", words::list(&names, 4, "")) };
-    let evidence = units.iter().take(4).map(|u| desk.ledger.cite(Subject::Calm(*u), Polarity::Healthy, 0.0)).collect();
+    let text = if names.is_empty() {
+        "Nothing else was measured well enough to be called healthy".to_string()
+    } else {
+        format!("Not broken: {}", words::list(&names, 4, ""))
+    };
+    let evidence = units
+        .iter()
+        .take(4)
+        .map(|u| desk.ledger.cite(Subject::Calm(*u), Polarity::Healthy, 0.0))
+        .collect();
     desk.say(text, evidence)
 }
 
 fn still_line(desk: &mut Desk<'_, '_, '_>) -> Claim {
-    let active: Vec<_> = desk.ground.symptoms.iter().filter(|s| s.active).filter_map(|s| s.refs.first().copied()).take(4).collect();
+    let active: Vec<_> = desk
+        .ground
+        .symptoms
+        .iter()
+        .filter(|s| s.active)
+        .filter_map(|s| s.refs.first().copied())
+        .take(4)
+        .collect();
     let at = desk.world.scene.now.clock();
-    let text = if active.is_empty() { format!("It was not happening any more at {at}") } else { format!("It was still happening at {at}") };
+    let text = if active.is_empty() {
+        format!("It was not happening any more at {at}")
+    } else {
+        format!("It was still happening at {at}")
+    };
     let evidence = desk.ledger.cite_facts(&active, Polarity::For);
     desk.say(text, evidence)
 }
 
 fn next_line(desk: &mut Desk<'_, '_, '_>, causes: &[model::report::Cause]) -> Claim {
-    let sure = causes.iter().find(|c| c.word >= Word::Probable && !c.mitigations.is_empty());
+    let sure = causes
+        .iter()
+        .find(|c| c.word >= Word::Probable && !c.mitigations.is_empty());
     let (text, evidence) = match (sure, causes.first(), desk.verdict.status) {
-        (Some(cause), ..) => (format!("Next safest step: {}", cause.mitigations[0].apply), cause.claim.evidence.clone()),
+        (Some(cause), ..) => (
+            format!("Next safest step: {}", cause.mitigations[0].apply),
+            cause.claim.evidence.clone(),
+        ),
         (None, Some(cause), _) => {
-            let read = desk.hypotheses.iter().find(|h| h.mechanism().id == cause.mechanism.0).and_then(|h| h.mechanism().reads.first());
-            (format!("Next: change nothing yet; {}", read.map_or("compare the leading hypotheses below", |r| r.as_str())), cause.claim.evidence.clone())
+            let read = desk
+                .hypotheses
+                .iter()
+                .find(|h| h.mechanism().id == cause.mechanism.0)
+                .and_then(|h| h.mechanism().reads.first());
+            (
+                format!(
+                    "Next: change nothing yet; {}",
+                    read.map_or("compare the leading hypotheses below", |r| r.as_str())
+                ),
+                cause.claim.evidence.clone(),
+            )
         }
-        (None, None, Status::Recovered | Status::NoActiveFault) => ("Next: no action on the system; look at the alarm's rule if it fires like this again".to_string(), Vec::new()),
-        _ => ("Next: close the first gap below and investigate again".to_string(), Vec::new()),
+        (None, None, Status::Recovered | Status::NoActiveFault) => (
+            "Next: no action on the system; look at the alarm's rule if it fires like this again"
+                .to_string(),
+            Vec::new(),
+        ),
+        _ => (
+            "Next: close the first gap below and investigate again".to_string(),
+            Vec::new(),
+        ),
     };
     desk.say(text, evidence)
 }
@@ -404,7 +580,11 @@ fn impact(desk: &mut Desk<'_, '_, '_>) -> Vec<Claim> {
             let refs: Vec<_> = symptom.refs.iter().take(1).copied().collect();
             let evidence = desk.ledger.cite_facts(&refs, Polarity::For);
             let how_long = desk.world.scene.now.since(symptom.onset.hi);
-            let text = format!("users of {} feel it ({}) for {how_long} so far", desk.name(symptom.unit), symptom.aspect);
+            let text = format!(
+                "users of {} feel it ({}) for {how_long} so far",
+                desk.name(symptom.unit),
+                symptom.aspect
+            );
             desk.say(text, evidence)
         })
         .collect()
@@ -415,31 +595,67 @@ fn unknown(desk: &mut Desk<'_, '_, '_>) -> Option<UnknownScope> {
     if desk.verdict.unexplained.is_empty() && !nothing_named {
         return None;
     }
-    let symptoms: Vec<usize> = if desk.verdict.unexplained.is_empty() { (0..desk.ground.symptoms.len()).collect() } else { desk.verdict.unexplained.clone() };
-    let starts: Vec<u32> = if symptoms.is_empty() { desk.world.scene.alarmed.clone() } else { symptoms.iter().map(|&i| desk.ground.symptoms[i].unit).collect() };
+    let symptoms: Vec<usize> = if desk.verdict.unexplained.is_empty() {
+        (0..desk.ground.symptoms.len()).collect()
+    } else {
+        desk.verdict.unexplained.clone()
+    };
+    let starts: Vec<u32> = if symptoms.is_empty() {
+        desk.world.scene.alarmed.clone()
+    } else {
+        symptoms
+            .iter()
+            .map(|&i| desk.ground.symptoms[i].unit)
+            .collect()
+    };
     // What all of them lean on holds a common fault; what is healthy with coverage is taken out.
     let well: BTreeSet<u32> = well_units(desk).into_iter().collect();
     let mut common: Option<BTreeSet<u32>> = None;
     for start in &starts {
-        let below: BTreeSet<u32> = crate::excess::reachable(&desk.world.scene, *start).into_iter().collect();
+        let below: BTreeSet<u32> = crate::excess::reachable(&desk.world.scene, *start)
+            .into_iter()
+            .collect();
         common = Some(match common {
             None => below,
             Some(so_far) => so_far.intersection(&below).copied().collect(),
         });
     }
-    let mut units: Vec<u32> = common.unwrap_or_default().into_iter().filter(|u| !well.contains(u)).collect();
+    let mut units: Vec<u32> = common
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|u| !well.contains(u))
+        .collect();
     if units.is_empty() {
         units = starts;
         units.sort_unstable();
         units.dedup();
     }
     let names: Vec<&str> = units.iter().map(|u| desk.name(*u)).collect();
-    let text = format!("The unexplained part lies within {}", words::list(&names, 6, "what was not measured"));
-    let evidence = units.iter().take(3).map(|u| desk.ledger.cite(Subject::Around(*u), Polarity::Neutral, 0.0)).collect();
-    let reads: Vec<String> = desk.hypotheses.iter().filter(|h| h.aside.is_none()).take(3).flat_map(|h| h.mechanism().reads.iter().take(1).cloned()).collect();
+    let text = format!(
+        "The unexplained part lies within {}",
+        words::list(&names, 6, "what was not measured")
+    );
+    let evidence = units
+        .iter()
+        .take(3)
+        .map(|u| {
+            desk.ledger
+                .cite(Subject::Around(*u), Polarity::Neutral, 0.0)
+        })
+        .collect();
+    let reads: Vec<String> = desk
+        .hypotheses
+        .iter()
+        .filter(|h| h.aside.is_none())
+        .take(3)
+        .flat_map(|h| h.mechanism().reads.iter().take(1).cloned())
+        .collect();
     let claim = desk.say(text, evidence);
     Some(UnknownScope {
-        entities: units.into_iter().map(|u| desk.world.scene.id(u).clone()).collect(),
+        entities: units
+            .into_iter()
+            .map(|u| desk.world.scene.id(u).clone())
+            .collect(),
         symptoms: symptoms.into_iter().map(|i| i as u32).collect(),
         claim,
         reads,
@@ -459,10 +675,24 @@ fn gaps(desk: &Desk<'_, '_, '_>) -> Vec<GapCost> {
                 .enumerate()
                 .filter(|(_, h)| h.aside.is_none())
                 .take(12)
-                .filter(|(_, h)| h.tested.iter().any(|t| t.outcome == model::report::PredictionOutcome::Untested && gap.wanted.starts_with(crate::plan::word(t.source))))
+                .filter(|(_, h)| {
+                    h.tested.iter().any(|t| {
+                        t.outcome == model::report::PredictionOutcome::Untested
+                            && gap.wanted.starts_with(crate::plan::word(t.source))
+                    })
+                })
                 .collect();
-            let gain = touched.iter().map(|(i, _)| (constants::CAP_ALWAYS - desk.verdict.confidence[*i]).clamp(0.0, 0.3) * desk.verdict.confidence[*i].max(0.05)).fold(0.0, f64::max);
-            let affects: BTreeSet<String> = touched.iter().map(|(_, h)| format!("{} on {}", h.mechanism().title, desk.name(h.unit))).collect();
+            let gain = touched
+                .iter()
+                .map(|(i, _)| {
+                    (constants::CAP_ALWAYS - desk.verdict.confidence[*i]).clamp(0.0, 0.3)
+                        * desk.verdict.confidence[*i].max(0.05)
+                })
+                .fold(0.0, f64::max);
+            let affects: BTreeSet<String> = touched
+                .iter()
+                .map(|(_, h)| format!("{} on {}", h.mechanism().title, desk.name(h.unit)))
+                .collect();
             GapCost {
                 wanted: gap.wanted.clone(),
                 entity: gap.entity.clone(),
@@ -474,7 +704,12 @@ fn gaps(desk: &Desk<'_, '_, '_>) -> Vec<GapCost> {
             }
         })
         .collect();
-    costs.sort_by(|a, b| b.gain.total_cmp(&a.gain).then(a.wanted.cmp(&b.wanted)).then(a.entity.cmp(&b.entity)));
+    costs.sort_by(|a, b| {
+        b.gain
+            .total_cmp(&a.gain)
+            .then(a.wanted.cmp(&b.wanted))
+            .then(a.entity.cmp(&b.entity))
+    });
     costs
 }
 
@@ -497,7 +732,9 @@ fn ranking(desk: &Desk<'_, '_, '_>) -> Vec<Ranked> {
         ranked.push(Ranked {
             entity: desk.world.scene.id(hypothesis.unit).clone(),
             mechanism: Some(model::MechanismId(hypothesis.mechanism().id.clone())),
-            change: hypothesis.change.map(|c| desk.world.facts.changes[c as usize].change.id.clone()),
+            change: hypothesis
+                .change
+                .map(|c| desk.world.facts.changes[c as usize].change.id.clone()),
             score: words::six(hypothesis.score.total),
             confidence: words::six(named.map_or(desk.verdict.confidence[index], |n| n.confidence)),
         });
@@ -511,7 +748,12 @@ fn ranking(desk: &Desk<'_, '_, '_>) -> Vec<Ranked> {
 fn spoken_of(world: &World<'_>, report: &Report) -> Vec<NamedEntity> {
     let mut ids: BTreeSet<&model::EntityId> = report.symptoms.iter().map(|s| &s.entity).collect();
     ids.extend(report.causes.iter().map(|c| &c.entity));
-    ids.extend(report.causes.iter().flat_map(|c| c.path.iter().flat_map(|l| [&l.from, &l.to])));
+    ids.extend(
+        report
+            .causes
+            .iter()
+            .flat_map(|c| c.path.iter().flat_map(|l| [&l.from, &l.to])),
+    );
     ids.extend(report.ruled_out.iter().map(|r| &r.entity));
     ids.extend(report.latent.iter().map(|l| &l.entity));
     ids.extend(report.ranking.iter().map(|r| &r.entity));
@@ -522,14 +764,30 @@ fn spoken_of(world: &World<'_>, report: &Report) -> Vec<NamedEntity> {
     ids.extend(report.pictures.iter().map(|p| &p.entity));
     ids.into_iter()
         .map(|id| match world.scene.number(id) {
-            Some(n) => NamedEntity { id: id.clone(), name: world.scene.name(n).to_string(), kind: world.scene.entities[n as usize].kind },
-            None => NamedEntity { id: id.clone(), name: id.to_string(), kind: model::EntityKind::Unknown },
+            Some(n) => NamedEntity {
+                id: id.clone(),
+                name: world.scene.name(n).to_string(),
+                kind: world.scene.entities[n as usize].kind,
+            },
+            None => NamedEntity {
+                id: id.clone(),
+                name: id.to_string(),
+                kind: model::EntityKind::Unknown,
+            },
         })
         .collect()
 }
 
 /// A latent finding's value, built where findings are.
-pub(crate) fn latent_finding(desk: &mut Desk<'_, '_, '_>, unit: u32, text: String, evidence: Vec<model::EvidenceId>) -> Latent {
+pub(crate) fn latent_finding(
+    desk: &mut Desk<'_, '_, '_>,
+    unit: u32,
+    text: String,
+    evidence: Vec<model::EvidenceId>,
+) -> Latent {
     let claim = desk.say(text, evidence);
-    Latent { entity: desk.world.scene.id(unit).clone(), claim }
+    Latent {
+        entity: desk.world.scene.id(unit).clone(),
+        claim,
+    }
 }

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use model::evidence::Value;
-use model::{Evidence, EvidenceId, Polarity, Query, RawRef, SourceKind, Statistic, TimeWindow, Timestamp};
+use model::{
+    Evidence, EvidenceId, Polarity, Query, RawRef, SourceKind, Statistic, TimeWindow, Timestamp,
+};
 
 use crate::facts::Interval;
 use crate::kinds::FactRef;
@@ -44,7 +46,13 @@ impl<'w, 'e> Ledger<'w, 'e> {
     /// that `cited` names, so that evidence carries the digest of all that was read about them.
     pub fn new(world: &'w World<'e>, cited: &[u32]) -> Self {
         let (log_digests, span_digests) = row_digests(world, cited);
-        Self { world, entries: Vec::new(), by_subject: BTreeMap::new(), log_digests, span_digests }
+        Self {
+            world,
+            entries: Vec::new(),
+            by_subject: BTreeMap::new(),
+            log_digests,
+            span_digests,
+        }
     }
 
     /// The id of the observation about `subject`; derived when cited for the first time.
@@ -61,7 +69,10 @@ impl<'w, 'e> Ledger<'w, 'e> {
 
     /// The same for a list of facts.
     pub fn cite_facts(&mut self, facts: &[FactRef], polarity: Polarity) -> Vec<EvidenceId> {
-        facts.iter().map(|at| self.cite(Subject::Fact(*at), polarity, 0.0)).collect()
+        facts
+            .iter()
+            .map(|at| self.cite(Subject::Fact(*at), polarity, 0.0))
+            .collect()
     }
 
     /// What an observation says, for use in sentences.
@@ -74,7 +85,13 @@ impl<'w, 'e> Ledger<'w, 'e> {
         self.entries
     }
 
-    fn derive(&self, subject: &Subject, id: EvidenceId, polarity: Polarity, weight: f64) -> Evidence {
+    fn derive(
+        &self,
+        subject: &Subject,
+        id: EvidenceId,
+        polarity: Polarity,
+        weight: f64,
+    ) -> Evidence {
         let mut evidence = match subject {
             Subject::Fact(FactRef::Series(i)) => self.series(*i),
             Subject::Fact(FactRef::Log(i)) => self.log(*i),
@@ -100,32 +117,66 @@ impl<'w, 'e> Ledger<'w, 'e> {
         let mut hasher = blake3::Hasher::new();
         let range = fact.series.range(Timestamp(i64::MIN), scene.now);
         for i in range.clone() {
-            hasher.update(&fact.series.times[i].to_le_bytes()).update(&fact.series.values[i].to_bits().to_le_bytes());
+            hasher
+                .update(&fact.series.times[i].to_le_bytes())
+                .update(&fact.series.values[i].to_bits().to_le_bytes());
         }
-        let mut values = numbers([("normal", fact.normal), ("scale", fact.scale), ("level", fact.level), ("worst", fact.worst), ("z", fact.z), ("points", range.len() as f64)]);
+        let mut values = numbers([
+            ("normal", fact.normal),
+            ("scale", fact.scale),
+            ("level", fact.level),
+            ("worst", fact.worst),
+            ("z", fact.z),
+            ("points", range.len() as f64),
+        ]);
         onset_values(&mut values, fact.onset);
         values.insert("active".to_string(), Value::Flag(fact.active));
         let unit = words::unit(&key.unit);
         let name = words::metric(key);
-        let says = if fact.bad > crate::probes::series::BAND || (fact.role.bad() == Bad::Either && fact.z.abs() > crate::probes::series::BAND) {
+        let says = if fact.bad > crate::probes::series::BAND
+            || (fact.role.bad() == Bad::Either && fact.z.abs() > crate::probes::series::BAND)
+        {
             let verb = match (fact.z > 0.0, fact.ramp) {
                 (true, false) => "rose",
                 (true, true) => "climbed",
                 (false, false) => "fell",
                 (false, true) => "sank",
             };
-            let since = fact.onset.map_or(String::new(), |o| format!(" {}", words::interval(o)));
-            let now = if fact.active { ", and is still there" } else { ", and has come back since" };
-            format!("{name} {verb} from {}{unit} to {}{unit}{since}{now}", number(fact.normal), number(fact.level))
+            let since = fact
+                .onset
+                .map_or(String::new(), |o| format!(" {}", words::interval(o)));
+            let now = if fact.active {
+                ", and is still there"
+            } else {
+                ", and has come back since"
+            };
+            format!(
+                "{name} {verb} from {}{unit} to {}{unit}{since}{now}",
+                number(fact.normal),
+                number(fact.level)
+            )
         } else {
-            format!("{name} stayed at {}{unit} (usually {}{unit})", number(fact.level), number(fact.normal))
+            format!(
+                "{name} stayed at {}{unit} (usually {}{unit})",
+                number(fact.level),
+                number(fact.normal)
+            )
         };
         Evidence {
             source: SourceKind::Metrics,
             entity: Some(key.entity.clone()),
-            query: Query::Metric { entity: key.entity.clone(), metric: key.metric.clone(), statistic: key.statistic.clone(), window },
+            query: Query::Metric {
+                entity: key.entity.clone(),
+                metric: key.metric.clone(),
+                statistic: key.statistic.clone(),
+                window,
+            },
             window: Some(window),
-            statistic: Statistic { name: "shift".to_string(), arguments: self.comparison(), values },
+            statistic: Statistic {
+                name: "shift".to_string(),
+                arguments: self.comparison(),
+                values,
+            },
             says,
             digest: hasher.finalize().to_hex().to_string(),
             ..blank()
@@ -154,24 +205,55 @@ impl<'w, 'e> Ledger<'w, 'e> {
         ]);
         values.insert("first".to_string(), Value::Text(fact.first.to_string()));
         values.insert("last".to_string(), Value::Text(fact.last.to_string()));
-        values.insert("example".to_string(), Value::Text(words::clip(&fact.example, 400)));
+        values.insert(
+            "example".to_string(),
+            Value::Text(words::clip(&fact.example, 400)),
+        );
         let says = if fact.during == 0 {
-            format!("no line \u{201c}{}\u{201d} any more, where {} would be expected", words::clip(&fact.template, 120), number(fact.expected))
+            format!(
+                "no line \u{201c}{}\u{201d} any more, where {} would be expected",
+                words::clip(&fact.template, 120),
+                number(fact.expected)
+            )
         } else if fact.before == 0 {
-            format!("{} new {} \u{201c}{}\u{201d}, first at {}", fact.during, words::plural(fact.during, "line", "lines"), words::clip(&fact.example, 160), fact.first.clock())
+            format!(
+                "{} new {} \u{201c}{}\u{201d}, first at {}",
+                fact.during,
+                words::plural(fact.during, "line", "lines"),
+                words::clip(&fact.example, 160),
+                fact.first.clock()
+            )
         } else {
-            format!("{} {} like \u{201c}{}\u{201d}, where {} would be expected", fact.during, words::plural(fact.during, "line", "lines"), words::clip(&fact.example, 160), number(fact.expected))
+            format!(
+                "{} {} like \u{201c}{}\u{201d}, where {} would be expected",
+                fact.during,
+                words::plural(fact.during, "line", "lines"),
+                words::clip(&fact.example, 160),
+                number(fact.expected)
+            )
         };
         let entity = scene.id(fact.unit).clone();
         Evidence {
             source: SourceKind::Logs,
             entity: Some(entity.clone()),
-            query: Query::Logs { entity: Some(entity), pattern: fact.template.clone(), window: scene.span() },
+            query: Query::Logs {
+                entity: Some(entity),
+                pattern: fact.template.clone(),
+                window: scene.span(),
+            },
             window: Some(scene.span()),
-            statistic: Statistic { name: "template_rate".to_string(), arguments: self.comparison(), values },
+            statistic: Statistic {
+                name: "template_rate".to_string(),
+                arguments: self.comparison(),
+                values,
+            },
             says,
             raw: fact.raw.iter().take(5).cloned().collect(),
-            digest: self.log_digests.get(&fact.unit).cloned().unwrap_or_default(),
+            digest: self
+                .log_digests
+                .get(&fact.unit)
+                .cloned()
+                .unwrap_or_default(),
             ..blank()
         }
     }
@@ -192,24 +274,51 @@ impl<'w, 'e> Ledger<'w, 'e> {
         ]);
         let (caller, callee) = (scene.name(fact.caller), scene.name(fact.callee));
         let says = if fact.errors.1 > fact.errors.0 {
-            format!("{} of {} calls from {caller} to {callee} failed ({} of {} before)", fact.errors.1, fact.calls.1, fact.errors.0, fact.calls.0)
+            format!(
+                "{} of {} calls from {caller} to {callee} failed ({} of {} before)",
+                fact.errors.1, fact.calls.1, fact.errors.0, fact.calls.0
+            )
         } else if fact.gap_z > 3.0 {
-            format!("between {caller} and {callee} {} ms are spent on the way, where it was {} ms", number(fact.gap_ms.1), number(fact.gap_ms.0))
+            format!(
+                "between {caller} and {callee} {} ms are spent on the way, where it was {} ms",
+                number(fact.gap_ms.1),
+                number(fact.gap_ms.0)
+            )
         } else if fact.calls_per_request.1 > 1.5 * fact.calls_per_request.0 {
-            format!("{caller} calls {callee} {} times per request, where it was {}", number(fact.calls_per_request.1), number(fact.calls_per_request.0))
+            format!(
+                "{caller} calls {callee} {} times per request, where it was {}",
+                number(fact.calls_per_request.1),
+                number(fact.calls_per_request.0)
+            )
         } else {
-            format!("calls from {caller} to {callee}: {} in the incident, {} before", fact.calls.1, fact.calls.0)
+            format!(
+                "calls from {caller} to {callee}: {} in the incident, {} before",
+                fact.calls.1, fact.calls.0
+            )
         };
         let entity = scene.id(fact.callee).clone();
         Evidence {
             source: SourceKind::Traces,
             entity: Some(entity.clone()),
-            query: Query::Traces { entity, caller: Some(scene.id(fact.caller).clone()), operation: String::new(), window: scene.span() },
+            query: Query::Traces {
+                entity,
+                caller: Some(scene.id(fact.caller).clone()),
+                operation: String::new(),
+                window: scene.span(),
+            },
             window: Some(scene.span()),
-            statistic: Statistic { name: "edge".to_string(), arguments: self.comparison(), values },
+            statistic: Statistic {
+                name: "edge".to_string(),
+                arguments: self.comparison(),
+                values,
+            },
             says,
             raw: fact.raw.iter().take(5).cloned().collect(),
-            digest: self.span_digests.get(&fact.callee).cloned().unwrap_or_default(),
+            digest: self
+                .span_digests
+                .get(&fact.callee)
+                .cloned()
+                .unwrap_or_default(),
             ..blank()
         }
     }
@@ -228,21 +337,44 @@ impl<'w, 'e> Ledger<'w, 'e> {
         ]);
         let name = scene.name(fact.unit);
         let says = if fact.origin_errors.1 > fact.origin_errors.0 {
-            let message = fact.messages.first().map_or(String::new(), |m| format!(": \u{201c}{}\u{201d}", words::clip(m, 160)));
-            format!("{} of {} requests began to fail at {name} itself ({} of {} before){message}", fact.origin_errors.1, fact.requests.1, fact.origin_errors.0, fact.requests.0)
+            let message = fact.messages.first().map_or(String::new(), |m| {
+                format!(": \u{201c}{}\u{201d}", words::clip(m, 160))
+            });
+            format!(
+                "{} of {} requests began to fail at {name} itself ({} of {} before){message}",
+                fact.origin_errors.1, fact.requests.1, fact.origin_errors.0, fact.requests.0
+            )
         } else {
-            format!("{name} spends {} ms of its own on {}, where it was {} ms", number(fact.own_ms.1), words::clip(&fact.operation, 80), number(fact.own_ms.0))
+            format!(
+                "{name} spends {} ms of its own on {}, where it was {} ms",
+                number(fact.own_ms.1),
+                words::clip(&fact.operation, 80),
+                number(fact.own_ms.0)
+            )
         };
         let entity = scene.id(fact.unit).clone();
         Evidence {
             source: SourceKind::Traces,
             entity: Some(entity.clone()),
-            query: Query::Traces { entity, caller: None, operation: fact.operation.clone(), window: scene.span() },
+            query: Query::Traces {
+                entity,
+                caller: None,
+                operation: fact.operation.clone(),
+                window: scene.span(),
+            },
             window: Some(scene.span()),
-            statistic: Statistic { name: "own_work".to_string(), arguments: self.comparison(), values },
+            statistic: Statistic {
+                name: "own_work".to_string(),
+                arguments: self.comparison(),
+                values,
+            },
             says,
             raw: fact.raw.iter().take(5).cloned().collect(),
-            digest: self.span_digests.get(&fact.unit).cloned().unwrap_or_default(),
+            digest: self
+                .span_digests
+                .get(&fact.unit)
+                .cloned()
+                .unwrap_or_default(),
             ..blank()
         }
     }
@@ -259,15 +391,37 @@ impl<'w, 'e> Ledger<'w, 'e> {
         ] {
             values.insert(name.to_string(), Value::Text(text));
         }
-        let often = if event.count > 1 { format!(", {} times until {}", event.count, event.last.clock()) } else { String::new() };
-        let reason = if event.reason.is_empty() { String::new() } else { format!("{}: ", event.reason) };
+        let often = if event.count > 1 {
+            format!(", {} times until {}", event.count, event.last.clock())
+        } else {
+            String::new()
+        };
+        let reason = if event.reason.is_empty() {
+            String::new()
+        } else {
+            format!("{}: ", event.reason)
+        };
         Evidence {
             source: SourceKind::Events,
             entity: Some(event.entity.clone()),
-            query: Query::Events { entity: Some(event.entity.clone()), pattern: regex::escape(&event.message), window: scene.span() },
+            query: Query::Events {
+                entity: Some(event.entity.clone()),
+                pattern: regex::escape(&event.message),
+                window: scene.span(),
+            },
             window: Some(scene.span()),
-            statistic: Statistic { name: "event".to_string(), arguments: BTreeMap::new(), values },
-            says: format!("{} about {} at {}{often}: \u{201c}{reason}{}\u{201d}", event.source, scene.name(*unit), event.first.clock(), words::clip(&event.message, 200)),
+            statistic: Statistic {
+                name: "event".to_string(),
+                arguments: BTreeMap::new(),
+                values,
+            },
+            says: format!(
+                "{} about {} at {}{often}: \u{201c}{reason}{}\u{201d}",
+                event.source,
+                scene.name(*unit),
+                event.first.clock(),
+                words::clip(&event.message, 200)
+            ),
             raw: vec![event.raw.clone()],
             digest: digest_json(event),
             ..blank()
@@ -276,18 +430,36 @@ impl<'w, 'e> Ledger<'w, 'e> {
 
     fn state(&self, index: u32) -> Evidence {
         let (unit, snapshot) = &self.world.facts.states[index as usize];
-        let judged = self.world.facts.state_facts.iter().find(|f| f.index == index);
+        let judged = self
+            .world
+            .facts
+            .state_facts
+            .iter()
+            .find(|f| f.index == index);
         let mut values = BTreeMap::new();
-        let (path, why) = judged.map_or((String::new(), String::new()), |f| (f.path.clone(), f.why.clone()));
+        let (path, why) = judged.map_or((String::new(), String::new()), |f| {
+            (f.path.clone(), f.why.clone())
+        });
         values.insert("why".to_string(), Value::Text(words::clip(&why, 300)));
         if let Some(fact) = judged {
-            values.insert("health".to_string(), Value::Text(format!("{:?}", fact.health).to_lowercase()));
+            values.insert(
+                "health".to_string(),
+                Value::Text(format!("{:?}", fact.health).to_lowercase()),
+            );
             for (i, saying) in fact.sayings.iter().take(8).enumerate() {
-                values.insert(format!("says_{}", i + 1), Value::Text(words::clip(&saying.text, 300)));
+                values.insert(
+                    format!("says_{}", i + 1),
+                    Value::Text(words::clip(&saying.text, 300)),
+                );
             }
         }
         let sayings = judged.map_or(String::new(), |f| {
-            let texts: Vec<String> = f.sayings.iter().take(3).map(|s| words::clip(&s.text, 160)).collect();
+            let texts: Vec<String> = f
+                .sayings
+                .iter()
+                .take(3)
+                .map(|s| words::clip(&s.text, 160))
+                .collect();
             texts.join("; ")
         });
         let what = match (why.is_empty(), sayings.is_empty()) {
@@ -299,9 +471,21 @@ impl<'w, 'e> Ledger<'w, 'e> {
         Evidence {
             source: SourceKind::State,
             entity: Some(snapshot.entity.clone()),
-            query: Query::State { entity: snapshot.entity.clone(), kind: snapshot.kind.clone(), path },
-            statistic: Statistic { name: "state".to_string(), arguments: BTreeMap::new(), values },
-            says: format!("{} as of {}: {what}", self.world.scene.name(*unit), snapshot.time.clock()),
+            query: Query::State {
+                entity: snapshot.entity.clone(),
+                kind: snapshot.kind.clone(),
+                path,
+            },
+            statistic: Statistic {
+                name: "state".to_string(),
+                arguments: BTreeMap::new(),
+                values,
+            },
+            says: format!(
+                "{} as of {}: {what}",
+                self.world.scene.name(*unit),
+                snapshot.time.clock()
+            ),
             raw: vec![snapshot.raw.clone()],
             digest: digest_json(snapshot),
             ..blank()
@@ -311,24 +495,59 @@ impl<'w, 'e> Ledger<'w, 'e> {
     fn change(&self, index: u32) -> Evidence {
         let fact = &self.world.facts.changes[index as usize];
         let change = &fact.change;
-        let mut values = numbers([("relevance", fact.relevance), ("files", change.files.len() as f64)]);
-        values.insert("acts_from".to_string(), Value::Text(fact.acts_from.to_string()));
-        values.insert("title".to_string(), Value::Text(words::clip(&change.title, 200)));
+        let mut values = numbers([
+            ("relevance", fact.relevance),
+            ("files", change.files.len() as f64),
+        ]);
+        values.insert(
+            "acts_from".to_string(),
+            Value::Text(fact.acts_from.to_string()),
+        );
+        values.insert(
+            "title".to_string(),
+            Value::Text(words::clip(&change.title, 200)),
+        );
         for (i, effect) in fact.reading.effects.iter().enumerate() {
-            values.insert(format!("effect_{}", i + 1), Value::Text(words::clip(effect, 300)));
+            values.insert(
+                format!("effect_{}", i + 1),
+                Value::Text(words::clip(effect, 300)),
+            );
         }
         if let Some(harmless) = &fact.reading.harmless {
-            values.insert("harmless".to_string(), Value::Text(words::clip(harmless, 200)));
+            values.insert(
+                "harmless".to_string(),
+                Value::Text(words::clip(harmless, 200)),
+            );
         }
-        let effect = fact.reading.effects.first().map_or(String::new(), |e| format!(": {}", words::clip(e, 200)));
-        let by = if change.actor.is_empty() { String::new() } else { format!(" by {}", change.actor) };
-        let via = fact.deployed_by.as_ref().map_or(String::new(), |_| format!(", live from {}", fact.acts_from.clock()));
+        let effect = fact
+            .reading
+            .effects
+            .first()
+            .map_or(String::new(), |e| format!(": {}", words::clip(e, 200)));
+        let by = if change.actor.is_empty() {
+            String::new()
+        } else {
+            format!(" by {}", change.actor)
+        };
+        let via = fact.deployed_by.as_ref().map_or(String::new(), |_| {
+            format!(", live from {}", fact.acts_from.clock())
+        });
         Evidence {
             source: SourceKind::Changes,
             entity: fact.units.first().map(|u| self.world.scene.id(*u).clone()),
-            query: Query::Change { id: change.id.clone() },
-            statistic: Statistic { name: "reading".to_string(), arguments: BTreeMap::new(), values },
-            says: format!("{}{by} at {}{via}{effect}", words::change_name(change), change.start.clock()),
+            query: Query::Change {
+                id: change.id.clone(),
+            },
+            statistic: Statistic {
+                name: "reading".to_string(),
+                arguments: BTreeMap::new(),
+                values,
+            },
+            says: format!(
+                "{}{by} at {}{via}{effect}",
+                words::change_name(change),
+                change.start.clock()
+            ),
             raw: vec![change.raw.clone()],
             digest: digest_json(change),
             ..blank()
@@ -338,24 +557,42 @@ impl<'w, 'e> Ledger<'w, 'e> {
     fn alarm(&self, index: usize) -> Evidence {
         let alarm = &self.world.eyes.alarms()[index];
         let mut values = BTreeMap::new();
-        values.insert("rule".to_string(), Value::Text(words::clip(&alarm.rule, 200)));
+        values.insert(
+            "rule".to_string(),
+            Value::Text(words::clip(&alarm.rule, 200)),
+        );
         for (name, value) in [("threshold", alarm.threshold), ("observed", alarm.observed)] {
             if let Some(value) = value {
                 values.insert(name.to_string(), Value::Number(words::six(value)));
             }
         }
         let crossed = match (&alarm.metric, alarm.observed, alarm.threshold) {
-            (Some(metric), Some(seen), Some(line)) => format!(": {metric} at {} (line {})", number(seen), number(line)),
+            (Some(metric), Some(seen), Some(line)) => {
+                format!(": {metric} at {} (line {})", number(seen), number(line))
+            }
             (Some(metric), ..) => format!(": {metric}"),
             _ => String::new(),
         };
-        let name = self.world.scene.number(&alarm.entity).map_or_else(|| alarm.entity.to_string(), |n| self.world.scene.name(n).to_string());
+        let name = self.world.scene.number(&alarm.entity).map_or_else(
+            || alarm.entity.to_string(),
+            |n| self.world.scene.name(n).to_string(),
+        );
         Evidence {
             source: SourceKind::Alarm,
             entity: Some(alarm.entity.clone()),
-            query: Query::Alarm { id: alarm.id.clone() },
-            statistic: Statistic { name: "alarm".to_string(), arguments: BTreeMap::new(), values },
-            says: format!("alarm {} on {name} at {}{crossed}", words::clip(&alarm.rule, 120), alarm.fired_at.clock()),
+            query: Query::Alarm {
+                id: alarm.id.clone(),
+            },
+            statistic: Statistic {
+                name: "alarm".to_string(),
+                arguments: BTreeMap::new(),
+                values,
+            },
+            says: format!(
+                "alarm {} on {name} at {}{crossed}",
+                words::clip(&alarm.rule, 120),
+                alarm.fired_at.clock()
+            ),
             raw: vec![alarm.raw.clone()],
             digest: digest_json(alarm),
             ..blank()
@@ -366,17 +603,44 @@ impl<'w, 'e> Ledger<'w, 'e> {
         let scene = &self.world.scene;
         let below: Vec<&str> = scene.below(unit).map(|(u, _)| scene.name(u)).collect();
         let above: Vec<&str> = scene.above(unit).map(|(u, _)| scene.name(u)).collect();
-        let values = numbers([("leans_on", below.len() as f64), ("carries", above.len() as f64)]);
+        let values = numbers([
+            ("leans_on", below.len() as f64),
+            ("carries", above.len() as f64),
+        ]);
         let mut hasher = blake3::Hasher::new();
-        for edge in scene.below(unit).map(|(_, e)| e).chain(scene.above(unit).map(|(_, e)| e)) {
-            hasher.update(format!("{} {} {:?} {}\n", scene.id(edge.from), scene.id(edge.to), edge.kind, edge.confidence).as_bytes());
+        for edge in scene
+            .below(unit)
+            .map(|(_, e)| e)
+            .chain(scene.above(unit).map(|(_, e)| e))
+        {
+            hasher.update(
+                format!(
+                    "{} {} {:?} {}\n",
+                    scene.id(edge.from),
+                    scene.id(edge.to),
+                    edge.kind,
+                    edge.confidence
+                )
+                .as_bytes(),
+            );
         }
         Evidence {
             source: SourceKind::Topology,
             entity: Some(scene.id(unit).clone()),
-            query: Query::Topology { entity: scene.id(unit).clone() },
-            statistic: Statistic { name: "neighbours".to_string(), arguments: BTreeMap::new(), values },
-            says: format!("{} leans on {} and carries {}", scene.name(unit), words::list(&below, 4, "nothing known"), words::list(&above, 4, "nothing known")),
+            query: Query::Topology {
+                entity: scene.id(unit).clone(),
+            },
+            statistic: Statistic {
+                name: "neighbours".to_string(),
+                arguments: BTreeMap::new(),
+                values,
+            },
+            says: format!(
+                "{} leans on {} and carries {}",
+                scene.name(unit),
+                words::list(&below, 4, "nothing known"),
+                words::list(&above, 4, "nothing known")
+            ),
             digest: hasher.finalize().to_hex().to_string(),
             ..blank()
         }
@@ -387,20 +651,51 @@ impl<'w, 'e> Ledger<'w, 'e> {
         let word = crate::plan::word(kind);
         let entity = scene.id(unit).clone();
         let query = match kind {
-            SourceKind::Logs => Query::Logs { entity: Some(entity.clone()), pattern: String::new(), window: scene.window },
-            SourceKind::Traces => Query::Traces { entity: entity.clone(), caller: None, operation: String::new(), window: scene.window },
-            SourceKind::Changes => Query::Changes { window: scene.span() },
-            SourceKind::State => Query::State { entity: entity.clone(), kind: "*".to_string(), path: String::new() },
-            SourceKind::Metrics => Query::Metric { entity: entity.clone(), metric: "*".to_string(), statistic: String::new(), window: scene.window },
-            SourceKind::Events | SourceKind::Topology | SourceKind::Alarm => Query::Events { entity: Some(entity.clone()), pattern: String::new(), window: scene.window },
+            SourceKind::Logs => Query::Logs {
+                entity: Some(entity.clone()),
+                pattern: String::new(),
+                window: scene.window,
+            },
+            SourceKind::Traces => Query::Traces {
+                entity: entity.clone(),
+                caller: None,
+                operation: String::new(),
+                window: scene.window,
+            },
+            SourceKind::Changes => Query::Changes {
+                window: scene.span(),
+            },
+            SourceKind::State => Query::State {
+                entity: entity.clone(),
+                kind: "*".to_string(),
+                path: String::new(),
+            },
+            SourceKind::Metrics => Query::Metric {
+                entity: entity.clone(),
+                metric: "*".to_string(),
+                statistic: String::new(),
+                window: scene.window,
+            },
+            SourceKind::Events | SourceKind::Topology | SourceKind::Alarm => Query::Events {
+                entity: Some(entity.clone()),
+                pattern: String::new(),
+                window: scene.window,
+            },
         };
         Evidence {
             source: kind,
             entity: Some(entity),
             query,
             window: Some(scene.window),
-            statistic: Statistic { name: "rows".to_string(), arguments: BTreeMap::new(), values: numbers([("rows", 0.0)]) },
-            says: format!("{word} were asked about {} and show nothing out of order", scene.name(unit)),
+            statistic: Statistic {
+                name: "rows".to_string(),
+                arguments: BTreeMap::new(),
+                values: numbers([("rows", 0.0)]),
+            },
+            says: format!(
+                "{word} were asked about {} and show nothing out of order",
+                scene.name(unit)
+            ),
             digest: blake3::hash(b"").to_hex().to_string(),
             ..blank()
         }
@@ -422,10 +717,24 @@ impl<'w, 'e> Ledger<'w, 'e> {
         Evidence {
             source: SourceKind::Metrics,
             entity: Some(scene.id(unit).clone()),
-            query: Query::Metric { entity: scene.id(unit).clone(), metric: "*".to_string(), statistic: String::new(), window: scene.window },
+            query: Query::Metric {
+                entity: scene.id(unit).clone(),
+                metric: "*".to_string(),
+                statistic: String::new(),
+                window: scene.window,
+            },
             window: Some(scene.window),
-            statistic: Statistic { name: "calm".to_string(), arguments: self.comparison(), values: numbers([("series", f64::from(count)), ("largest_z", largest)]) },
-            says: format!("{count} series of {} stayed within their bands (largest deviation {} of {})", scene.name(unit), number(largest), number(crate::probes::series::BAND)),
+            statistic: Statistic {
+                name: "calm".to_string(),
+                arguments: self.comparison(),
+                values: numbers([("series", f64::from(count)), ("largest_z", largest)]),
+            },
+            says: format!(
+                "{count} series of {} stayed within their bands (largest deviation {} of {})",
+                scene.name(unit),
+                number(largest),
+                number(crate::probes::series::BAND)
+            ),
             digest: hasher.finalize().to_hex().to_string(),
             ..blank()
         }
@@ -450,7 +759,11 @@ fn blank() -> Evidence {
 }
 
 fn numbers<const N: usize>(pairs: [(&str, f64); N]) -> BTreeMap<String, Value> {
-    pairs.into_iter().filter(|(_, v)| v.is_finite()).map(|(name, value)| (name.to_string(), Value::Number(words::six(value)))).collect()
+    pairs
+        .into_iter()
+        .filter(|(_, v)| v.is_finite())
+        .map(|(name, value)| (name.to_string(), Value::Number(words::six(value))))
+        .collect()
 }
 
 fn onset_values(values: &mut BTreeMap<String, Value>, onset: Option<Interval>) {
@@ -462,7 +775,9 @@ fn onset_values(values: &mut BTreeMap<String, Value>, onset: Option<Interval>) {
 
 fn digest_json<T: serde::Serialize>(value: &T) -> String {
     // A value of the model always serialises; an empty digest would be caught by `verify`.
-    serde_json::to_vec(value).map(|bytes| blake3::hash(&bytes).to_hex().to_string()).unwrap_or_default()
+    serde_json::to_vec(value)
+        .map(|bytes| blake3::hash(&bytes).to_hex().to_string())
+        .unwrap_or_default()
 }
 
 /// One pass over logs and one over spans: per cited unit, the digest of all rows that were read.
@@ -470,10 +785,23 @@ fn row_digests(world: &World<'_>, cited: &[u32]) -> (BTreeMap<u32, String>, BTre
     let span: TimeWindow = world.scene.span();
     let wanted: BTreeMap<u32, ()> = cited.iter().map(|u| (*u, ())).collect();
     let mut logs: BTreeMap<u32, blake3::Hasher> = BTreeMap::new();
-    if world.facts.logs.iter().any(|f| wanted.contains_key(&f.unit)) {
+    if world
+        .facts
+        .logs
+        .iter()
+        .any(|f| wanted.contains_key(&f.unit))
+    {
         let _ = model::ports::LogSource::scan(world.eyes, None, span, &mut |line| {
-            if let Some(unit) = world.scene.unit(line.entity).filter(|u| wanted.contains_key(u)) {
-                logs.entry(unit).or_default().update(&line.time.0.to_le_bytes()).update(line.body.as_bytes()).update(b"\n");
+            if let Some(unit) = world
+                .scene
+                .unit(line.entity)
+                .filter(|u| wanted.contains_key(u))
+            {
+                logs.entry(unit)
+                    .or_default()
+                    .update(&line.time.0.to_le_bytes())
+                    .update(line.body.as_bytes())
+                    .update(b"\n");
             }
             ControlFlow::Continue(())
         });
@@ -481,7 +809,11 @@ fn row_digests(world: &World<'_>, cited: &[u32]) -> (BTreeMap<u32, String>, BTre
     let mut spans: BTreeMap<u32, blake3::Hasher> = BTreeMap::new();
     if !world.facts.work.is_empty() || !world.facts.edges.is_empty() {
         let _ = model::ports::TraceSource::scan(world.eyes, span, &mut |row| {
-            if let Some(unit) = world.scene.unit(row.entity).filter(|u| wanted.contains_key(u)) {
+            if let Some(unit) = world
+                .scene
+                .unit(row.entity)
+                .filter(|u| wanted.contains_key(u))
+            {
                 spans
                     .entry(unit)
                     .or_default()
@@ -494,11 +826,19 @@ fn row_digests(world: &World<'_>, cited: &[u32]) -> (BTreeMap<u32, String>, BTre
             ControlFlow::Continue(())
         });
     }
-    let hex = |hashes: BTreeMap<u32, blake3::Hasher>| hashes.into_iter().map(|(u, h)| (u, h.finalize().to_hex().to_string())).collect();
+    let hex = |hashes: BTreeMap<u32, blake3::Hasher>| {
+        hashes
+            .into_iter()
+            .map(|(u, h)| (u, h.finalize().to_hex().to_string()))
+            .collect()
+    };
     (hex(logs), hex(spans))
 }
 
 /// Rows behind an observation, for people: at most `most` of them, as text.
 pub fn raw_text(refs: &[RawRef], most: usize) -> Vec<String> {
-    refs.iter().take(most).map(|r| format!("{}:{}", r.file, r.line)).collect()
+    refs.iter()
+        .take(most)
+        .map(|r| format!("{}:{}", r.file, r.line))
+        .collect()
 }

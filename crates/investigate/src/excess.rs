@@ -38,33 +38,65 @@ struct Reading {
 }
 
 /// Own excess below one alarmed unit, for one role, largest first.
-pub fn below(scene: &Scene, facts: &[SeriesFact], target: u32, role: Role, statistic: Option<&str>) -> Vec<Own> {
+pub fn below(
+    scene: &Scene,
+    facts: &[SeriesFact],
+    target: u32,
+    role: Role,
+    statistic: Option<&str>,
+) -> Vec<Own> {
     let reach = reachable(scene, target);
     let mut readings: Vec<Option<Reading>> = (0..scene.entities.len()).map(|_| None).collect();
     for &unit in &reach {
         readings[unit as usize] = read(scene, facts, unit, role, statistic);
     }
-    let Some(target_reading) = &readings[target as usize] else { return Vec::new() };
-    let scale = if target_reading.requests > 0.0 { target_reading.requests } else { 1.0 };
+    let Some(target_reading) = &readings[target as usize] else {
+        return Vec::new();
+    };
+    let scale = if target_reading.requests > 0.0 {
+        target_reading.requests
+    } else {
+        1.0
+    };
     let comparisons = target_reading.deviations.len();
     let in_target_units = |reading: &Reading, k: usize| {
-        reading.deviations.get(k).copied().filter(|d| d.is_finite()).map(|d| d * reading.requests / scale)
+        reading
+            .deviations
+            .get(k)
+            .copied()
+            .filter(|d| d.is_finite())
+            .map(|d| d * reading.requests / scale)
     };
     let mut owns: Vec<Own> = Vec::new();
     for &unit in &reach {
-        let Some(reading) = &readings[unit as usize] else { continue };
+        let Some(reading) = &readings[unit as usize] else {
+            continue;
+        };
         let mut amount = f64::INFINITY;
         for k in 0..comparisons {
-            let Some(mut own) = in_target_units(reading, k) else { continue };
+            let Some(mut own) = in_target_units(reading, k) else {
+                continue;
+            };
             for (callee, edge) in scene.below(unit).filter(|(_, e)| e.kind == EdgeKind::Calls) {
-                let Some(below) = readings[callee as usize].as_ref() else { continue };
-                let Some(deviation) = in_target_units(below, k) else { continue };
-                own -= deviation * call_share(scene, &readings, unit, callee, edge.calls_per_request);
+                let Some(below) = readings[callee as usize].as_ref() else {
+                    continue;
+                };
+                let Some(deviation) = in_target_units(below, k) else {
+                    continue;
+                };
+                own -=
+                    deviation * call_share(scene, &readings, unit, callee, edge.calls_per_request);
             }
             amount = amount.min(own);
         }
         if amount.is_finite() {
-            owns.push(Own { unit, role, amount, share: 0.0, fact: reading.fact });
+            owns.push(Own {
+                unit,
+                role,
+                amount,
+                share: 0.0,
+                fact: reading.fact,
+            });
         }
     }
     let total: f64 = owns.iter().map(|o| o.amount.max(0.0)).sum();
@@ -79,7 +111,13 @@ pub fn below(scene: &Scene, facts: &[SeriesFact], target: u32, role: Role, stati
 
 /// Which share of the callee's requests comes from this caller: by the edge's own measure if it has
 /// one, else in proportion to the callers' request counts.
-fn call_share(scene: &Scene, readings: &[Option<Reading>], caller: u32, callee: u32, measured: Option<f64>) -> f64 {
+fn call_share(
+    scene: &Scene,
+    readings: &[Option<Reading>],
+    caller: u32,
+    callee: u32,
+    measured: Option<f64>,
+) -> f64 {
     let requests = |unit: u32| readings[unit as usize].as_ref().map_or(0.0, |r| r.requests);
     if let Some(rate) = measured {
         let received = requests(callee);
@@ -87,12 +125,17 @@ fn call_share(scene: &Scene, readings: &[Option<Reading>], caller: u32, callee: 
             return (rate * requests(caller) / received).clamp(0.0, 1.0);
         }
     }
-    let total: f64 =
-        scene.above(callee).filter(|(_, e)| e.kind == EdgeKind::Calls).map(|(above, _)| requests(above)).sum();
+    let total: f64 = scene
+        .above(callee)
+        .filter(|(_, e)| e.kind == EdgeKind::Calls)
+        .map(|(above, _)| requests(above))
+        .sum();
     if total > 0.0 {
         requests(caller) / total
     } else {
-        let callers = scene.above(callee).filter(|(u, e)| e.kind == EdgeKind::Calls && readings[*u as usize].is_some());
+        let callers = scene
+            .above(callee)
+            .filter(|(u, e)| e.kind == EdgeKind::Calls && readings[*u as usize].is_some());
         1.0 / callers.count().max(1) as f64
     }
 }
@@ -109,7 +152,9 @@ pub fn reachable(scene: &Scene, target: u32) -> Vec<u32> {
             }
         }
     }
-    (0..seen.len() as u32).filter(|&u| seen[u as usize]).collect()
+    (0..seen.len() as u32)
+        .filter(|&u| seen[u as usize])
+        .collect()
 }
 
 /// The series of a unit that speaks for a role: the alarm's statistic first, then means, then the middle.
@@ -142,27 +187,65 @@ pub fn representative<'a>(
         .map(|(i, f)| (i as u32, f))
 }
 
-fn read(scene: &Scene, facts: &[SeriesFact], unit: u32, role: Role, statistic: Option<&str>) -> Option<Reading> {
+fn read(
+    scene: &Scene,
+    facts: &[SeriesFact],
+    unit: u32,
+    role: Role,
+    statistic: Option<&str>,
+) -> Option<Reading> {
     let (fact_number, fact) = representative(facts, unit, role, statistic)?;
     let traffic = representative(facts, unit, Role::Traffic, Some("Sum")).map(|(_, f)| &f.series);
     let series = &fact.series;
-    let whole = if is_percent(series) || (role == Role::Availability && fact.normal > 1.5) { 100.0 } else { 1.0 };
+    let whole = if is_percent(series) || (role == Role::Availability && fact.normal > 1.5) {
+        100.0
+    } else {
+        1.0
+    };
     let failing = role == Role::Availability;
     let counted = failing || role == Role::Errors;
-    let value = |v: f64| if failing { 1.0 - v / whole } else if counted { v / whole } else { v };
+    let value = |v: f64| {
+        if failing {
+            1.0 - v / whole
+        } else if counted {
+            v / whole
+        } else {
+            v
+        }
+    };
     let requests_at = |time: i64| {
-        traffic.and_then(|t| t.times.binary_search(&time).ok().map(|i| t.values[i].max(0.0)))
+        traffic.and_then(|t| {
+            t.times
+                .binary_search(&time)
+                .ok()
+                .map(|i| t.values[i].max(0.0))
+        })
     };
     let level = |from, to| -> Option<(f64, f64)> {
         let range = series.range(from, to);
         if range.is_empty() {
             return None;
         }
-        let rows: Vec<(f64, f64)> =
-            range.map(|i| (value(series.values[i]), requests_at(series.times[i]).unwrap_or(if traffic.is_some() { 0.0 } else { 1.0 }))).collect();
+        let rows: Vec<(f64, f64)> = range
+            .map(|i| {
+                (
+                    value(series.values[i]),
+                    requests_at(series.times[i]).unwrap_or(if traffic.is_some() {
+                        0.0
+                    } else {
+                        1.0
+                    }),
+                )
+            })
+            .collect();
         if counted {
             let weight: f64 = rows.iter().map(|(_, w)| w).sum();
-            (weight > 0.0).then(|| (rows.iter().map(|(v, w)| v * w).sum::<f64>() / weight, weight / rows.len() as f64))
+            (weight > 0.0).then(|| {
+                (
+                    rows.iter().map(|(v, w)| v * w).sum::<f64>() / weight,
+                    weight / rows.len() as f64,
+                )
+            })
         } else {
             let values: Vec<f64> = rows.iter().map(|(v, _)| *v).collect();
             let weights: Vec<f64> = rows.iter().map(|(_, w)| *w).collect();
@@ -174,7 +257,11 @@ fn read(scene: &Scene, facts: &[SeriesFact], unit: u32, role: Role, statistic: O
     let history = {
         let mut values: Vec<f64> = Vec::new();
         for window in &scene.history {
-            values.extend(series.values[series.range(window.from(), window.to())].iter().map(|v| value(*v)));
+            values.extend(
+                series.values[series.range(window.from(), window.to())]
+                    .iter()
+                    .map(|v| value(*v)),
+            );
         }
         if values.is_empty() {
             None
@@ -185,6 +272,13 @@ fn read(scene: &Scene, facts: &[SeriesFact], unit: u32, role: Role, statistic: O
         }
     };
     let near = level(scene.near.from(), scene.near.to()).map(|(v, _)| v);
-    let deviations = [history, near].iter().map(|b| b.map_or(f64::NAN, |b| now - b)).collect();
-    Some(Reading { fact: fact_number, deviations, requests: if traffic.is_some() { requests } else { 1.0 } })
+    let deviations = [history, near]
+        .iter()
+        .map(|b| b.map_or(f64::NAN, |b| now - b))
+        .collect();
+    Some(Reading {
+        fact: fact_number,
+        deviations,
+        requests: if traffic.is_some() { requests } else { 1.0 },
+    })
 }

@@ -10,13 +10,13 @@ use analysis::ranking::{capped_group, logit};
 use model::SourceKind;
 use model::report::{PredictionOutcome, Score};
 
-use crate::pull::Anomaly;
 use crate::catalogue::{ChangeRole, Condition, Mechanism, catalogue};
 use crate::constants as k;
 use crate::facts::{Facts, Interval};
 use crate::kinds::{self, FactRef};
 use crate::matching::{Matcher, Outcome};
 use crate::plan::source_of;
+use crate::pull::Anomaly;
 use crate::reach::Reach;
 use crate::scene::Scene;
 use crate::symptoms;
@@ -76,7 +76,11 @@ impl Hypothesis {
 
     /// The kinds of source that speak for it.
     pub fn sources(&self) -> BTreeSet<SourceKind> {
-        self.groups.iter().filter(|(_, g)| g.iter().any(|(nats, _)| *nats > 0.0)).map(|(kind, _)| *kind).collect()
+        self.groups
+            .iter()
+            .filter(|(_, g)| g.iter().any(|(nats, _)| *nats > 0.0))
+            .map(|(kind, _)| *kind)
+            .collect()
     }
 
     /// Is `other` what this one commonly causes, on the same unit or on one that leans on it or carries it,
@@ -86,8 +90,16 @@ impl Hypothesis {
             return true;
         }
         let touches = other.unit == self.unit
-            || scene.below(self.unit).chain(scene.above(self.unit)).any(|(unit, _)| unit == other.unit);
-        touches && self.mechanism().causes.iter().any(|id| *id == other.mechanism().id)
+            || scene
+                .below(self.unit)
+                .chain(scene.above(self.unit))
+                .any(|(unit, _)| unit == other.unit);
+        touches
+            && self
+                .mechanism()
+                .causes
+                .iter()
+                .any(|id| *id == other.mechanism().id)
     }
 
     /// Does `other`, who leans on this one, only pass on the same failure? A caller writes down what its
@@ -103,14 +115,18 @@ impl Hypothesis {
 
     /// Nothing speaks for it but lines, calls, and readings that users or callers feel.
     fn is_hearsay(&self, facts: &Facts) -> bool {
-        self.groups.values().flatten().filter(|(nats, _)| *nats > 0.0).all(|(_, at)| match at {
-            FactRef::Log(_) | FactRef::Edge(_) | FactRef::Work(_) => true,
-            FactRef::Series(i) => {
-                let role = facts.series[*i as usize].role;
-                role.is_felt() || role == crate::role::Role::ProviderErrors
-            }
-            FactRef::Event(_) | FactRef::State(_) | FactRef::Change(_) => false,
-        })
+        self.groups
+            .values()
+            .flatten()
+            .filter(|(nats, _)| *nats > 0.0)
+            .all(|(_, at)| match at {
+                FactRef::Log(_) | FactRef::Edge(_) | FactRef::Work(_) => true,
+                FactRef::Series(i) => {
+                    let role = facts.series[*i as usize].role;
+                    role.is_felt() || role == crate::role::Role::ProviderErrors
+                }
+                FactRef::Event(_) | FactRef::State(_) | FactRef::Change(_) => false,
+            })
     }
 
     /// Everything that speaks for it, strongest first.
@@ -144,11 +160,19 @@ pub fn onset_of_fact(facts: &Facts, at: FactRef) -> Option<Interval> {
     match at {
         FactRef::Series(i) => facts.series[i as usize].onset,
         FactRef::Log(i) => Some(facts.logs[i as usize].first).map(|at| Interval { lo: at, hi: at }),
-        FactRef::Edge(i) => facts.edges[i as usize].first_error.map(|at| Interval { lo: at, hi: at }),
-        FactRef::Work(i) => facts.work[i as usize].first_error.map(|at| Interval { lo: at, hi: at }),
-        FactRef::Event(i) => Some(facts.events[i as usize].1.first).map(|at| Interval { lo: at, hi: at }),
+        FactRef::Edge(i) => facts.edges[i as usize]
+            .first_error
+            .map(|at| Interval { lo: at, hi: at }),
+        FactRef::Work(i) => facts.work[i as usize]
+            .first_error
+            .map(|at| Interval { lo: at, hi: at }),
+        FactRef::Event(i) => {
+            Some(facts.events[i as usize].1.first).map(|at| Interval { lo: at, hi: at })
+        }
         FactRef::State(_) => None,
-        FactRef::Change(i) => Some(facts.changes[i as usize].acts_from).map(|at| Interval { lo: at, hi: at }),
+        FactRef::Change(i) => {
+            Some(facts.changes[i as usize].acts_from).map(|at| Interval { lo: at, hi: at })
+        }
     }
 }
 
@@ -173,14 +197,27 @@ pub struct Ground<'a> {
 impl Ground<'_> {
     /// The earliest moment at which a symptom was first seen ill; the window's beginning without any.
     pub fn first_ill(&self) -> model::Timestamp {
-        self.symptoms.iter().map(|s| s.onset.hi).min().unwrap_or(self.scene.alarm_at)
+        self.symptoms
+            .iter()
+            .map(|s| s.onset.hi)
+            .min()
+            .unwrap_or(self.scene.alarm_at)
     }
 
     /// The same among the symptoms that trouble at one of `units` can show at: of two incidents at once,
     /// each is held against its own beginning.
     pub fn first_ill_of(&self, units: &[u32]) -> model::Timestamp {
-        let tied = |start: u32| units.iter().any(|unit| self.reach.either(start, *unit).is_some());
-        let first = self.symptoms.iter().filter(|s| tied(s.unit)).map(|s| s.onset.hi).min();
+        let tied = |start: u32| {
+            units
+                .iter()
+                .any(|unit| self.reach.either(start, *unit).is_some())
+        };
+        let first = self
+            .symptoms
+            .iter()
+            .filter(|s| tied(s.unit))
+            .map(|s| s.onset.hi)
+            .min();
         first.unwrap_or_else(|| self.first_ill())
     }
 }
@@ -238,7 +275,12 @@ fn empty(unit: u32, mechanism: u32, change: Option<u32>) -> Hypothesis {
 fn propose(ground: &Ground<'_>, pulls: &BTreeMap<u32, f64>) -> BTreeMap<Key, Hypothesis> {
     let mut table: BTreeMap<Key, Hypothesis> = BTreeMap::new();
     // Changes are weighed one by one, each against what it can produce (`add_changes`).
-    for hit in ground.matcher.matches().into_iter().filter(|h| h.source != SourceKind::Changes) {
+    for hit in ground
+        .matcher
+        .matches()
+        .into_iter()
+        .filter(|h| h.source != SourceKind::Changes)
+    {
         let entry = table
             .entry((hit.unit, hit.mechanism, None))
             .or_insert_with(|| empty(hit.unit, hit.mechanism, None));
@@ -246,7 +288,8 @@ fn propose(ground: &Ground<'_>, pulls: &BTreeMap<u32, f64>) -> BTreeMap<Key, Hyp
         let factor = if hit.named {
             1.0
         } else {
-            victim_factor(ground, hit.unit, &facts).min(foreground(ground, hit.unit, hit.source, pulls))
+            victim_factor(ground, hit.unit, &facts)
+                .min(foreground(ground, hit.unit, hit.source, pulls))
         };
         let group = entry.groups.entry(hit.source).or_default();
         for (nth, at) in facts.into_iter().take(4).enumerate() {
@@ -260,14 +303,22 @@ fn propose(ground: &Ground<'_>, pulls: &BTreeMap<u32, f64>) -> BTreeMap<Key, Hyp
         .filter(|(_, m)| m.generic.is_some())
         .map(|(i, m)| (i as u32, m))
         .collect();
-    for anomaly in ground.anomalies.iter().filter(|a| a.explained_by.is_none() && a.strength > 0.0) {
+    for anomaly in ground
+        .anomalies
+        .iter()
+        .filter(|a| a.explained_by.is_none() && a.strength > 0.0)
+    {
         for (index, mechanism) in &generic {
             if mechanism.generic.as_deref() == Some(anomaly.kind()) {
                 let entry = table
                     .entry((anomaly.unit, *index, None))
                     .or_insert_with(|| empty(anomaly.unit, *index, None));
                 for at in &anomaly.refs {
-                    entry.groups.entry(source_of_fact(*at)).or_default().push((0.0, *at));
+                    entry
+                        .groups
+                        .entry(source_of_fact(*at))
+                        .or_default()
+                        .push((0.0, *at));
                 }
             }
         }
@@ -277,9 +328,23 @@ fn propose(ground: &Ground<'_>, pulls: &BTreeMap<u32, f64>) -> BTreeMap<Key, Hyp
 
 /// Where spans cover a unit, what its lines and calls say is taken in the measure in which it does, given
 /// the requests that it received, what it did not do before: the rest is background, or another's trouble.
-fn foreground(ground: &Ground<'_>, unit: u32, source: SourceKind, pulls: &BTreeMap<u32, f64>) -> f64 {
-    let covered = ground.facts.work.iter().any(|w| w.unit == unit && w.requests.0 >= k::COVERED_REQUESTS);
-    if !covered || !matches!(source, SourceKind::Logs | SourceKind::Traces | SourceKind::Metrics) {
+fn foreground(
+    ground: &Ground<'_>,
+    unit: u32,
+    source: SourceKind,
+    pulls: &BTreeMap<u32, f64>,
+) -> f64 {
+    let covered = ground
+        .facts
+        .work
+        .iter()
+        .any(|w| w.unit == unit && w.requests.0 >= k::COVERED_REQUESTS);
+    if !covered
+        || !matches!(
+            source,
+            SourceKind::Logs | SourceKind::Traces | SourceKind::Metrics
+        )
+    {
         return 1.0;
     }
     let own = pulls.get(&unit).copied().unwrap_or(0.0);
@@ -291,7 +356,12 @@ fn foreground(ground: &Ground<'_>, unit: u32, source: SourceKind, pulls: &BTreeM
 fn victim_factor(ground: &Ground<'_>, unit: u32, refs: &[FactRef]) -> f64 {
     let speaks_of_another = refs.first().is_some_and(|at| match at {
         FactRef::Log(i) => ground.facts.logs[*i as usize].mentions.iter().any(|&m| {
-            m != unit && ground.reach.down(unit, m).is_some() && ground.anomalies.iter().any(|a| a.unit == m && a.strength > 1.0)
+            m != unit
+                && ground.reach.down(unit, m).is_some()
+                && ground
+                    .anomalies
+                    .iter()
+                    .any(|a| a.unit == m && a.strength > 1.0)
         }),
         _ => false,
     });
@@ -304,36 +374,58 @@ fn add_changes(ground: &Ground<'_>, table: &mut BTreeMap<Key, Hypothesis>) {
     let mechanisms = &catalogue().mechanisms;
     for (number, fact) in ground.facts.changes.iter().enumerate() {
         let change = Some(number as u32);
-        if fact.reading.harmless.is_some() || fact.undeployed || fact.acts_from > ground.scene.last_alarm_at.plus(k::CLOCK_SLACK) {
+        if fact.reading.harmless.is_some()
+            || fact.undeployed
+            || fact.acts_from > ground.scene.last_alarm_at.plus(k::CLOCK_SLACK)
+        {
             continue;
         }
         // What was taken back before anything was wrong is not what is wrong.
-        if fact.change.undone.is_some_and(|at| at.plus(k::CLOCK_SLACK) < ground.first_ill_of(&fact.units)) {
+        if fact
+            .change
+            .undone
+            .is_some_and(|at| at.plus(k::CLOCK_SLACK) < ground.first_ill_of(&fact.units))
+        {
             continue;
         }
         add_by_its_kind(ground, table, number as u32);
         for seen in ground.kinds {
             // What a change does is seen only after it acts: each failure is held against its own onset.
-            if seen.onset.is_some_and(|onset| fact.acts_from > onset.hi.plus(k::CLOCK_SLACK)) {
+            if seen
+                .onset
+                .is_some_and(|onset| fact.acts_from > onset.hi.plus(k::CLOCK_SLACK))
+            {
                 continue;
             }
-            let Some((plausible, reason)) = fact.reading.produces.get(seen.kind) else { continue };
-            let Some((unit, path)) = nearest(ground, fact, seen.unit) else { continue };
+            let Some((plausible, reason)) = fact.reading.produces.get(seen.kind) else {
+                continue;
+            };
+            let Some((unit, path)) = nearest(ground, fact, seen.unit) else {
+                continue;
+            };
             let fit = plausible * seen.weight * path;
             if fit < k::LEAST_FIT {
                 continue;
             }
             for (index, mechanism) in mechanisms.iter().enumerate() {
                 let fits = mechanism.change != ChangeRole::None
-                    && mechanism.signatures.iter().any(|c| c.change.as_deref() == Some(seen.kind));
+                    && mechanism
+                        .signatures
+                        .iter()
+                        .any(|c| c.change.as_deref() == Some(seen.kind));
                 if !fits {
                     continue;
                 }
-                let base = table.get(&(unit, index as u32, None)).map(|h| h.groups.clone()).unwrap_or_default();
-                let entry = table.entry((unit, index as u32, change)).or_insert_with(|| Hypothesis {
-                    groups: base,
-                    ..empty(unit, index as u32, change)
-                });
+                let base = table
+                    .get(&(unit, index as u32, None))
+                    .map(|h| h.groups.clone())
+                    .unwrap_or_default();
+                let entry = table
+                    .entry((unit, index as u32, change))
+                    .or_insert_with(|| Hypothesis {
+                        groups: base,
+                        ..empty(unit, index as u32, change)
+                    });
                 let nats = k::CHANGE_EFFECT * fit;
                 let group = entry.groups.entry(SourceKind::Changes).or_default();
                 if group.iter().all(|(old, _)| *old < nats) {
@@ -341,7 +433,11 @@ fn add_changes(ground: &Ground<'_>, table: &mut BTreeMap<Key, Hypothesis>) {
                 }
                 group.push((nats, FactRef::Change(number as u32)));
                 for at in seen.refs.iter().take(2) {
-                    entry.groups.entry(source_of_fact(*at)).or_default().push((0.0, *at));
+                    entry
+                        .groups
+                        .entry(source_of_fact(*at))
+                        .or_default()
+                        .push((0.0, *at));
                 }
             }
         }
@@ -356,33 +452,60 @@ const OF_ITS_KIND: f64 = 0.6;
 fn add_by_its_kind(ground: &Ground<'_>, table: &mut BTreeMap<Key, Hypothesis>, number: u32) {
     let fact = &ground.facts.changes[number as usize];
     let word = serde_json::to_value(fact.change.kind).ok();
-    let Some(word) = word.as_ref().and_then(|word| word.as_str()) else { return };
+    let Some(word) = word.as_ref().and_then(|word| word.as_str()) else {
+        return;
+    };
     let shown: Vec<(u32, u32, f64)> = table
         .iter()
         .filter(|((.., change), _)| change.is_none())
         .filter(|(_, h)| h.mechanism().change != ChangeRole::None)
-        .filter(|(_, h)| h.mechanism().signatures.iter().any(|c| c.change.as_deref() == Some(word)))
+        .filter(|(_, h)| {
+            h.mechanism()
+                .signatures
+                .iter()
+                .any(|c| c.change.as_deref() == Some(word))
+        })
         .filter(|(_, h)| {
             let shows = || h.groups.values().flatten().filter(|(nats, _)| *nats > 0.0);
-            let first = shows().filter_map(|(_, at)| onset_of_fact(ground.facts, *at)).map(|o| o.hi).min();
-            shows().next().is_some() && first.is_none_or(|first| fact.acts_from <= first.plus(k::CLOCK_SLACK))
+            let first = shows()
+                .filter_map(|(_, at)| onset_of_fact(ground.facts, *at))
+                .map(|o| o.hi)
+                .min();
+            shows().next().is_some()
+                && first.is_none_or(|first| fact.acts_from <= first.plus(k::CLOCK_SLACK))
         })
-        .filter_map(|((unit, mechanism, _), _)| Some((*unit, *mechanism, nearest(ground, fact, *unit)?.1)))
+        .filter_map(|((unit, mechanism, _), _)| {
+            Some((*unit, *mechanism, nearest(ground, fact, *unit)?.1))
+        })
         .collect();
     for (unit, mechanism, path) in shown {
-        let base = table.get(&(unit, mechanism, None)).map(|h| h.groups.clone()).unwrap_or_default();
+        let base = table
+            .get(&(unit, mechanism, None))
+            .map(|h| h.groups.clone())
+            .unwrap_or_default();
         let entry = table
             .entry((unit, mechanism, Some(number)))
-            .or_insert_with(|| Hypothesis { groups: base, ..empty(unit, mechanism, Some(number)) });
+            .or_insert_with(|| Hypothesis {
+                groups: base,
+                ..empty(unit, mechanism, Some(number))
+            });
         let nats = k::CHANGE_EFFECT * OF_ITS_KIND * path;
-        entry.groups.entry(SourceKind::Changes).or_default().push((nats, FactRef::Change(number)));
+        entry
+            .groups
+            .entry(SourceKind::Changes)
+            .or_default()
+            .push((nats, FactRef::Change(number)));
     }
 }
 
 /// Which of the units that a change reaches lies nearest to where a failure is seen, and how sure the way is.
 ///
 /// A change of code or settings that several services share acts wherever it is used: at the failing unit itself.
-fn nearest(ground: &Ground<'_>, fact: &crate::facts::ChangeFact, failing: u32) -> Option<(u32, f64)> {
+fn nearest(
+    ground: &Ground<'_>,
+    fact: &crate::facts::ChangeFact,
+    failing: u32,
+) -> Option<(u32, f64)> {
     let direct = fact
         .units
         .iter()
@@ -399,25 +522,41 @@ fn nearest(ground: &Ground<'_>, fact: &crate::facts::ChangeFact, failing: u32) -
 fn own_pull(ground: &Ground<'_>) -> BTreeMap<u32, f64> {
     let mut by_unit: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
     for anomaly in ground.anomalies.iter().filter(|a| a.explained_by.is_none()) {
-        by_unit.entry(anomaly.unit).or_default().push(anomaly.strength.clamp(0.0, k::MOST_ANOMALY));
+        by_unit
+            .entry(anomaly.unit)
+            .or_default()
+            .push(anomaly.strength.clamp(0.0, k::MOST_ANOMALY));
     }
-    by_unit.into_iter().map(|(unit, strengths)| (unit, capped_group(&strengths))).collect()
+    by_unit
+        .into_iter()
+        .map(|(unit, strengths)| (unit, capped_group(&strengths)))
+        .collect()
 }
 
 fn score(ground: &Ground<'_>, hypothesis: &mut Hypothesis, pulls: &BTreeMap<u32, f64>) {
     let mechanism = hypothesis.mechanism();
-    let mut score = Score { prior: logit(mechanism.prior), ..Score::default() };
+    let mut score = Score {
+        prior: logit(mechanism.prior),
+        ..Score::default()
+    };
     for (kind, group) in &hypothesis.groups {
         let nats = capped_group(&group.iter().map(|(n, _)| *n).collect::<Vec<_>>());
-        if *kind == SourceKind::Changes { score.change += nats } else { score.signature += nats }
+        if *kind == SourceKind::Changes {
+            score.change += nats
+        } else {
+            score.signature += nats
+        }
     }
     score.signature = score.signature.min(k::MOST_SIGNATURE);
     if let Some(number) = hypothesis.change {
         let fact = &ground.facts.changes[number as usize];
-        score.change = score.change.min(k::MOST_CHANGE) + k::CHANGE_RELEVANCE * fact.relevance + nearness(ground, fact, hypothesis.unit)
+        score.change = score.change.min(k::MOST_CHANGE)
+            + k::CHANGE_RELEVANCE * fact.relevance
+            + nearness(ground, fact, hypothesis.unit)
             - k::CHANGE_COST;
     }
-    score.anomaly = pulls.get(&hypothesis.unit).copied().unwrap_or(0.0) * aspect_fit(ground, hypothesis);
+    score.anomaly =
+        pulls.get(&hypothesis.unit).copied().unwrap_or(0.0) * aspect_fit(ground, hypothesis);
     hypothesis.onset = hypothesis
         .refs()
         .into_iter()
@@ -428,7 +567,10 @@ fn score(ground: &Ground<'_>, hypothesis: &mut Hypothesis, pulls: &BTreeMap<u32,
         // A cause that a change set off began when the change began to act, whenever it was first seen.
         let acts = ground.facts.changes[number as usize].acts_from;
         hypothesis.onset = Some(match hypothesis.onset {
-            Some(seen) => Interval { lo: acts.min(seen.lo), hi: seen.hi },
+            Some(seen) => Interval {
+                lo: acts.min(seen.lo),
+                hi: seen.hi,
+            },
             None => Interval { lo: acts, hi: acts },
         });
     }
@@ -443,7 +585,13 @@ fn score(ground: &Ground<'_>, hypothesis: &mut Hypothesis, pulls: &BTreeMap<u32,
             _ => {}
         }
     }
-    score.total = score.prior + score.signature + score.change + score.anomaly + score.timing + score.difference + score.history
+    score.total = score.prior
+        + score.signature
+        + score.change
+        + score.anomaly
+        + score.timing
+        + score.difference
+        + score.history
         - score.against;
     hypothesis.score = score;
 }
@@ -451,8 +599,13 @@ fn score(ground: &Ground<'_>, hypothesis: &mut Hypothesis, pulls: &BTreeMap<u32,
 /// How well the unit's own anomaly fits the mechanism: a generic mechanism takes only anomalies of its
 /// own kind; a specific one takes what its unit does, whatever it is.
 fn aspect_fit(ground: &Ground<'_>, hypothesis: &Hypothesis) -> f64 {
-    let Some(generic) = hypothesis.mechanism().generic.as_deref() else { return 1.0 };
-    let own = ground.anomalies.iter().filter(|a| a.unit == hypothesis.unit && a.explained_by.is_none());
+    let Some(generic) = hypothesis.mechanism().generic.as_deref() else {
+        return 1.0;
+    };
+    let own = ground
+        .anomalies
+        .iter()
+        .filter(|a| a.unit == hypothesis.unit && a.explained_by.is_none());
     let mut same = 0.0_f64;
     let mut all = 0.0_f64;
     for anomaly in own {
@@ -466,7 +619,11 @@ fn aspect_fit(ground: &Ground<'_>, hypothesis: &Hypothesis) -> f64 {
 
 /// A change shortly before the first symptom is worth a look; tau by kind.
 fn nearness(ground: &Ground<'_>, fact: &crate::facts::ChangeFact, unit: u32) -> f64 {
-    let before = ground.first_ill_of(&[unit]).since(fact.acts_from).as_minutes().max(0.0);
+    let before = ground
+        .first_ill_of(&[unit])
+        .since(fact.acts_from)
+        .as_minutes()
+        .max(0.0);
     let (risk, tau) = k::change_risk(fact.change.kind);
     k::CHANGE_NEARNESS * risk * (-before / tau).exp()
 }
@@ -478,13 +635,20 @@ fn timing(ground: &Ground<'_>, unit: u32, onset: Option<Interval>) -> f64 {
         return 0.0;
     }
     let late = onset.lo.since(ground.first_ill_of(&[unit])).as_minutes();
-    if late <= 0.0 { k::TIMING_BEFORE } else { -(late / k::TIMING_SCALE_MIN).min(k::TIMING_LATE) }
+    if late <= 0.0 {
+        k::TIMING_BEFORE
+    } else {
+        -(late / k::TIMING_SCALE_MIN).min(k::TIMING_LATE)
+    }
 }
 
 fn test_predictions(ground: &Ground<'_>, unit: u32, mechanism: &'static Mechanism) -> Vec<Tested> {
     let predict = &mechanism.predict;
-    let lists: [(&'static str, &Vec<Condition>); 3] =
-        [("must", &predict.must), ("may", &predict.may), ("must_not", &predict.must_not)];
+    let lists: [(&'static str, &Vec<Condition>); 3] = [
+        ("must", &predict.must),
+        ("may", &predict.may),
+        ("must_not", &predict.must_not),
+    ];
     let mut tested = Vec::new();
     for (force, conditions) in lists {
         for condition in conditions {
@@ -495,11 +659,23 @@ fn test_predictions(ground: &Ground<'_>, unit: u32, mechanism: &'static Mechanis
             };
             let outcome = match (force, seen) {
                 (_, None) => PredictionOutcome::Untested,
-                ("must_not", Some(seen)) => if seen { PredictionOutcome::Unmet } else { PredictionOutcome::Met },
+                ("must_not", Some(seen)) => {
+                    if seen {
+                        PredictionOutcome::Unmet
+                    } else {
+                        PredictionOutcome::Met
+                    }
+                }
                 (_, Some(true)) => PredictionOutcome::Met,
                 (_, Some(false)) => PredictionOutcome::Unmet,
             };
-            tested.push(Tested { force, says: condition.says.clone(), outcome, source: source_of(condition), refs });
+            tested.push(Tested {
+                force,
+                says: condition.says.clone(),
+                outcome,
+                source: source_of(condition),
+                refs,
+            });
         }
     }
     tested
@@ -508,33 +684,64 @@ fn test_predictions(ground: &Ground<'_>, unit: u32, mechanism: &'static Mechanis
 /// The gates: each puts aside, with the reason.
 fn gate(ground: &Ground<'_>, hypothesis: &mut Hypothesis) {
     if !ground.symptoms.is_empty() {
-        let units = ground.symptoms.iter().map(|s| s.unit).chain(ground.scene.alarmed.iter().copied());
-        if !units.into_iter().any(|unit| ground.reach.either(unit, hypothesis.unit).is_some()) {
-            hypothesis.aside = Some(Aside { reason: "no_path", refs: hypothesis.refs() });
+        let units = ground
+            .symptoms
+            .iter()
+            .map(|s| s.unit)
+            .chain(ground.scene.alarmed.iter().copied());
+        if !units
+            .into_iter()
+            .any(|unit| ground.reach.either(unit, hypothesis.unit).is_some())
+        {
+            hypothesis.aside = Some(Aside {
+                reason: "no_path",
+                refs: hypothesis.refs(),
+            });
             return;
         }
     }
     if is_over(ground, hypothesis) {
-        hypothesis.aside = Some(Aside { reason: "transient", refs: hypothesis.refs() });
+        hypothesis.aside = Some(Aside {
+            reason: "transient",
+            refs: hypothesis.refs(),
+        });
         return;
     }
-    let nothing_for_it = hypothesis.groups.values().flatten().all(|(nats, _)| *nats <= 0.0) && hypothesis.score.anomaly <= 0.0;
+    let nothing_for_it = hypothesis
+        .groups
+        .values()
+        .flatten()
+        .all(|(nats, _)| *nats <= 0.0)
+        && hypothesis.score.anomaly <= 0.0;
     if nothing_for_it {
-        hypothesis.aside = Some(Aside { reason: "explained", refs: hypothesis.refs() });
+        hypothesis.aside = Some(Aside {
+            reason: "explained",
+            refs: hypothesis.refs(),
+        });
         return;
     }
     if hypothesis.mechanism().change == ChangeRole::Needed && hypothesis.change.is_none() {
-        hypothesis.aside = Some(Aside { reason: "no_change", refs: Vec::new() });
+        hypothesis.aside = Some(Aside {
+            reason: "no_change",
+            refs: Vec::new(),
+        });
         return;
     }
     let failed: Vec<&Tested> = hypothesis
         .tested
         .iter()
-        .filter(|t| t.outcome == PredictionOutcome::Unmet && (t.force == "must" || t.force == "must_not"))
+        .filter(|t| {
+            t.outcome == PredictionOutcome::Unmet && (t.force == "must" || t.force == "must_not")
+        })
         .collect();
-    if failed.len() >= 2 || (failed.iter().any(|t| t.force == "must_not") && hypothesis.score.total < 0.0) {
+    if failed.len() >= 2
+        || (failed.iter().any(|t| t.force == "must_not") && hypothesis.score.total < 0.0)
+    {
         let refs = failed.iter().flat_map(|t| t.refs.iter().copied()).collect();
-        hypothesis.aside = Some(Aside { reason: "prediction_failed", refs });
+        hypothesis.aside = Some(Aside {
+            reason: "prediction_failed",
+            refs,
+        });
     }
 }
 
@@ -543,7 +750,13 @@ fn gate(ground: &Ground<'_>, hypothesis: &mut Hypothesis) {
 fn is_over(ground: &Ground<'_>, hypothesis: &Hypothesis) -> bool {
     let mut last = None;
     let mut back = false;
-    for at in hypothesis.groups.values().flatten().filter(|(nats, _)| *nats > 0.0).map(|(_, at)| *at) {
+    for at in hypothesis
+        .groups
+        .values()
+        .flatten()
+        .filter(|(nats, _)| *nats > 0.0)
+        .map(|(_, at)| *at)
+    {
         let seen = match at {
             FactRef::Event(i) => ground.facts.events[i as usize].1.last,
             FactRef::Log(i) => ground.facts.logs[i as usize].last,
@@ -556,7 +769,13 @@ fn is_over(ground: &Ground<'_>, hypothesis: &Hypothesis) -> bool {
         };
         last = last.max(Some(seen));
     }
-    let of_unit = || ground.facts.series.iter().filter(|f| f.unit == hypothesis.unit && f.bad > crate::probes::series::BAND);
+    let of_unit = || {
+        ground
+            .facts
+            .series
+            .iter()
+            .filter(|f| f.unit == hypothesis.unit && f.bad > crate::probes::series::BAND)
+    };
     if of_unit().any(|f| f.active) {
         return false;
     }
@@ -564,15 +783,24 @@ fn is_over(ground: &Ground<'_>, hypothesis: &Hypothesis) -> bool {
     match last {
         Some(_) => came_back.is_some() && came_back >= last,
         // Only series speak for it, all of them came back, and nothing else shows that it lasts.
-        None => back && ground.symptoms.iter().all(|s| !s.active) && own_anomalies_are_over(ground, hypothesis.unit),
+        None => {
+            back && ground.symptoms.iter().all(|s| !s.active)
+                && own_anomalies_are_over(ground, hypothesis.unit)
+        }
     }
 }
 
 /// Does all that the unit does on its own account rest on readings that have come back?
 fn own_anomalies_are_over(ground: &Ground<'_>, unit: u32) -> bool {
-    let own = ground.anomalies.iter().filter(|a| a.unit == unit && a.explained_by.is_none());
+    let own = ground
+        .anomalies
+        .iter()
+        .filter(|a| a.unit == unit && a.explained_by.is_none());
     own.flat_map(|a| &a.refs).all(|at| match at {
-        FactRef::Series(i) => !ground.facts.series[*i as usize].active && ground.facts.series[*i as usize].recovered.is_some(),
+        FactRef::Series(i) => {
+            !ground.facts.series[*i as usize].active
+                && ground.facts.series[*i as usize].recovered.is_some()
+        }
         _ => false,
     })
 }
@@ -580,8 +808,11 @@ fn own_anomalies_are_over(ground: &Ground<'_>, unit: u32) -> bool {
 /// Where one mechanism commonly causes another and both fit one unit or two that lean on each other,
 /// the root takes over part of the consequence's lead: the consequence's own signs are what the root predicts.
 fn prefer_roots(ground: &Ground<'_>, all: &mut [Hypothesis]) {
-    let standing: Vec<(u32, &'static str, f64)> =
-        all.iter().filter(|h| h.aside.is_none()).map(|h| (h.unit, h.mechanism().id.as_str(), h.score.total)).collect();
+    let standing: Vec<(u32, &'static str, f64)> = all
+        .iter()
+        .filter(|h| h.aside.is_none())
+        .map(|h| (h.unit, h.mechanism().id.as_str(), h.score.total))
+        .collect();
     for hypothesis in all.iter_mut().filter(|h| h.aside.is_none()) {
         let own = hypothesis.unit;
         let causes = &hypothesis.mechanism().causes;
@@ -596,7 +827,10 @@ fn prefer_roots(ground: &Ground<'_>, all: &mut [Hypothesis]) {
             .map(|(_, _, total)| *total)
             .fold(f64::NEG_INFINITY, f64::max);
         let held = hypothesis.score.against < k::MUST_FAILED;
-        if best.is_finite() && held && hypothesis.score.signature + hypothesis.score.change >= k::ROOT_LEAST {
+        if best.is_finite()
+            && held
+            && hypothesis.score.signature + hypothesis.score.change >= k::ROOT_LEAST
+        {
             let lift = (best - hypothesis.score.total).clamp(0.0, k::ROOT_LIFT) + k::ROOT_EDGE;
             hypothesis.score.difference += lift;
             hypothesis.score.total += lift;
@@ -609,11 +843,19 @@ fn prefer_sources(ground: &Ground<'_>, all: &mut [Hypothesis]) {
     let leads: Vec<f64> = all
         .iter()
         .map(|own| {
-            let echoes = all.iter().filter(|other| other.aside.is_none() && own.is_echoed_by(other, ground.scene, ground.facts));
-            echoes.map(|other| other.score.total).fold(f64::NEG_INFINITY, f64::max)
+            let echoes = all.iter().filter(|other| {
+                other.aside.is_none() && own.is_echoed_by(other, ground.scene, ground.facts)
+            });
+            echoes
+                .map(|other| other.score.total)
+                .fold(f64::NEG_INFINITY, f64::max)
         })
         .collect();
-    for (hypothesis, lead) in all.iter_mut().zip(leads).filter(|(h, lead)| h.aside.is_none() && lead.is_finite()) {
+    for (hypothesis, lead) in all
+        .iter_mut()
+        .zip(leads)
+        .filter(|(h, lead)| h.aside.is_none() && lead.is_finite())
+    {
         let lift = (lead - hypothesis.score.total).clamp(0.0, k::ROOT_LIFT) + k::ROOT_EDGE;
         hypothesis.score.difference += lift;
         hypothesis.score.total += lift;

@@ -64,33 +64,91 @@ pub struct Seen {
 
 /// Customs of wording, by kind. Broad in wording, narrow in meaning.
 const LOG_WORDING: &[(&str, &str)] = &[
-    ("timeouts_up", r"(?i)time[d ]?-?out|deadline.?exceeded|exceeded.{0,12}deadline|context canceled|i/o timeout|took too long"),
-    ("crash", r"(?i)\bpanic\b|segfault|segmentation fault|SIGSEGV|fatal error|unhandled exception|nil pointer|NullPointer|null reference|core dumped|cannot read propert|undefined is not"),
-    ("auth_rejections", r"(?i)\b401\b|\b403\b|unauthori[sz]ed|forbidden|access.?denied|not authorized|permission denied|jwt|invalid (token|credential|signature)|token (is )?(expired|invalid)|authentication failed|login failed"),
-    ("missing_table_or_column", r#"(?i)(relation|table|column|field)\b.{0,80}(does not exist|doesn't exist|not found|unknown|missing)|no such (table|column)|unknown column|undefined (table|column)|invalid object name|ORA-00942"#),
-    ("dns_failure", r"(?i)no such host|NXDOMAIN|SERVFAIL|ENOTFOUND|EAI_AGAIN|getaddrinfo|name (or service not known|resolution)|could not resolve|unable to resolve|lookup .{0,120}(fail|timeout|timed out|on )|dns"),
-    ("pool_exhaustion", r"(?i)(connection|conn|thread|worker|session)s?\s?pool.{0,40}(exhaust|full|timeout|wait|saturat)|pool (is )?exhausted|too many (clients|connections)|remaining connection slots|timed? ?out (waiting|acquiring|getting).{0,30}conn|acquire.{0,20}conn"),
-    ("cache_misses_up", r"(?i)cache.?miss|read-?through|cache (flush|evict|expired|stampede)"),
-    ("data_rejected", r"(?i)validation (fail|error)|failed to (validate|parse|decode|deserial|unmarshal)|malformed|invalid (payload|record|message|json|format|value|input)|out of range|parse error|schema mismatch|unprocessable|poison|cannot (parse|decode|deserialize)"),
-    ("disk_full", r"(?i)no space left|disk (is )?full|ENOSPC|quota exceeded.{0,20}disk|storage.{0,20}(full|exhaust)"),
-    ("throttling_up", r"(?i)throttl|rate.?limit|\b429\b|too many requests|quota exceeded|slow ?down"),
-    ("dependency_unreachable", r"(?i)connection refused|ECONNREFUSED|unreachable|connection reset|ECONNRESET|broken pipe|no route to host|(upstream|provider|dependency).{0,60}(unavailable|50[0-9]|fail|down)|returned 50[0-9]|bad gateway|service unavailable"),
-    ("lock_contention", r"(?i)deadlock|lock (wait|timeout|contention)|could not obtain lock|waiting for .{0,30}lock|blocked by"),
-    ("memory_growth", r"(?i)out of memory|OOM|heap space|cannot allocate|memory (limit|pressure|exceeded)|oomkill"),
-    ("certificate_failure", r"(?i)certificate|x509|tls.{0,20}(handshake|fail|error)|ssl.{0,20}(handshake|fail|error)"),
-    ("restarts", r"(?i)restart(ing|ed)|crashloop|back-?off restarting|killed|terminated|exit(ed)? (with )?(code|status)"),
-    ("queue_backlog", r"(?i)backlog|consumer lag|queue (is )?(full|depth|growing)|redeliver|rebalance|dead.?letter"),
-    ("cpu_saturation", r"(?i)cpu (saturat|throttl|limit)|overload|load shed|shedding|worker pool saturated"),
-    ("traffic_fan_out", r"(?i)n\+1|too many queries|\d+ (identical )?(quer|select|call)"),
+    (
+        "timeouts_up",
+        r"(?i)time[d ]?-?out|deadline.?exceeded|exceeded.{0,12}deadline|context canceled|i/o timeout|took too long",
+    ),
+    (
+        "crash",
+        r"(?i)\bpanic\b|segfault|segmentation fault|SIGSEGV|fatal error|unhandled exception|nil pointer|NullPointer|null reference|core dumped|cannot read propert|undefined is not",
+    ),
+    (
+        "auth_rejections",
+        r"(?i)\b401\b|\b403\b|unauthori[sz]ed|forbidden|access.?denied|not authorized|permission denied|jwt|invalid (token|credential|signature)|token (is )?(expired|invalid)|authentication failed|login failed",
+    ),
+    (
+        "missing_table_or_column",
+        r#"(?i)(relation|table|column|field)\b.{0,80}(does not exist|doesn't exist|not found|unknown|missing)|no such (table|column)|unknown column|undefined (table|column)|invalid object name|ORA-00942"#,
+    ),
+    (
+        "dns_failure",
+        r"(?i)no such host|NXDOMAIN|SERVFAIL|ENOTFOUND|EAI_AGAIN|getaddrinfo|name (or service not known|resolution)|could not resolve|unable to resolve|lookup .{0,120}(fail|timeout|timed out|on )|dns",
+    ),
+    (
+        "pool_exhaustion",
+        r"(?i)(connection|conn|thread|worker|session)s?\s?pool.{0,40}(exhaust|full|timeout|wait|saturat)|pool (is )?exhausted|too many (clients|connections)|remaining connection slots|timed? ?out (waiting|acquiring|getting).{0,30}conn|acquire.{0,20}conn",
+    ),
+    (
+        "cache_misses_up",
+        r"(?i)cache.?miss|read-?through|cache (flush|evict|expired|stampede)",
+    ),
+    (
+        "data_rejected",
+        r"(?i)validation (fail|error)|failed to (validate|parse|decode|deserial|unmarshal)|malformed|invalid (payload|record|message|json|format|value|input)|out of range|parse error|schema mismatch|unprocessable|poison|cannot (parse|decode|deserialize)",
+    ),
+    (
+        "disk_full",
+        r"(?i)no space left|disk (is )?full|ENOSPC|quota exceeded.{0,20}disk|storage.{0,20}(full|exhaust)",
+    ),
+    (
+        "throttling_up",
+        r"(?i)throttl|rate.?limit|\b429\b|too many requests|quota exceeded|slow ?down",
+    ),
+    (
+        "dependency_unreachable",
+        r"(?i)connection refused|ECONNREFUSED|unreachable|connection reset|ECONNRESET|broken pipe|no route to host|(upstream|provider|dependency).{0,60}(unavailable|50[0-9]|fail|down)|returned 50[0-9]|bad gateway|service unavailable",
+    ),
+    (
+        "lock_contention",
+        r"(?i)deadlock|lock (wait|timeout|contention)|could not obtain lock|waiting for .{0,30}lock|blocked by",
+    ),
+    (
+        "memory_growth",
+        r"(?i)out of memory|OOM|heap space|cannot allocate|memory (limit|pressure|exceeded)|oomkill",
+    ),
+    (
+        "certificate_failure",
+        r"(?i)certificate|x509|tls.{0,20}(handshake|fail|error)|ssl.{0,20}(handshake|fail|error)",
+    ),
+    (
+        "restarts",
+        r"(?i)restart(ing|ed)|crashloop|back-?off restarting|killed|terminated|exit(ed)? (with )?(code|status)",
+    ),
+    (
+        "queue_backlog",
+        r"(?i)backlog|consumer lag|queue (is )?(full|depth|growing)|redeliver|rebalance|dead.?letter",
+    ),
+    (
+        "cpu_saturation",
+        r"(?i)cpu (saturat|throttl|limit)|overload|load shed|shedding|worker pool saturated",
+    ),
+    (
+        "traffic_fan_out",
+        r"(?i)n\+1|too many queries|\d+ (identical )?(quer|select|call)",
+    ),
 ];
 
 /// The kinds whose wording a line fits.
 pub fn kinds_of_text(text: &str) -> Vec<&'static str> {
     static SET: OnceLock<RegexSet> = OnceLock::new();
     let set = SET.get_or_init(|| {
-        RegexSet::new(LOG_WORDING.iter().map(|(_, re)| re)).unwrap_or_else(|e| panic!("built-in wording: {e}"))
+        RegexSet::new(LOG_WORDING.iter().map(|(_, re)| re))
+            .unwrap_or_else(|e| panic!("built-in wording: {e}"))
     });
-    set.matches(text).into_iter().map(|i| LOG_WORDING[i].0).collect()
+    set.matches(text)
+        .into_iter()
+        .map(|i| LOG_WORDING[i].0)
+        .collect()
 }
 
 /// The kind that a role's bad direction shows.
@@ -119,40 +177,70 @@ pub fn kind_of_role(role: Role, up: bool) -> Option<&'static str> {
 /// All kinds seen, sorted by (kind, unit).
 pub fn seen(scene: &Scene, facts: &Facts) -> Vec<Seen> {
     let mut found: BTreeMap<(&'static str, u32), Seen> = BTreeMap::new();
-    let mut add = |kind: &'static str, unit: u32, weight: f64, onset: Option<Interval>, at: FactRef| {
-        let entry = found.entry((kind, unit)).or_insert_with(|| Seen { kind, unit, weight: 0.0, onset, refs: Vec::new() });
-        if weight > entry.weight {
-            entry.weight = weight;
-            entry.refs.insert(0, at);
-        } else {
-            entry.refs.push(at);
-        }
-        entry.onset = match (entry.onset, onset) {
-            (Some(a), Some(b)) => Some(if b.hi < a.hi { b } else { a }),
-            (a, b) => a.or(b),
+    let mut add =
+        |kind: &'static str, unit: u32, weight: f64, onset: Option<Interval>, at: FactRef| {
+            let entry = found.entry((kind, unit)).or_insert_with(|| Seen {
+                kind,
+                unit,
+                weight: 0.0,
+                onset,
+                refs: Vec::new(),
+            });
+            if weight > entry.weight {
+                entry.weight = weight;
+                entry.refs.insert(0, at);
+            } else {
+                entry.refs.push(at);
+            }
+            entry.onset = match (entry.onset, onset) {
+                (Some(a), Some(b)) => Some(if b.hi < a.hi { b } else { a }),
+                (a, b) => a.or(b),
+            };
         };
-    };
     for (i, fact) in facts.series.iter().enumerate() {
         if fact.bad <= crate::probes::series::BAND {
             continue;
         }
         if let Some(kind) = kind_of_role(fact.role, fact.z > 0.0) {
             let weight = 1.0 - (-fact.bad / 6.0).exp();
-            add(kind, fact.unit, weight, fact.onset, FactRef::Series(i as u32));
+            add(
+                kind,
+                fact.unit,
+                weight,
+                fact.onset,
+                FactRef::Series(i as u32),
+            );
             if fact.role == Role::Restarts {
-                add("crash", fact.unit, 0.6 * weight, fact.onset, FactRef::Series(i as u32));
+                add(
+                    "crash",
+                    fact.unit,
+                    0.6 * weight,
+                    fact.onset,
+                    FactRef::Series(i as u32),
+                );
             }
         }
         if fact.role == Role::Traffic && fact.z > 0.0 {
             // More traffic here than the callers bring is fan-out; the callers' own rise explains the rest.
             let callers_rise = scene
                 .above(fact.unit)
-                .flat_map(|(above, _)| facts.series.iter().filter(move |f| f.unit == above && f.role == Role::Traffic))
+                .flat_map(|(above, _)| {
+                    facts
+                        .series
+                        .iter()
+                        .filter(move |f| f.unit == above && f.role == Role::Traffic)
+                })
                 .map(|f| f.level / f.normal.max(1e-9))
                 .fold(f64::NAN, f64::max);
             let own_rise = fact.level / fact.normal.max(1e-9);
             if callers_rise.is_finite() && own_rise > 1.5 * callers_rise {
-                add("traffic_fan_out", fact.unit, 0.8, fact.onset, FactRef::Series(i as u32));
+                add(
+                    "traffic_fan_out",
+                    fact.unit,
+                    0.8,
+                    fact.onset,
+                    FactRef::Series(i as u32),
+                );
             }
         }
     }
@@ -163,17 +251,32 @@ pub fn seen(scene: &Scene, facts: &Facts) -> Vec<Seen> {
         let kinds = kinds_of_text(&fact.example);
         let telling = if fact.is_error() { 1.0 } else { 0.7 };
         let weight = telling * (1.0 - (-fact.z / 4.0).exp());
-        let onset = Some(Interval { lo: fact.first, hi: fact.first });
+        let onset = Some(Interval {
+            lo: fact.first,
+            hi: fact.first,
+        });
         for kind in kinds {
             add(kind, fact.unit, weight, onset, FactRef::Log(i as u32));
         }
         if fact.is_error() {
-            add("errors_up", fact.unit, 0.8 * weight, onset, FactRef::Log(i as u32));
+            add(
+                "errors_up",
+                fact.unit,
+                0.8 * weight,
+                onset,
+                FactRef::Log(i as u32),
+            );
         }
     }
     for (i, fact) in facts.work.iter().enumerate() {
         if fact.own_z > 3.0 {
-            add("latency_up", fact.unit, 1.0 - (-fact.own_z / 6.0).exp(), None, FactRef::Work(i as u32));
+            add(
+                "latency_up",
+                fact.unit,
+                1.0 - (-fact.own_z / 6.0).exp(),
+                None,
+                FactRef::Work(i as u32),
+            );
         }
         if fact.origin_errors.1 > 2 * fact.origin_errors.0 {
             let onset = fact.first_error.map(|at| Interval { lo: at, hi: at });
@@ -188,12 +291,21 @@ pub fn seen(scene: &Scene, facts: &Facts) -> Vec<Seen> {
     for (i, fact) in facts.edges.iter().enumerate() {
         let (before, during) = fact.calls_per_request;
         if during > 1.8 * before.max(0.2) && fact.calls.1 >= 5 {
-            add("traffic_fan_out", fact.caller, 0.8, None, FactRef::Edge(i as u32));
+            add(
+                "traffic_fan_out",
+                fact.caller,
+                0.8,
+                None,
+                FactRef::Edge(i as u32),
+            );
         }
     }
     for (i, (unit, event)) in facts.events.iter().enumerate() {
         if event.last >= scene.window.from() {
-            let onset = Some(Interval { lo: event.first, hi: event.first });
+            let onset = Some(Interval {
+                lo: event.first,
+                hi: event.first,
+            });
             for kind in kinds_of_text(&format!("{}: {}", event.reason, event.message)) {
                 add(kind, *unit, 0.7, onset, FactRef::Event(i as u32));
             }
@@ -210,16 +322,29 @@ mod tests {
     fn wording_tells_the_kind() {
         let table = [
             ("upstream call exceeded 500ms deadline", "timeouts_up"),
-            ("pq: relation \"orders_v2\" does not exist", "missing_table_or_column"),
+            (
+                "pq: relation \"orders_v2\" does not exist",
+                "missing_table_or_column",
+            ),
             ("dial tcp: lookup db.internal: no such host", "dns_failure"),
-            ("runtime error: invalid memory address or nil pointer dereference", "crash"),
-            ("FATAL: remaining connection slots are reserved", "pool_exhaustion"),
+            (
+                "runtime error: invalid memory address or nil pointer dereference",
+                "crash",
+            ),
+            (
+                "FATAL: remaining connection slots are reserved",
+                "pool_exhaustion",
+            ),
             ("jwt validation failed: token is expired", "auth_rejections"),
             ("write /var/lib/x: no space left on device", "disk_full"),
             ("failed to decode message: unexpected byte", "data_rejected"),
         ];
         for (line, kind) in table {
-            assert!(kinds_of_text(line).contains(&kind), "{line}: {:?}", kinds_of_text(line));
+            assert!(
+                kinds_of_text(line).contains(&kind),
+                "{line}: {:?}",
+                kinds_of_text(line)
+            );
         }
         assert!(kinds_of_text("served catalog page").is_empty());
     }

@@ -38,11 +38,16 @@ pub const DEFAULT_BUDGET: BudgetLimit = BudgetLimit { reads: 60 };
 
 /// From alarms to report. The same eyes and budget give the same report, byte for byte.
 pub fn investigate(eyes: &dyn Eyes, budget: BudgetLimit, progress: &mut dyn FnMut(Step)) -> Report {
-    consider(eyes, budget, progress, |world, ground, hypotheses, progress| {
-        let verdict = verdict::decide(ground, hypotheses);
-        progress(Step::Writing);
-        compose::compose(world, ground, hypotheses, &verdict, budget)
-    })
+    consider(
+        eyes,
+        budget,
+        progress,
+        |world, ground, hypotheses, progress| {
+            let verdict = verdict::decide(ground, hypotheses);
+            progress(Step::Writing);
+            compose::compose(world, ground, hypotheses, &verdict, budget)
+        },
+    )
 }
 
 /// Looks and weighs, and hands what was seen and every hypothesis, best first, to `conclude`: for whoever
@@ -51,15 +56,33 @@ pub fn consider<R>(
     eyes: &dyn Eyes,
     budget: BudgetLimit,
     progress: &mut dyn FnMut(Step),
-    conclude: impl FnOnce(&world::World<'_>, &hypotheses::Ground<'_>, &[hypotheses::Hypothesis], &mut dyn FnMut(Step)) -> R,
+    conclude: impl FnOnce(
+        &world::World<'_>,
+        &hypotheses::Ground<'_>,
+        &[hypotheses::Hypothesis],
+        &mut dyn FnMut(Step),
+    ) -> R,
 ) -> R {
     let world = world::World::survey(eyes, budget, progress);
     let mut symptoms = symptoms::seen(&world.scene, eyes, &world.facts);
     let kinds = kinds::seen(&world.scene, &world.facts);
     let anomalies = pull::anomalies(&world.scene, eyes, &world.facts);
-    let starts = world.scene.alarmed.iter().copied().chain(symptoms.iter().map(|s| s.unit)).chain(kinds.iter().map(|k| k.unit));
+    let starts = world
+        .scene
+        .alarmed
+        .iter()
+        .copied()
+        .chain(symptoms.iter().map(|s| s.unit))
+        .chain(kinds.iter().map(|k| k.unit));
     let reach = reach::Reach::from(&world.scene, starts);
-    symptoms::add_silent_alarms(&world.scene, eyes, &world.facts, &reach, &anomalies, &mut symptoms);
+    symptoms::add_silent_alarms(
+        &world.scene,
+        eyes,
+        &world.facts,
+        &reach,
+        &anomalies,
+        &mut symptoms,
+    );
     let matcher = matching::Matcher::new(&world.scene, &world.facts, matching::compiled());
     let ground = hypotheses::Ground {
         scene: &world.scene,

@@ -75,10 +75,22 @@ pub fn next_read(beliefs: &[f64], left: &[SourceKind]) -> Option<SourceKind> {
                 .filter(|c| source_of(c) == kind)
                 .count() as f64
         };
-        catalogue().mechanisms.iter().zip(beliefs).map(|(m, b)| tested(m) * b).sum::<f64>() / cost(kind)
+        catalogue()
+            .mechanisms
+            .iter()
+            .zip(beliefs)
+            .map(|(m, b)| tested(m) * b)
+            .sum::<f64>()
+            / cost(kind)
     };
     // Lines are counted per request, and requests are known from spans: spans are read first.
     let traces_left = left.contains(&SourceKind::Traces);
-    let ready = left.iter().copied().filter(|kind| !(traces_left && *kind == SourceKind::Logs));
-    ready.map(|kind| (worth(kind), kind)).max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1))).map(|(_, kind)| kind)
+    let ready = left
+        .iter()
+        .copied()
+        .filter(|kind| !(traces_left && *kind == SourceKind::Logs));
+    ready
+        .map(|kind| (worth(kind), kind))
+        .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)))
+        .map(|(_, kind)| kind)
 }

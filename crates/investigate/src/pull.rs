@@ -49,7 +49,10 @@ pub fn anomalies(scene: &Scene, eyes: &dyn Eyes, facts: &Facts) -> Vec<Anomaly> 
     let mut all: Vec<Anomaly> = crate::anomaly::anomalies(scene, facts);
     // A processor that is busy and slows no request explains little of what users feel.
     for anomaly in all.iter_mut().filter(|a| a.kind == "cpu") {
-        let idle = facts.work.iter().any(|w| w.unit == anomaly.unit && w.requests.1 >= LEAST_REQUESTS && w.own_z < 2.0);
+        let idle = facts
+            .work
+            .iter()
+            .any(|w| w.unit == anomaly.unit && w.requests.1 >= LEAST_REQUESTS && w.own_z < 2.0);
         if idle {
             anomaly.strength *= IDLE_HEAT;
         }
@@ -59,7 +62,10 @@ pub fn anomalies(scene: &Scene, eyes: &dyn Eyes, facts: &Facts) -> Vec<Anomaly> 
         all.extend(from_excess(scene, eyes, facts));
     }
     all.sort_by(|a, b| {
-        b.strength.total_cmp(&a.strength).then(scene.id(a.unit).cmp(scene.id(b.unit))).then(a.kind.cmp(b.kind))
+        b.strength
+            .total_cmp(&a.strength)
+            .then(scene.id(a.unit).cmp(scene.id(b.unit)))
+            .then(a.kind.cmp(b.kind))
     });
     all
 }
@@ -68,13 +74,28 @@ pub fn anomalies(scene: &Scene, eyes: &dyn Eyes, facts: &Facts) -> Vec<Anomaly> 
 fn from_excess(scene: &Scene, eyes: &dyn Eyes, facts: &Facts) -> Vec<Anomaly> {
     let mut found: Vec<Anomaly> = Vec::new();
     for alarm in eyes.alarms() {
-        let Some(target) = scene.unit(&alarm.entity) else { continue };
+        let Some(target) = scene.unit(&alarm.entity) else {
+            continue;
+        };
         let roles: Vec<Role> = match alarm.metric.as_deref() {
-            Some(metric) => vec![crate::role::classify(metric, alarm.statistic.as_deref().unwrap_or(""), "")],
+            Some(metric) => vec![crate::role::classify(
+                metric,
+                alarm.statistic.as_deref().unwrap_or(""),
+                "",
+            )],
             None => vec![Role::Latency, Role::Availability, Role::Errors],
         };
-        for role in roles.into_iter().filter(|r| matches!(r, Role::Latency | Role::Availability | Role::Errors)) {
-            let owns = excess::below(scene, facts_of(facts), target, role, alarm.statistic.as_deref());
+        for role in roles
+            .into_iter()
+            .filter(|r| matches!(r, Role::Latency | Role::Availability | Role::Errors))
+        {
+            let owns = excess::below(
+                scene,
+                facts_of(facts),
+                target,
+                role,
+                alarm.statistic.as_deref(),
+            );
             // With fewer than three units measured there is nothing to tell apart.
             if owns.len() < 3 {
                 continue;
@@ -85,9 +106,16 @@ fn from_excess(scene: &Scene, eyes: &dyn Eyes, facts: &Facts) -> Vec<Anomaly> {
                 if role == Role::Latency && fact.bad <= crate::probes::series::BAND {
                     continue;
                 }
-                let kind = if role == Role::Latency { "latency" } else { "errors" };
+                let kind = if role == Role::Latency {
+                    "latency"
+                } else {
+                    "errors"
+                };
                 let strength = WHOLE_SHARE * own.share;
-                if let Some(known) = found.iter_mut().find(|a| a.unit == own.unit && a.kind == kind) {
+                if let Some(known) = found
+                    .iter_mut()
+                    .find(|a| a.unit == own.unit && a.kind == kind)
+                {
                     known.strength = known.strength.max(strength);
                     continue;
                 }

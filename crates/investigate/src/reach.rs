@@ -29,10 +29,19 @@ pub struct Way {
 impl Reach {
     /// Ways from each of `starts`.
     pub fn from(scene: &Scene, starts: impl IntoIterator<Item = u32>) -> Self {
-        let mut reach = Self { mapless: scene.edges.is_empty(), ..Self::default() };
+        let mut reach = Self {
+            mapless: scene.edges.is_empty(),
+            ..Self::default()
+        };
         for start in starts {
-            reach.down.entry(start).or_insert_with(|| walk(scene, start, true));
-            reach.up.entry(start).or_insert_with(|| walk(scene, start, false));
+            reach
+                .down
+                .entry(start)
+                .or_insert_with(|| walk(scene, start, true));
+            reach
+                .up
+                .entry(start)
+                .or_insert_with(|| walk(scene, start, false));
         }
         reach
     }
@@ -47,8 +56,16 @@ impl Reach {
         if start == unit {
             return Some(1.0);
         }
-        let down = self.down.get(&start).and_then(|ways| ways.get(&unit)).map(|w| w.surety);
-        let up = self.up.get(&start).and_then(|ways| ways.get(&unit)).map(|w| w.surety);
+        let down = self
+            .down
+            .get(&start)
+            .and_then(|ways| ways.get(&unit))
+            .map(|w| w.surety);
+        let up = self
+            .up
+            .get(&start)
+            .and_then(|ways| ways.get(&unit))
+            .map(|w| w.surety);
         match (down, up) {
             (Some(a), Some(b)) => Some(a.max(b)),
             (a, b) => a.or(b).or(self.mapless.then_some(k::NO_MAP)),
@@ -75,7 +92,13 @@ impl Reach {
         let down = pick(self.down.get(&start));
         let up = pick(self.up.get(&start));
         match (down, up) {
-            (Some(a), Some(b)) => if b.0 > a.0 { b.1 } else { a.1 },
+            (Some(a), Some(b)) => {
+                if b.0 > a.0 {
+                    b.1
+                } else {
+                    a.1
+                }
+            }
             (a, b) => a.or(b).map(|(_, path)| path).unwrap_or_default(),
         }
     }
@@ -84,7 +107,14 @@ impl Reach {
 /// Breadth first, so that the fewest hops win; among equals the surest, then the lowest number.
 fn walk(scene: &Scene, start: u32, down: bool) -> BTreeMap<u32, Way> {
     let mut ways = BTreeMap::new();
-    ways.insert(start, Way { hops: 0, surety: 1.0, before: start });
+    ways.insert(
+        start,
+        Way {
+            hops: 0,
+            surety: 1.0,
+            before: start,
+        },
+    );
     let mut layer = vec![start];
     let factor = if down { k::HOP } else { k::HOP_UP };
     for hops in 1..=k::MOST_HOPS {
@@ -100,7 +130,11 @@ fn walk(scene: &Scene, start: u32, down: bool) -> BTreeMap<u32, Way> {
                 if ways.contains_key(&unit) {
                     continue;
                 }
-                let way = Way { hops, surety: surety * confidence * factor, before: at };
+                let way = Way {
+                    hops,
+                    surety: surety * confidence * factor,
+                    before: at,
+                };
                 let best = next.entry(unit).or_insert(way);
                 if way.surety > best.surety {
                     *best = way;
@@ -114,6 +148,13 @@ fn walk(scene: &Scene, start: u32, down: bool) -> BTreeMap<u32, Way> {
         }
     }
     ways.remove(&start);
-    ways.insert(start, Way { hops: 0, surety: 1.0, before: start });
+    ways.insert(
+        start,
+        Way {
+            hops: 0,
+            surety: 1.0,
+            before: start,
+        },
+    );
     ways
 }

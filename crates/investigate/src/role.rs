@@ -5,7 +5,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a series measures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Time that requests take.
@@ -108,24 +110,43 @@ impl Role {
             | Self::CacheHit
             | Self::Replicas
             | Self::Credits => Bad::Low,
-            Self::Traffic | Self::Network | Self::DiskOps | Self::Limit | Self::LogVolume | Self::Other => Bad::Either,
+            Self::Traffic
+            | Self::Network
+            | Self::DiskOps
+            | Self::Limit
+            | Self::LogVolume
+            | Self::Other => Bad::Either,
             _ => Bad::High,
         }
     }
 
     /// Is it something that users feel (RED), as against something inside (USE)?
     pub fn is_felt(self) -> bool {
-        matches!(self, Self::Latency | Self::Errors | Self::Availability | Self::AuthErrors | Self::Throttles | Self::Lag)
+        matches!(
+            self,
+            Self::Latency
+                | Self::Errors
+                | Self::Availability
+                | Self::AuthErrors
+                | Self::Throttles
+                | Self::Lag
+        )
     }
 
     /// The word in snake case, as catalogue files write it.
     pub fn word(self) -> &'static str {
-        WORDS.iter().find(|(role, _)| *role == self).map_or("other", |(_, word)| word)
+        WORDS
+            .iter()
+            .find(|(role, _)| *role == self)
+            .map_or("other", |(_, word)| word)
     }
 
     /// From that word.
     pub fn parse(word: &str) -> Option<Self> {
-        WORDS.iter().find(|(_, known)| *known == word).map(|(role, _)| *role)
+        WORDS
+            .iter()
+            .find(|(_, known)| *known == word)
+            .map(|(role, _)| *role)
     }
 }
 
@@ -180,7 +201,8 @@ pub fn words(name: &str) -> Vec<String> {
         let hump = c.is_uppercase()
             && i > 0
             && (letters[i - 1].is_lowercase()
-                || (letters[i - 1].is_alphanumeric() && letters.get(i + 1).is_some_and(|n| n.is_lowercase())));
+                || (letters[i - 1].is_alphanumeric()
+                    && letters.get(i + 1).is_some_and(|n| n.is_lowercase())));
         if (hump || !c.is_alphanumeric()) && !word.is_empty() {
             words.push(std::mem::take(&mut word));
         }
@@ -199,12 +221,45 @@ pub fn classify(metric: &str, statistic: &str, unit: &str) -> Role {
     let words = words(metric);
     let has = |any: &[&str]| words.iter().any(|w| any.contains(&w.as_str()));
     let starts = |any: &[&str]| words.iter().any(|w| any.iter().any(|p| w.starts_with(p)));
-    let timed = has(&["ms", "s", "us", "ns", "seconds", "milliseconds", "micros", "time", "duration", "latency", "p50", "p90", "p95", "p99"])
-        || matches!(unit, "ms" | "s" | "us" | "ns" | "Seconds" | "Milliseconds" | "Microseconds");
+    let timed = has(&[
+        "ms",
+        "s",
+        "us",
+        "ns",
+        "seconds",
+        "milliseconds",
+        "micros",
+        "time",
+        "duration",
+        "latency",
+        "p50",
+        "p90",
+        "p95",
+        "p99",
+    ]) || matches!(
+        unit,
+        "ms" | "s" | "us" | "ns" | "Seconds" | "Milliseconds" | "Microseconds"
+    );
     // The order is that of precision: the narrowest custom first.
-    if has(&["max", "limit", "quota", "capacity", "maximum", "ceiling", "allocatable"]) && !timed && !starts(&["util", "usage", "used", "percent", "reached", "exceed", "err"]) {
-        let counted = starts(&["conn", "pool", "mem", "cpu", "disk", "concurr", "thread", "worker", "limit", "quota", "capacity", "size", "open", "replica"]);
-        let statistic_only = statistic.eq_ignore_ascii_case("maximum") && !has(&["limit", "quota", "capacity"]);
+    if has(&[
+        "max",
+        "limit",
+        "quota",
+        "capacity",
+        "maximum",
+        "ceiling",
+        "allocatable",
+    ]) && !timed
+        && !starts(&[
+            "util", "usage", "used", "percent", "reached", "exceed", "err",
+        ])
+    {
+        let counted = starts(&[
+            "conn", "pool", "mem", "cpu", "disk", "concurr", "thread", "worker", "limit", "quota",
+            "capacity", "size", "open", "replica",
+        ]);
+        let statistic_only =
+            statistic.eq_ignore_ascii_case("maximum") && !has(&["limit", "quota", "capacity"]);
         if counted && !statistic_only {
             return Role::Limit;
         }
@@ -212,18 +267,44 @@ pub fn classify(metric: &str, statistic: &str, unit: &str) -> Role {
     if starts(&["oom", "restart", "crash", "panic", "killed", "eviction"]) && !starts(&["cache"]) {
         return Role::Restarts;
     }
-    if starts(&["throttl", "ratelimit"]) || (has(&["rate"]) && starts(&["limited"])) || has(&["429"]) {
+    if starts(&["throttl", "ratelimit"])
+        || (has(&["rate"]) && starts(&["limited"]))
+        || has(&["429"])
+    {
         return Role::Throttles;
     }
-    if has(&["401", "403", "unauthorized", "forbidden", "denied", "unauthenticated"])
-        || (starts(&["token", "auth", "jwt", "login"]) && starts(&["err", "fail", "reject", "invalid"]))
+    if has(&[
+        "401",
+        "403",
+        "unauthorized",
+        "forbidden",
+        "denied",
+        "unauthenticated",
+    ]) || (starts(&["token", "auth", "jwt", "login"])
+        && starts(&["err", "fail", "reject", "invalid"]))
     {
         return Role::AuthErrors;
     }
-    if starts(&["dns", "resolv", "nxdomain", "servfail", "coredns", "certificate", "cert", "tls", "ntp", "clock", "drift", "skew"]) && !has(&["request", "requests", "queries"]) {
+    if starts(&[
+        "dns",
+        "resolv",
+        "nxdomain",
+        "servfail",
+        "coredns",
+        "certificate",
+        "cert",
+        "tls",
+        "ntp",
+        "clock",
+        "drift",
+        "skew",
+    ]) && !has(&["request", "requests", "queries"])
+    {
         return Role::Naming;
     }
-    if starts(&["upstream", "provider", "external", "thirdparty", "partner"]) && starts(&["err", "fail", "timeout", "5xx", "unavail"]) {
+    if starts(&["upstream", "provider", "external", "thirdparty", "partner"])
+        && starts(&["err", "fail", "timeout", "5xx", "unavail"])
+    {
         return Role::ProviderErrors;
     }
     if starts(&["cache", "hit"]) && has(&["hit", "hits"]) && !has(&["miss", "misses"]) {
@@ -232,7 +313,14 @@ pub fn classify(metric: &str, statistic: &str, unit: &str) -> Role {
     if starts(&["cache", "evict"]) && starts(&["miss", "evict"]) {
         return Role::CacheMiss;
     }
-    if has(&["availability", "success", "successrate", "succeeded", "uptime", "sli"]) {
+    if has(&[
+        "availability",
+        "success",
+        "successrate",
+        "succeeded",
+        "uptime",
+        "sli",
+    ]) {
         return Role::Availability;
     }
     if starts(&["credit", "burst"]) && starts(&["balance", "credit"]) {
@@ -241,33 +329,84 @@ pub fn classify(metric: &str, statistic: &str, unit: &str) -> Role {
     if starts(&["lock", "deadlock", "conflict", "contention", "blocked"]) && !timed {
         return Role::Locks;
     }
-    if starts(&["err", "fail", "5xx", "4xx", "fault", "exception", "reject", "invalid", "drop", "abort", "timeout", "dlq", "unavail"])
-        || has(&["500", "502", "503", "504", "dead"])
+    if starts(&[
+        "err",
+        "fail",
+        "5xx",
+        "4xx",
+        "fault",
+        "exception",
+        "reject",
+        "invalid",
+        "drop",
+        "abort",
+        "timeout",
+        "dlq",
+        "unavail",
+    ]) || has(&["500", "502", "503", "504", "dead"])
     {
-        return if starts(&["packet", "retransmit", "tcp", "nic", "interface"]) { Role::NetworkErrors } else { Role::Errors };
+        return if starts(&["packet", "retransmit", "tcp", "nic", "interface"]) {
+            Role::NetworkErrors
+        } else {
+            Role::Errors
+        };
     }
     if starts(&["retransmi"]) {
         return Role::NetworkErrors;
     }
-    if starts(&["lag", "staleness", "freshness", "behind"]) || (has(&["age", "oldest"]) && !has(&["page"])) || (starts(&["replica"]) && timed) {
+    if starts(&["lag", "staleness", "freshness", "behind"])
+        || (has(&["age", "oldest"]) && !has(&["page"]))
+        || (starts(&["replica"]) && timed)
+    {
         return Role::Lag;
     }
-    if starts(&["queue", "backlog", "pending", "inflight", "outstanding", "waiting"]) && starts(&["disk", "io"]) {
+    if starts(&[
+        "queue",
+        "backlog",
+        "pending",
+        "inflight",
+        "outstanding",
+        "waiting",
+    ]) && starts(&["disk", "io"])
+    {
         return Role::DiskQueue;
     }
-    if starts(&["pool", "conn", "lock", "slot", "semaphore", "acquire", "checkout"]) && starts(&["wait", "acquire", "timeout", "blocked"]) && (timed || starts(&["wait"])) {
+    if starts(&[
+        "pool",
+        "conn",
+        "lock",
+        "slot",
+        "semaphore",
+        "acquire",
+        "checkout",
+    ]) && starts(&["wait", "acquire", "timeout", "blocked"])
+        && (timed || starts(&["wait"]))
+    {
         return Role::PoolWait;
     }
-    if has(&["per"]) && has(&["request", "req", "call"]) && starts(&["quer", "call", "count", "statement", "rpc"]) {
+    if has(&["per"])
+        && has(&["request", "req", "call"])
+        && starts(&["quer", "call", "count", "statement", "rpc"])
+    {
         return Role::FanOut;
     }
-    if timed && starts(&["read", "write", "disk", "commit", "fsync", "io"]) && has(&["latency", "await", "time"]) && !has(&["http", "request", "server"]) {
+    if timed
+        && starts(&["read", "write", "disk", "commit", "fsync", "io"])
+        && has(&["latency", "await", "time"])
+        && !has(&["http", "request", "server"])
+    {
         return Role::DiskLatency;
     }
     if starts(&["gc", "garbage"]) || has(&["collection", "collections"]) {
         return Role::Collection;
     }
-    if has(&["latency", "duration", "elapsed", "ttfb", "rtt"]) || (timed && starts(&["response", "request", "server", "client", "http", "rpc", "grpc", "query", "process", "render", "handl"])) {
+    if has(&["latency", "duration", "elapsed", "ttfb", "rtt"])
+        || (timed
+            && starts(&[
+                "response", "request", "server", "client", "http", "rpc", "grpc", "query",
+                "process", "render", "handl",
+            ]))
+    {
         return Role::Latency;
     }
     if starts(&["iowait", "steal"]) || (has(&["io"]) && has(&["wait"])) {
@@ -280,9 +419,22 @@ pub fn classify(metric: &str, statistic: &str, unit: &str) -> Role {
         return Role::Swap;
     }
     if starts(&["mem", "rss", "heap", "freeable"]) {
-        return if starts(&["free", "avail"]) { Role::MemoryFree } else { Role::Memory };
+        return if starts(&["free", "avail"]) {
+            Role::MemoryFree
+        } else {
+            Role::Memory
+        };
     }
-    if starts(&["disk", "storage", "volume", "filesystem", "fs", "inode", "wal"]) || has(&["space"]) {
+    if starts(&[
+        "disk",
+        "storage",
+        "volume",
+        "filesystem",
+        "fs",
+        "inode",
+        "wal",
+    ]) || has(&["space"])
+    {
         return if starts(&["free", "avail"]) {
             Role::DiskFree
         } else if starts(&["iops", "ops", "reads", "writes", "throughput"]) {
@@ -293,34 +445,91 @@ pub fn classify(metric: &str, statistic: &str, unit: &str) -> Role {
             Role::Disk
         };
     }
-    if starts(&["transactionlog", "binlog"]) || (has(&["transaction"]) && has(&["logs"])) || (has(&["log"]) && starts(&["bytes", "lines", "volume", "disk"])) {
+    if starts(&["transactionlog", "binlog"])
+        || (has(&["transaction"]) && has(&["logs"]))
+        || (has(&["log"]) && starts(&["bytes", "lines", "volume", "disk"]))
+    {
         return Role::LogVolume;
     }
     if starts(&["iops"]) || (has(&["read", "write"]) && starts(&["throughput", "bytes", "ops"])) {
         return Role::DiskOps;
     }
-    if starts(&["network", "net", "bytes", "packet", "transmit", "receive", "egress", "ingress"]) {
+    if starts(&[
+        "network", "net", "bytes", "packet", "transmit", "receive", "egress", "ingress",
+    ]) {
         return Role::Network;
     }
-    if starts(&["unready", "unhealthy", "unavailable", "notready"]) || (has(&["not"]) && has(&["ready"])) {
+    if starts(&["unready", "unhealthy", "unavailable", "notready"])
+        || (has(&["not"]) && has(&["ready"]))
+    {
         return Role::Unready;
     }
     if starts(&["replica", "healthy", "ready", "desired"]) && !timed {
         return Role::Replicas;
     }
-    if starts(&["queue", "backlog", "pending", "inflight", "outstanding", "unacked", "depth", "visible"]) {
+    if starts(&[
+        "queue",
+        "backlog",
+        "pending",
+        "inflight",
+        "outstanding",
+        "unacked",
+        "depth",
+        "visible",
+    ]) {
         return Role::Queue;
     }
     if starts(&["conn", "session", "pool", "client"]) && !timed {
         return Role::Connections;
     }
-    if starts(&["thread", "goroutine", "worker", "fd", "handle", "descriptor", "concurren", "process"]) {
+    if starts(&[
+        "thread",
+        "goroutine",
+        "worker",
+        "fd",
+        "handle",
+        "descriptor",
+        "concurren",
+        "process",
+    ]) {
         return Role::Workers;
     }
-    if starts(&["order", "enriched", "processed", "delivered", "ingested", "consumed", "committed", "checkout", "sold", "commit"]) && !timed {
+    if starts(&[
+        "order",
+        "enriched",
+        "processed",
+        "delivered",
+        "ingested",
+        "consumed",
+        "committed",
+        "checkout",
+        "sold",
+        "commit",
+    ]) && !timed
+    {
         return Role::Throughput;
     }
-    if starts(&["request", "req", "rps", "qps", "tps", "call", "invocation", "quer", "hits", "message", "throughput", "ops", "workload", "traffic", "rate", "count", "record", "event", "pageview"]) {
+    if starts(&[
+        "request",
+        "req",
+        "rps",
+        "qps",
+        "tps",
+        "call",
+        "invocation",
+        "quer",
+        "hits",
+        "message",
+        "throughput",
+        "ops",
+        "workload",
+        "traffic",
+        "rate",
+        "count",
+        "record",
+        "event",
+        "pageview",
+    ]) {
         return Role::Traffic;
     }
     if timed {
@@ -397,6 +606,9 @@ mod tests {
     #[test]
     fn names_split_at_humps_and_marks() {
         assert_eq!(words("FreeStorageSpace"), ["free", "storage", "space"]);
-        assert_eq!(words("HTTPCode_Target_5XX"), ["http", "code", "target", "5xx"]);
+        assert_eq!(
+            words("HTTPCode_Target_5XX"),
+            ["http", "code", "target", "5xx"]
+        );
     }
 }

@@ -65,17 +65,38 @@ impl Scene {
     pub fn read(eyes: &dyn Eyes) -> Self {
         let manifest = eyes.manifest();
         let window = manifest.window;
-        let alarm_at = eyes.alarms().iter().map(|a| a.fired_at).min().unwrap_or(manifest.now);
-        let last_alarm_at = eyes.alarms().iter().map(|a| a.fired_at).max().unwrap_or(manifest.now);
+        let alarm_at = eyes
+            .alarms()
+            .iter()
+            .map(|a| a.fired_at)
+            .min()
+            .unwrap_or(manifest.now);
+        let last_alarm_at = eyes
+            .alarms()
+            .iter()
+            .map(|a| a.fired_at)
+            .max()
+            .unwrap_or(manifest.now);
         let near = manifest
             .baselines
             .iter()
             .find(|b| b.kind == BaselineKind::Near)
             .map(|b| b.window)
-            .or_else(|| TimeWindow::new(window.from().minus(Span(window.length().0.max(20 * MINUTE).saturating_mul(3))), window.from()))
+            .or_else(|| {
+                TimeWindow::new(
+                    window
+                        .from()
+                        .minus(Span(window.length().0.max(20 * MINUTE).saturating_mul(3))),
+                    window.from(),
+                )
+            })
             .unwrap_or(window);
-        let history =
-            manifest.baselines.iter().filter(|b| b.kind == BaselineKind::History).map(|b| b.window).collect();
+        let history = manifest
+            .baselines
+            .iter()
+            .filter(|b| b.kind == BaselineKind::History)
+            .map(|b| b.window)
+            .collect();
         let everything = TimeWindow::new(Timestamp(i64::MIN), manifest.now).unwrap_or(window);
         let mut gaps = manifest.gaps.clone();
         let mut topology = match eyes.topology(everything) {
@@ -101,21 +122,43 @@ impl Scene {
         if let Some(events) = eyes.events(everything).found() {
             extra.extend(events.into_iter().map(|e| e.entity));
         }
-        extra.extend(topology.edges.iter().flat_map(|e| [e.from.clone(), e.to.clone()]));
+        extra.extend(
+            topology
+                .edges
+                .iter()
+                .flat_map(|e| [e.from.clone(), e.to.clone()]),
+        );
         extra.sort();
         extra.dedup();
         extra.retain(|id| topology.entity(id).is_none());
         topology.entities.extend(extra.into_iter().map(|id| {
-            let name = id.as_str().rsplit('/').next().unwrap_or_default().to_string();
-            Entity { kind: EntityKind::Unknown, name, labels: Default::default(), id }
+            let name = id
+                .as_str()
+                .rsplit('/')
+                .next()
+                .unwrap_or_default()
+                .to_string();
+            Entity {
+                kind: EntityKind::Unknown,
+                name,
+                labels: Default::default(),
+                id,
+            }
         }));
         topology.normalise();
 
         let entities = topology.entities;
-        let index: FxHashMap<EntityId, u32> =
-            entities.iter().enumerate().map(|(i, e)| (e.id.clone(), i as u32)).collect();
+        let index: FxHashMap<EntityId, u32> = entities
+            .iter()
+            .enumerate()
+            .map(|(i, e)| (e.id.clone(), i as u32))
+            .collect();
         let mut unit_of: Vec<u32> = (0..entities.len() as u32).collect();
-        for edge in topology.edges.iter().filter(|e| e.kind == EdgeKind::ServedBy) {
+        for edge in topology
+            .edges
+            .iter()
+            .filter(|e| e.kind == EdgeKind::ServedBy)
+        {
             if let (Some(&from), Some(&to)) = (index.get(&edge.from), index.get(&edge.to)) {
                 // The first server in the order of ids wins, so that a shared copy has one unit.
                 if unit_of[to as usize] == to && from != to {
@@ -152,7 +195,9 @@ impl Scene {
             })
             .collect();
         edges.sort_by(|a, b| {
-            (a.from, a.to, a.kind).cmp(&(b.from, b.to, b.kind)).then(b.confidence.total_cmp(&a.confidence))
+            (a.from, a.to, a.kind)
+                .cmp(&(b.from, b.to, b.kind))
+                .then(b.confidence.total_cmp(&a.confidence))
         });
         edges.dedup_by(|a, b| (a.from, a.to, a.kind) == (b.from, b.to, b.kind));
         let mut leans_on = vec![Vec::new(); entities.len()];
@@ -161,8 +206,12 @@ impl Scene {
             leans_on[edge.from as usize].push(number as u32);
             carries[edge.to as usize].push(number as u32);
         }
-        let mut alarmed: Vec<u32> =
-            eyes.alarms().iter().filter_map(|a| index.get(&a.entity)).map(|&e| unit_of[e as usize]).collect();
+        let mut alarmed: Vec<u32> = eyes
+            .alarms()
+            .iter()
+            .filter_map(|a| index.get(&a.entity))
+            .map(|&e| unit_of[e as usize])
+            .collect();
         alarmed.sort_unstable();
         alarmed.dedup();
         Self {
@@ -206,12 +255,16 @@ impl Scene {
 
     /// The units that `unit` leans on, with the edge.
     pub fn below(&self, unit: u32) -> impl Iterator<Item = (u32, &SceneEdge)> {
-        self.leans_on[unit as usize].iter().map(|&e| (self.edges[e as usize].to, &self.edges[e as usize]))
+        self.leans_on[unit as usize]
+            .iter()
+            .map(|&e| (self.edges[e as usize].to, &self.edges[e as usize]))
     }
 
     /// The units that lean on `unit`, with the edge.
     pub fn above(&self, unit: u32) -> impl Iterator<Item = (u32, &SceneEdge)> {
-        self.carries[unit as usize].iter().map(|&e| (self.edges[e as usize].from, &self.edges[e as usize]))
+        self.carries[unit as usize]
+            .iter()
+            .map(|&e| (self.edges[e as usize].from, &self.edges[e as usize]))
     }
 
     /// From the earliest stretch that shows health (history left out) until now.
@@ -231,7 +284,10 @@ impl Scene {
             return;
         }
         let third = Timestamp(first.0 + (self.alarm_at.max(first).0 - first.0) / 3);
-        if let (Some(near), Some(window)) = (TimeWindow::new(first, third), TimeWindow::new(third, self.window.to())) {
+        if let (Some(near), Some(window)) = (
+            TimeWindow::new(first, third),
+            TimeWindow::new(third, self.window.to()),
+        ) {
             self.near = near;
             self.window = window;
             self.borrowed = true;
@@ -264,7 +320,10 @@ impl Scene {
             return;
         }
         let from = self.near.from().min(self.window.from());
-        if let (Some(near), Some(window)) = (TimeWindow::new(from, line), TimeWindow::new(line, self.window.to())) {
+        if let (Some(near), Some(window)) = (
+            TimeWindow::new(from, line),
+            TimeWindow::new(line, self.window.to()),
+        ) {
             self.near = near;
             self.window = window;
         }

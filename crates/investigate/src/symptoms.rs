@@ -38,7 +38,11 @@ pub struct Seen {
 fn aspect(role: Role) -> &'static str {
     match role {
         Role::Latency | Role::PoolWait | Role::DiskLatency => "latency",
-        Role::Errors | Role::Availability | Role::AuthErrors | Role::ProviderErrors | Role::Throttles => "errors",
+        Role::Errors
+        | Role::Availability
+        | Role::AuthErrors
+        | Role::ProviderErrors
+        | Role::Throttles => "errors",
         Role::Lag | Role::Queue => "backlog",
         Role::Restarts | Role::Replicas | Role::Unready => "state",
         Role::Traffic | Role::Throughput | Role::FanOut => "traffic",
@@ -50,59 +54,135 @@ fn aspect(role: Role) -> &'static str {
 /// All symptoms, sorted by (unit, aspect).
 pub fn seen(scene: &Scene, eyes: &dyn Eyes, facts: &Facts) -> Vec<Seen> {
     let mut found: BTreeMap<(u32, &'static str), Seen> = BTreeMap::new();
-    let mut add = |unit: u32, aspect: &'static str, onset: Interval, active: bool, size: f64, at: FactRef| {
-        let alarmed = scene.alarmed.binary_search(&unit).is_ok();
-        let entry = found.entry((unit, aspect)).or_insert(Seen { unit, aspect, onset, active, size: 0.0, refs: Vec::new(), alarmed });
-        if size > entry.size {
-            entry.size = size;
-            entry.refs.insert(0, at);
-        } else if entry.refs.len() < 6 {
-            entry.refs.push(at);
-        }
-        if onset.hi < entry.onset.hi {
-            entry.onset = onset;
-        }
-        entry.active |= active;
-    };
+    let mut add =
+        |unit: u32, aspect: &'static str, onset: Interval, active: bool, size: f64, at: FactRef| {
+            let alarmed = scene.alarmed.binary_search(&unit).is_ok();
+            let entry = found.entry((unit, aspect)).or_insert(Seen {
+                unit,
+                aspect,
+                onset,
+                active,
+                size: 0.0,
+                refs: Vec::new(),
+                alarmed,
+            });
+            if size > entry.size {
+                entry.size = size;
+                entry.refs.insert(0, at);
+            } else if entry.refs.len() < 6 {
+                entry.refs.push(at);
+            }
+            if onset.hi < entry.onset.hi {
+                entry.onset = onset;
+            }
+            entry.active |= active;
+        };
     let in_scope = scope(scene);
-    let named: Vec<&str> = eyes.alarms().iter().filter_map(|a| a.metric.as_deref()).collect();
+    let named: Vec<&str> = eyes
+        .alarms()
+        .iter()
+        .filter_map(|a| a.metric.as_deref())
+        .collect();
     // What does not tell when it began had begun by the time of the alarm.
-    let window = Interval { lo: scene.window.from().min(scene.alarm_at), hi: scene.alarm_at.max(scene.window.from()) };
+    let window = Interval {
+        lo: scene.window.from().min(scene.alarm_at),
+        hi: scene.alarm_at.max(scene.window.from()),
+    };
     for (i, fact) in facts.series.iter().enumerate() {
         let alarmed = scene.alarmed.binary_search(&fact.unit).is_ok();
         let is_named = alarmed && named.contains(&fact.series.key.metric.as_str());
         let felt = fact.role.is_felt() && in_scope[fact.unit as usize];
         let inside = alarmed && fact.role.bad() != crate::role::Bad::Either;
         // Rate is the first of what users feel: a unit to which nothing comes any more, or that takes nothing.
-        let gone = fact.role == Role::Traffic && fact.z < -BAND && fact.level <= GONE * fact.normal && in_scope[fact.unit as usize];
+        let gone = fact.role == Role::Traffic
+            && fact.z < -BAND
+            && fact.level <= GONE * fact.normal
+            && in_scope[fact.unit as usize];
         if fact.bad > BAND && (is_named || felt || inside || gone) {
-            add(fact.unit, aspect(fact.role), fact.onset.unwrap_or(window), fact.active, fact.bad, FactRef::Series(i as u32));
+            add(
+                fact.unit,
+                aspect(fact.role),
+                fact.onset.unwrap_or(window),
+                fact.active,
+                fact.bad,
+                FactRef::Series(i as u32),
+            );
         }
     }
     for (i, fact) in facts.series.iter().enumerate() {
         // What alarmed may hold from the first reading on, so that no past tells it from normal: then
         // the alarm's own line, or the resource's own limit, is the measure.
-        if scene.alarmed.binary_search(&fact.unit).is_ok() && fact.bad <= BAND && breaches(eyes, fact) {
-            add(fact.unit, aspect(fact.role), window, true, 5.0, FactRef::Series(i as u32));
+        if scene.alarmed.binary_search(&fact.unit).is_ok()
+            && fact.bad <= BAND
+            && breaches(eyes, fact)
+        {
+            add(
+                fact.unit,
+                aspect(fact.role),
+                window,
+                true,
+                5.0,
+                FactRef::Series(i as u32),
+            );
         }
     }
-    for (i, fact) in facts.work.iter().enumerate().filter(|(_, f)| in_scope[f.unit as usize]) {
+    for (i, fact) in facts
+        .work
+        .iter()
+        .enumerate()
+        .filter(|(_, f)| in_scope[f.unit as usize])
+    {
         let (before, during) = fact.origin_errors;
         if during >= 3 && during > 2 * before {
-            let onset = fact.first_error.map_or(window, |at| Interval { lo: at, hi: at });
-            add(fact.unit, "errors", onset, true, (during as f64).ln_1p() * 2.0, FactRef::Work(i as u32));
+            let onset = fact
+                .first_error
+                .map_or(window, |at| Interval { lo: at, hi: at });
+            add(
+                fact.unit,
+                "errors",
+                onset,
+                true,
+                (during as f64).ln_1p() * 2.0,
+                FactRef::Work(i as u32),
+            );
         }
     }
-    for (i, fact) in facts.logs.iter().enumerate().filter(|(_, f)| in_scope[f.unit as usize]) {
+    for (i, fact) in facts
+        .logs
+        .iter()
+        .enumerate()
+        .filter(|(_, f)| in_scope[f.unit as usize])
+    {
         if fact.is_error() && fact.z > BAND && fact.during >= 2 {
-            let onset = Interval { lo: fact.first, hi: fact.first };
-            add(fact.unit, "logs", onset, true, fact.z.min(20.0), FactRef::Log(i as u32));
+            let onset = Interval {
+                lo: fact.first,
+                hi: fact.first,
+            };
+            add(
+                fact.unit,
+                "logs",
+                onset,
+                true,
+                fact.z.min(20.0),
+                FactRef::Log(i as u32),
+            );
         }
     }
-    for fact in facts.state_facts.iter().filter(|f| in_scope[f.unit as usize]) {
+    for fact in facts
+        .state_facts
+        .iter()
+        .filter(|f| in_scope[f.unit as usize])
+    {
         if matches!(fact.health, Health::Unhealthy | Health::Pending) {
             let onset = fact.since.map_or(window, |at| Interval { lo: at, hi: at });
-            add(fact.unit, "state", onset, true, 6.0, FactRef::State(fact.index));
+            add(
+                fact.unit,
+                "state",
+                onset,
+                true,
+                6.0,
+                FactRef::State(fact.index),
+            );
         }
     }
     found.into_values().collect()
@@ -110,14 +190,26 @@ pub fn seen(scene: &Scene, eyes: &dyn Eyes, facts: &Facts) -> Vec<Seen> {
 
 /// An alarm whose own unit's readings are silent is a symptom all the same where something within its
 /// reach plainly acts up on its own account: it stands for what users saw and nobody measured.
-pub fn add_silent_alarms(scene: &Scene, eyes: &dyn Eyes, facts: &Facts, reach: &crate::reach::Reach, anomalies: &[crate::pull::Anomaly], seen: &mut Vec<Seen>) {
+pub fn add_silent_alarms(
+    scene: &Scene,
+    eyes: &dyn Eyes,
+    facts: &Facts,
+    reach: &crate::reach::Reach,
+    anomalies: &[crate::pull::Anomaly],
+    seen: &mut Vec<Seen>,
+) {
     // What has come back is over. Times always vary, so that a part of a deviation within the band is a part
     // of nothing; a request that fails is a failure, however few they are.
     let lasts = |at: &FactRef| match at {
         FactRef::Series(i) => {
             let fact = &facts.series[*i as usize];
             let within = fact.bad <= BAND;
-            fact.active || if within { fact.role != Role::Latency } else { fact.recovered.is_none() }
+            fact.active
+                || if within {
+                    fact.role != Role::Latency
+                } else {
+                    fact.recovered.is_none()
+                }
         }
         _ => true,
     };
@@ -125,15 +217,33 @@ pub fn add_silent_alarms(scene: &Scene, eyes: &dyn Eyes, facts: &Facts, reach: &
         if seen.iter().any(|s| s.unit == unit && s.active) {
             continue;
         }
-        let named = eyes.alarms().iter().any(|a| scene.unit(&a.entity) == Some(unit) && a.metric.is_some());
-        let least = if named { crate::constants::STRONG_ANOMALY } else { crate::constants::SILENT_ALARM };
+        let named = eyes
+            .alarms()
+            .iter()
+            .any(|a| scene.unit(&a.entity) == Some(unit) && a.metric.is_some());
+        let least = if named {
+            crate::constants::STRONG_ANOMALY
+        } else {
+            crate::constants::SILENT_ALARM
+        };
         let within = anomalies
             .iter()
             .filter(|a| a.explained_by.is_none() && a.strength >= least && a.refs.iter().any(lasts))
             .find(|a| reach.either(unit, a.unit).is_some());
         if let Some(anomaly) = within {
-            let onset = Interval { lo: scene.window.from().min(scene.alarm_at), hi: scene.alarm_at };
-            seen.push(Seen { unit, aspect: "alarm", onset, active: true, size: anomaly.strength, refs: anomaly.refs.iter().take(1).copied().collect(), alarmed: true });
+            let onset = Interval {
+                lo: scene.window.from().min(scene.alarm_at),
+                hi: scene.alarm_at,
+            };
+            seen.push(Seen {
+                unit,
+                aspect: "alarm",
+                onset,
+                active: true,
+                size: anomaly.strength,
+                refs: anomaly.refs.iter().take(1).copied().collect(),
+                alarmed: true,
+            });
         }
     }
     seen.sort_by(|a, b| (a.unit, a.aspect).cmp(&(b.unit, b.aspect)));
@@ -169,9 +279,17 @@ fn breaches(eyes: &dyn Eyes, fact: &crate::facts::SeriesFact) -> bool {
         .filter(|a| a.metric.as_deref() == Some(key.metric.as_str()))
         .find_map(|a| Some((a.threshold?, a.observed.unwrap_or(f64::NAN))));
     if let Some((line, observed)) = line {
-        let upward = if observed.is_finite() { observed >= line } else { fact.role.bad() != crate::role::Bad::Low };
-        return !latest.is_empty() && latest.iter().all(|v| if upward { *v > line } else { *v < line });
+        let upward = if observed.is_finite() {
+            observed >= line
+        } else {
+            fact.role.bad() != crate::role::Bad::Low
+        };
+        return !latest.is_empty()
+            && latest
+                .iter()
+                .all(|v| if upward { *v > line } else { *v < line });
     }
-    let used_up = matches!(fact.role, Role::Cpu | Role::Memory | Role::Disk) && crate::probes::series::is_percent(&fact.series);
+    let used_up = matches!(fact.role, Role::Cpu | Role::Memory | Role::Disk)
+        && crate::probes::series::is_percent(&fact.series);
     used_up && !latest.is_empty() && latest.iter().all(|v| *v >= SATURATED)
 }

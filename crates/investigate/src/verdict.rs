@@ -50,11 +50,15 @@ pub struct Verdict {
 pub fn decide(ground: &Ground<'_>, hypotheses: &[Hypothesis]) -> Verdict {
     let raw = compete(ground, hypotheses);
     let confidence: Vec<f64> = raw.iter().map(|p| calibration::probability(*p)).collect();
-    let active: Vec<usize> = (0..ground.symptoms.len()).filter(|&i| ground.symptoms[i].active).collect();
+    let active: Vec<usize> = (0..ground.symptoms.len())
+        .filter(|&i| ground.symptoms[i].active)
+        .collect();
     // Readings of the alarmed unit may be silent while something within its reach is plainly broken.
-    let strong = hypotheses
-        .iter()
-        .any(|h| h.aside.is_none() && h.score.total >= k::STRONG && (h.score.signature >= k::STRONG_SIGN || h.score.anomaly >= k::STRONG_ANOMALY));
+    let strong = hypotheses.iter().any(|h| {
+        h.aside.is_none()
+            && h.score.total >= k::STRONG
+            && (h.score.signature >= k::STRONG_SIGN || h.score.anomaly >= k::STRONG_ANOMALY)
+    });
     if active.is_empty() && !strong {
         let was_ill = !ground.symptoms.is_empty() || recovered_events(ground);
         let status = match (was_ill, covered(ground)) {
@@ -62,11 +66,23 @@ pub fn decide(ground: &Ground<'_>, hypotheses: &[Hypothesis]) -> Verdict {
             (false, true) => Status::NoActiveFault,
             (false, false) => Status::Unknown,
         };
-        return Verdict { status, named: Vec::new(), raw, confidence, unexplained: Vec::new() };
+        return Verdict {
+            status,
+            named: Vec::new(),
+            raw,
+            confidence,
+            unexplained: Vec::new(),
+        };
     }
-    let standing_ones: Vec<usize> =
-        (0..hypotheses.len()).filter(|&i| hypotheses[i].aside.is_none()).take(COMPETING).collect();
-    let columns: Vec<usize> = if active.is_empty() { (0..ground.symptoms.len()).collect() } else { active.clone() };
+    let standing_ones: Vec<usize> = (0..hypotheses.len())
+        .filter(|&i| hypotheses[i].aside.is_none())
+        .take(COMPETING)
+        .collect();
+    let columns: Vec<usize> = if active.is_empty() {
+        (0..ground.symptoms.len()).collect()
+    } else {
+        active.clone()
+    };
     let chosen = choose(ground, hypotheses, &standing_ones, &columns);
     let mut named: Vec<Named> = Vec::new();
     for &(index, ref explains) in &chosen {
@@ -76,17 +92,41 @@ pub fn decide(ground: &Ground<'_>, hypotheses: &[Hypothesis]) -> Verdict {
             continue;
         }
         let word = word(hypothesis, confidence);
-        named.push(Named { hypothesis: index, confidence, word, caps, explains: explains.clone() });
+        named.push(Named {
+            hypothesis: index,
+            confidence,
+            word,
+            caps,
+            explains: explains.clone(),
+        });
     }
     named.sort_by(|a, b| {
         let round = |x: f64| (x * 1e6).round();
-        round(b.confidence).total_cmp(&round(a.confidence)).then(a.hypothesis.cmp(&b.hypothesis))
+        round(b.confidence)
+            .total_cmp(&round(a.confidence))
+            .then(a.hypothesis.cmp(&b.hypothesis))
     });
     let best = named.first().map_or(0.0, |n| n.confidence);
-    let status = if best >= k::UNKNOWN_BELOW { Status::CauseFound } else { Status::Unknown };
-    let explained: BTreeSet<usize> = named.iter().flat_map(|n| n.explains.iter().copied()).collect();
-    let unexplained = columns.into_iter().filter(|i| !explained.contains(i)).collect();
-    Verdict { status, named, raw, confidence, unexplained }
+    let status = if best >= k::UNKNOWN_BELOW {
+        Status::CauseFound
+    } else {
+        Status::Unknown
+    };
+    let explained: BTreeSet<usize> = named
+        .iter()
+        .flat_map(|n| n.explains.iter().copied())
+        .collect();
+    let unexplained = columns
+        .into_iter()
+        .filter(|i| !explained.contains(i))
+        .collect();
+    Verdict {
+        status,
+        named,
+        raw,
+        confidence,
+        unexplained,
+    }
 }
 
 /// Greedy joint explanation: noisy-OR over symptoms, so many nats per cause.
@@ -97,14 +137,26 @@ fn choose(
     columns: &[usize],
 ) -> Vec<(usize, Vec<usize>)> {
     if columns.is_empty() {
-        return standing_ones.first().map(|&i| vec![(i, Vec::new())]).unwrap_or_default();
+        return standing_ones
+            .first()
+            .map(|&i| vec![(i, Vec::new())])
+            .unwrap_or_default();
     }
-    let readings: Vec<Reading> =
-        columns.iter().map(|&s| Reading { abnormal: true, weight: if ground.symptoms[s].alarmed { 1.5 } else { 0.5 } }).collect();
+    let readings: Vec<Reading> = columns
+        .iter()
+        .map(|&s| Reading {
+            abnormal: true,
+            weight: if ground.symptoms[s].alarmed { 1.5 } else { 0.5 },
+        })
+        .collect();
     let width = columns.len();
     let mut reach = Vec::with_capacity(standing_ones.len() * width);
     for &index in standing_ones {
-        reach.extend(columns.iter().map(|&s| explains(ground, &hypotheses[index], s)));
+        reach.extend(
+            columns
+                .iter()
+                .map(|&s| explains(ground, &hypotheses[index], s)),
+        );
     }
     // A cause explains a symptom in the measure in which it keeps up with the best that reaches it: strength
     // decides between rivals, symptom by symptom, and is never a bonus for naming one cause more. Two causes
@@ -120,26 +172,42 @@ fn choose(
     let mut credited = reach.clone();
     for (row, &index) in standing_ones.iter().enumerate() {
         for (column, best) in best.iter().enumerate().filter(|(_, best)| best.is_finite()) {
-            credited[row * width + column] *= ((hypotheses[index].score.total - best).min(0.0) * k::BEHIND).exp();
+            credited[row * width + column] *=
+                ((hypotheses[index].score.total - best).min(0.0) * k::BEHIND).exp();
         }
     }
     let scores = vec![0.0; standing_ones.len()];
-    let question = Question { reach: &credited, scores: &scores, readings: &readings };
-    let limits = Limits { cost: k::CAUSE_COST, leak: k::LEAK, most: k::MOST_CAUSES, best: 12 };
+    let question = Question {
+        reach: &credited,
+        scores: &scores,
+        readings: &readings,
+    };
+    let limits = Limits {
+        cost: k::CAUSE_COST,
+        leak: k::LEAK,
+        most: k::MOST_CAUSES,
+        best: 12,
+    };
     let explanation = explain(&question, &limits);
     let mut chosen: Vec<(usize, Vec<usize>)> = explanation
         .chosen
         .iter()
         .map(|&row| {
-            let explained: Vec<usize> =
-                (0..width).filter(|&c| reach[row * width + c] >= k::EXPLAINS).map(|c| columns[c]).collect();
+            let explained: Vec<usize> = (0..width)
+                .filter(|&c| reach[row * width + c] >= k::EXPLAINS)
+                .map(|c| columns[c])
+                .collect();
             (standing_ones[row], explained)
         })
         .collect();
     if chosen.is_empty() {
         // Nothing is worth its cost in nats, yet something is wrong: the leader is shown for what it is.
         if let Some(&leader) = standing_ones.first() {
-            let explained = columns.iter().copied().filter(|&s| explains(ground, &hypotheses[leader], s) >= k::EXPLAINS).collect();
+            let explained = columns
+                .iter()
+                .copied()
+                .filter(|&s| explains(ground, &hypotheses[leader], s) >= k::EXPLAINS)
+                .collect();
             chosen.push((leader, explained));
         }
     }
@@ -149,9 +217,17 @@ fn choose(
 /// p(hypothesis explains symptom): the way between them, times compatible onset.
 fn explains(ground: &Ground<'_>, hypothesis: &Hypothesis, symptom: usize) -> f64 {
     let symptom = &ground.symptoms[symptom];
-    let Some(way) = ground.reach.either(symptom.unit, hypothesis.unit) else { return 0.0 };
-    let late = hypothesis.onset.map_or(0.0, |o| o.lo.since(symptom.onset.hi).as_minutes());
-    let onset = if late <= 1.0 { 1.0 } else { (-(late - 1.0) / 10.0).exp() };
+    let Some(way) = ground.reach.either(symptom.unit, hypothesis.unit) else {
+        return 0.0;
+    };
+    let late = hypothesis
+        .onset
+        .map_or(0.0, |o| o.lo.since(symptom.onset.hi).as_minutes());
+    let onset = if late <= 1.0 {
+        1.0
+    } else {
+        (-(late - 1.0) / 10.0).exp()
+    };
     0.97 * way.powf(k::WAY) * onset
 }
 
@@ -175,7 +251,11 @@ fn compete(ground: &Ground<'_>, hypotheses: &[Hypothesis]) -> Vec<f64> {
             });
             for rival in rivals.take(12) {
                 // Another mechanism on the same unit is a rival about how, not about where.
-                let discount = if rival.unit == own.unit { k::SAME_PLACE } else { 0.0 };
+                let discount = if rival.unit == own.unit {
+                    k::SAME_PLACE
+                } else {
+                    0.0
+                };
                 scores.push(rival.score.total - discount);
             }
             softmax(&scores)[0]
@@ -189,14 +269,25 @@ fn is_same_cause(a: &Hypothesis, b: &Hypothesis) -> bool {
 }
 
 fn shares_symptom(ground: &Ground<'_>, home: &[usize], other: &Hypothesis) -> bool {
-    ground.symptoms.is_empty() || home.iter().any(|&s| ground.reach.either(ground.symptoms[s].unit, other.unit).is_some())
+    ground.symptoms.is_empty()
+        || home.iter().any(|&s| {
+            ground
+                .reach
+                .either(ground.symptoms[s].unit, other.unit)
+                .is_some()
+        })
 }
 
 /// Per hypothesis: the symptoms over which it competes, which are those within its reach whose best
 /// explanation is least far ahead of it. Two causes that show at one front and each at a place of its own
 /// are no rivals, if each has signs of its own; what nothing but a deviation speaks for competes everywhere.
 fn homes(ground: &Ground<'_>, hypotheses: &[Hypothesis]) -> Vec<Vec<usize>> {
-    let tied = |h: &Hypothesis, s: usize| ground.reach.either(ground.symptoms[s].unit, h.unit).is_some();
+    let tied = |h: &Hypothesis, s: usize| {
+        ground
+            .reach
+            .either(ground.symptoms[s].unit, h.unit)
+            .is_some()
+    };
     let count = ground.symptoms.len();
     let mut best = vec![f64::NEG_INFINITY; count];
     for hypothesis in hypotheses.iter().filter(|h| h.aside.is_none()) {
@@ -216,7 +307,10 @@ fn homes(ground: &Ground<'_>, hypotheses: &[Hypothesis]) -> Vec<Vec<usize>> {
             if own.score.signature < k::STRONG_SIGN {
                 return reached;
             }
-            let least = reached.iter().map(|&s| best[s]).fold(f64::INFINITY, f64::min);
+            let least = reached
+                .iter()
+                .map(|&s| best[s])
+                .fold(f64::INFINITY, f64::min);
             reached.into_iter().filter(|&s| best[s] <= least).collect()
         })
         .collect()
@@ -224,11 +318,15 @@ fn homes(ground: &Ground<'_>, hypotheses: &[Hypothesis]) -> Vec<Vec<usize>> {
 
 /// The caps: what is known may be strong, but not stronger than what it stands on.
 fn cap(ground: &Ground<'_>, hypothesis: &Hypothesis, confidence: f64) -> (f64, Vec<String>) {
-    let mut caps: Vec<(f64, String)> = vec![(k::CAP_ALWAYS, "nothing is surer than 0.97".to_string())];
+    let mut caps: Vec<(f64, String)> =
+        vec![(k::CAP_ALWAYS, "nothing is surer than 0.97".to_string())];
     let sources = hypothesis.sources();
     let score = &hypothesis.score;
     if score.signature <= 0.0 && score.anomaly <= 0.0 && score.change <= k::CHANGE_NEARNESS {
-        caps.push((k::CAP_NEARNESS, "only nearness in time speaks for it".to_string()));
+        caps.push((
+            k::CAP_NEARNESS,
+            "only nearness in time speaks for it".to_string(),
+        ));
     }
     let kinds = kinds_behind(hypothesis, &sources);
     if kinds <= 1 {
@@ -242,11 +340,20 @@ fn cap(ground: &Ground<'_>, hypothesis: &Hypothesis, confidence: f64) -> (f64, V
         .filter(|word| ground.scene.gaps.iter().any(|g| g.wanted.starts_with(word)))
         .collect();
     if let Some(word) = missing.first() {
-        caps.push((k::CAP_GAP, format!("what it must show cannot be looked at: {word} are missing")));
+        caps.push((
+            k::CAP_GAP,
+            format!("what it must show cannot be looked at: {word} are missing"),
+        ));
     }
     let may_be_set_off = hypothesis.mechanism().change != crate::catalogue::ChangeRole::None;
-    if hypothesis.change.is_none() && may_be_set_off && !ground.facts.covered.contains(&SourceKind::Changes) {
-        caps.push((k::CAP_BLIND_TO_CHANGES, "what was changed could not be looked at".to_string()));
+    if hypothesis.change.is_none()
+        && may_be_set_off
+        && !ground.facts.covered.contains(&SourceKind::Changes)
+    {
+        caps.push((
+            k::CAP_BLIND_TO_CHANGES,
+            "what was changed could not be looked at".to_string(),
+        ));
     }
     let mut binding: Vec<String> = Vec::new();
     let mut capped = confidence;
@@ -266,7 +373,11 @@ fn kinds_behind(hypothesis: &Hypothesis, with_nats: &BTreeSet<SourceKind>) -> us
         kinds.extend(hypothesis.groups.keys().copied());
     }
     kinds.extend(
-        hypothesis.tested.iter().filter(|t| t.force != "must_not" && t.outcome == PredictionOutcome::Met).map(|t| t.source),
+        hypothesis
+            .tested
+            .iter()
+            .filter(|t| t.force != "must_not" && t.outcome == PredictionOutcome::Met)
+            .map(|t| t.source),
     );
     kinds.len()
 }
@@ -298,10 +409,12 @@ fn covered(ground: &Ground<'_>) -> bool {
 
 /// Did something go wrong within reach of the alarm that is over by now?
 fn recovered_events(ground: &Ground<'_>) -> bool {
-    ground.facts.series.iter().any(|f| is_alarmed(ground, f.unit) && f.recovered.is_some() && f.bad > BAND)
-        || ground
-            .facts
-            .events
-            .iter()
-            .any(|(unit, e)| is_alarmed(ground, *unit) && e.severity.is_some_and(|s| s >= model::Severity::Warn))
+    ground
+        .facts
+        .series
+        .iter()
+        .any(|f| is_alarmed(ground, f.unit) && f.recovered.is_some() && f.bad > BAND)
+        || ground.facts.events.iter().any(|(unit, e)| {
+            is_alarmed(ground, *unit) && e.severity.is_some_and(|s| s >= model::Severity::Warn)
+        })
 }

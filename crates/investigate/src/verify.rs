@@ -32,8 +32,12 @@ pub fn verify(report: &Report, eyes: &dyn Eyes) -> Vec<Discrepancy> {
     if report.header.engine != engine {
         wrong.push(Discrepancy {
             at: "header.engine".to_string(),
-            what: "the report was made by other rules; re-derived with the rules of this program".to_string(),
-            reported: format!("{} {}", report.header.engine.version, report.header.engine.rules),
+            what: "the report was made by other rules; re-derived with the rules of this program"
+                .to_string(),
+            reported: format!(
+                "{} {}",
+                report.header.engine.version, report.header.engine.rules
+            ),
             derived: format!("{} {}", engine.version, engine.rules),
         });
     }
@@ -55,7 +59,12 @@ pub fn against(report: &Report, derived: &Report) -> Vec<Discrepancy> {
 pub fn form(report: &Report) -> Vec<Discrepancy> {
     let mut wrong = Vec::new();
     let mut say = |at: &str, what: &str, reported: String, derived: &str| {
-        wrong.push(Discrepancy { at: at.to_string(), what: what.to_string(), reported, derived: derived.to_string() });
+        wrong.push(Discrepancy {
+            at: at.to_string(),
+            what: what.to_string(),
+            reported,
+            derived: derived.to_string(),
+        });
     };
     if report.schema != SCHEMA {
         say("schema", "unknown schema", report.schema.clone(), SCHEMA);
@@ -63,27 +72,49 @@ pub fn form(report: &Report) -> Vec<Discrepancy> {
     let mut ids: BTreeSet<EvidenceId> = BTreeSet::new();
     for evidence in &report.evidence {
         if !ids.insert(evidence.id) {
-            say(&evidence.id.to_string(), "two pieces of evidence share this id", evidence.id.to_string(), "unique ids");
+            say(
+                &evidence.id.to_string(),
+                "two pieces of evidence share this id",
+                evidence.id.to_string(),
+                "unique ids",
+            );
         }
     }
     let mut names: BTreeSet<&str> = BTreeSet::new();
     for claim in report.claims() {
         if !names.insert(&claim.id) {
-            say(&claim.id, "two claims share this id", claim.id.clone(), "unique ids");
+            say(
+                &claim.id,
+                "two claims share this id",
+                claim.id.clone(),
+                "unique ids",
+            );
         }
         if claim.evidence.is_empty() {
-            say(&claim.id, "cites no evidence (J3)", claim.text.clone(), "at least one evidence id");
+            say(
+                &claim.id,
+                "cites no evidence (J3)",
+                claim.text.clone(),
+                "at least one evidence id",
+            );
         }
         for id in claim.evidence.iter().filter(|id| !ids.contains(id)) {
-            say(&claim.id, "cites evidence that is not in the report (J3)", id.to_string(), "an id of the evidence list");
+            say(
+                &claim.id,
+                "cites evidence that is not in the report (J3)",
+                id.to_string(),
+                "an id of the evidence list",
+            );
         }
     }
     wrong
 }
 
 fn compare_evidence(report: &Report, derived: &Report, wrong: &mut Vec<Discrepancy>) {
-    let truth: BTreeMap<EvidenceId, &Evidence> = derived.evidence.iter().map(|e| (e.id, e)).collect();
-    let reported: BTreeMap<EvidenceId, &Evidence> = report.evidence.iter().map(|e| (e.id, e)).collect();
+    let truth: BTreeMap<EvidenceId, &Evidence> =
+        derived.evidence.iter().map(|e| (e.id, e)).collect();
+    let reported: BTreeMap<EvidenceId, &Evidence> =
+        report.evidence.iter().map(|e| (e.id, e)).collect();
     for (id, evidence) in &reported {
         match truth.get(id) {
             None => wrong.push(Discrepancy {
@@ -115,8 +146,16 @@ fn compare_evidence(report: &Report, derived: &Report, wrong: &mut Vec<Discrepan
 }
 
 fn compare_claims(report: &Report, derived: &Report, wrong: &mut Vec<Discrepancy>) {
-    let truth: BTreeMap<&str, _> = derived.claims().into_iter().map(|c| (c.id.as_str(), c)).collect();
-    let reported: BTreeMap<&str, _> = report.claims().into_iter().map(|c| (c.id.as_str(), c)).collect();
+    let truth: BTreeMap<&str, _> = derived
+        .claims()
+        .into_iter()
+        .map(|c| (c.id.as_str(), c))
+        .collect();
+    let reported: BTreeMap<&str, _> = report
+        .claims()
+        .into_iter()
+        .map(|c| (c.id.as_str(), c))
+        .collect();
     for (id, claim) in &reported {
         match truth.get(id) {
             None => wrong.push(Discrepancy {
@@ -157,13 +196,26 @@ fn compare_claims(report: &Report, derived: &Report, wrong: &mut Vec<Discrepancy
 
 /// Everything that is neither a claim nor evidence, part by part.
 fn compare_rest(report: &Report, derived: &Report, wrong: &mut Vec<Discrepancy>) {
-    let (Value::Object(reported), Value::Object(truth)) = (json(report), json(derived)) else { return };
+    let (Value::Object(reported), Value::Object(truth)) = (json(report), json(derived)) else {
+        return;
+    };
     let before = wrong.len();
     // A part that only one of the two has is left out of the other's document.
-    let parts: BTreeSet<&String> = truth.keys().chain(reported.keys()).filter(|part| *part != "evidence").collect();
-    let part_of = |document: &serde_json::Map<String, Value>, part: &str| document.get(part).cloned().unwrap_or(Value::Null);
+    let parts: BTreeSet<&String> = truth
+        .keys()
+        .chain(reported.keys())
+        .filter(|part| *part != "evidence")
+        .collect();
+    let part_of = |document: &serde_json::Map<String, Value>, part: &str| {
+        document.get(part).cloned().unwrap_or(Value::Null)
+    };
     for part in parts {
-        differences(part, &part_of(&reported, part), &part_of(&truth, part), wrong);
+        differences(
+            part,
+            &part_of(&reported, part),
+            &part_of(&truth, part),
+            wrong,
+        );
     }
     // A number of a cause, a symptom or a line of the timeline belongs to the claim that stands with it.
     for found in &mut wrong[before..] {
@@ -172,12 +224,16 @@ fn compare_rest(report: &Report, derived: &Report, wrong: &mut Vec<Discrepancy>)
         }
     }
     // A claim that differs was named already; saying it again by its place helps nobody.
-    let named: BTreeSet<(String, String)> =
-        wrong[..before].iter().map(|d| (d.reported.clone(), d.derived.clone())).collect();
+    let named: BTreeSet<(String, String)> = wrong[..before]
+        .iter()
+        .map(|d| (d.reported.clone(), d.derived.clone()))
+        .collect();
     let mut index = 0;
     wrong.retain(|d| {
         index += 1;
-        index <= before || !named.contains(&(d.reported.clone(), d.derived.clone())) && !d.at.starts_with("header.engine")
+        index <= before
+            || !named.contains(&(d.reported.clone(), d.derived.clone()))
+                && !d.at.starts_with("header.engine")
     });
 }
 
@@ -202,7 +258,9 @@ fn json<T: serde::Serialize>(value: &T) -> Value {
 
 /// The last bit of a number may be lost where a file is read: such numbers are the same.
 fn is_same_number(reported: &Value, derived: &Value) -> bool {
-    let (Value::Number(reported), Value::Number(derived)) = (reported, derived) else { return false };
+    let (Value::Number(reported), Value::Number(derived)) = (reported, derived) else {
+        return false;
+    };
     match (reported.as_f64(), derived.as_f64()) {
         (Some(a), Some(b)) if reported.is_f64() && derived.is_f64() => {
             // Halved, because the difference of two of the largest numbers is none.
@@ -221,7 +279,12 @@ fn differences(at: &str, reported: &Value, derived: &Value, wrong: &mut Vec<Disc
         (Value::Object(a), Value::Object(b)) => {
             let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
             for key in keys {
-                differences(&format!("{at}.{key}"), a.get(key).unwrap_or(&Value::Null), b.get(key).unwrap_or(&Value::Null), wrong);
+                differences(
+                    &format!("{at}.{key}"),
+                    a.get(key).unwrap_or(&Value::Null),
+                    b.get(key).unwrap_or(&Value::Null),
+                    wrong,
+                );
             }
         }
         (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {

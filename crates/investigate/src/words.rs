@@ -34,14 +34,30 @@ pub fn number(x: f64) -> String {
             return format!("{}{word}", number(x / unit));
         }
     }
-    let decimals = if size >= 99.95 { 0 } else if size >= 9.995 { 1 } else if size >= 0.9995 { 2 } else { (2 - size.log10().floor() as i32).min(9) as usize };
+    let decimals = if size >= 99.95 {
+        0
+    } else if size >= 9.995 {
+        1
+    } else if size >= 0.9995 {
+        2
+    } else {
+        (2 - size.log10().floor() as i32).min(9) as usize
+    };
     let text = format!("{x:.decimals$}");
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_string() } else { text }
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_string()
+    } else {
+        text
+    }
 }
 
 /// A metric and its statistic.
 pub fn metric(key: &SeriesKey) -> String {
-    if key.statistic.is_empty() { key.metric.clone() } else { format!("{} ({})", key.metric, key.statistic) }
+    if key.statistic.is_empty() {
+        key.metric.clone()
+    } else {
+        format!("{} ({})", key.metric, key.statistic)
+    }
 }
 
 /// A unit as written behind a number, with its space.
@@ -58,7 +74,11 @@ pub fn unit(unit: &str) -> String {
 
 /// `between 15:02:00 and 15:03:00`, `at 15:02:00`.
 pub fn interval(onset: Interval) -> String {
-    if onset.lo == onset.hi { format!("at {}", onset.hi.clock()) } else { format!("between {} and {}", onset.lo.clock(), onset.hi.clock()) }
+    if onset.lo == onset.hi {
+        format!("at {}", onset.hi.clock())
+    } else {
+        format!("between {} and {}", onset.lo.clock(), onset.hi.clock())
+    }
 }
 
 /// At most `most` characters on one line; control characters become spaces.
@@ -77,15 +97,30 @@ pub fn clip(text: &str, most: usize) -> String {
 /// The first ten characters of a long hash, else the id.
 pub fn short_id(id: &str) -> String {
     let is_hash = id.len() >= 32 && id.chars().all(|c| c.is_ascii_hexdigit());
-    if is_hash { id.chars().take(10).collect() } else { clip(id, 60) }
+    if is_hash {
+        id.chars().take(10).collect()
+    } else {
+        clip(id, 60)
+    }
 }
 
 /// What people call a change: its kind, the short form of a hash, and its title.
 pub fn change_name(change: &model::Change) -> String {
     let title = clip(&change.title, 100);
     let short = short_id(&change.id);
-    let hash = if short.len() < change.id.len() && change.id.starts_with(&short) && !short.ends_with('\u{2026}') { format!(" {short}") } else { String::new() };
-    if title.is_empty() { format!("{} {short}", change.kind.word()) } else { format!("{}{hash} \u{201c}{title}\u{201d}", change.kind.word()) }
+    let hash = if short.len() < change.id.len()
+        && change.id.starts_with(&short)
+        && !short.ends_with('\u{2026}')
+    {
+        format!(" {short}")
+    } else {
+        String::new()
+    };
+    if title.is_empty() {
+        format!("{} {short}", change.kind.word())
+    } else {
+        format!("{}{hash} \u{201c}{title}\u{201d}", change.kind.word())
+    }
 }
 
 /// `a, b and 3 more`.
@@ -112,7 +147,18 @@ mod tests {
 
     #[test]
     fn numbers_read_as_people_write_them() {
-        let table = [(0.0, "0"), (3.0, "3"), (210.4, "210"), (3812.0, "3812"), (0.0123456, "0.0123"), (12.34, "12.3"), (1.5e9, "1.5 G"), (214_748_364_800.0, "215 G"), (-2.5, "-2.5"), (999_999.0, "1 M")];
+        let table = [
+            (0.0, "0"),
+            (3.0, "3"),
+            (210.4, "210"),
+            (3812.0, "3812"),
+            (0.0123456, "0.0123"),
+            (12.34, "12.3"),
+            (1.5e9, "1.5 G"),
+            (214_748_364_800.0, "215 G"),
+            (-2.5, "-2.5"),
+            (999_999.0, "1 M"),
+        ];
         for (x, text) in table {
             assert_eq!(number(x), text, "{x}");
         }

@@ -51,10 +51,23 @@ impl<'a> World<'a> {
     pub fn survey(eyes: &'a dyn Eyes, budget: BudgetLimit, progress: &mut dyn FnMut(Step)) -> Self {
         let scene = Scene::read(eyes);
         let gaps = scene.gaps.clone();
-        let mut world =
-            Self { eyes, scene, facts: Facts::default(), queries: Vec::new(), cost: Cost::default(), gaps, requests: Default::default() };
+        let mut world = Self {
+            eyes,
+            scene,
+            facts: Facts::default(),
+            queries: Vec::new(),
+            cost: Cost::default(),
+            gaps,
+            requests: Default::default(),
+        };
         world.look_at_metrics(budget, progress);
-        let mut left = vec![SourceKind::Changes, SourceKind::State, SourceKind::Events, SourceKind::Traces, SourceKind::Logs];
+        let mut left = vec![
+            SourceKind::Changes,
+            SourceKind::State,
+            SourceKind::Events,
+            SourceKind::Traces,
+            SourceKind::Logs,
+        ];
         let mut beliefs = plan::beliefs(&world);
         while let Some(next) = plan::next_read(&beliefs, &left) {
             left.retain(|kind| *kind != next);
@@ -88,7 +101,11 @@ impl<'a> World<'a> {
 
     fn look_at_metrics(&mut self, budget: BudgetLimit, progress: &mut dyn FnMut(Step)) {
         if budget.reads == 0 {
-            self.refuse(SourceKind::Metrics, GapReason::Budget, "the read budget was spent");
+            self.refuse(
+                SourceKind::Metrics,
+                GapReason::Budget,
+                "the read budget was spent",
+            );
             return;
         }
         progress(Step::Reading(SourceKind::Metrics));
@@ -107,7 +124,11 @@ impl<'a> World<'a> {
                 // First only the alarmed: they say where "before" ends. Then everybody, against that.
                 let alarmed: Vec<_> = all
                     .iter()
-                    .filter(|s| self.scene.unit(&s.key.entity).is_some_and(|u| self.scene.alarmed.binary_search(&u).is_ok()))
+                    .filter(|s| {
+                        self.scene
+                            .unit(&s.key.entity)
+                            .is_some_and(|u| self.scene.alarmed.binary_search(&u).is_ok())
+                    })
                     .cloned()
                     .collect();
                 let first = self.first_point(&alarmed);
@@ -116,20 +137,38 @@ impl<'a> World<'a> {
                 let onset = probes::series::onset_of_alarms(&self.scene, self.eyes, &early);
                 self.scene.settle(onset.map(|o| o.lo));
                 self.facts.series = probes::series::judge(&self.scene, &all, &mut scratch);
-                self.covered(SourceKind::Metrics, query, Answer::Found(Scanned { rows, bytes: rows * 16 }));
+                self.covered(
+                    SourceKind::Metrics,
+                    query,
+                    Answer::Found(Scanned {
+                        rows,
+                        bytes: rows * 16,
+                    }),
+                );
                 progress(Step::Read(SourceKind::Metrics, rows));
             }
             Answer::Nothing => self.covered(SourceKind::Metrics, query, Answer::Nothing),
-            Answer::CouldNotLook(gap) => self.covered(SourceKind::Metrics, query, Answer::CouldNotLook(gap)),
+            Answer::CouldNotLook(gap) => {
+                self.covered(SourceKind::Metrics, query, Answer::CouldNotLook(gap))
+            }
         }
     }
 
     fn first_point(&self, series: &[std::sync::Arc<model::Series>]) -> Option<Timestamp> {
-        series.iter().filter_map(|s| s.times.first()).min().map(|t| Timestamp(*t))
+        series
+            .iter()
+            .filter_map(|s| s.times.first())
+            .min()
+            .map(|t| Timestamp(*t))
     }
 
     fn look_at_changes(&mut self) {
-        let from = self.scene.window.from().min(self.scene.alarm_at).minus(CHANGES_BEFORE);
+        let from = self
+            .scene
+            .window
+            .from()
+            .min(self.scene.alarm_at)
+            .minus(CHANGES_BEFORE);
         let window = TimeWindow::new(from, self.scene.now).unwrap_or(self.scene.window);
         let answer = self.eyes.changes(window);
         let counted = count(&answer);
@@ -140,19 +179,25 @@ impl<'a> World<'a> {
     }
 
     fn look_at_states(&mut self) {
-        let window = TimeWindow::new(Timestamp(i64::MIN), self.scene.now).unwrap_or(self.scene.window);
+        let window =
+            TimeWindow::new(Timestamp(i64::MIN), self.scene.now).unwrap_or(self.scene.window);
         let answer = self.eyes.snapshots(window);
         let counted = count(&answer);
         if let Answer::Found(snapshots) = answer {
             self.facts.states = probes::states::judge(&self.scene, snapshots);
             self.facts.state_facts = probes::states::health(&self.scene, &self.facts.states);
         }
-        let query = Query::State { entity: "*".into(), kind: "*".to_string(), path: String::new() };
+        let query = Query::State {
+            entity: "*".into(),
+            kind: "*".to_string(),
+            path: String::new(),
+        };
         self.covered(SourceKind::State, query, counted);
     }
 
     fn look_at_events(&mut self) {
-        let window = TimeWindow::new(Timestamp(i64::MIN), self.scene.now).unwrap_or(self.scene.window);
+        let window =
+            TimeWindow::new(Timestamp(i64::MIN), self.scene.now).unwrap_or(self.scene.window);
         let answer = self.eyes.events(window);
         let counted = count(&answer);
         if let Answer::Found(events) = answer {
@@ -160,7 +205,11 @@ impl<'a> World<'a> {
         }
         // All that is on record is read, because what was said long ago may still stand; the query that people
         // repeat is about the stretch that is compared.
-        let query = Query::Events { entity: None, pattern: String::new(), window: self.scene.span() };
+        let query = Query::Events {
+            entity: None,
+            pattern: String::new(),
+            window: self.scene.span(),
+        };
         self.covered(SourceKind::Events, query, counted);
     }
 
@@ -169,28 +218,52 @@ impl<'a> World<'a> {
         self.facts.edges = edges;
         self.facts.work = work;
         self.requests = requests;
-        let query = Query::Traces { entity: "*".into(), caller: None, operation: String::new(), window: self.scene.span() };
+        let query = Query::Traces {
+            entity: "*".into(),
+            caller: None,
+            operation: String::new(),
+            window: self.scene.span(),
+        };
         self.covered(SourceKind::Traces, query, answer);
     }
 
     fn look_at_logs(&mut self) {
         let (logs, answer) = probes::logs::logs(self.eyes, &self.scene, &self.requests);
         self.facts.logs = logs;
-        let query = Query::Logs { entity: None, pattern: String::new(), window: self.scene.span() };
+        let query = Query::Logs {
+            entity: None,
+            pattern: String::new(),
+            window: self.scene.span(),
+        };
         self.covered(SourceKind::Logs, query, answer);
     }
 
     /// Once everything is read: how much do the words of each change belong to the failure?
     fn weigh_words(&mut self) {
         let mut words = FailureVocabulary::new();
-        for fact in self.facts.logs.iter().filter(|f| f.z > 2.0 && (f.is_error() || f.before == 0)) {
+        for fact in self
+            .facts
+            .logs
+            .iter()
+            .filter(|f| f.z > 2.0 && (f.is_error() || f.before == 0))
+        {
             words.add_text(&fact.template);
         }
-        for fact in self.facts.series.iter().filter(|f| f.bad > probes::series::BAND) {
+        for fact in self
+            .facts
+            .series
+            .iter()
+            .filter(|f| f.bad > probes::series::BAND)
+        {
             words.add_name(&fact.series.key.metric);
             words.add_service(self.scene.name(fact.unit));
         }
-        for fact in self.facts.work.iter().filter(|f| f.origin_errors.1 > f.origin_errors.0 || f.own_z > 3.5) {
+        for fact in self
+            .facts
+            .work
+            .iter()
+            .filter(|f| f.origin_errors.1 > f.origin_errors.0 || f.own_z > 3.5)
+        {
             words.add_name(&fact.operation);
             for message in &fact.messages {
                 words.add_text(message);
@@ -218,13 +291,21 @@ impl<'a> World<'a> {
                 ("nothing", 0)
             }
             Answer::CouldNotLook(gap) => {
-                if !self.gaps.iter().any(|g| g.wanted == gap.wanted && g.entity == gap.entity) {
+                if !self
+                    .gaps
+                    .iter()
+                    .any(|g| g.wanted == gap.wanted && g.entity == gap.entity)
+                {
                     self.gaps.push(gap);
                 }
                 ("could_not_look", 0)
             }
         };
-        self.queries.push(QueryRun { query, answer: word.to_string(), rows });
+        self.queries.push(QueryRun {
+            query,
+            answer: word.to_string(),
+            rows,
+        });
     }
 
     fn refuse(&mut self, kind: SourceKind, why: GapReason, detail: &str) {
@@ -240,7 +321,10 @@ impl<'a> World<'a> {
 
 fn count<T>(answer: &Answer<Vec<T>>) -> Answer<Scanned> {
     match answer {
-        Answer::Found(rows) => Answer::Found(Scanned { rows: rows.len() as u64, bytes: 0 }),
+        Answer::Found(rows) => Answer::Found(Scanned {
+            rows: rows.len() as u64,
+            bytes: 0,
+        }),
         Answer::Nothing => Answer::Nothing,
         Answer::CouldNotLook(gap) => Answer::CouldNotLook(gap.clone()),
     }

@@ -229,7 +229,9 @@ fn every_named_group_exists() {
 
 #[test]
 fn kinds_of_entities_exist() {
-    if let Err(bad) = crate::matching::Compiled::new(catalogue()).and_then(|compiled| compiled.check()) {
+    if let Err(bad) =
+        crate::matching::Compiled::new(catalogue()).and_then(|compiled| compiled.check())
+    {
         panic!("{bad}");
     }
 }

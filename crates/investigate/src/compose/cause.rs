@@ -25,7 +25,9 @@ fn card(desk: &mut Desk<'_, '_, '_>, named: &Named) -> Cause {
     for tested in &hypothesis.tested {
         predictions.push(prediction(desk, tested));
     }
-    let change = hypothesis.change.map(|c| desk.world.facts.changes[c as usize].change.clone());
+    let change = hypothesis
+        .change
+        .map(|c| desk.world.facts.changes[c as usize].change.clone());
     let trigger = change.as_ref().map_or(String::new(), |c| {
         format!(", set off by {}", words::change_name(c))
     });
@@ -39,7 +41,10 @@ fn card(desk: &mut Desk<'_, '_, '_>, named: &Named) -> Cause {
     );
     let mut evidence: Vec<_> = ids.iter().take(4).copied().collect();
     if let Some(number) = hypothesis.change {
-        evidence.push(desk.ledger.cite(Subject::Fact(FactRef::Change(number)), Polarity::For, 0.0));
+        evidence.push(
+            desk.ledger
+                .cite(Subject::Fact(FactRef::Change(number)), Polarity::For, 0.0),
+        );
     }
     let claim = desk.say(text, evidence);
     let mut supports = Vec::new();
@@ -48,22 +53,39 @@ fn card(desk: &mut Desk<'_, '_, '_>, named: &Named) -> Cause {
         supports.push(desk.say(said, vec![*id]));
     }
     if let Some(number) = hypothesis.change {
-        let id = desk.ledger.cite(Subject::Fact(FactRef::Change(number)), Polarity::For, 0.0);
+        let id = desk
+            .ledger
+            .cite(Subject::Fact(FactRef::Change(number)), Polarity::For, 0.0);
         if !hypothesis.change_reason.is_empty() {
-            supports.push(desk.say(format!("the change can produce what is seen: {}", hypothesis.change_reason), vec![id]));
+            supports.push(desk.say(
+                format!(
+                    "the change can produce what is seen: {}",
+                    hypothesis.change_reason
+                ),
+                vec![id],
+            ));
         }
     }
     let mut contradicts = Vec::new();
-    for tested in hypothesis.tested.iter().filter(|t| t.outcome == PredictionOutcome::Unmet) {
+    for tested in hypothesis
+        .tested
+        .iter()
+        .filter(|t| t.outcome == PredictionOutcome::Unmet)
+    {
         let text = match tested.force {
             "must_not" => format!("seen, though it should not be: {}", tested.says),
             "must" => format!("not seen, though it should be: {}", tested.says),
             _ => continue,
         };
         let evidence = if tested.refs.is_empty() {
-            vec![desk.ledger.cite(Subject::Silence(tested.source, unit), Polarity::Against, 0.0)]
+            vec![desk.ledger.cite(
+                Subject::Silence(tested.source, unit),
+                Polarity::Against,
+                0.0,
+            )]
         } else {
-            desk.ledger.cite_facts(&tested.refs[..tested.refs.len().min(3)], Polarity::Against)
+            desk.ledger
+                .cite_facts(&tested.refs[..tested.refs.len().min(3)], Polarity::Against)
         };
         contradicts.push(desk.say(text, evidence));
     }
@@ -94,7 +116,9 @@ fn lower_first(text: &str) -> String {
     let mut letters = text.chars();
     match (letters.next(), text.chars().nth(1)) {
         // An abbreviation keeps its capitals.
-        (Some(first), Some(second)) if second.is_uppercase() => format!("{first}{}", letters.as_str()),
+        (Some(first), Some(second)) if second.is_uppercase() => {
+            format!("{first}{}", letters.as_str())
+        }
         (Some(first), _) => format!("{}{}", first.to_lowercase(), letters.as_str()),
         (None, _) => String::new(),
     }
@@ -115,10 +139,20 @@ fn rounded(hypothesis: &Hypothesis) -> model::report::Score {
     }
 }
 
-fn cite_weighted(desk: &mut Desk<'_, '_, '_>, hypothesis: &Hypothesis, refs: &[FactRef]) -> Vec<model::EvidenceId> {
+fn cite_weighted(
+    desk: &mut Desk<'_, '_, '_>,
+    hypothesis: &Hypothesis,
+    refs: &[FactRef],
+) -> Vec<model::EvidenceId> {
     refs.iter()
         .map(|at| {
-            let weight = hypothesis.groups.values().flatten().filter(|(_, r)| r == at).map(|(n, _)| *n).fold(0.0, f64::max);
+            let weight = hypothesis
+                .groups
+                .values()
+                .flatten()
+                .filter(|(_, r)| r == at)
+                .map(|(n, _)| *n)
+                .fold(0.0, f64::max);
             desk.ledger.cite(Subject::Fact(*at), Polarity::For, weight)
         })
         .collect()
@@ -132,7 +166,12 @@ fn prediction(desk: &mut Desk<'_, '_, '_>, tested: &Tested) -> Prediction {
         (PredictionOutcome::Unmet, _) => Polarity::Against,
         (PredictionOutcome::Untested, _) => Polarity::Neutral,
     };
-    Prediction { force: tested.force.to_string(), text: tested.says.clone(), outcome: tested.outcome, evidence: desk.ledger.cite_facts(&refs, polarity) }
+    Prediction {
+        force: tested.force.to_string(),
+        text: tested.says.clone(),
+        outcome: tested.outcome,
+        evidence: desk.ledger.cite_facts(&refs, polarity),
+    }
 }
 
 /// From the cause to each symptom that it explains, link by link, without repeats.
@@ -144,19 +183,39 @@ fn path(desk: &mut Desk<'_, '_, '_>, hypothesis: &Hypothesis, named: &Named) -> 
         for pair in way.windows(2) {
             let scene = &desk.world.scene;
             let (near, far) = (pair[0], pair[1]);
-            let Some(edge) = scene.below(near).find(|(u, _)| *u == far).map(|(_, e)| *e).or_else(|| scene.above(near).find(|(u, _)| *u == far).map(|(_, e)| *e)) else {
+            let Some(edge) = scene
+                .below(near)
+                .find(|(u, _)| *u == far)
+                .map(|(_, e)| *e)
+                .or_else(|| scene.above(near).find(|(u, _)| *u == far).map(|(_, e)| *e))
+            else {
                 continue;
             };
             let (from, to) = (scene.id(edge.from).clone(), scene.id(edge.to).clone());
             if links.iter().any(|l| l.from == from && l.to == to) {
                 continue;
             }
-            let fact = desk.world.facts.edges.iter().position(|f| f.caller == edge.from && f.callee == edge.to);
+            let fact = desk
+                .world
+                .facts
+                .edges
+                .iter()
+                .position(|f| f.caller == edge.from && f.callee == edge.to);
             let evidence = match fact {
-                Some(i) => desk.ledger.cite_facts(&[FactRef::Edge(i as u32)], Polarity::For),
-                None => vec![desk.ledger.cite(Subject::Around(edge.from), Polarity::Neutral, 0.0)],
+                Some(i) => desk
+                    .ledger
+                    .cite_facts(&[FactRef::Edge(i as u32)], Polarity::For),
+                None => vec![
+                    desk.ledger
+                        .cite(Subject::Around(edge.from), Polarity::Neutral, 0.0),
+                ],
             };
-            links.push(Link { from, to, kind: edge.kind, evidence });
+            links.push(Link {
+                from,
+                to,
+                kind: edge.kind,
+                evidence,
+            });
             if links.len() >= 40 {
                 return links;
             }
@@ -171,7 +230,10 @@ fn mitigations(desk: &Desk<'_, '_, '_>, hypothesis: &Hypothesis) -> Vec<Mitigati
         let change = &desk.world.facts.changes[c as usize].change;
         words::change_name(change)
     });
-    let fill = |text: &str| text.replace("{entity}", &entity).replace("{change}", &change);
+    let fill = |text: &str| {
+        text.replace("{entity}", &entity)
+            .replace("{change}", &change)
+    };
     let mut remedies: Vec<_> = hypothesis.mechanism().remedies.iter().collect();
     // Where a change did it, undoing that change is the safest way back, so it comes first.
     if hypothesis.change.is_some() {

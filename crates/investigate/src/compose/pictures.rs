@@ -39,11 +39,19 @@ pub(super) fn pictures(desk: &mut Desk<'_, '_, '_>) -> Vec<Picture> {
     let mut pictures = Vec::new();
     for index in order {
         let fact = desk.world.facts.series[index as usize].clone();
-        let title = format!("{} of {}", words::metric(&fact.series.key), desk.name(fact.entity));
+        let title = format!(
+            "{} of {}",
+            words::metric(&fact.series.key),
+            desk.name(fact.entity)
+        );
         if !seen.insert(title.clone()) {
             continue;
         }
-        let evidence = desk.ledger.cite(Subject::Fact(FactRef::Series(index)), Polarity::Neutral, 0.0);
+        let evidence = desk.ledger.cite(
+            Subject::Fact(FactRef::Series(index)),
+            Polarity::Neutral,
+            0.0,
+        );
         let span = desk.world.scene.span();
         let range = fact.series.range(span.from(), span.to());
         let step = range.len().div_ceil(POINTS).max(1);
@@ -69,7 +77,10 @@ pub(super) fn pictures(desk: &mut Desk<'_, '_, '_>) -> Vec<Picture> {
             evidence,
             times,
             values,
-            band: Some((words::six(fact.normal - width), words::six(fact.normal + width))),
+            band: Some((
+                words::six(fact.normal - width),
+                words::six(fact.normal + width),
+            )),
             onset: fact.onset,
         });
         if pictures.len() == MOST {

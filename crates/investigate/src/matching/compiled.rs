@@ -26,7 +26,11 @@ pub(super) struct Set {
 impl Set {
     fn new(parts: Vec<(String, Signature)>) -> Self {
         let (patterns, of) = parts.into_iter().unzip();
-        Self { patterns, built: OnceLock::new(), of }
+        Self {
+            patterns,
+            built: OnceLock::new(),
+            of,
+        }
     }
 
     fn build(&self) -> Result<RegexSet, regex::Error> {
@@ -98,7 +102,8 @@ impl Compiled {
                 .chain(&predictions.may)
                 .chain(&predictions.must_not);
             for expression in conditions.flat_map(expressions) {
-                each.entry(expression.to_string()).or_insert_with(OnceLock::new);
+                each.entry(expression.to_string())
+                    .or_insert_with(OnceLock::new);
             }
             kinds.push(
                 mechanism
@@ -145,20 +150,27 @@ impl Compiled {
     /// # Errors
     /// The first expression that does not compile.
     pub fn check(&self) -> Result<(), BadMechanism> {
-        let bad = |file: &str, problem: String| BadMechanism { file: file.to_string(), problem };
+        let bad = |file: &str, problem: String| BadMechanism {
+            file: file.to_string(),
+            problem,
+        };
         let mut expressions: Vec<&String> = self.each.keys().collect();
         expressions.sort();
         for expression in expressions {
             build(expression).map_err(|e| bad(expression, e.to_string()))?;
         }
         for set in [&self.logs, &self.events, &self.shows] {
-            set.build().map_err(|e| bad("all together", e.to_string()))?;
+            set.build()
+                .map_err(|e| bad("all together", e.to_string()))?;
         }
         Ok(())
     }
 
     fn expression(&self, expression: &str) -> Option<&Regex> {
-        self.each.get(expression)?.get_or_init(|| build(expression).ok()).as_ref()
+        self.each
+            .get(expression)?
+            .get_or_init(|| build(expression).ok())
+            .as_ref()
     }
 
     /// The catalogue that was compiled.

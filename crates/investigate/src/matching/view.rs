@@ -196,7 +196,13 @@ impl<'a> Matcher<'a> {
 
     fn sightings_in_events(&self, all: &mut Vec<Sighting>) {
         for event in self.events.iter().filter(|e| e.standing != Standing::Old) {
-            for which in self.compiled.events.expressions().matches(&event.text).iter() {
+            for which in self
+                .compiled
+                .events
+                .expressions()
+                .matches(&event.text)
+                .iter()
+            {
                 let signature = self.compiled.events.of[which];
                 let condition = self.condition(signature);
                 if (event.is_current() || condition.moment)
@@ -217,7 +223,13 @@ impl<'a> Matcher<'a> {
     fn sightings_in_states(&self, all: &mut Vec<Sighting>) {
         for state in self.states.iter().filter(|s| s.health != Health::Leaving) {
             for saying in &state.sayings {
-                for which in self.compiled.shows.expressions().matches(&saying.text).iter() {
+                for which in self
+                    .compiled
+                    .shows
+                    .expressions()
+                    .matches(&saying.text)
+                    .iter()
+                {
                     let signature = self.compiled.shows.of[which];
                     let condition = self.condition(signature);
                     let kind = condition.state.as_ref().map_or("", |s| s.kind.as_str());
@@ -404,7 +416,9 @@ impl<'a> Matcher<'a> {
         match (refs.is_empty(), looked) {
             (false, _) => Outcome::Met(refs),
             // A past borrowed from the incident's own recording shows what changed, never that nothing did.
-            (true, true) if source == SourceKind::Metrics && self.scene.borrowed => Outcome::NotCovered,
+            (true, true) if source == SourceKind::Metrics && self.scene.borrowed => {
+                Outcome::NotCovered
+            }
             (true, true) => Outcome::Unmet,
             (true, false) => Outcome::NotCovered,
         }

@@ -46,7 +46,11 @@ pub fn judge(scene: &Scene, changes: Vec<Change>) -> Vec<ChangeFact> {
             let deployed = carried.get(change.id.as_str());
             let files: Vec<&str> = change.files.iter().map(String::as_str).collect();
             let read = read_change(&change.title, &files, change.diff.as_deref());
-            let mut units: BTreeSet<u32> = change.entities.iter().filter_map(|e| scene.unit(e)).collect();
+            let mut units: BTreeSet<u32> = change
+                .entities
+                .iter()
+                .filter_map(|e| scene.unit(e))
+                .collect();
             if let Some((deploy, _)) = deployed {
                 units.extend(deploy.entities.iter().filter_map(|e| scene.unit(e)));
             }
@@ -64,7 +68,13 @@ pub fn judge(scene: &Scene, changes: Vec<Change>) -> Vec<ChangeFact> {
                         (plausible >= LEAST).then(|| (kind_word(kind), (plausible, reason)))
                     })
                     .collect(),
-                effects: read.effects.iter().filter(|e| !e.kind.is_harmless()).take(3).map(|e| e.summary.clone()).collect(),
+                effects: read
+                    .effects
+                    .iter()
+                    .filter(|e| !e.kind.is_harmless())
+                    .take(3)
+                    .map(|e| e.summary.clone())
+                    .collect(),
                 vocabulary: read.vocabulary.clone(),
                 territory: read.owners.iter().cloned().collect(),
             };
@@ -110,7 +120,11 @@ impl Names {
 
 /// A service's name without the words that only say that it is one.
 fn stem(name: &str) -> String {
-    let lower: String = name.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect();
+    let lower: String = name
+        .to_lowercase()
+        .chars()
+        .filter(|c| c.is_alphanumeric())
+        .collect();
     for tail in ["service", "svc", "server", "app", "api"] {
         if let Some(head) = lower.strip_suffix(tail)
             && head.len() >= 3

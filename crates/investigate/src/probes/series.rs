@@ -37,20 +37,33 @@ pub struct Stretches {
 impl Stretches {
     /// Those of the scene.
     pub fn of(scene: &Scene) -> Self {
-        Self { history: scene.history.clone(), near: scene.near, window: scene.window }
+        Self {
+            history: scene.history.clone(),
+            near: scene.near,
+            window: scene.window,
+        }
     }
 }
 
 /// Judges every series. The order is that of the input.
 pub fn judge(scene: &Scene, all: &[Arc<Series>], scratch: &mut Scratch) -> Vec<SeriesFact> {
     let stretches = Stretches::of(scene);
-    all.iter().filter_map(|series| one(scene, series, &stretches, scratch)).collect()
+    all.iter()
+        .filter_map(|series| one(scene, series, &stretches, scratch))
+        .collect()
 }
 
 /// The values of the baseline: the near past if it is long enough, with history otherwise.
-fn healthy_values<'a>(series: &'a Series, stretches: &Stretches) -> (std::borrow::Cow<'a, [f64]>, Option<i64>) {
+fn healthy_values<'a>(
+    series: &'a Series,
+    stretches: &Stretches,
+) -> (std::borrow::Cow<'a, [f64]>, Option<i64>) {
     let near = series.range(stretches.near.from(), stretches.near.to());
-    let last = near.end.checked_sub(1).filter(|_| !near.is_empty()).map(|i| series.times[i]);
+    let last = near
+        .end
+        .checked_sub(1)
+        .filter(|_| !near.is_empty())
+        .map(|i| series.times[i]);
     if near.len() >= 12 || (stretches.history.is_empty() && near.len() >= LEAST_POINTS) {
         return (std::borrow::Cow::Borrowed(&series.values[near]), last);
     }
@@ -67,13 +80,28 @@ fn healthy_values<'a>(series: &'a Series, stretches: &Stretches) -> (std::borrow
 pub fn floor_of(role: Role, unit_is_percent: bool, normal: f64) -> f64 {
     let percent = if unit_is_percent { 1.0 } else { 0.01 };
     match role {
-        Role::Availability | Role::Errors | Role::AuthErrors | Role::ProviderErrors | Role::CacheHit if normal.abs() <= 1.0 => {
-            if unit_is_percent { 0.25 } else { 0.0025 }
+        Role::Availability
+        | Role::Errors
+        | Role::AuthErrors
+        | Role::ProviderErrors
+        | Role::CacheHit
+            if normal.abs() <= 1.0 =>
+        {
+            if unit_is_percent {
+                0.25
+            } else {
+                0.0025
+            }
         }
         Role::Availability => 0.25,
         Role::Cpu if normal.abs() <= 1.0 && !unit_is_percent => 2.0 * percent,
         Role::Cpu => 1.0,
-        Role::Errors | Role::AuthErrors | Role::Throttles | Role::Restarts | Role::Unready | Role::Locks => 0.2,
+        Role::Errors
+        | Role::AuthErrors
+        | Role::Throttles
+        | Role::Restarts
+        | Role::Unready
+        | Role::Locks => 0.2,
         Role::Latency | Role::PoolWait | Role::DiskLatency => 0.0005,
         Role::Queue | Role::DiskQueue | Role::Connections | Role::Workers => 0.5,
         _ => 0.0,
@@ -83,14 +111,19 @@ pub fn floor_of(role: Role, unit_is_percent: bool, normal: f64) -> f64 {
 /// Is the series a percentage 0..100?
 pub fn is_percent(series: &Series) -> bool {
     matches!(series.key.unit.as_str(), "%" | "Percent" | "percent")
-        || crate::role::words(&series.key.metric).iter().any(|w| matches!(w.as_str(), "pct" | "percent" | "percentage"))
+        || crate::role::words(&series.key.metric)
+            .iter()
+            .any(|w| matches!(w.as_str(), "pct" | "percent" | "percentage"))
         || series.key.metric.contains('%')
 }
 
 /// The last reading before `until` that lay close to normal.
 fn last_well(series: &Series, baseline: &Baseline, until: i64) -> Option<i64> {
     let end = series.times.partition_point(|t| *t < until);
-    (0..end).rev().find(|&i| baseline.z(series.values[i]).abs() < 1.5).map(|i| series.times[i])
+    (0..end)
+        .rev()
+        .find(|&i| baseline.z(series.values[i]).abs() < 1.5)
+        .map(|i| series.times[i])
 }
 
 /// Rank correlation with time from which a past counts as creeping.
@@ -101,15 +134,31 @@ const CREEP_TAU: f64 = 0.6;
 fn creep(role: Role, series: &Series, stretches: &Stretches) -> Option<std::ops::Range<usize>> {
     let fills = matches!(
         role,
-        Role::Memory | Role::MemoryFree | Role::Disk | Role::DiskFree | Role::Connections | Role::Workers | Role::Lag | Role::Queue | Role::Credits
+        Role::Memory
+            | Role::MemoryFree
+            | Role::Disk
+            | Role::DiskFree
+            | Role::Connections
+            | Role::Workers
+            | Role::Lag
+            | Role::Queue
+            | Role::Credits
     );
     let near = series.range(stretches.near.from(), stretches.near.to());
     if !fills || near.len() < 20 || !stretches.history.is_empty() {
         return None;
     }
     let step = near.len().div_ceil(120);
-    let times: Vec<i64> = series.times[near.clone()].iter().step_by(step).copied().collect();
-    let values: Vec<f64> = series.values[near.clone()].iter().step_by(step).copied().collect();
+    let times: Vec<i64> = series.times[near.clone()]
+        .iter()
+        .step_by(step)
+        .copied()
+        .collect();
+    let values: Vec<f64> = series.values[near.clone()]
+        .iter()
+        .step_by(step)
+        .copied()
+        .collect();
     let trend = analysis::series::theil_sen(&times, &values)?;
     let worse = match role.bad() {
         Bad::Low => trend.tau <= -CREEP_TAU,
@@ -119,7 +168,12 @@ fn creep(role: Role, series: &Series, stretches: &Stretches) -> Option<std::ops:
     (worse && early.len() >= LEAST_POINTS).then_some(early)
 }
 
-fn one(scene: &Scene, series: &Arc<Series>, stretches: &Stretches, scratch: &mut Scratch) -> Option<SeriesFact> {
+fn one(
+    scene: &Scene,
+    series: &Arc<Series>,
+    stretches: &Stretches,
+    scratch: &mut Scratch,
+) -> Option<SeriesFact> {
     let entity = scene.number(&series.key.entity)?;
     let role = classify(&series.key.metric, &series.key.statistic, &series.key.unit);
     let (healthy, last_normal) = healthy_values(series, stretches);
@@ -149,7 +203,13 @@ fn one(scene: &Scene, series: &Arc<Series>, stretches: &Stretches, scratch: &mut
         limit: (percent && role.bad() == Bad::High).then_some(100.0),
         ..DeviationConfig::default()
     };
-    let found = deviation(&baseline, &series.times[range.clone()], &series.values[range.clone()], &config, scratch);
+    let found = deviation(
+        &baseline,
+        &series.times[range.clone()],
+        &series.values[range.clone()],
+        &config,
+        scratch,
+    );
     let z = found.strength();
     let bad = match role.bad() {
         Bad::High => z,
@@ -172,7 +232,10 @@ fn one(scene: &Scene, series: &Arc<Series>, stretches: &Stretches, scratch: &mut
             lo: Timestamp(last_well(series, &baseline, episode.from).unwrap_or(episode.from)),
             hi: Timestamp(episode.from),
         }),
-        _ => found.onset.map(|o| Onset { lo: Timestamp(o.lo.min(o.hi)), hi: Timestamp(o.hi) }),
+        _ => found.onset.map(|o| Onset {
+            lo: Timestamp(o.lo.min(o.hi)),
+            hi: Timestamp(o.hi),
+        }),
     };
     Some(SeriesFact {
         series: Arc::clone(series),
@@ -186,7 +249,10 @@ fn one(scene: &Scene, series: &Arc<Series>, stretches: &Stretches, scratch: &mut
         z,
         bad,
         onset,
-        recovered: found.recovered_at.map(|at| Onset { lo: Timestamp(at), hi: Timestamp(at) }),
+        recovered: found.recovered_at.map(|at| Onset {
+            lo: Timestamp(at),
+            hi: Timestamp(at),
+        }),
         active: found.active && z.abs() > BAND,
         ramp: found.shape == Shape::Ramp || creeping.is_some(),
     })
@@ -199,17 +265,34 @@ fn one(scene: &Scene, series: &Arc<Series>, stretches: &Stretches, scratch: &mut
 pub fn onset_of_alarms(scene: &Scene, eyes: &dyn Eyes, facts: &[SeriesFact]) -> Option<Onset> {
     let mut named: Vec<Onset> = Vec::new();
     let mut felt: Vec<Onset> = Vec::new();
-    for fact in facts.iter().filter(|f| f.bad > BAND && scene.alarmed.binary_search(&f.unit).is_ok()) {
-        let Some(onset) = fact.onset.filter(|o| o.lo >= scene.window.from() || o.hi > scene.window.from()) else {
+    for fact in facts
+        .iter()
+        .filter(|f| f.bad > BAND && scene.alarmed.binary_search(&f.unit).is_ok())
+    {
+        let Some(onset) = fact
+            .onset
+            .filter(|o| o.lo >= scene.window.from() || o.hi > scene.window.from())
+        else {
             continue;
         };
-        let first = fact.series.range(scene.window.from(), scene.window.to()).start;
-        if fact.series.times.get(first).is_some_and(|t| *t >= onset.hi.0) {
+        let first = fact
+            .series
+            .range(scene.window.from(), scene.window.to())
+            .start;
+        if fact
+            .series
+            .times
+            .get(first)
+            .is_some_and(|t| *t >= onset.hi.0)
+        {
             continue;
         }
         let is_named = eyes.alarms().iter().any(|alarm| {
             alarm.metric.as_deref() == Some(fact.series.key.metric.as_str())
-                && alarm.statistic.as_ref().is_none_or(|s| *s == fact.series.key.statistic)
+                && alarm
+                    .statistic
+                    .as_ref()
+                    .is_none_or(|s| *s == fact.series.key.statistic)
         });
         if is_named {
             named.push(onset);

@@ -530,6 +530,7 @@ mod tests {
             estate(size, 7, &one).is_err(),
             "a folder that is not empty is left alone"
         );
-        crate::files::open(&one, &crate::files::Limits::default()).expect("the generated estate is a valid recording");
+        crate::files::open(&one, &crate::files::Limits::default())
+            .expect("the generated estate is a valid recording");
     }
 }
