@@ -123,10 +123,13 @@ fn an_edge_to_oneself_or_to_nowhere_is_no_harm() {
     stands(&case);
 }
 
+/// What a metric reads, minute by minute.
+type Course = Box<dyn Fn(i64) -> f64>;
+
 #[test]
 fn odd_series_are_no_harm() {
     let constant = |_: i64| 5.0;
-    let shapes: Vec<(&str, Box<dyn Fn(i64) -> f64>)> = vec![
+    let shapes: Vec<(&str, Course)> = vec![
         ("constant", Box::new(constant)),
         ("zero", Box::new(|_| 0.0)),
         ("huge", Box::new(from(140, 1e300, 1.7e308))),
