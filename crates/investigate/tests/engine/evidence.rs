@@ -171,20 +171,21 @@ fn owner(document: &Value, path: &str) -> String {
         .to_string()
 }
 
-/// Every leaf of every report, altered one at a time. Only one may be altered unseen: the budget, because
+/// Leaves of every report, altered one at a time: all of one story's, every ninth of the others'. Only one may be altered unseen: the budget, because
 /// it is what the engine was *told*; a larger one that changes nothing gives the same report.
 #[test]
 fn no_leaf_can_be_altered_unseen() {
     let mut random = SplitMix::new(11);
     let (mut tried, mut refused) = (0, 0);
-    for told in stories::all() {
+    for (nth, told) in stories::all().into_iter().enumerate() {
         let report = report_on(&told.case);
         let document = serde_json::to_value(&report).expect("a report is a document");
         let mut paths = Vec::new();
         leaves(&document, "", &mut paths);
         // The engine's own version is held against the program, not against another report: see below.
         paths.retain(|path| !path.starts_with("/header/engine"));
-        for path in paths {
+        let step = if nth == 0 { 1 } else { 9 };
+        for path in paths.into_iter().skip(nth).step_by(step) {
             let mut forged = document.clone();
             let leaf = forged.pointer_mut(&path).expect("the leaf is there");
             *leaf = altered(leaf, &mut random);
@@ -212,7 +213,7 @@ fn no_leaf_can_be_altered_unseen() {
         }
     }
     assert!(
-        tried > 2000 && refused * 4 < tried,
+        tried > 1000 && refused * 4 < tried,
         "{tried} tried, {refused} refused"
     );
 }
