@@ -55,7 +55,13 @@ pub fn run() -> anyhow::Result<bool> {
     steps.step("docs", || {
         told(
             cargo_in_root()
-                .args(["doc", "--workspace", "--no-deps", "--all-features"])
+                .args([
+                    "doc",
+                    "--workspace",
+                    "--no-deps",
+                    "--keep-going",
+                    "--all-features",
+                ])
                 .env("RUSTDOCFLAGS", "-D warnings"),
         )
     });

@@ -1,7 +1,7 @@
 //! Directed graphs on numbered nodes: who can have broken whom, and the smallest part that holds a fault.
 //!
 //! An edge goes the way that failure travels (callee to caller, host to guest). [`csr`] holds the graph,
-//! [`paths`] finds reach and best paths, [`components`] loops, [`subtree`] the smallest explaining part.
+//! [`paths`] finds reach and best paths, [`mod@components`] loops, [`subtree`] the smallest explaining part.
 
 pub mod components;
 pub mod csr;

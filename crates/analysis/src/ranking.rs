@@ -1,6 +1,6 @@
 //! From scores to an order, to probabilities, to a set of causes; and how good they were.
 //!
-//! [`odds`]: logits, softmax, noisy-OR, capped groups of evidence. [`explain`]: the set of causes which best
+//! [`odds`]: logits, softmax, noisy-OR, capped groups of evidence. [`mod@explain`]: the set of causes which best
 //! explains what is seen and what is healthy. [`calibrate`]: scores to honest probabilities, from labelled cases.
 //! [`judge`]: expected ranks, AC@k, Avg@5, calibration error.
 

@@ -4,9 +4,9 @@
 //! are not finite are dropped and counted, never trusted. Hot paths take a [`Scratch`], whose buffers are
 //! reused from one series to the next.
 //!
-//! Reading order: [`baseline`] (what is normal), [`deviation`] (what differs and since when), [`changepoint`]
+//! Reading order: [`baseline`] (what is normal), [`mod@deviation`] (what differs and since when), [`changepoint`]
 //! and [`trend`] (where a level or a slope began), [`excess`] (what a node does beyond its callees),
-//! [`season`], [`sampling`], and [`detect`] (a detector of our own, with one frozen configuration).
+//! [`season`], [`sampling`], and [`mod@detect`] (a detector of our own, with one frozen configuration).
 
 pub mod baseline;
 pub mod changepoint;

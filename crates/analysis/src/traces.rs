@@ -1,8 +1,8 @@
 //! Traces: who called whom, who spent the time, and where an error began.
 //!
 //! [`link`] joins spans to trees and tolerates all that tracing does wrong (missing parents, duplicates, loops,
-//! skewed clocks, negative durations), counting each. [`origins`] finds where errors began, [`totals`] adds spans
-//! up per operation, edge and entity in a window, [`shift`] compares two windows, robustly for few calls.
+//! skewed clocks, negative durations), counting each. [`origins`] finds where errors began, [`mod@totals`] adds spans
+//! up per operation, edge and entity in a window, [`mod@shift`] compares two windows, robustly for few calls.
 
 pub mod link;
 pub mod origins;
