@@ -36,6 +36,11 @@ pub use world::Step;
 /// What one case may spend where nobody says otherwise.
 pub const DEFAULT_BUDGET: BudgetLimit = BudgetLimit { reads: 60 };
 
+/// Reads the catalogue, so that the first case of a measured run does not pay for all.
+pub fn warm_up() {
+    matching::compiled();
+}
+
 /// From alarms to report. The same eyes and budget give the same report, byte for byte.
 pub fn investigate(eyes: &dyn Eyes, budget: BudgetLimit, progress: &mut dyn FnMut(Step)) -> Report {
     consider(

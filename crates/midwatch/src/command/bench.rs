@@ -74,6 +74,7 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
         out: args.out.clone(),
     };
     let shown = console.shows_progress();
+    investigate::warm_up();
     let result = bench::run(
         args.suite,
         &args.dir,
