@@ -149,7 +149,7 @@ pub fn ask(eyes: &dyn Eyes, scene: &Scene, requests: &RequestCounts) -> (Scan, A
     let mut reader = Reader {
         scene,
         requests,
-        mentions: Mentions::of(scene),
+        mentions: None,
         units: FxHashMap::default(),
         raw: Vec::new(),
         scan: Scan::default(),
@@ -169,7 +169,8 @@ pub fn ask(eyes: &dyn Eyes, scene: &Scene, requests: &RequestCounts) -> (Scan, A
 struct Reader<'a> {
     scene: &'a Scene,
     requests: &'a RequestCounts,
-    mentions: Mentions,
+    /// Made for the first line: a case without lines does not pay for it.
+    mentions: Option<Mentions>,
     units: FxHashMap<u32, Unit>,
     raw: Vec<Raw>,
     scan: Scan,
@@ -201,7 +202,10 @@ impl Reader<'_> {
         let mut foreign = false;
         if raw.searched < MOST_SEARCHED && (raw.error || raw.searched == 0) {
             raw.searched += 1;
-            let named = self.mentions.in_text(unit, line.body);
+            let mentions = self
+                .mentions
+                .get_or_insert_with(|| Mentions::of(self.scene));
+            let named = mentions.in_text(unit, line.body);
             foreign = raw.error && !named.is_empty();
             for one in named {
                 if let Err(place) = raw.kind.mentions.binary_search(&one) {
