@@ -26,6 +26,10 @@ pub const UNPLACED: f64 = 0.5;
 pub const VICTIM: f64 = 0.3;
 /// Own anomaly from which a unit's lines are taken in full, where spans cover it.
 pub const OWN_FULL: f64 = 2.5;
+/// How surely a change of just the kind that a mechanism names has set it off, where the mechanism is seen.
+pub const OF_ITS_KIND: f64 = 0.6;
+/// Share of its usual rate below which nothing comes to a unit any more.
+pub const GONE: f64 = 0.05;
 /// Fewest requests before the incident from which spans are said to cover a unit.
 pub const COVERED_REQUESTS: u64 = 10;
 /// What remains of a busy processor that slows no request.
@@ -91,7 +95,7 @@ pub fn change_risk(kind: ChangeKind) -> (f64, f64) {
 /// A text of all numbers, for the rules digest.
 pub fn digest_text() -> String {
     format!(
-        "{CHANGE_EFFECT} {CHANGE_RELEVANCE} {CHANGE_NEARNESS} {CHANGE_COST} {MOST_CHANGE} {MOST_SIGNATURE} {MOST_ANOMALY} {LEAST_FIT} {UNPLACED} {VICTIM} {OWN_FULL} {COVERED_REQUESTS} {IDLE_HEAT} {} {MUST_FAILED} {MUST_NOT_SEEN} {MUST_MET} {MAY_MET} {TIMING_BEFORE} {TIMING_SCALE_MIN} {TIMING_LATE} {ROOT_LEAST} {ROOT_LIFT} {ROOT_EDGE} {CAUSE_COST} {LEAK} {MOST_CAUSES} {HOP} {HOP_UP} {MOST_HOPS} {NO_MAP} {CAP_NEARNESS} {CAP_ONE_SOURCE} {CAP_GAP} {CAP_BLIND_TO_CHANGES} {CAP_ALWAYS} {STRONG} {STRONG_SIGN} {STRONG_ANOMALY} {SILENT_ALARM} {SOMETHING_ELSE} {SAME_PLACE} {NAMED} {UNKNOWN_BELOW} {EXPLAINS} {BEHIND} {WAY}",
+        "{CHANGE_EFFECT} {CHANGE_RELEVANCE} {CHANGE_NEARNESS} {CHANGE_COST} {MOST_CHANGE} {MOST_SIGNATURE} {MOST_ANOMALY} {LEAST_FIT} {UNPLACED} {VICTIM} {OWN_FULL} {COVERED_REQUESTS} {OF_ITS_KIND} {GONE} {IDLE_HEAT} {} {MUST_FAILED} {MUST_NOT_SEEN} {MUST_MET} {MAY_MET} {TIMING_BEFORE} {TIMING_SCALE_MIN} {TIMING_LATE} {ROOT_LEAST} {ROOT_LIFT} {ROOT_EDGE} {CAUSE_COST} {LEAK} {MOST_CAUSES} {HOP} {HOP_UP} {MOST_HOPS} {NO_MAP} {CAP_NEARNESS} {CAP_ONE_SOURCE} {CAP_GAP} {CAP_BLIND_TO_CHANGES} {CAP_ALWAYS} {STRONG} {STRONG_SIGN} {STRONG_ANOMALY} {SILENT_ALARM} {SOMETHING_ELSE} {SAME_PLACE} {NAMED} {UNKNOWN_BELOW} {EXPLAINS} {BEHIND} {WAY}",
         CLOCK_SLACK.0
     )
 }

@@ -444,9 +444,6 @@ fn add_changes(ground: &Ground<'_>, table: &mut BTreeMap<Key, Hypothesis>) {
     }
 }
 
-/// How surely a change of just the kind that a mechanism names has set it off, where the mechanism is seen.
-const OF_ITS_KIND: f64 = 0.6;
-
 /// A right that is refused and a change of rights, a setting that is missing and a change of settings: where
 /// the mechanism shows itself, the kind of the change speaks for it, even if its text tells nothing more.
 fn add_by_its_kind(ground: &Ground<'_>, table: &mut BTreeMap<Key, Hypothesis>, number: u32) {
@@ -489,7 +486,7 @@ fn add_by_its_kind(ground: &Ground<'_>, table: &mut BTreeMap<Key, Hypothesis>, n
                 groups: base,
                 ..empty(unit, mechanism, Some(number))
             });
-        let nats = k::CHANGE_EFFECT * OF_ITS_KIND * path;
+        let nats = k::CHANGE_EFFECT * k::OF_ITS_KIND * path;
         entry
             .groups
             .entry(SourceKind::Changes)

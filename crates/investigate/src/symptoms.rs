@@ -96,7 +96,7 @@ pub fn seen(scene: &Scene, eyes: &dyn Eyes, facts: &Facts) -> Vec<Seen> {
         // Rate is the first of what users feel: a unit to which nothing comes any more, or that takes nothing.
         let gone = fact.role == Role::Traffic
             && fact.z < -BAND
-            && fact.level <= GONE * fact.normal
+            && fact.level <= crate::constants::GONE * fact.normal
             && in_scope[fact.unit as usize];
         if fact.bad > BAND && (is_named || felt || inside || gone) {
             add(
@@ -248,9 +248,6 @@ pub fn add_silent_alarms(
     }
     seen.sort_by(|a, b| (a.unit, a.aspect).cmp(&(b.unit, b.aspect)));
 }
-
-/// Share of its usual rate below which nothing comes to a unit any more.
-const GONE: f64 = 0.05;
 
 /// Units whose state is tested: those alarmed and those one step from them; everybody, if no alarm's
 /// unit is on the map.
