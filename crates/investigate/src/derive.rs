@@ -7,9 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use model::evidence::Value;
-use model::{
-    Evidence, EvidenceId, Polarity, Query, RawRef, SourceKind, Statistic, TimeWindow, Timestamp,
-};
+use model::{Evidence, EvidenceId, Polarity, Query, SourceKind, Statistic, TimeWindow, Timestamp};
 
 use crate::facts::Interval;
 use crate::kinds::FactRef;
@@ -833,12 +831,4 @@ fn row_digests(world: &World<'_>, cited: &[u32]) -> (BTreeMap<u32, String>, BTre
             .collect()
     };
     (hex(logs), hex(spans))
-}
-
-/// Rows behind an observation, for people: at most `most` of them, as text.
-pub fn raw_text(refs: &[RawRef], most: usize) -> Vec<String> {
-    refs.iter()
-        .take(most)
-        .map(|r| format!("{}:{}", r.file, r.line))
-        .collect()
 }

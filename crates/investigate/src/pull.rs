@@ -91,7 +91,7 @@ fn from_excess(scene: &Scene, eyes: &dyn Eyes, facts: &Facts) -> Vec<Anomaly> {
         {
             let owns = excess::below(
                 scene,
-                facts_of(facts),
+                &facts.series,
                 target,
                 role,
                 alarm.statistic.as_deref(),
@@ -131,8 +131,4 @@ fn from_excess(scene: &Scene, eyes: &dyn Eyes, facts: &Facts) -> Vec<Anomaly> {
         }
     }
     found
-}
-
-fn facts_of(facts: &Facts) -> &[crate::facts::SeriesFact] {
-    &facts.series
 }
