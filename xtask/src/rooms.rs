@@ -9,9 +9,28 @@ const MAY: &[(&str, &[&str])] = &[
     ("investigate", &["model", "analysis"]),
     ("connectors", &["model"]),
     ("store", &["model"]),
+    ("act", &["model"]),
+    ("learn", &["model", "analysis"]),
+    (
+        "watch",
+        &["model", "analysis", "investigate", "act", "learn"],
+    ),
+    ("server", &["model", "watch"]),
+    ("payledger", &[]),
     (
         "midwatch",
-        &["model", "analysis", "investigate", "connectors", "store"],
+        &[
+            "model",
+            "analysis",
+            "investigate",
+            "act",
+            "learn",
+            "watch",
+            "server",
+            "connectors",
+            "store",
+            "payledger",
+        ],
     ),
     ("xtask", &[]),
 ];
@@ -24,7 +43,7 @@ const MAY_IN_TESTS: &[(&str, &str, &str)] = &[(
 )];
 
 /// Floors that compute and do not reach out: what none of their dependencies may be able to do.
-const PURE: &[&str] = &["model", "analysis", "investigate"];
+const PURE: &[&str] = &["model", "analysis", "investigate", "act", "learn", "watch"];
 
 /// Crates that open files or sockets, run programs, or roll dice.
 const REACHES_OUT: &[&str] = &[

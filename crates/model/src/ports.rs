@@ -3,13 +3,16 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use crate::action::{Action, Outcome, Preview, StepKey};
 use crate::alarm::Alarm;
+use crate::case::Case;
 use crate::change::Change;
 use crate::entity::EntityId;
+use crate::incident::{Entry, IllegalEvent, IncidentEvent, IncidentId};
 use crate::query::{Answer, Gap};
 use crate::recording::Manifest;
 use crate::telemetry::{Event, LogLine, Series, SpanRow, StateSnapshot};
-use crate::time::TimeWindow;
+use crate::time::{Span, TimeWindow, Timestamp};
 use crate::topology::Topology;
 
 /// What a scan read.
@@ -84,6 +87,204 @@ pub struct Runbook {
 pub trait KnowledgeSource: Send + Sync {
     /// All runbooks, sorted by path.
     fn runbooks(&self) -> Answer<Vec<Runbook>>;
+}
+
+/// Reads time. The only clock of the house; tests hand in one that they move by hand.
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> Timestamp;
+}
+
+/// Takes a live system's testimony down, whole, for one look: what it gives is a case like any recorded one,
+/// so that the engine, the verifier and the recorder need not know whether a system is alive.
+pub trait Lookout: Send + Sync {
+    /// Everything known in `window` and in the stretches before it that show how things are when they are
+    /// well. Alarms are put in by who asks. What a source could not give is a gap in the case's head.
+    fn look(&self, window: TimeWindow, now: Timestamp) -> Case;
+}
+
+/// Why a step of a plan cannot be previewed or performed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HandsError {
+    /// This actuator has no such action, or does not know that entity.
+    #[error("{actuator} cannot {action}: {why}")]
+    Cannot {
+        /// Its name.
+        actuator: String,
+        /// The action, for people.
+        action: String,
+        /// Why not.
+        why: String,
+    },
+    /// It could not be reached or did not answer.
+    #[error("{actuator} did not answer: {why}")]
+    Unreachable {
+        /// Its name.
+        actuator: String,
+        /// What happened instead.
+        why: String,
+    },
+}
+
+/// Hands: what can alter one kind of thing. Only `act` holds any (J7).
+pub trait Actuator: Send + Sync {
+    /// Its name, as plans and policies know it.
+    fn name(&self) -> &str;
+    /// What the action would do, and what leads back; nothing is altered.
+    fn preview(&self, action: &Action) -> Result<Preview, HandsError>;
+    /// Performs the action, at most once per key (J2): asked again under the same key it tells what became of
+    /// the first time.
+    fn perform(&self, key: &StepKey, action: &Action) -> Outcome;
+    /// What became of the performance under that key, by looking and not by doing. `Failed` means that for
+    /// certain nothing was altered.
+    fn was_done(&self, key: &StepKey, action: &Action) -> Outcome;
+}
+
+/// Why the journal did not take an entry or could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JournalError {
+    /// Somebody else wrote in between, or holds the pen (J5).
+    #[error(
+        "{incident}: entry {expected} was to follow {after}, but the journal stands at {stands}"
+    )]
+    Stale {
+        /// Whose journal.
+        incident: IncidentId,
+        /// What the writer had read.
+        after: u64,
+        /// What it wanted to write.
+        expected: u64,
+        /// What is there.
+        stands: u64,
+    },
+    /// This writer's lease is over: another server has taken the watch (J5).
+    #[error(
+        "this server no longer holds the watch (fencing token {held}, now {newest}); it stops writing"
+    )]
+    Fenced {
+        /// Our token.
+        held: u64,
+        /// The newest.
+        newest: u64,
+    },
+    /// The hash chain is broken (J6).
+    #[error("{incident}: the journal was altered at entry {seq}: {why}")]
+    Altered {
+        /// Whose journal.
+        incident: IncidentId,
+        /// Where.
+        seq: u64,
+        /// What does not fit.
+        why: String,
+    },
+    /// An event that cannot follow what stands.
+    #[error(transparent)]
+    Illegal(#[from] IllegalEvent),
+    /// The store itself failed: full disk, read-only, corrupt.
+    #[error("{what}")]
+    Store {
+        /// What failed, and what to do.
+        what: String,
+    },
+}
+
+/// The spine: an append-only list of events per incident.
+pub trait Journal: Send + Sync {
+    /// Writes `event` after entry `after` (0 for the first), or refuses: one writer wins (J5). When it returns,
+    /// the entry is on the disk.
+    fn append(
+        &self,
+        incident: &IncidentId,
+        after: u64,
+        at: Timestamp,
+        event: &IncidentEvent,
+    ) -> Result<Entry, JournalError>;
+    /// All entries of one incident, in order, the chain checked (J6).
+    fn read(&self, incident: &IncidentId) -> Result<Vec<Entry>, JournalError>;
+    /// All incidents, newest first; only those that are not closed, if `open`.
+    fn incidents(&self, open: bool) -> Result<Vec<IncidentId>, JournalError>;
+}
+
+/// A notice for people.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Notice {
+    /// Unique: told twice under one id, it is one notice.
+    pub id: String,
+    /// About which incident.
+    pub incident: IncidentId,
+    /// When it was written.
+    pub at: Timestamp,
+    /// `opened`, `verdict`, `approval_wanted`, `recovered`, `handed_over`, `closed`, …
+    pub kind: String,
+    /// One line.
+    pub title: String,
+    /// More lines.
+    pub lines: Vec<String>,
+}
+
+/// Tells people.
+pub trait Notifier: Send + Sync {
+    /// Its name, for the journal of deliveries.
+    fn name(&self) -> &str;
+    /// Delivers one notice, or says why it could not.
+    fn tell(&self, notice: &Notice) -> Result<(), String>;
+}
+
+/// One of OpenTelemetry's three signals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// Spans.
+    Traces,
+    /// Numbers.
+    Metrics,
+    /// Log records.
+    Logs,
+}
+
+/// How pushed telemetry is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// Protocol buffers.
+    Protobuf,
+    /// JSON.
+    Json,
+}
+
+/// What became of pushed telemetry.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// Records taken: spans, points or log records.
+    pub accepted: u64,
+    /// Records refused; the sender is told and must not send them again.
+    pub rejected: u64,
+    /// Why, if any were.
+    pub message: String,
+}
+
+/// Why pushed telemetry was not taken at all.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotTaken {
+    /// It cannot be read; sending it again will not help.
+    #[error("{0}")]
+    Malformed(String),
+    /// There is no room now; the sender may try again after this long.
+    #[error("there is no room now; try again in {retry_after}")]
+    Busy {
+        /// How long to wait.
+        retry_after: Span,
+    },
+}
+
+/// Where pushed telemetry goes.
+pub trait TelemetryInlet: Send + Sync {
+    /// Takes one export request, whole, already decompressed.
+    fn take(
+        &self,
+        signal: Signal,
+        encoding: Encoding,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<Taken, NotTaken>;
 }
 
 /// Everything that can be looked at in one case. It holds no hands (J7).

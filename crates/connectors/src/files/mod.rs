@@ -5,7 +5,6 @@
 //! makes the case meaningless is one error with file, line and remedy.
 
 mod aws;
-pub mod case;
 mod check;
 mod columns;
 pub mod datasets;
@@ -38,12 +37,12 @@ mod text;
 pub mod transform;
 mod write;
 
-pub use case::{Case, OwnedLog, OwnedSpan};
 pub use check::{CheckReport, Coverage, Finding, Grade, check};
 pub use columns::Dropped;
 pub use error::{Fault, FilesError, Problem};
 pub use limits::Limits;
 pub use memory::{ReadBytes, read_bytes, reader_names};
+pub use model::case::{Case, OwnedLog, OwnedSpan};
 pub use recording::{Recording, open, read_answer};
 pub use schema::schemas;
 pub use secrets::SecretKind;

@@ -9,8 +9,8 @@ use model::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::case::Case;
 use super::error::{Fault, FilesError};
+use model::case::Case;
 
 /// Writes `case` into the new folder `to`. It is written beside it and renamed, so that a folder of
 /// this name is whole or not there.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use model::topology::EdgeKind;
 use model::{Edge, Entity, EntityId, EntityKind};
 
-use crate::files::case::{OwnedLog, OwnedSpan};
+use model::case::{OwnedLog, OwnedSpan};
 
 /// The components met so far, by the name that the source gives them.
 #[derive(Debug, Default)]

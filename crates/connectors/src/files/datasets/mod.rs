@@ -23,7 +23,7 @@ use std::sync::Arc;
 use model::recording::{Manifest, SCHEMA};
 use model::{EntityKind, TimeWindow, Timestamp};
 
-use super::case::Case;
+use model::case::Case;
 
 /// No single file of an incident set is read beyond this many bytes (after unpacking): a bomb or a
 /// mistake is refused instead of filling the memory.

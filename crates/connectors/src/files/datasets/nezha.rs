@@ -31,7 +31,7 @@ use super::json::{text, zoneless};
 use super::logline::unwrap_log;
 use super::pods::service_of;
 use super::{CaseRef, ImportError, Loaded, Source, Suite, folders, manifest, upwards};
-use crate::files::case::{Case, OwnedLog, OwnedSpan};
+use model::case::{Case, OwnedLog, OwnedSpan};
 
 const DAY: i64 = 86_400 * SECOND;
 /// A metric row within this long after the last line or span closes the last minute.

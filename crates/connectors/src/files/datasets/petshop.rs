@@ -15,7 +15,7 @@ use model::topology::EdgeKind;
 use model::{Alarm, Edge, Entity, EntityId, EntityKind, Series, TimeWindow, Timestamp, Topology};
 
 use super::{CaseRef, ImportError, Loaded, Source, Suite, folders, manifest, relative, upwards};
-use crate::files::case::Case;
+use model::case::Case;
 
 /// The normal period is moved by whole weeks, so that hours and weekdays stay what they were.
 const WEEK: i64 = 7 * 86_400 * SECOND;

@@ -22,7 +22,7 @@ use serde_json::Value;
 use super::edges::{self, Names};
 use super::json::{self, flatten, text};
 use super::{CaseRef, ImportError, Loaded, Source, Suite, feed, folders, manifest};
-use crate::files::case::{Case, OwnedLog, OwnedSpan};
+use model::case::{Case, OwnedLog, OwnedSpan};
 
 /// What RootCauseBench says of the cause.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

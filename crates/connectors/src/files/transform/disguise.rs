@@ -13,7 +13,7 @@ use model::{EntityId, EntityKind, Series, Span, TimeWindow, Timestamp};
 use serde_json::Value;
 
 use super::SplitMix;
-use crate::files::case::Case;
+use model::case::Case;
 
 /// What became of what.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -21,7 +21,7 @@ use model::{
 pub use disguise::{Mapping, disguise};
 pub use splice::splice;
 
-use super::case::Case;
+use model::case::Case;
 
 /// SplitMix64 (Steele, Lea, Flood 2014): a small generator whose whole state is one word.
 #[derive(Clone, Copy, Debug)]

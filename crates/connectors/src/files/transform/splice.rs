@@ -4,7 +4,7 @@ use model::recording::{BaselineKind, BaselineWindow};
 use model::{EntityId, TimeWindow, Timestamp};
 
 use super::disguise::{Mapping, rename};
-use crate::files::case::Case;
+use model::case::Case;
 
 /// One case in which both incidents happen: `b` is moved in time so that the first alarms meet, and
 /// when the two speak of the same entities, `b`'s get other names (see the mapping).

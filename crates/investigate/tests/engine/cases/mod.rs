@@ -8,8 +8,8 @@ pub mod stories;
 use std::sync::Arc;
 
 use connectors::files::Case;
-use connectors::files::case::{OwnedLog, OwnedSpan};
 use connectors::files::transform::SplitMix;
+use connectors::files::{OwnedLog, OwnedSpan};
 use investigate::hypotheses::{Ground, Hypothesis};
 use investigate::world::World;
 use model::alarm::AlarmState;

@@ -13,7 +13,7 @@ use super::super::logline::unwrap_log;
 use super::super::pods::service_of;
 use super::super::{ImportError, read_json};
 use super::Gathered;
-use crate::files::case::OwnedLog;
+use model::case::OwnedLog;
 
 pub(super) fn read(
     all: &mut Gathered,

@@ -28,7 +28,7 @@ use serde_json::Value;
 
 use super::json::text;
 use super::{CaseRef, ImportError, Loaded, Source, Suite, folders, manifest};
-use crate::files::case::{Case, OwnedLog};
+use model::case::{Case, OwnedLog};
 
 /// What OpenSRE expects of an answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

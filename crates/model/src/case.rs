@@ -3,14 +3,14 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use model::ports::{
+use crate::ports::{
     ChangeSource, Eyes, KnowledgeSource, LogSource, MetricSource, Runbook, Scanned, StateSource,
     TopologySource, TraceSource,
 };
-use model::query::{Answer, Gap, GapReason};
-use model::recording::{Manifest, TrueAnswer};
-use model::telemetry::SpanKind;
-use model::{
+use crate::query::{Answer, Gap, GapReason};
+use crate::recording::{Manifest, TrueAnswer};
+use crate::telemetry::SpanKind;
+use crate::{
     Alarm, Change, EntityId, Event, LogLine, Series, Severity, SpanRow, StateSnapshot, TimeWindow,
     Timestamp, Topology,
 };

@@ -1,0 +1,1 @@
+//! Closed incident to lessons; lessons to the next report; scores. It only reads.

@@ -1,0 +1,467 @@
+//! One problem being worked: the fold of its events, and nothing else.
+//!
+//! The journal is a list of [`IncidentEvent`]s. [`Incident::fold`] reads them; an event that cannot
+//! follow what stands before it is a typed error, never a silent correction.
+
+mod fold;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::action::{Outcome, StepKey};
+use crate::alarm::{Alarm, AlarmState};
+use crate::lesson::Lesson;
+use crate::plan::{Approval, Checked, GateAnswer, Plan};
+use crate::report::Report;
+use crate::time::{TimeWindow, Timestamp};
+
+/// Names one incident, such as `inc-20260618-150612-3f9a1c`.
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(transparent)]
+pub struct IncidentId(pub String);
+
+impl IncidentId {
+    /// From when it was opened and what opened it: the same alarm at the same moment has one name.
+    pub fn of(opened: Timestamp, fingerprint: &Fingerprint) -> Self {
+        let text = opened.to_string();
+        let digits: String = text.chars().filter(char::is_ascii_digit).take(14).collect();
+        let hash = blake3::hash(format!("{}\n{}", opened.0, fingerprint.0).as_bytes()).to_hex();
+        let (day, clock) = digits.split_at(digits.len().min(8));
+        Self(format!("inc-{day}-{clock}-{}", &hash.as_str()[..6]))
+    }
+}
+
+impl fmt::Display for IncidentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What makes two alarms the same alarm again: source, rule, entity and sorted stable labels.
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(transparent)]
+pub struct Fingerprint(pub String);
+
+impl Fingerprint {
+    /// Of one alarm, leaving out the labels named (those that differ each time it fires).
+    pub fn of(alarm: &Alarm, unstable: &[&str]) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        for part in [&alarm.source, &alarm.rule, alarm.entity.as_str()] {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part.as_bytes());
+        }
+        for (name, value) in &alarm.labels {
+            if !unstable.contains(&name.as_str()) {
+                for part in [name, value] {
+                    hasher.update(&(part.len() as u64).to_le_bytes());
+                    hasher.update(part.as_bytes());
+                }
+            }
+        }
+        Self(hasher.finalize().to_hex().as_str()[..16].to_string())
+    }
+}
+
+/// How an incident ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "how", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Ending {
+    /// A plan ran, and fresh telemetry showed that it worked.
+    Recovered,
+    /// It went away without us.
+    RecoveredAlone,
+    /// Nothing was wrong.
+    NoFault,
+    /// A person took it over.
+    HandedOver,
+    /// It lives on in another incident.
+    Merged {
+        /// Which.
+        into: IncidentId,
+    },
+}
+
+/// How the performing of a plan ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "run", rename_all = "snake_case", deny_unknown_fields)]
+pub enum RunEnd {
+    /// Every step is done.
+    Completed,
+    /// It was broken off; what was done was undone.
+    Unwound {
+        /// Why.
+        why: String,
+    },
+    /// It was broken off, and not all of it could be undone: a person must look.
+    Stuck {
+        /// Why.
+        why: String,
+    },
+}
+
+/// Everything that can happen to an incident.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "event", rename_all = "snake_case", deny_unknown_fields)]
+pub enum IncidentEvent {
+    /// An alarm opened it. Always the first event, and only the first.
+    Opened {
+        /// The alarm.
+        alarm: Alarm,
+        /// Its fingerprint.
+        fingerprint: Fingerprint,
+    },
+    /// Another alarm was found to be about the same problem.
+    AlarmJoined {
+        /// The alarm.
+        alarm: Alarm,
+        /// Its fingerprint.
+        fingerprint: Fingerprint,
+        /// How strongly it belongs here; 1 or more joins.
+        score: f64,
+        /// Why, for people.
+        because: Vec<String>,
+    },
+    /// An alarm that is already here changed its state.
+    AlarmTurned {
+        /// Which.
+        fingerprint: Fingerprint,
+        /// To what.
+        state: AlarmState,
+        /// When, by its own words.
+        at: Timestamp,
+    },
+    /// An alarm turns so often that its turns tell nothing: from here on it is one item with a count.
+    Flapping {
+        /// Which.
+        fingerprint: Fingerprint,
+        /// Turns within the last 15 minutes.
+        turns: u32,
+    },
+    /// It was silenced: nothing is owed until then.
+    Silenced {
+        /// By whom.
+        by: String,
+        /// Why.
+        why: String,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// Somebody wrote something down.
+    Noted {
+        /// Who.
+        by: String,
+        /// What.
+        text: String,
+    },
+    /// We began to look.
+    InvestigationStarted {
+        /// Which time, from 1.
+        attempt: u32,
+        /// At which stretch.
+        window: TimeWindow,
+    },
+    /// What an investigation looked at, for the live timeline.
+    Looked {
+        /// For people.
+        at: String,
+    },
+    /// We know what we know.
+    InvestigationEnded {
+        /// Which time.
+        attempt: u32,
+        /// The whole report, evidence included (J3).
+        report: Box<Report>,
+    },
+    /// An investigation could not be done.
+    InvestigationFailed {
+        /// Which time.
+        attempt: u32,
+        /// Why.
+        why: String,
+    },
+    /// The causes come apart from this incident's: another incident holds them.
+    Linked {
+        /// Which.
+        incident: IncidentId,
+        /// Why.
+        why: String,
+    },
+    /// Alarms were taken out of here into another incident, by a person: that stays.
+    SplitOff {
+        /// Into which.
+        incident: IncidentId,
+        /// Which alarms.
+        alarms: Vec<Fingerprint>,
+        /// By whom.
+        by: String,
+    },
+    /// A way back was found.
+    PlanProposed {
+        /// The plan.
+        plan: Box<Plan>,
+    },
+    /// There is no way back that we could take.
+    NoPlan {
+        /// Which report says what is wrong (its ledger).
+        report: String,
+        /// Why.
+        why: Vec<String>,
+    },
+    /// The gate was asked.
+    GateAnswered {
+        /// About which plan (its digest).
+        plan: String,
+        /// What it said.
+        answer: GateAnswer,
+    },
+    /// People were asked.
+    ApprovalAsked {
+        /// About which plan.
+        plan: String,
+        /// Until when a yes counts.
+        until: Timestamp,
+    },
+    /// A person said yes.
+    Approved {
+        /// To what, who, until when.
+        approval: Approval,
+    },
+    /// A person said no.
+    Refused {
+        /// To which plan.
+        plan: String,
+        /// Who.
+        by: String,
+        /// Why.
+        why: String,
+    },
+    /// Nobody answered in time.
+    ApprovalExpired {
+        /// About which plan.
+        plan: String,
+    },
+    /// The plan passed the gate a second time and is being performed (J1).
+    RunStarted {
+        /// Which plan.
+        plan: String,
+    },
+    /// A step is about to be performed: the intent, before the deed.
+    StepStarted {
+        /// Of which plan.
+        plan: String,
+        /// Which step, from 0.
+        step: u32,
+        /// Under which key.
+        key: StepKey,
+    },
+    /// What became of it.
+    StepEnded {
+        /// Of which plan.
+        plan: String,
+        /// Which step.
+        step: u32,
+        /// What became of it.
+        outcome: Outcome,
+    },
+    /// A step is about to be undone.
+    UndoStarted {
+        /// Of which plan.
+        plan: String,
+        /// Which step.
+        step: u32,
+        /// Under which key.
+        key: StepKey,
+    },
+    /// What became of that.
+    UndoEnded {
+        /// Of which plan.
+        plan: String,
+        /// Which step.
+        step: u32,
+        /// What became of it.
+        outcome: Outcome,
+    },
+    /// The plan was performed, or broken off.
+    RunEnded {
+        /// Which plan.
+        plan: String,
+        /// How.
+        end: RunEnd,
+    },
+    /// Fresh telemetry was held against the plan's check.
+    Verified {
+        /// Which plan.
+        plan: String,
+        /// Did all of it hold?
+        passed: bool,
+        /// One by one.
+        checks: Vec<Checked>,
+    },
+    /// A person must go on from here (J4).
+    HandedOver {
+        /// Why.
+        why: String,
+    },
+    /// What it taught us.
+    LessonLearned {
+        /// The lesson.
+        lesson: Box<Lesson>,
+    },
+    /// It is over.
+    Closed {
+        /// How.
+        ending: Ending,
+        /// By whom; empty for the watch itself.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        by: String,
+    },
+}
+
+/// One line of the journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// Its place in the incident's list, from 1.
+    pub seq: u64,
+    /// When it was written down.
+    pub at: Timestamp,
+    /// What happened.
+    pub event: IncidentEvent,
+    /// BLAKE3 (hex) of the entry before; of the incident's id for the first.
+    pub previous: String,
+    /// BLAKE3 (hex) over incident, seq, at, event as stored, and `previous` (J6).
+    pub digest: String,
+}
+
+/// One alarm of an incident, and how it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JoinedAlarm {
+    /// As it arrived.
+    pub alarm: Alarm,
+    /// What makes it the same again.
+    pub fingerprint: Fingerprint,
+    /// How it stands.
+    pub state: AlarmState,
+    /// Since when.
+    pub since: Timestamp,
+    /// How often it turned while it was here.
+    pub turns: u32,
+    /// Does it turn too often to tell anything?
+    pub flapping: bool,
+}
+
+/// One look at the incident.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Investigation {
+    /// From 1.
+    pub attempt: u32,
+    /// When it was begun.
+    pub started: Timestamp,
+    /// What was looked at.
+    pub window: TimeWindow,
+    /// When it ended, and with what; `None` while it goes on.
+    pub ended: Option<(Timestamp, Result<Box<Report>, String>)>,
+}
+
+/// How one step of a plan stands.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StepState {
+    /// The key under which it was last begun.
+    pub key: Option<StepKey>,
+    /// What became of it; `None` while we have not heard.
+    pub outcome: Option<Outcome>,
+    /// The key under which its undoing was last begun.
+    pub undo_key: Option<StepKey>,
+    /// What became of the undoing.
+    pub undone: Option<Outcome>,
+}
+
+/// How one plan stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlanState {
+    /// The plan.
+    pub plan: Box<Plan>,
+    /// Its digest.
+    pub digest: String,
+    /// When it was proposed.
+    pub proposed: Timestamp,
+    /// The gate's last answer, and when.
+    pub gate: Option<(Timestamp, GateAnswer)>,
+    /// Until when people were asked.
+    pub asked_until: Option<Timestamp>,
+    /// The yes.
+    pub approval: Option<Approval>,
+    /// The no: who, why.
+    pub refusal: Option<(String, String)>,
+    /// Did the asking run out?
+    pub expired: bool,
+    /// When it was begun.
+    pub run_started: Option<Timestamp>,
+    /// Step by step.
+    pub steps: Vec<StepState>,
+    /// When and how the performing ended.
+    pub run_ended: Option<(Timestamp, RunEnd)>,
+    /// The checks so far, in order: when, passed, one by one.
+    pub verified: Vec<(Timestamp, bool, Vec<Checked>)>,
+}
+
+impl PlanState {
+    /// Did fresh telemetry show that it worked?
+    pub fn worked(&self) -> bool {
+        self.verified.last().is_some_and(|(_, passed, _)| *passed)
+    }
+}
+
+/// One problem being worked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Incident {
+    /// Its name.
+    pub id: IncidentId,
+    /// When it was opened.
+    pub opened: Timestamp,
+    /// Its alarms, in the order in which they came.
+    pub alarms: Vec<JoinedAlarm>,
+    /// Silenced by whom, why, until when.
+    pub silenced: Option<(String, String, Timestamp)>,
+    /// What people wrote: when, who, what.
+    pub notes: Vec<(Timestamp, String, String)>,
+    /// Looks at it, oldest first.
+    pub investigations: Vec<Investigation>,
+    /// Other incidents that belong to it, and why.
+    pub links: BTreeMap<IncidentId, String>,
+    /// Ways back, oldest first.
+    pub plans: Vec<PlanState>,
+    /// Why there is no plan for the report named.
+    pub no_plan: Option<(String, Vec<String>)>,
+    /// Why a person must go on.
+    pub handed_over: Option<(Timestamp, String)>,
+    /// What it taught us.
+    pub lesson: Option<Box<Lesson>>,
+    /// When and how it ended.
+    pub closed: Option<(Timestamp, Ending)>,
+    /// The last entry read: what a writer must name to add the next.
+    pub seq: u64,
+    /// When the last entry was written.
+    pub touched: Timestamp,
+}
+
+/// Why an event cannot follow what stands before it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("entry {seq} of {incident} ({event}) cannot stand here: {why}")]
+pub struct IllegalEvent {
+    /// Whose journal.
+    pub incident: IncidentId,
+    /// Which entry.
+    pub seq: u64,
+    /// Its word.
+    pub event: &'static str,
+    /// Why not.
+    pub why: &'static str,
+}

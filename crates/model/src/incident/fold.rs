@@ -1,0 +1,430 @@
+//! From entries to the incident: the only way to know how one stands.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Entry, IllegalEvent, Incident, IncidentEvent, IncidentId, Investigation, JoinedAlarm,
+    PlanState, RunEnd, StepState,
+};
+use crate::action::Outcome;
+use crate::plan::GateAnswer;
+use crate::time::Timestamp;
+
+impl IncidentEvent {
+    /// Its word, as stored.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Opened { .. } => "opened",
+            Self::AlarmJoined { .. } => "alarm_joined",
+            Self::AlarmTurned { .. } => "alarm_turned",
+            Self::Flapping { .. } => "flapping",
+            Self::Silenced { .. } => "silenced",
+            Self::Noted { .. } => "noted",
+            Self::InvestigationStarted { .. } => "investigation_started",
+            Self::Looked { .. } => "looked",
+            Self::InvestigationEnded { .. } => "investigation_ended",
+            Self::InvestigationFailed { .. } => "investigation_failed",
+            Self::Linked { .. } => "linked",
+            Self::SplitOff { .. } => "split_off",
+            Self::PlanProposed { .. } => "plan_proposed",
+            Self::NoPlan { .. } => "no_plan",
+            Self::GateAnswered { .. } => "gate_answered",
+            Self::ApprovalAsked { .. } => "approval_asked",
+            Self::Approved { .. } => "approved",
+            Self::Refused { .. } => "refused",
+            Self::ApprovalExpired { .. } => "approval_expired",
+            Self::RunStarted { .. } => "run_started",
+            Self::StepStarted { .. } => "step_started",
+            Self::StepEnded { .. } => "step_ended",
+            Self::UndoStarted { .. } => "undo_started",
+            Self::UndoEnded { .. } => "undo_ended",
+            Self::RunEnded { .. } => "run_ended",
+            Self::Verified { .. } => "verified",
+            Self::HandedOver { .. } => "handed_over",
+            Self::LessonLearned { .. } => "lesson_learned",
+            Self::Closed { .. } => "closed",
+        }
+    }
+}
+
+impl Incident {
+    /// Reads a whole journal. `None` for an empty one.
+    pub fn fold(id: &IncidentId, entries: &[Entry]) -> Result<Option<Self>, IllegalEvent> {
+        let mut incident = None;
+        for entry in entries {
+            match &mut incident {
+                None => incident = Some(Self::open(id, entry)?),
+                Some(incident) => incident.apply(entry.seq, entry.at, &entry.event)?,
+            }
+        }
+        Ok(incident)
+    }
+
+    fn open(id: &IncidentId, entry: &Entry) -> Result<Self, IllegalEvent> {
+        let IncidentEvent::Opened { alarm, fingerprint } = &entry.event else {
+            return Err(IllegalEvent {
+                incident: id.clone(),
+                seq: entry.seq,
+                event: entry.event.word(),
+                why: "a journal begins with the alarm that opened it",
+            });
+        };
+        Ok(Self {
+            id: id.clone(),
+            opened: entry.at,
+            alarms: vec![JoinedAlarm {
+                state: alarm.state,
+                since: alarm.fired_at,
+                alarm: alarm.clone(),
+                fingerprint: fingerprint.clone(),
+                turns: 0,
+                flapping: false,
+            }],
+            silenced: None,
+            notes: Vec::new(),
+            investigations: Vec::new(),
+            links: BTreeMap::new(),
+            plans: Vec::new(),
+            no_plan: None,
+            handed_over: None,
+            lesson: None,
+            closed: None,
+            seq: entry.seq,
+            touched: entry.at,
+        })
+    }
+
+    /// Adds one event to what stands, or says why it cannot follow. On an error nothing is altered.
+    pub fn apply(
+        &mut self,
+        seq: u64,
+        at: Timestamp,
+        event: &IncidentEvent,
+    ) -> Result<(), IllegalEvent> {
+        self.try_apply(seq, at, event).map_err(|why| IllegalEvent {
+            incident: self.id.clone(),
+            seq,
+            event: event.word(),
+            why,
+        })?;
+        self.seq = seq;
+        self.touched = at;
+        Ok(())
+    }
+
+    fn try_apply(
+        &mut self,
+        seq: u64,
+        at: Timestamp,
+        event: &IncidentEvent,
+    ) -> Result<(), &'static str> {
+        use IncidentEvent as E;
+        if seq != self.seq + 1 {
+            return Err("it does not follow the last entry");
+        }
+        if self.closed.is_some() && !matches!(event, E::Noted { .. } | E::LessonLearned { .. }) {
+            return Err("the incident is closed");
+        }
+        match event {
+            E::Opened { .. } => return Err("it is open already"),
+            E::AlarmJoined {
+                alarm, fingerprint, ..
+            } => {
+                if self.alarms.iter().any(|a| a.fingerprint == *fingerprint) {
+                    return Err("that alarm is here already");
+                }
+                self.alarms.push(JoinedAlarm {
+                    state: alarm.state,
+                    since: alarm.fired_at,
+                    alarm: alarm.clone(),
+                    fingerprint: fingerprint.clone(),
+                    turns: 0,
+                    flapping: false,
+                });
+            }
+            E::AlarmTurned {
+                fingerprint,
+                state,
+                at,
+            } => {
+                let alarm = self.alarm(fingerprint)?;
+                if alarm.state != *state {
+                    alarm.turns += 1;
+                }
+                alarm.state = *state;
+                alarm.since = *at;
+            }
+            E::Flapping { fingerprint, .. } => self.alarm(fingerprint)?.flapping = true,
+            E::Silenced { by, why, until } => {
+                self.silenced = Some((by.clone(), why.clone(), *until));
+            }
+            E::Noted { by, text } => self.notes.push((at, by.clone(), text.clone())),
+            E::InvestigationStarted { attempt, window } => {
+                if *attempt != self.investigations.len() as u32 + 1 {
+                    return Err("its number does not follow the last");
+                }
+                self.investigations.push(Investigation {
+                    attempt: *attempt,
+                    started: at,
+                    window: *window,
+                    ended: None,
+                });
+            }
+            E::Looked { .. } => {
+                if self.investigations.last().is_none_or(|i| i.ended.is_some()) {
+                    return Err("no investigation goes on");
+                }
+            }
+            E::InvestigationEnded { attempt, report } => {
+                let ended = Ok(report.clone());
+                self.going_on(*attempt)?.ended = Some((at, ended));
+            }
+            E::InvestigationFailed { attempt, why } => {
+                let ended = Err(why.clone());
+                self.going_on(*attempt)?.ended = Some((at, ended));
+            }
+            E::Linked { incident, why } => {
+                self.links.insert(incident.clone(), why.clone());
+            }
+            E::SplitOff {
+                incident, alarms, ..
+            } => {
+                if alarms.len() >= self.alarms.len() {
+                    return Err("an incident keeps at least one alarm");
+                }
+                self.alarms.retain(|a| !alarms.contains(&a.fingerprint));
+                self.links
+                    .insert(incident.clone(), "split off by a person".to_string());
+            }
+            E::PlanProposed { plan } => self.propose(at, plan)?,
+            E::NoPlan { report, why } => self.no_plan = Some((report.clone(), why.clone())),
+            E::GateAnswered { plan, answer } => {
+                let state = self.waiting(plan)?;
+                state.gate = Some((at, answer.clone()));
+            }
+            E::ApprovalAsked { plan, until } => self.waiting(plan)?.asked_until = Some(*until),
+            E::Approved { approval } => {
+                let state = self.waiting(&approval.plan)?;
+                if approval.at >= approval.until {
+                    return Err("the yes had expired when it was given");
+                }
+                state.approval = Some(approval.clone());
+            }
+            E::Refused { plan, by, why } => {
+                self.waiting(plan)?.refusal = Some((by.clone(), why.clone()));
+            }
+            E::ApprovalExpired { plan } => self.waiting(plan)?.expired = true,
+            E::RunStarted { plan } => {
+                let state = self.waiting(plan)?;
+                // J1: nothing is performed but after a Go for that very plan.
+                if !matches!(state.gate, Some((_, GateAnswer::Go { .. }))) {
+                    return Err("the gate has not said Go (J1)");
+                }
+                state.run_started = Some(at);
+            }
+            E::StepStarted { plan, step, key } => {
+                let (before, state) = self.running(plan)?.step(*step)?;
+                if !before {
+                    return Err("the step before it is not done");
+                }
+                // J2: under one key a step is begun once; a new key needs the certainty that the last failed.
+                match &state.outcome {
+                    _ if state.key.is_none() => {}
+                    Some(Outcome::Failed { .. }) if state.key.as_ref() != Some(key) => {}
+                    _ => return Err("it was begun, and did not fail for certain (J2)"),
+                }
+                state.key = Some(key.clone());
+                state.outcome = None;
+            }
+            E::StepEnded {
+                plan,
+                step,
+                outcome,
+            } => {
+                let (_, state) = self.running(plan)?.step(*step)?;
+                match (&state.key, &state.outcome) {
+                    (Some(_), None | Some(Outcome::Unknown { .. })) => {
+                        state.outcome = Some(outcome.clone());
+                    }
+                    _ => return Err("it was not under way"),
+                }
+            }
+            E::UndoStarted { plan, step, key } => {
+                let (_, state) = self.running(plan)?.step(*step)?;
+                if state.key.is_none() {
+                    return Err("there is nothing to undo");
+                }
+                match &state.undone {
+                    _ if state.undo_key.is_none() => {}
+                    Some(Outcome::Failed { .. }) if state.undo_key.as_ref() != Some(key) => {}
+                    _ => return Err("it was begun, and did not fail for certain (J2)"),
+                }
+                state.undo_key = Some(key.clone());
+                state.undone = None;
+            }
+            E::UndoEnded {
+                plan,
+                step,
+                outcome,
+            } => {
+                let (_, state) = self.running(plan)?.step(*step)?;
+                match (&state.undo_key, &state.undone) {
+                    (Some(_), None | Some(Outcome::Unknown { .. })) => {
+                        state.undone = Some(outcome.clone());
+                    }
+                    _ => return Err("its undoing was not under way"),
+                }
+            }
+            E::RunEnded { plan, end } => {
+                let state = self.running(plan)?;
+                let done = |s: &StepState| s.outcome.as_ref().is_some_and(Outcome::is_done);
+                if *end == RunEnd::Completed && !state.steps.iter().all(done) {
+                    return Err("not every step is done");
+                }
+                state.run_ended = Some((at, end.clone()));
+            }
+            E::Verified {
+                plan,
+                passed,
+                checks,
+            } => {
+                let state = self.latest(plan)?;
+                if !matches!(state.run_ended, Some((_, RunEnd::Completed))) {
+                    return Err("only a plan that was performed can be verified");
+                }
+                state.verified.push((at, *passed, checks.clone()));
+            }
+            E::HandedOver { why } => self.handed_over = Some((at, why.clone())),
+            E::LessonLearned { lesson } => {
+                if self.lesson.is_some() {
+                    return Err("the lesson was learned already");
+                }
+                self.lesson = Some(lesson.clone());
+            }
+            E::Closed { ending, .. } => {
+                if self.latest_plan().is_some_and(|p| {
+                    p.run_started.is_some() && p.run_ended.is_none() && self.handed_over.is_none()
+                }) {
+                    return Err("a plan is being performed (J4)");
+                }
+                self.closed = Some((at, ending.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    fn propose(&mut self, at: Timestamp, plan: &crate::plan::Plan) -> Result<(), &'static str> {
+        if plan.incident != self.id {
+            return Err("the plan is another incident's");
+        }
+        if plan.steps.is_empty() {
+            return Err("a plan has at least one step");
+        }
+        if self
+            .latest_plan()
+            .is_some_and(|p| p.run_started.is_some() && p.run_ended.is_none())
+        {
+            return Err("another plan is being performed");
+        }
+        self.plans.push(PlanState {
+            plan: Box::new(plan.clone()),
+            digest: plan.digest(),
+            proposed: at,
+            gate: None,
+            asked_until: None,
+            approval: None,
+            refusal: None,
+            expired: false,
+            run_started: None,
+            steps: vec![StepState::default(); plan.steps.len()],
+            run_ended: None,
+            verified: Vec::new(),
+        });
+        self.no_plan = None;
+        Ok(())
+    }
+
+    /// The newest plan: the only one that can still be decided or performed.
+    pub fn latest_plan(&self) -> Option<&PlanState> {
+        self.plans.last()
+    }
+
+    /// The newest report, if a look has ended with one.
+    pub fn report(&self) -> Option<&crate::report::Report> {
+        self.investigations
+            .iter()
+            .rev()
+            .find_map(|i| match &i.ended {
+                Some((_, Ok(report))) => Some(&**report),
+                _ => None,
+            })
+    }
+
+    /// Is any of its alarms still firing?
+    pub fn firing(&self) -> bool {
+        self.alarms
+            .iter()
+            .any(|a| a.state == crate::alarm::AlarmState::Firing)
+    }
+
+    fn alarm(
+        &mut self,
+        fingerprint: &super::Fingerprint,
+    ) -> Result<&mut JoinedAlarm, &'static str> {
+        self.alarms
+            .iter_mut()
+            .find(|a| a.fingerprint == *fingerprint)
+            .ok_or("that alarm is not here")
+    }
+
+    fn going_on(&mut self, attempt: u32) -> Result<&mut Investigation, &'static str> {
+        match self.investigations.last_mut() {
+            Some(last) if last.attempt == attempt && last.ended.is_none() => Ok(last),
+            _ => Err("that investigation does not go on"),
+        }
+    }
+
+    fn latest(&mut self, digest: &str) -> Result<&mut PlanState, &'static str> {
+        match self.plans.last_mut() {
+            Some(last) if last.digest == digest => Ok(last),
+            _ => Err("it is not the newest plan"),
+        }
+    }
+
+    /// The newest plan, while nothing has been performed and nobody has said no.
+    fn waiting(&mut self, digest: &str) -> Result<&mut PlanState, &'static str> {
+        let state = self.latest(digest)?;
+        if state.run_started.is_some() {
+            Err("the plan is being performed already")
+        } else if state.refusal.is_some() {
+            Err("the plan was refused")
+        } else if state.expired {
+            Err("the asking has run out")
+        } else {
+            Ok(state)
+        }
+    }
+
+    fn running(&mut self, digest: &str) -> Result<&mut PlanState, &'static str> {
+        let state = self.latest(digest)?;
+        if state.run_started.is_some() && state.run_ended.is_none() {
+            Ok(state)
+        } else {
+            Err("the plan is not being performed")
+        }
+    }
+}
+
+impl PlanState {
+    /// The step, and whether all before it are done.
+    fn step(&mut self, index: u32) -> Result<(bool, &mut StepState), &'static str> {
+        let index = index as usize;
+        let before = self
+            .steps
+            .iter()
+            .take(index)
+            .all(|s| s.outcome.as_ref().is_some_and(Outcome::is_done));
+        let state = self.steps.get_mut(index).ok_or("there is no such step")?;
+        Ok((before, state))
+    }
+}

@@ -1,0 +1,112 @@
+//! What one incident taught us that will help next time.
+
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::change::ChangeKind;
+use crate::entity::{EntityId, EntityKind};
+use crate::incident::IncidentId;
+use crate::mechanism::{Category, MechanismId};
+use crate::time::Timestamp;
+
+/// A cause as it is remembered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LearnedCause {
+    /// Where.
+    pub entity: EntityId,
+    /// What sort of thing that is.
+    pub kind: EntityKind,
+    /// How.
+    pub mechanism: MechanismId,
+    /// Which of the five.
+    pub category: Category,
+    /// What sort of change did it, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<ChangeKind>,
+    /// How sure the report was, 0..1.
+    pub confidence: f64,
+    /// Did the recovery that answered it work? `None` where none was tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cured: Option<bool>,
+}
+
+/// When the incident passed which milestone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Milestones {
+    /// When it began, at the earliest (the report's onset).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began: Option<Timestamp>,
+    /// When the incident was opened.
+    pub detected: Timestamp,
+    /// When the first report with a verdict stood.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub investigated: Option<Timestamp>,
+    /// When somebody, or the policy, said yes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved: Option<Timestamp>,
+    /// When fresh telemetry showed that it was over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovered: Option<Timestamp>,
+}
+
+/// One of the four areas of prevention.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Area {
+    /// What could not be seen.
+    Observability,
+    /// What it runs on, and its limits.
+    Infrastructure,
+    /// How changes reach production.
+    DeploymentPipeline,
+    /// How the application bears failure.
+    Resilience,
+}
+
+/// One thing to do so that it does not happen again.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Advice {
+    /// Which area.
+    pub area: Area,
+    /// What to do.
+    pub text: String,
+}
+
+/// What one incident taught us.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Lesson {
+    /// Which incident.
+    pub incident: IncidentId,
+    /// When it was learned.
+    pub at: Timestamp,
+    /// The symptom, for people.
+    pub title: String,
+    /// Was there nothing wrong at all?
+    pub false_alarm: bool,
+    /// The causes.
+    pub causes: Vec<LearnedCause>,
+    /// Texts of the log templates that were cited, for likeness.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub templates: BTreeSet<String>,
+    /// Kinds of entities on the way from cause to symptom.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub path: BTreeSet<EntityKind>,
+    /// Shapes of what metrics did: `errors up`, `latency up`.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub shapes: BTreeSet<String>,
+    /// When what happened.
+    pub milestones: Milestones,
+    /// Did a recovery run, and did it work?
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovered: Option<bool>,
+    /// What to do next week, sorted.
+    pub advice: Vec<Advice>,
+}

@@ -1,0 +1,1 @@
+//! Keeps the watch: own detectors, intake, grouping, and the duty loop.

@@ -1,0 +1,1 @@
+//! A two-region payment ledger that really runs, and can be broken in known ways.
