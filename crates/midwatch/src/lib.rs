@@ -6,6 +6,7 @@
 
 pub mod bench;
 pub mod command;
+pub mod config;
 pub mod console;
 pub mod dress;
 pub mod exit;

@@ -7,6 +7,7 @@ mod chain;
 pub mod difference;
 mod drawing;
 mod html;
+pub mod incident;
 mod markdown;
 mod page;
 pub mod pencil;

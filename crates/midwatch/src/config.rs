@@ -1,0 +1,357 @@
+//! What `midwatch.toml` says: one section per room, nothing hidden.
+//!
+//! Reading is done in two steps (what was written; what is needed), and refuses early: an unknown key is an
+//! error that names the nearest known one, never a setting that silently does nothing.
+
+mod amount;
+mod reference;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::problem::Problem;
+
+pub use amount::{Bytes, Length};
+pub use reference::reference;
+
+/// The name looked for where none is given.
+pub const FILE: &str = "midwatch.toml";
+
+/// Everything that can be set. An empty file is a valid one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where things are kept.
+    pub store: Store,
+    /// Telemetry that is pushed here.
+    pub telemetry: Telemetry,
+    /// The watch: alarms of our own, and the duty loop.
+    pub watch: Watch,
+    /// How incidents are looked at.
+    pub investigate: Investigate,
+    /// What may be done about them.
+    pub act: Act,
+    /// Who is told.
+    pub notify: Notify,
+    /// What can be looked at beyond pushed telemetry.
+    pub connectors: Connectors,
+}
+
+/// Where things are kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Store {
+    /// Folder of the journal, the telemetry window and the recordings; relative to the file.
+    pub path: PathBuf,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self {
+            path: PathBuf::from("midwatch-data"),
+        }
+    }
+}
+
+/// Telemetry that is pushed here.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Telemetry {
+    /// Address of OTLP over gRPC; port 0 takes a free one.
+    pub grpc: SocketAddr,
+    /// Address of OTLP over HTTP; port 0 takes a free one.
+    pub http: SocketAddr,
+    /// How long telemetry is kept.
+    pub keep: Length,
+    /// How much of it is kept at most; the oldest goes first.
+    pub max_bytes: Bytes,
+    /// The longest request that is taken.
+    pub max_request: Bytes,
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self {
+            grpc: SocketAddr::from(([127, 0, 0, 1], 4317)),
+            http: SocketAddr::from(([127, 0, 0, 1], 4318)),
+            keep: Length::hours(26),
+            max_bytes: Bytes(4 << 30),
+            max_request: Bytes(16 << 20),
+        }
+    }
+}
+
+/// The watch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Watch {
+    /// Files that declare alarms, composites and SLOs; relative to the file.
+    pub rules: Vec<PathBuf>,
+    /// How often alarms are evaluated and duties looked at.
+    pub every: Length,
+    /// An incident in which nothing happens for so long is closed.
+    pub idle_close: Length,
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        Self {
+            rules: Vec::new(),
+            every: Length::millis(500),
+            idle_close: Length::minutes(30),
+        }
+    }
+}
+
+/// How incidents are looked at.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Investigate {
+    /// Questions that one look may ask.
+    pub reads: u32,
+    /// How far before the alarm a look reaches; shorter while less than twice as much is known.
+    pub lookback: Length,
+    /// How far back changes are read.
+    pub changes: Length,
+}
+
+impl Default for Investigate {
+    fn default() -> Self {
+        Self {
+            reads: 60,
+            lookback: Length::minutes(60),
+            changes: Length::hours(24),
+        }
+    }
+}
+
+/// What may be done about incidents.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Act {
+    /// `observer` (nothing is done), `ask-always`, `harmless-alone`, or the path of a Cedar policy,
+    /// relative to the file.
+    pub policy: String,
+    /// No plan that rests on less confidence is performed, whoever says yes; 0 to 1.
+    pub min_confidence: f64,
+    /// After a recovery that runs or succeeded, an entity is left alone for so long.
+    pub cooldown: Length,
+    /// Plans for one incident, the first included.
+    pub attempts: u32,
+    /// Entities that one plan may touch.
+    pub max_touched: u32,
+    /// How long a question waits for an answer.
+    pub approval_valid: Length,
+    /// Who may say yes, by name; a policy may narrow it. Empty: whoever can reach the control socket.
+    pub approvers: Vec<String>,
+    /// How long after the last step the first check is made.
+    pub settle: Length,
+    /// A plan without success after so long has failed.
+    pub patience: Length,
+}
+
+impl Default for Act {
+    fn default() -> Self {
+        Self {
+            policy: "ask-always".to_string(),
+            min_confidence: 0.8,
+            cooldown: Length::minutes(5),
+            attempts: 2,
+            max_touched: 12,
+            approval_valid: Length::minutes(30),
+            approvers: Vec::new(),
+            settle: Length::seconds(5),
+            patience: Length::minutes(5),
+        }
+    }
+}
+
+/// Who is told.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Notify {
+    /// Tell the terminal that `serve` runs in.
+    pub terminal: bool,
+    /// Append every notice, as a line of JSON, to this file; relative to the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
+    /// Send every notice to an address, as a CloudEvent signed with HMAC-SHA-256.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<Webhook>,
+}
+
+impl Default for Notify {
+    fn default() -> Self {
+        Self {
+            terminal: true,
+            file: None,
+            webhook: None,
+        }
+    }
+}
+
+/// A signed webhook.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Webhook {
+    /// Where to.
+    pub url: String,
+    /// File that holds the secret; relative to the file.
+    pub secret_file: PathBuf,
+}
+
+/// What can be looked at beyond pushed telemetry.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Connectors {
+    /// The control plane of a PayLedger.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payledger: Option<PayLedger>,
+}
+
+/// The control plane of a PayLedger.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PayLedger {
+    /// Its address, such as `http://127.0.0.1:8801`.
+    pub control_plane: String,
+    /// Address of the router, whose state says which region is active.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub router: Option<String>,
+    /// May it be altered, by plans that pass the gate?
+    #[serde(default)]
+    pub hands: bool,
+}
+
+/// A configuration that was read, and where it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Written {
+    /// What it says.
+    pub config: Config,
+    /// The file; `None` where there is none and everything is as by default.
+    pub file: Option<PathBuf>,
+}
+
+impl Written {
+    /// Reads the file named; without a name `midwatch.toml` of the working folder, if it is there.
+    pub fn read(path: Option<&Path>) -> Result<Self, Problem> {
+        let file = match path {
+            Some(path) => path.to_path_buf(),
+            None if Path::new(FILE).exists() => PathBuf::from(FILE),
+            None => {
+                return Ok(Self {
+                    config: Config::default(),
+                    file: None,
+                });
+            }
+        };
+        let text = std::fs::read_to_string(&file).map_err(|error| match error.kind() {
+            std::io::ErrorKind::InvalidData => Problem::bad_input(
+                "it is not text in UTF-8",
+                file.display().to_string(),
+                "write it as TOML; `midwatch config reference` shows every key",
+            ),
+            _ => Problem::unreadable(&file, &error),
+        })?;
+        let config = parse(&text, &file.display().to_string())?;
+        Ok(Self {
+            config,
+            file: Some(file),
+        })
+    }
+
+    /// A path of the configuration, relative to its file.
+    pub fn path(&self, path: &Path) -> PathBuf {
+        match self.file.as_ref().and_then(|file| file.parent()) {
+            Some(folder) if path.is_relative() => folder.join(path),
+            _ => path.to_path_buf(),
+        }
+    }
+}
+
+/// Reads the text of a configuration; `name` is how errors call it.
+pub fn parse(text: &str, name: &str) -> Result<Config, Problem> {
+    let config: Config = toml::from_str(text).map_err(|error| {
+        let place = error.span().map_or_else(
+            || name.to_string(),
+            |span| {
+                let before = text.get(..span.start).unwrap_or(text);
+                let line = before.matches('\n').count() + 1;
+                let column = before
+                    .rsplit('\n')
+                    .next()
+                    .map_or(1, |l| l.chars().count() + 1);
+                format!("{name}:{line}:{column}")
+            },
+        );
+        let what = error.message().to_string();
+        let remedy = nearest(&what).map_or_else(
+            || "`midwatch config reference` shows every key with its default".to_string(),
+            |near| format!("did you mean `{near}`? `midwatch config reference` shows every key"),
+        );
+        Problem::bad_input(what, place, remedy)
+    })?;
+    checked(config, name)
+}
+
+/// Of serde's "unknown field `a`, expected one of `b`, `c`", the known name nearest to the unknown one.
+fn nearest(message: &str) -> Option<String> {
+    let mut names = message.split('`').skip(1).step_by(2);
+    let unknown = message
+        .starts_with("unknown field")
+        .then(|| names.next())??;
+    names
+        .map(|known| (strsim::damerau_levenshtein(unknown, known), known))
+        .filter(|(distance, known)| *distance <= known.len().max(3) / 2)
+        .min()
+        .map(|(_, known)| known.to_string())
+}
+
+/// What types cannot say.
+fn checked(config: Config, name: &str) -> Result<Config, Problem> {
+    let refuse = |key: &str, what: &str, remedy: &str| {
+        Err(Problem::bad_input(
+            format!("{key} {what}"),
+            name.to_string(),
+            remedy.to_string(),
+        ))
+    };
+    if !(0.0..=1.0).contains(&config.act.min_confidence) {
+        return refuse(
+            "act.min_confidence",
+            "is a share",
+            "give a number from 0 to 1; 0.8 is the default",
+        );
+    }
+    if config.act.attempts == 0 {
+        return refuse(
+            "act.attempts",
+            "is 0, so no plan could ever run",
+            "for a watch that only looks, set act.policy = \"observer\"",
+        );
+    }
+    if config.investigate.reads == 0 {
+        return refuse("investigate.reads", "is 0", "60 is the default");
+    }
+    for (key, length) in [
+        ("watch.every", config.watch.every),
+        ("telemetry.keep", config.telemetry.keep),
+        ("investigate.lookback", config.investigate.lookback),
+        ("act.approval_valid", config.act.approval_valid),
+    ] {
+        if length.span().0 <= 0 {
+            return refuse(
+                key,
+                "must be longer than nothing",
+                "write it like \"30s\" or \"2h\"",
+            );
+        }
+    }
+    Ok(config)
+}
+
+#[cfg(test)]
+mod tests;

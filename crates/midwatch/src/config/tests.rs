@@ -1,0 +1,65 @@
+use super::{Config, parse, reference};
+
+fn refused(text: &str) -> String {
+    let problem = parse(text, "midwatch.toml").unwrap_err();
+    format!("{} | {} | {}", problem.what, problem.place, problem.remedy)
+}
+
+#[test]
+fn an_empty_file_is_everything_by_default() {
+    assert_eq!(parse("", "midwatch.toml").unwrap(), Config::default());
+}
+
+#[test]
+fn what_is_written_is_read_back() {
+    let text = toml::to_string(&Config::default()).unwrap();
+    assert_eq!(parse(&text, "midwatch.toml").unwrap(), Config::default());
+}
+
+#[test]
+fn an_unknown_key_names_the_nearest() {
+    let said = refused("[act]\ncool_down = \"5min\"\n");
+    assert!(said.contains("unknown field `cool_down`"), "{said}");
+    assert!(said.contains("midwatch.toml:2:"), "{said}");
+    assert!(said.contains("did you mean `cooldown`?"), "{said}");
+    let said = refused("[telemetri]\n");
+    assert!(said.contains("did you mean `telemetry`?"), "{said}");
+}
+
+#[test]
+fn values_that_mean_nothing_are_refused() {
+    for (text, wanted) in [
+        ("[act]\nmin_confidence = 80\n", "is a share"),
+        ("[act]\nattempts = 0\n", "no plan could ever run"),
+        ("[act]\ncooldown = \"soon\"\n", "is no length of time"),
+        (
+            "[telemetry]\nmax_bytes = \"4 gigs\"\n",
+            "is no number of bytes",
+        ),
+        ("[telemetry]\ngrpc = \"localhost\"\n", "socket address"),
+        ("[watch]\nevery = \"0s\"\n", "must be longer than nothing"),
+        ("[watch\n", "midwatch.toml:1:"),
+    ] {
+        let said = refused(text);
+        assert!(said.contains(wanted), "{text:?}: {said}");
+    }
+}
+
+#[test]
+fn the_reference_is_a_file_that_says_what_holds_anyway() {
+    let text = reference();
+    let uncommented: String = text
+        .lines()
+        .filter(|line| !line.starts_with("# ") && !line.ends_with(" ="))
+        .map(|line| format!("{}\n", line.trim_start_matches('#')))
+        // Sections that have no default hold keys that must be given.
+        .collect::<String>()
+        .split("[notify.webhook]")
+        .next()
+        .unwrap_or_default()
+        .to_string();
+    assert_eq!(parse(&uncommented, "reference").unwrap(), Config::default());
+    for key in ["min_confidence", "[connectors.payledger]", "secret_file"] {
+        assert!(text.contains(key), "{key}");
+    }
+}
