@@ -38,8 +38,10 @@ pub use trend::{BrokenStick, Trend, broken_stick, theil_sen};
 /// Buffers that are reused from series to series, so that screening thousands of them allocates once.
 #[derive(Debug, Default, Clone)]
 pub struct Scratch {
-    /// Finite values, in any order (selection permutes them).
+    /// Finite values.
     pub(crate) values: Vec<f64>,
+    /// The keys of values, in ascending order.
+    pub(crate) order: Vec<i64>,
     /// A second set, for absolute deviations and differences.
     pub(crate) spread: Vec<f64>,
     /// Signed z of each point of a window.

@@ -61,9 +61,28 @@ pub struct Series {
 impl Series {
     /// The index range of the points inside `[from, to)`.
     pub fn range(&self, from: Timestamp, to: Timestamp) -> std::ops::Range<usize> {
-        let start = self.times.partition_point(|t| *t < from.0);
-        let end = self.times.partition_point(|t| *t < to.0);
+        let start = self.first_at(from.0);
+        let end = self.first_at(to.0);
         start..end.max(start)
+    }
+
+    /// The index of the first point at `time` or later.
+    ///
+    /// Incidents are at the end of what was recorded and histories at its start: both ends are looked at first, and
+    /// from the last point backwards in doubling strides, because a search by halves through a long series costs
+    /// more than all that is done with a short window.
+    fn first_at(&self, time: i64) -> usize {
+        let times = self.times.as_slice();
+        if times.first().is_none_or(|first| *first >= time) {
+            return 0;
+        }
+        let (mut end, mut stride) = (times.len(), 1);
+        while end > stride && times[end - stride] >= time {
+            end -= stride;
+            stride *= 2;
+        }
+        let start = end.saturating_sub(stride);
+        start + times[start..end].partition_point(|t| *t < time)
     }
 }
 
@@ -270,4 +289,26 @@ pub struct StateSnapshot {
     /// Where the row stands.
     #[serde(default)]
     pub raw: RawRef,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_is_what_lies_between_its_ends() {
+        for count in 0..40 {
+            let series = Series {
+                times: (0..count).map(|i| 10 * i).collect(),
+                ..Series::default()
+            };
+            for from in -15..410 {
+                let at = |time: i64| series.times.iter().filter(|t| **t < time).count();
+                for to in [from - 20, from, from + 1, from + 35, 1_000] {
+                    let want = at(from)..at(to).max(at(from));
+                    assert_eq!(series.range(Timestamp(from), Timestamp(to)), want);
+                }
+            }
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! What is normal for a series: a robust centre, a robust scale with floors, and quantiles.
 
 use super::Scratch;
-use super::order::{median_in, quantiles_in};
+use super::order::Sorted;
 
 /// Makes the median absolute deviation of a normal distribution its standard deviation.
 const MAD_TO_SIGMA: f64 = 1.4826;
@@ -49,8 +49,6 @@ pub struct Baseline {
     pub median: f64,
     /// Median absolute deviation, raw (not scaled to a standard deviation).
     pub mad: f64,
-    /// Mean of all finite values.
-    pub mean: f64,
     /// Least value.
     pub min: f64,
     /// Greatest value.
@@ -77,21 +75,22 @@ impl Baseline {
 
     /// Fits on values in order of time (the order matters only to `step`).
     pub fn fit_with(values: &[f64], floors: Floors, scratch: &mut Scratch) -> Option<Self> {
+        let mut dropped = 0;
         let finite = &mut scratch.values;
-        finite.clear();
-        finite.extend(values.iter().copied().filter(|v| v.is_finite()));
-        let count = finite.len();
-        if count == 0 {
-            return None;
-        }
-        let dropped = values.len() - count;
-        let seen = Seen::of(finite);
-        let quantiles = quantiles_in(finite, &QUANTILES)?;
+        let values = if values.iter().all(|v| v.is_finite()) {
+            values
+        } else {
+            finite.clear();
+            finite.extend(values.iter().copied().filter(|v| v.is_finite()));
+            dropped = values.len() - finite.len();
+            finite
+        };
+        let count = values.len();
+        let sorted = Sorted::of(values, &mut scratch.order)?;
+        let step = step(values);
+        let quantiles = QUANTILES.map(|q| sorted.quantile(q));
         let median = quantiles[4];
-        let spread = &mut scratch.spread;
-        spread.clear();
-        spread.extend(finite.iter().map(|v| (v - median).abs()));
-        let mad = median_in(spread)?;
+        let mad = sorted.median_distance(median);
         let mut scale = MAD_TO_SIGMA * mad;
         if scale <= 0.0 {
             // More than half of the values are the same: the tails are all there is to measure.
@@ -99,7 +98,7 @@ impl Baseline {
         }
         // A few points say little about spread, and a scale from them errs on the small side.
         scale *= 1.0 + 2.0 / count as f64;
-        scale = scale.max(floor(floors, median, count)).max(seen.step);
+        scale = scale.max(floor(floors, median, count)).max(step);
         let scale_low = scale.max((median - quantiles[2]) / DECILE_SIGMAS);
         let scale_high = scale.max((quantiles[6] - median) / DECILE_SIGMAS);
         Some(Self {
@@ -107,13 +106,12 @@ impl Baseline {
             dropped,
             median,
             mad,
-            mean: seen.mean,
-            min: seen.min,
-            max: seen.max,
+            min: sorted.least(),
+            max: sorted.greatest(),
             scale,
             scale_low,
             scale_high,
-            step: seen.step,
+            step,
             quantiles,
             drift: 0.0,
         })
@@ -173,7 +171,6 @@ impl Baseline {
             dropped,
             median,
             mad: mix(&|b| b.mad),
-            mean: mix(&|b| b.mean),
             min: parts
                 .iter()
                 .map(|(b, _)| b.min)
@@ -247,47 +244,23 @@ fn floor(floors: Floors, median: f64, count: usize) -> f64 {
         .max(f64::MIN_POSITIVE)
 }
 
-/// What one pass in order of time can tell.
-struct Seen {
-    mean: f64,
-    min: f64,
-    max: f64,
-    step: f64,
-}
-
-impl Seen {
-    fn of(values: &[f64]) -> Self {
-        let mut sum = 0.0;
-        let share = 1.0 / values.len() as f64;
-        let (mut min, mut max) = (f64::INFINITY, f64::NEG_INFINITY);
-        let mut step = f64::INFINITY;
-        let mut moves = 0usize;
-        let mut before = values[0];
-        for &v in values {
-            // Dividing first keeps sums of huge values finite.
-            sum += v * share;
-            min = min.min(v);
-            max = max.max(v);
-            let d = (v - before).abs();
-            if d > 0.0 {
-                moves += 1;
-                step = step.min(d);
-            }
-            before = v;
-        }
-        // Too few moves to know the step: whole numbers move by one, others are left to the other floors. A single
-        // spike in an otherwise constant history must not become the unit in which all else is measured.
-        if moves < 8 {
-            let whole = moves > 0 && values.iter().all(|v| v.fract() == 0.0);
-            step = if whole { 1.0 } else { 0.0 };
-        }
-        Self {
-            mean: sum,
-            min,
-            max,
-            step,
-        }
+/// Smallest step between neighbours in time; zero when too few moves were seen to know it.
+fn step(values: &[f64]) -> f64 {
+    // The bits of a number that is not negative are in its order. Zero less one is the greatest of all, so that no
+    // move never counts as the smallest; and no branch has to be guessed.
+    let (mut least, mut moves) = (u64::MAX, 0usize);
+    for pair in values.windows(2) {
+        let bits = (pair[1] - pair[0]).abs().to_bits();
+        moves += usize::from(bits != 0);
+        least = least.min(bits.wrapping_sub(1));
     }
+    // Too few moves to know the step: whole numbers move by one, others are left to the other floors. A single
+    // spike in an otherwise constant history must not become the unit in which all else is measured.
+    if moves < 8 {
+        let whole = moves > 0 && values.iter().all(|v| v.fract() == 0.0);
+        return if whole { 1.0 } else { 0.0 };
+    }
+    f64::from_bits(least + 1)
 }
 
 #[cfg(test)]
@@ -347,7 +320,7 @@ mod tests {
     #[test]
     fn huge_values_stay_finite() {
         let b = Baseline::fit(&[f64::MAX, f64::MAX, f64::MIN, 0.0]).unwrap();
-        assert!(b.mean.is_finite());
+        assert!(!b.scale.is_nan() && b.median.is_finite());
         assert!(!b.z(f64::MAX).is_nan());
     }
 }

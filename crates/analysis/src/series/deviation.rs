@@ -152,6 +152,7 @@ pub fn deviation(
         spread,
         scores,
         times: at,
+        ..
     } = scratch;
     finite.clear();
     scores.clear();

@@ -1,5 +1,6 @@
 //! How does each series behave, against its own past?
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use analysis::series::{Baseline, DeviationConfig, Floors, Scratch, Shape, deviation};
@@ -48,8 +49,21 @@ impl Stretches {
 /// Judges every series. The order is that of the input.
 pub fn judge(scene: &Scene, all: &[Arc<Series>], scratch: &mut Scratch) -> Vec<SeriesFact> {
     let stretches = Stretches::of(scene);
+    // Estates have many series and few names of metrics: each is read once.
+    let mut kinds: BTreeMap<[&str; 3], (Role, bool)> = BTreeMap::new();
     all.iter()
-        .filter_map(|series| one(scene, series, &stretches, scratch))
+        .filter_map(|series| {
+            let key = &series.key;
+            let name = [
+                key.metric.as_str(),
+                key.statistic.as_str(),
+                key.unit.as_str(),
+            ];
+            let kind = *kinds
+                .entry(name)
+                .or_insert_with(|| (classify(name[0], name[1], name[2]), is_percent(series)));
+            one(scene, series, kind, &stretches, scratch)
+        })
         .collect()
 }
 
@@ -67,12 +81,26 @@ fn healthy_values<'a>(
     if near.len() >= 12 || (stretches.history.is_empty() && near.len() >= LEAST_POINTS) {
         return (std::borrow::Cow::Borrowed(&series.values[near]), last);
     }
-    let mut values: Vec<f64> = Vec::new();
-    for window in &stretches.history {
-        values.extend_from_slice(&series.values[series.range(window.from(), window.to())]);
+    let ranges = || {
+        let history = stretches.history.iter();
+        history
+            .map(|window| series.range(window.from(), window.to()))
+            .chain([near.clone()])
+            .filter(|range| !range.is_empty())
+    };
+    // Nothing is copied where one stretch follows the other.
+    let (whole, adjoin) = ranges().fold((0..0, true), |(whole, adjoin), range| {
+        if whole.is_empty() {
+            (range, adjoin)
+        } else {
+            (whole.start..range.end, adjoin && whole.end == range.start)
+        }
+    });
+    if adjoin {
+        return (std::borrow::Cow::Borrowed(&series.values[whole]), last);
     }
-    values.extend_from_slice(&series.values[near]);
-    (std::borrow::Cow::Owned(values), last)
+    let parts: Vec<&[f64]> = ranges().map(|range| &series.values[range]).collect();
+    (std::borrow::Cow::Owned(parts.concat()), last)
 }
 
 /// The smallest change that can matter, by what is measured: below it, noise is not an anomaly however
@@ -144,8 +172,11 @@ fn creep(role: Role, series: &Series, stretches: &Stretches) -> Option<std::ops:
             | Role::Queue
             | Role::Credits
     );
+    if !fills || !stretches.history.is_empty() {
+        return None;
+    }
     let near = series.range(stretches.near.from(), stretches.near.to());
-    if !fills || near.len() < 20 || !stretches.history.is_empty() {
+    if near.len() < 20 {
         return None;
     }
     let step = near.len().div_ceil(120);
@@ -171,11 +202,11 @@ fn creep(role: Role, series: &Series, stretches: &Stretches) -> Option<std::ops:
 fn one(
     scene: &Scene,
     series: &Arc<Series>,
+    (role, percent): (Role, bool),
     stretches: &Stretches,
     scratch: &mut Scratch,
 ) -> Option<SeriesFact> {
     let entity = scene.number(&series.key.entity)?;
-    let role = classify(&series.key.metric, &series.key.statistic, &series.key.unit);
     let (healthy, last_normal) = healthy_values(series, stretches);
     if healthy.len() < LEAST_POINTS {
         return None;
@@ -184,7 +215,6 @@ fn one(
     if range.is_empty() {
         return None;
     }
-    let percent = is_percent(series);
     let creeping = creep(role, series, stretches);
     let (healthy, range, last_normal) = match &creeping {
         Some(early) => (
