@@ -5,3 +5,8 @@
 
 #[cfg(feature = "files")]
 pub mod files;
+
+#[cfg(any(feature = "payledger", feature = "webhook"))]
+mod client;
+#[cfg(feature = "webhook")]
+pub mod webhook;

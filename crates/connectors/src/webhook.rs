@@ -1,0 +1,211 @@
+//! Tells an address of the user's, as a signed CloudEvent.
+//!
+//! The body is a CloudEvents 1.0 event in structured JSON mode. The signature follows the Standard Webhooks scheme:
+//! `webhook-signature: v1,` and the base64 of HMAC-SHA-256 over `id.timestamp.body`, so that a receiver can refuse
+//! what was made up, altered or played back.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use model::ports::{Notice, Notifier};
+use sha2::Sha256;
+
+use crate::client::{self, ClientError};
+
+/// A signed webhook.
+pub struct Webhook {
+    url: String,
+    secret: Vec<u8>,
+    client: reqwest::blocking::Client,
+}
+
+/// Why a webhook cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum WebhookError {
+    /// The address is none.
+    #[error("{url:?} is no address that a notice can be sent to; expected http:// or https://")]
+    Address {
+        /// What was written.
+        url: String,
+    },
+    /// The secret is too short to be one.
+    #[error("the secret has {bytes} bytes; a secret has at least 16")]
+    Secret {
+        /// How long it is.
+        bytes: usize,
+    },
+    /// The client cannot be made.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+}
+
+impl Webhook {
+    /// To this address, signed with this secret.
+    pub fn new(url: &str, secret: &[u8]) -> Result<Self, WebhookError> {
+        if !(url.starts_with("http://") || url.starts_with("https://")) {
+            return Err(WebhookError::Address {
+                url: url.to_string(),
+            });
+        }
+        if secret.len() < 16 {
+            return Err(WebhookError::Secret {
+                bytes: secret.len(),
+            });
+        }
+        Ok(Self {
+            url: url.to_string(),
+            secret: secret.to_vec(),
+            client: client::client(Duration::from_secs(10))?,
+        })
+    }
+}
+
+impl Notifier for Webhook {
+    fn name(&self) -> &str {
+        "webhook"
+    }
+
+    fn tell(&self, notice: &Notice) -> Result<(), String> {
+        let body = event(notice).to_string();
+        let seconds = notice.at.seconds().to_string();
+        let signature = signature(&self.secret, &notice.id, &seconds, body.as_bytes())
+            .ok_or("the secret cannot be used as a key")?;
+        let request = self
+            .client
+            .post(&self.url)
+            .header(
+                "content-type",
+                "application/cloudevents+json; charset=utf-8",
+            )
+            .header("webhook-id", &notice.id)
+            .header("webhook-timestamp", seconds)
+            .header("webhook-signature", signature)
+            .body(body);
+        client::send(request)
+            .map(|_| ())
+            .map_err(|error| format!("{}: {error}", self.url))
+    }
+}
+
+/// The notice as a CloudEvent.
+fn event(notice: &Notice) -> serde_json::Value {
+    serde_json::json!({
+        "specversion": "1.0",
+        "id": notice.id,
+        "source": "midwatch",
+        "type": format!("midwatch.incident.{}", notice.kind),
+        "subject": notice.incident.to_string(),
+        "time": notice.at.to_string(),
+        "datacontenttype": "application/json",
+        "data": {"title": notice.title, "lines": notice.lines},
+    })
+}
+
+/// `v1,BASE64`; `None` where the secret is no key.
+pub fn signature(secret: &[u8], id: &str, seconds: &str, body: &[u8]) -> Option<String> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).ok()?;
+    for part in [id.as_bytes(), b".", seconds.as_bytes(), b".", body] {
+        mac.update(part);
+    }
+    Some(format!(
+        "v1,{}",
+        STANDARD.encode(mac.finalize().into_bytes())
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+
+    use model::incident::IncidentId;
+    use model::time::Timestamp;
+
+    use super::*;
+
+    fn notice() -> Notice {
+        Notice {
+            id: "inc-1/opened".into(),
+            incident: IncidentId("inc-1".into()),
+            at: Timestamp::from_seconds(1_614_265_330),
+            kind: "opened".into(),
+            title: "errors on api".into(),
+            lines: vec![],
+        }
+    }
+
+    /// Answers one request with `answer` and hands out what was sent.
+    fn one(answer: &'static str) -> (String, std::thread::JoinHandle<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/hook", listener.local_addr().unwrap());
+        let served = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut seen = Vec::new();
+            let mut buffer = [0; 4096];
+            loop {
+                let read = stream.read(&mut buffer).unwrap();
+                seen.extend_from_slice(&buffer[..read]);
+                if read == 0 || seen.ends_with(b"}") {
+                    break;
+                }
+            }
+            stream.write_all(answer.as_bytes()).unwrap();
+            String::from_utf8(seen).unwrap()
+        });
+        (url, served)
+    }
+
+    #[test]
+    fn the_signature_is_that_of_the_published_example() {
+        // The example of the Standard Webhooks specification; its secret is the decoded text after `whsec_`.
+        let secret = STANDARD.decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+        let said = signature(
+            &secret,
+            "msg_p5jXN8AQM9LWM0D4loKWxJek",
+            "1614265330",
+            b"{\"test\": 2432232314}",
+        );
+        assert_eq!(
+            said.as_deref(),
+            Some("v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=")
+        );
+    }
+
+    #[test]
+    fn a_notice_arrives_signed() {
+        let (url, served) = one("HTTP/1.1 204 No Content\r\n\r\n");
+        let hook = Webhook::new(&url, b"0123456789abcdef").unwrap();
+        hook.tell(&notice()).unwrap();
+        let seen = served.join().unwrap();
+        let body = seen.split("\r\n\r\n").nth(1).unwrap();
+        let expected = signature(
+            b"0123456789abcdef",
+            "inc-1/opened",
+            "1614265330",
+            body.as_bytes(),
+        );
+        assert!(
+            seen.contains(&format!("webhook-signature: {}", expected.unwrap())),
+            "{seen}"
+        );
+        let event: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert_eq!(event["type"], "midwatch.incident.opened");
+        assert_eq!(event["specversion"], "1.0");
+    }
+
+    #[test]
+    fn what_goes_wrong_is_said() {
+        let (url, served) =
+            one("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 4\r\n\r\nbusy");
+        let hook = Webhook::new(&url, b"0123456789abcdef").unwrap();
+        let why = hook.tell(&notice()).unwrap_err();
+        served.join().unwrap();
+        assert!(why.ends_with("it answered 503: busy"), "{why}");
+        let why = hook.tell(&notice()).unwrap_err();
+        assert!(why.contains("it cannot be reached"), "{why}");
+        assert!(Webhook::new("ftp://x", b"0123456789abcdef").is_err());
+        assert!(Webhook::new("https://x", b"short").is_err());
+    }
+}
