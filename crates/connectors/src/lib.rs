@@ -8,5 +8,7 @@ pub mod files;
 
 #[cfg(any(feature = "payledger", feature = "webhook"))]
 mod client;
+#[cfg(feature = "payledger")]
+pub mod payledger;
 #[cfg(feature = "webhook")]
 pub mod webhook;

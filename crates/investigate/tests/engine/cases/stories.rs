@@ -479,7 +479,7 @@ pub fn payledger() -> Told {
             Truth {
                 entities: &["refund-payment"],
                 mechanisms: &["resource.throttled-zero-concurrency"],
-                category: Category::SystemChange,
+                category: Category::ResourceLimit,
                 change: Some("concurrency-1"),
             },
             Truth {
