@@ -381,6 +381,16 @@ pub struct StepState {
     pub undo_key: Option<StepKey>,
     /// What became of the undoing.
     pub undone: Option<Outcome>,
+    /// How often it was begun, each time under a key of its own.
+    pub tries: u32,
+    /// How often, since it was last begun, we asked and could not learn what became of it.
+    pub unheard: u32,
+    /// How often its undoing was begun.
+    pub undo_tries: u32,
+    /// As `unheard`, for its undoing.
+    pub undo_unheard: u32,
+    /// When something was last written about it; `None` while nothing was.
+    pub touched: Option<Timestamp>,
 }
 
 /// How one plan stands.

@@ -130,6 +130,13 @@ pub enum HandsError {
 pub trait Actuator: Send + Sync {
     /// Its name, as plans and policies know it.
     fn name(&self) -> &str;
+    /// The actions by which these hands could answer a remedy's word (`scale`, `failover`, `purge`, `throttle`,
+    /// …) for that entity, the gentlest first, where the values (how many copies, which record, whereto) are
+    /// known to them alone; nothing is altered. Empty where they know of none.
+    fn offers(&self, remedy: &str, entity: &EntityId) -> Vec<Action> {
+        let _ = (remedy, entity);
+        Vec::new()
+    }
     /// What the action would do, and what leads back; nothing is altered.
     fn preview(&self, action: &Action) -> Result<Preview, HandsError>;
     /// Performs the action, at most once per key (J2): asked again under the same key it tells what became of

@@ -235,6 +235,9 @@ impl Incident {
                 }
                 state.key = Some(key.clone());
                 state.outcome = None;
+                state.tries += 1;
+                state.unheard = 0;
+                state.touched = Some(at);
             }
             E::StepEnded {
                 plan,
@@ -245,12 +248,14 @@ impl Incident {
                 match (&state.key, &state.outcome) {
                     (Some(_), None | Some(Outcome::Unknown { .. })) => {
                         state.outcome = Some(outcome.clone());
+                        state.unheard += u32::from(matches!(outcome, Outcome::Unknown { .. }));
+                        state.touched = Some(at);
                     }
                     _ => return Err("it was not under way"),
                 }
             }
             E::UndoStarted { plan, step, key } => {
-                let (_, state) = self.running(plan)?.step(*step)?;
+                let (_, state) = self.undoing(plan)?.step(*step)?;
                 if state.key.is_none() {
                     return Err("there is nothing to undo");
                 }
@@ -261,22 +266,30 @@ impl Incident {
                 }
                 state.undo_key = Some(key.clone());
                 state.undone = None;
+                state.undo_tries += 1;
+                state.undo_unheard = 0;
+                state.touched = Some(at);
             }
             E::UndoEnded {
                 plan,
                 step,
                 outcome,
             } => {
-                let (_, state) = self.running(plan)?.step(*step)?;
+                let (_, state) = self.undoing(plan)?.step(*step)?;
                 match (&state.undo_key, &state.undone) {
                     (Some(_), None | Some(Outcome::Unknown { .. })) => {
                         state.undone = Some(outcome.clone());
+                        state.undo_unheard += u32::from(matches!(outcome, Outcome::Unknown { .. }));
+                        state.touched = Some(at);
                     }
                     _ => return Err("its undoing was not under way"),
                 }
             }
             E::RunEnded { plan, end } => {
-                let state = self.running(plan)?;
+                let state = match end {
+                    RunEnd::Completed => self.running(plan)?,
+                    RunEnd::Unwound { .. } | RunEnd::Stuck { .. } => self.undoing(plan)?,
+                };
                 let done = |s: &StepState| s.outcome.as_ref().is_some_and(Outcome::is_done);
                 if *end == RunEnd::Completed && !state.steps.iter().all(done) {
                     return Err("not every step is done");
@@ -411,6 +424,19 @@ impl Incident {
             Ok(state)
         } else {
             Err("the plan is not being performed")
+        }
+    }
+
+    /// The newest plan, while it is being performed, or after it was performed and did not help: what did not
+    /// help may be undone.
+    fn undoing(&mut self, digest: &str) -> Result<&mut PlanState, &'static str> {
+        let state = self.latest(digest)?;
+        let in_vain = matches!(state.run_ended, Some((_, RunEnd::Completed)))
+            && state.verified.last().is_some_and(|(_, passed, _)| !passed);
+        if state.run_started.is_some() && (state.run_ended.is_none() || in_vain) {
+            Ok(state)
+        } else {
+            Err("the plan is neither being performed, nor was it in vain")
         }
     }
 }
