@@ -8,6 +8,8 @@ pub mod files;
 
 #[cfg(any(feature = "payledger", feature = "webhook"))]
 mod client;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 #[cfg(feature = "payledger")]
 pub mod payledger;
 #[cfg(feature = "webhook")]

@@ -1,5 +1,7 @@
 //! What systems say of themselves: series, log lines, spans, events, states.
 
+mod batch;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -9,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::entity::EntityId;
 use crate::time::Timestamp;
+
+pub use batch::{Batch, Point};
 
 /// Which series: one entity's one metric, as one statistic.
 #[derive(

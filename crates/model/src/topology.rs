@@ -1,5 +1,7 @@
 //! Which entities lean on which.
 
+mod calls;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -2,3 +2,4 @@
 //! inlets of pushed telemetry.
 
 pub mod control;
+pub mod otlp;

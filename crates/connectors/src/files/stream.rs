@@ -50,6 +50,8 @@ pub(crate) trait Sink {
     fn span(&mut self, _: SpanParts<'_>, _: Place) -> Flow {
         ON
     }
+    /// One data point of a metric begins, of which any number of [`point`](Self::point)s come.
+    fn data_point(&mut self) {}
     /// Takes a metric point.
     fn point(&mut self, _: PointParts<'_>, _: Place) -> Flow {
         ON

@@ -52,12 +52,22 @@ fn record<'a>(json: &mut Json<'a>, resource: &Resource<'a>) -> Result<LogParts<'
         }
         Ok(())
     })?;
+    finish(&mut parts, observed, (number, &word), resource);
+    Ok(parts)
+}
+
+/// When, how bad, and which copy.
+pub(crate) fn finish<'a>(
+    parts: &mut LogParts<'a>,
+    observed: i64,
+    (number, word): (u8, &str),
+    resource: &Resource<'a>,
+) {
     if parts.time.0 == 0 {
         parts.time = Timestamp(observed);
     }
-    parts.severity = graded(number).or_else(|| Severity::parse(&word));
+    parts.severity = graded(number).or_else(|| Severity::parse(word));
     parts.attributes.extend(resource.copy.iter().cloned());
-    Ok(parts)
 }
 
 /// `17`, or `SEVERITY_NUMBER_ERROR`.

@@ -2,11 +2,12 @@
 //! each with resource metrics, logs or spans (opentelemetry-proto 1.x, JSON mapping: 64-bit numbers as
 //! strings, ids in hexadecimal; the proto's own snake_case names are understood too).
 
-mod logs;
+pub(crate) mod logs;
 mod metrics;
+pub(crate) mod points;
 mod quantile;
-mod resource;
-mod spans;
+pub(crate) mod resource;
+pub(crate) mod spans;
 mod value;
 
 use std::borrow::Cow;
@@ -17,7 +18,7 @@ use super::json::{Json, JsonError};
 use super::limits::Limits;
 use super::source::{DataFile, Lines};
 use super::stream::{Flow, Part, Place, Sink, elements, text};
-use metrics::Memory;
+use points::Memory;
 use resource::Resource;
 
 /// Names and values of attributes.
@@ -107,6 +108,20 @@ fn request(
     memory: &mut Memory,
     sink: &mut dyn Sink,
 ) -> Flow {
+    match read_request(text, place, memory, sink) {
+        (Some(flow), _) => flow,
+        (None, Ok(())) => Ok(ControlFlow::Continue(())),
+        (None, Err(error)) => Err(file.json(text, place.line, &error)),
+    }
+}
+
+/// Reads one request; why the sink stopped it, if it did, and what the JSON was like up to there.
+pub(crate) fn read_request(
+    text: &str,
+    place: Place,
+    memory: &mut Memory,
+    sink: &mut dyn Sink,
+) -> (Option<Flow>, Result<(), JsonError>) {
     let mut walk = Walk {
         place,
         sink,
@@ -128,9 +143,5 @@ fn request(
             _ => json.skip(),
         })
         .and_then(|()| json.end());
-    match (walk.stopped, result) {
-        (Some(flow), _) => flow,
-        (None, Ok(())) => Ok(ControlFlow::Continue(())),
-        (None, Err(error)) => Err(file.json(text, place.line, &error)),
-    }
+    (walk.stopped, result)
 }

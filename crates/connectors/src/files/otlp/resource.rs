@@ -32,7 +32,7 @@ const LABELS: [&str; 9] = [
 ];
 
 /// One resource of a request.
-pub(super) struct Resource<'a> {
+pub(crate) struct Resource<'a> {
     pub who: Who<'a>,
     /// What tells this copy apart.
     pub copy: Fields<'a>,
@@ -144,7 +144,7 @@ pub(super) fn each<'a>(
                 "attributes" => value::attributes(json, &mut fields),
                 _ => json.skip(),
             })?;
-            known = Some(resource(fields, walk));
+            known = Some(resource(fields, walk.sink.directory()));
             return Ok(());
         }
         if !key.starts_with("scope") && !key.starts_with("instrumentation") || key.ends_with("rl") {
@@ -158,16 +158,17 @@ pub(super) fn each<'a>(
             }
         }
     })?;
-    let known = known.unwrap_or_else(|| resource(Fields::new(), walk));
+    let known = known.unwrap_or_else(|| resource(Fields::new(), walk.sink.directory()));
     for mut json in waiting {
         json.array_or_null(|json| scope(json, &known, walk))?;
     }
     Ok(())
 }
 
-fn resource<'a>(fields: Fields<'a>, walk: &mut Walk<'_>) -> Resource<'a> {
+/// The one that a resource is about, introduced to the directory.
+pub(crate) fn resource<'a>(fields: Fields<'a>, directory: &mut Directory) -> Resource<'a> {
     let who = identity(&fields);
-    introduce(&fields, &who, walk.sink.directory());
+    introduce(&fields, &who, directory);
     let mut copy = fields;
     copy.retain(|(name, value)| COPIES.contains(&&**name) && !value.is_empty());
     Resource { who, copy }

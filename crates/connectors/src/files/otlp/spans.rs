@@ -70,6 +70,12 @@ fn span<'a>(json: &mut Json<'a>, resource: &Resource<'a>) -> Result<SpanParts<'a
         }
         Ok(())
     })?;
+    finish(&mut parts, thrown, resource);
+    Ok(parts)
+}
+
+/// What a span's own words say of its failure and its other end, and which copy it came from.
+pub(crate) fn finish<'a>(parts: &mut SpanParts<'a>, thrown: String, resource: &Resource<'a>) {
     if parts.message.is_empty() && !thrown.is_empty() {
         parts.message = Cow::Owned(thrown);
     }
@@ -83,7 +89,6 @@ fn span<'a>(json: &mut Json<'a>, resource: &Resource<'a>) -> Result<SpanParts<'a
         parts.peer = peer.clone();
     }
     parts.attributes.extend(resource.copy.iter().cloned());
-    Ok(parts)
 }
 
 /// What an `exception` event says; the first one stands.
@@ -98,8 +103,16 @@ fn exception(json: &mut Json<'_>, thrown: &mut String) -> Result<(), JsonError> 
         }
         Ok(())
     })?;
-    if name != "exception" || !thrown.is_empty() {
-        return Ok(());
+    if thrown.is_empty() {
+        *thrown = exception_text(&name, &fields);
+    }
+    Ok(())
+}
+
+/// `type: message` of an event, if it tells of an exception; else empty.
+pub(crate) fn exception_text(name: &str, fields: &Fields<'_>) -> String {
+    if name != "exception" {
+        return String::new();
     }
     let get = |wanted: &str| {
         fields
@@ -108,6 +121,5 @@ fn exception(json: &mut Json<'_>, thrown: &mut String) -> Result<(), JsonError> 
             .map(|(_, v)| &**v)
     };
     let parts = [get("exception.type"), get("exception.message")];
-    *thrown = parts.into_iter().flatten().collect::<Vec<_>>().join(": ");
-    Ok(())
+    parts.into_iter().flatten().collect::<Vec<_>>().join(": ")
 }

@@ -1,0 +1,1 @@
+//! Requests as senders write them, and as they do not.

@@ -1,0 +1,221 @@
+//! Who calls whom, read from spans.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::{Edge, EdgeKind, Topology};
+use crate::case::OwnedSpan;
+use crate::entity::{Entity, EntityId, EntityKind};
+use crate::telemetry::SpanKind;
+
+/// The host part of an address or URL.
+fn host(address: &str) -> &str {
+    let bare = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let bare = bare.split(['/', '?', '#']).next().unwrap_or_default();
+    let bare = bare.rsplit_once('@').map_or(bare, |(_, rest)| rest);
+    match bare.rsplit_once(':') {
+        Some((name, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => bare,
+    }
+}
+
+/// Does an address name this machine, or is it made of numbers? Then it says nothing about who stands
+/// behind it.
+fn anonymous(name: &str) -> bool {
+    name.is_empty()
+        || name.len() > 253
+        || name == "localhost"
+        || name.contains(':')
+        || name.starts_with('[')
+        || name
+            .split('.')
+            .all(|label| label.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// What sort of thing the other end of a span is that left no span of its own.
+fn kind_of_peer(span: &OwnedSpan) -> EntityKind {
+    let says = |prefix: &str| {
+        span.attributes
+            .iter()
+            .any(|(name, _)| name.starts_with(prefix))
+    };
+    if says("db.") {
+        EntityKind::Database
+    } else if says("messaging.") {
+        EntityKind::Queue
+    } else {
+        EntityKind::External
+    }
+}
+
+impl Topology {
+    /// Adds the edges that `spans` show, with the calls made per request that the caller received: from the
+    /// entity of a parent to that of its child, and to the peers that a caller's span names where no span
+    /// answered it. Peers that are no entity yet become one (`database/NAME`, `queue/NAME`, `external/NAME`).
+    ///
+    /// Normalises. The order of the spans does not matter.
+    pub fn add_calls(&mut self, spans: &[OwnedSpan]) {
+        let mut names: BTreeMap<String, EntityId> = BTreeMap::new();
+        for entity in &self.entities {
+            names.insert(entity.name.clone(), entity.id.clone());
+            names.insert(entity.id.as_str().to_string(), entity.id.clone());
+        }
+        // Both ends of a call may share one id: the server's end stands for it, whatever the order.
+        let mut whose: HashMap<(&str, &str), (bool, &EntityId)> =
+            HashMap::with_capacity(spans.len());
+        for span in spans {
+            let serves = matches!(span.kind, SpanKind::Server | SpanKind::Consumer);
+            let known = whose
+                .entry((&span.trace_id, &span.span_id))
+                .or_insert((serves, &span.entity));
+            if (!known.0, known.1) > (!serves, &span.entity) {
+                *known = (serves, &span.entity);
+            }
+        }
+        let whose = |trace: &str, span: &str| whose.get(&(trace, span)).map(|(_, id)| *id);
+        let mut answered: BTreeSet<(&str, &str)> = BTreeSet::new();
+        let mut received: BTreeMap<&EntityId, u64> = BTreeMap::new();
+        let mut calls: BTreeMap<(EntityId, EntityId, EdgeKind), u64> = BTreeMap::new();
+        for span in spans {
+            let parent = whose(&span.trace_id, &span.parent_id);
+            match parent {
+                Some(parent) if *parent == span.entity => {}
+                Some(parent) => {
+                    answered.insert((&span.trace_id, &span.parent_id));
+                    *received.entry(&span.entity).or_default() += 1;
+                    let edge = match span.kind {
+                        // A message's consumer leans on nobody's answer; its producer pushes.
+                        SpanKind::Consumer => {
+                            (span.entity.clone(), parent.clone(), EdgeKind::Consumes)
+                        }
+                        _ => (parent.clone(), span.entity.clone(), EdgeKind::Calls),
+                    };
+                    *calls.entry(edge).or_default() += 1;
+                }
+                None => *received.entry(&span.entity).or_default() += 1,
+            }
+        }
+        let mut met: BTreeMap<EntityId, Entity> = BTreeMap::new();
+        for span in spans {
+            let calling = matches!(span.kind, SpanKind::Client | SpanKind::Producer);
+            if !calling
+                || span.peer.is_empty()
+                || answered.contains(&(&*span.trace_id, &*span.span_id))
+            {
+                continue;
+            }
+            let name = host(&span.peer);
+            let first = name.split('.').next().unwrap_or(name);
+            let known = [&*span.peer, name, first]
+                .iter()
+                .find_map(|n| names.get(*n));
+            let to = match known {
+                Some(id) => id.clone(),
+                None if anonymous(name) => continue,
+                None => {
+                    let kind = kind_of_peer(span);
+                    let word = match kind {
+                        EntityKind::Database => "database",
+                        EntityKind::Queue => "queue",
+                        _ => "external",
+                    };
+                    let id = EntityId::new(format!("{word}/{name}"));
+                    met.entry(id.clone()).or_insert_with(|| Entity {
+                        id: id.clone(),
+                        kind,
+                        name: name.to_string(),
+                        labels: BTreeMap::new(),
+                    });
+                    id
+                }
+            };
+            if to != span.entity {
+                let kind = match span.kind {
+                    SpanKind::Producer => EdgeKind::Produces,
+                    _ => EdgeKind::Calls,
+                };
+                *calls.entry((span.entity.clone(), to, kind)).or_default() += 1;
+            }
+        }
+        self.entities.extend(met.into_values());
+        self.edges
+            .extend(calls.into_iter().map(|((from, to, kind), count)| {
+                let requests = received.get(&from).copied().filter(|count| *count > 0);
+                Edge {
+                    calls_per_request: requests.map(|requests| count as f64 / requests as f64),
+                    from,
+                    to,
+                    kind,
+                    confidence: 1.0,
+                    seen_in: "traces".to_string(),
+                }
+            }));
+        self.normalise();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Timestamp;
+
+    fn span(id: &str, parent: &str, entity: &str, kind: SpanKind, peer: &str) -> OwnedSpan {
+        OwnedSpan {
+            trace_id: "t".into(),
+            span_id: id.into(),
+            parent_id: parent.into(),
+            entity: entity.into(),
+            name: "op".into(),
+            kind,
+            start: Timestamp(1),
+            end: Timestamp(2),
+            error: false,
+            message: "".into(),
+            peer: peer.into(),
+            attributes: if peer == "ledger" {
+                vec![("db.system".into(), "x".into())]
+            } else {
+                Vec::new()
+            },
+            file: "f".into(),
+            line: 1,
+        }
+    }
+
+    #[test]
+    fn calls_are_read_from_parents_and_from_peers_that_left_no_span() {
+        use SpanKind::{Client, Server};
+        let mut spans = vec![
+            span("1", "", "service/api", Server, ""),
+            span("2", "1", "service/api", Client, "pay"),
+            span("3", "2", "service/pay", Server, ""),
+            span("4", "3", "service/pay", Client, "ledger"),
+            span(
+                "5",
+                "3",
+                "service/pay",
+                Client,
+                "https://api.bank.example:443/v1",
+            ),
+            span("6", "3", "service/pay", Client, "127.0.0.1:9000"),
+        ];
+        let mut topology = Topology::default();
+        topology.add_calls(&spans);
+        let edges: Vec<String> = topology
+            .edges
+            .iter()
+            .map(|e| format!("{} {} {:?}", e.from, e.to, e.calls_per_request))
+            .collect();
+        assert_eq!(
+            edges,
+            [
+                "service/api service/pay Some(1.0)",
+                "service/pay database/ledger Some(1.0)",
+                "service/pay external/api.bank.example Some(1.0)",
+            ]
+        );
+        spans.reverse();
+        let mut again = Topology::default();
+        again.add_calls(&spans);
+        assert_eq!(topology, again);
+    }
+}
