@@ -3,7 +3,9 @@
 //! The journal is a list of [`IncidentEvent`]s. [`Incident::fold`] reads them; an event that cannot
 //! follow what stands before it is a typed error, never a silent correction.
 
+pub mod chain;
 mod fold;
+pub mod transcript;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,7 +18,7 @@ use crate::alarm::{Alarm, AlarmState};
 use crate::lesson::Lesson;
 use crate::plan::{Approval, Checked, GateAnswer, Plan};
 use crate::report::Report;
-use crate::time::{TimeWindow, Timestamp};
+use crate::time::{Span, TimeWindow, Timestamp};
 
 /// Names one incident, such as `inc-20260618-150612-3f9a1c`.
 #[derive(
@@ -207,7 +209,14 @@ pub enum IncidentEvent {
         /// The plan.
         plan: Box<Plan>,
     },
-    /// There is no way back that we could take.
+    /// A newer report leads to the same steps: the plan stands, and answers to that report as well.
+    PlanKept {
+        /// Which plan.
+        plan: String,
+        /// The newer report (its ledger).
+        report: String,
+    },
+    /// There is no way back that we could take. A plan that was not begun yet is withdrawn.
     NoPlan {
         /// Which report says what is wrong (its ledger).
         report: String,
@@ -349,13 +358,33 @@ pub struct JoinedAlarm {
     pub fingerprint: Fingerprint,
     /// How it stands.
     pub state: AlarmState,
-    /// Since when.
+    /// Since when, by its own words.
     pub since: Timestamp,
+    /// When it was written down here.
+    pub joined: Timestamp,
     /// How often it turned while it was here.
     pub turns: u32,
+    /// When it turned, as written down: those of the 15 minutes before the newest.
+    pub recent: Vec<Timestamp>,
     /// Does it turn too often to tell anything?
     pub flapping: bool,
 }
+
+impl JoinedAlarm {
+    /// Does it fire, as far as can be told? One that flaps is quiet only when it has not turned for as long
+    /// as turns are counted.
+    pub fn firing(&self, now: Timestamp) -> bool {
+        let restless = self.flapping
+            && self
+                .recent
+                .last()
+                .is_some_and(|turned| now.since(*turned) < TURNS_COUNT_FOR);
+        self.state == AlarmState::Firing || restless
+    }
+}
+
+/// How long the turns of an alarm count for flapping.
+pub const TURNS_COUNT_FOR: Span = Span(15 * crate::time::MINUTE);
 
 /// One look at the incident.
 #[derive(Clone, Debug, PartialEq)]
@@ -402,12 +431,18 @@ pub struct PlanState {
     pub digest: String,
     /// When it was proposed.
     pub proposed: Timestamp,
+    /// The newest report that leads to it (its ledger).
+    pub report: String,
+    /// Did a newer report lead to no plan, before this one was begun?
+    pub withdrawn: bool,
     /// The gate's last answer, and when.
     pub gate: Option<(Timestamp, GateAnswer)>,
     /// Until when people were asked.
     pub asked_until: Option<Timestamp>,
-    /// The yes.
+    /// The yes, until the gate finds that it does not suffice.
     pub approval: Option<Approval>,
+    /// Yeses that did not suffice: by somebody who may not say it, or alone where two are needed.
+    pub unheeded: Vec<Approval>,
     /// The no: who, why.
     pub refusal: Option<(String, String)>,
     /// Did the asking run out?
@@ -423,6 +458,16 @@ pub struct PlanState {
 }
 
 impl PlanState {
+    /// May it still be decided: not begun, not refused, not run out, not withdrawn?
+    pub fn undecided(&self) -> bool {
+        self.run_started.is_none() && self.refusal.is_none() && !self.expired && !self.withdrawn
+    }
+
+    /// Is it being performed?
+    pub fn running(&self) -> bool {
+        self.run_started.is_some() && self.run_ended.is_none()
+    }
+
     /// Did fresh telemetry show that it worked?
     pub fn worked(&self) -> bool {
         self.verified.last().is_some_and(|(_, passed, _)| *passed)

@@ -17,7 +17,9 @@ pub mod ports;
 pub mod query;
 pub mod recording;
 pub mod report;
+pub mod silence;
 pub mod telemetry;
+pub mod testkit;
 pub mod time;
 pub mod topology;
 

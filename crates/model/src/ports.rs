@@ -11,6 +11,7 @@ use crate::entity::EntityId;
 use crate::incident::{Entry, IllegalEvent, IncidentEvent, IncidentId};
 use crate::query::{Answer, Gap};
 use crate::recording::Manifest;
+use crate::silence::Silence;
 use crate::telemetry::{Event, LogLine, Series, SpanRow, StateSnapshot};
 use crate::time::{Span, TimeWindow, Timestamp};
 use crate::topology::Topology;
@@ -227,6 +228,35 @@ pub struct Notice {
     pub title: String,
     /// More lines.
     pub lines: Vec<String>,
+}
+
+/// What became of telling people.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Delivery {
+    /// How often it was tried.
+    pub tries: u32,
+    /// When, the last time.
+    pub at: Timestamp,
+    /// Did it arrive?
+    pub told: bool,
+    /// Why not, the last time; empty if it did.
+    pub why: String,
+}
+
+/// Which notices were delivered by whom, so that none is told twice.
+pub trait Outbox: Send + Sync {
+    /// What became of that notice with that notifier; `None` if it was never tried.
+    fn delivery(&self, notice: &str, notifier: &str) -> Result<Option<Delivery>, JournalError>;
+    /// Writes down what became of it.
+    fn note(&self, notice: &str, notifier: &str, delivery: &Delivery) -> Result<(), JournalError>;
+}
+
+/// Silences and maintenance windows, as people ordered them.
+pub trait SilenceBook: Send + Sync {
+    /// All that were ever ordered, by (from, id).
+    fn silences(&self) -> Result<Vec<Silence>, JournalError>;
+    /// Adds one, or replaces the one of that id.
+    fn order(&self, silence: &Silence) -> Result<(), JournalError>;
 }
 
 /// Tells people.

@@ -192,7 +192,8 @@ impl Rules {
         }
 
         match question.incident.report() {
-            Some(report) if report.ledger == plan.report => {
+            // A newer report that leads to the same steps keeps the plan (`PlanKept`).
+            Some(report) if report.ledger == state.report => {
                 let age = now.since(report.header.looked_at);
                 if age > self.facts_last {
                     never.push(format!(

@@ -424,6 +424,10 @@ pub fn told(event: &IncidentEvent) -> (Tone, String) {
                     .join("; ")
             ),
         ),
+        E::PlanKept { .. } => (
+            Tone::Faint,
+            "the newer report leads to the same plan: it stands".into(),
+        ),
         E::NoPlan { why, .. } => (Tone::Warn, format!("no plan: {}", why.join("; "))),
         E::GateAnswered { answer, .. } => match answer {
             GateAnswer::Go { reasons } => (

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Entry, IllegalEvent, Incident, IncidentEvent, IncidentId, Investigation, JoinedAlarm,
-    PlanState, RunEnd, StepState,
+    Entry, Fingerprint, IllegalEvent, Incident, IncidentEvent, IncidentId, Investigation,
+    JoinedAlarm, PlanState, RunEnd, StepState, TURNS_COUNT_FOR,
 };
 use crate::action::Outcome;
+use crate::alarm::Alarm;
 use crate::plan::GateAnswer;
 use crate::time::Timestamp;
 
@@ -27,6 +28,7 @@ impl IncidentEvent {
             Self::Linked { .. } => "linked",
             Self::SplitOff { .. } => "split_off",
             Self::PlanProposed { .. } => "plan_proposed",
+            Self::PlanKept { .. } => "plan_kept",
             Self::NoPlan { .. } => "no_plan",
             Self::GateAnswered { .. } => "gate_answered",
             Self::ApprovalAsked { .. } => "approval_asked",
@@ -53,14 +55,15 @@ impl Incident {
         let mut incident = None;
         for entry in entries {
             match &mut incident {
-                None => incident = Some(Self::open(id, entry)?),
+                None => incident = Some(Self::begin(id, entry)?),
                 Some(incident) => incident.apply(entry.seq, entry.at, &entry.event)?,
             }
         }
         Ok(incident)
     }
 
-    fn open(id: &IncidentId, entry: &Entry) -> Result<Self, IllegalEvent> {
+    /// What stands after the first entry.
+    pub fn begin(id: &IncidentId, entry: &Entry) -> Result<Self, IllegalEvent> {
         let IncidentEvent::Opened { alarm, fingerprint } = &entry.event else {
             return Err(IllegalEvent {
                 incident: id.clone(),
@@ -69,17 +72,18 @@ impl Incident {
                 why: "a journal begins with the alarm that opened it",
             });
         };
+        if entry.seq != 1 {
+            return Err(IllegalEvent {
+                incident: id.clone(),
+                seq: entry.seq,
+                event: entry.event.word(),
+                why: "a journal is counted from 1",
+            });
+        }
         Ok(Self {
             id: id.clone(),
             opened: entry.at,
-            alarms: vec![JoinedAlarm {
-                state: alarm.state,
-                since: alarm.fired_at,
-                alarm: alarm.clone(),
-                fingerprint: fingerprint.clone(),
-                turns: 0,
-                flapping: false,
-            }],
+            alarms: vec![joined(entry.at, alarm, fingerprint)],
             silenced: None,
             notes: Vec::new(),
             investigations: Vec::new(),
@@ -133,26 +137,24 @@ impl Incident {
                 if self.alarms.iter().any(|a| a.fingerprint == *fingerprint) {
                     return Err("that alarm is here already");
                 }
-                self.alarms.push(JoinedAlarm {
-                    state: alarm.state,
-                    since: alarm.fired_at,
-                    alarm: alarm.clone(),
-                    fingerprint: fingerprint.clone(),
-                    turns: 0,
-                    flapping: false,
-                });
+                self.alarms.push(joined(at, alarm, fingerprint));
             }
             E::AlarmTurned {
                 fingerprint,
                 state,
-                at,
+                at: since,
             } => {
                 let alarm = self.alarm(fingerprint)?;
                 if alarm.state != *state {
-                    alarm.turns += 1;
+                    alarm.turns = alarm.turns.saturating_add(1);
+                    // Counted by our clock: what an alarm says of its own time may be days off.
+                    alarm
+                        .recent
+                        .retain(|turned| at.since(*turned) < TURNS_COUNT_FOR);
+                    alarm.recent.push(at);
                 }
                 alarm.state = *state;
-                alarm.since = *at;
+                alarm.since = *since;
             }
             E::Flapping { fingerprint, .. } => self.alarm(fingerprint)?.flapping = true,
             E::Silenced { by, why, until } => {
@@ -189,17 +191,29 @@ impl Incident {
             E::SplitOff {
                 incident, alarms, ..
             } => {
-                if alarms.len() >= self.alarms.len() {
+                if self.alarms.iter().all(|a| alarms.contains(&a.fingerprint)) {
                     return Err("an incident keeps at least one alarm");
                 }
                 self.alarms.retain(|a| !alarms.contains(&a.fingerprint));
                 self.links
-                    .insert(incident.clone(), "split off by a person".to_string());
+                    .insert(incident.clone(), "split off from this one".to_string());
             }
             E::PlanProposed { plan } => self.propose(at, plan)?,
-            E::NoPlan { report, why } => self.no_plan = Some((report.clone(), why.clone())),
+            E::PlanKept { plan, report } => self.waiting(plan)?.report = report.clone(),
+            E::NoPlan { report, why } => {
+                if let Some(latest) = self.plans.last_mut()
+                    && latest.undecided()
+                {
+                    latest.withdrawn = true;
+                }
+                self.no_plan = Some((report.clone(), why.clone()));
+            }
             E::GateAnswered { plan, answer } => {
                 let state = self.waiting(plan)?;
+                // A yes was there, and the gate asks all the same: that yes does not suffice.
+                if matches!(answer, GateAnswer::Ask { .. }) {
+                    state.unheeded.extend(state.approval.take());
+                }
                 state.gate = Some((at, answer.clone()));
             }
             E::ApprovalAsked { plan, until } => self.waiting(plan)?.asked_until = Some(*until),
@@ -314,11 +328,16 @@ impl Incident {
                 }
                 self.lesson = Some(lesson.clone());
             }
-            E::Closed { ending, .. } => {
-                if self.latest_plan().is_some_and(|p| {
-                    p.run_started.is_some() && p.run_ended.is_none() && self.handed_over.is_none()
-                }) {
+            E::Closed { ending, by } => {
+                let handed_over = self.handed_over.is_some();
+                if self.latest_plan().is_some_and(PlanState::running) && !handed_over {
                     return Err("a plan is being performed (J4)");
+                }
+                // A person may close what they please; the watch may not let a started plan lie.
+                if by.is_empty() && !handed_over && self.owes_a_verdict() {
+                    return Err(
+                        "a plan was performed and neither verified, unwound nor handed over (J4)",
+                    );
                 }
                 self.closed = Some((at, ending.clone()));
             }
@@ -333,19 +352,23 @@ impl Incident {
         if plan.steps.is_empty() {
             return Err("a plan has at least one step");
         }
-        if self
-            .latest_plan()
-            .is_some_and(|p| p.run_started.is_some() && p.run_ended.is_none())
-        {
+        if self.latest_plan().is_some_and(PlanState::running) {
             return Err("another plan is being performed");
+        }
+        let digest = plan.digest();
+        if self.plans.iter().any(|p| p.digest == digest) {
+            return Err("that very plan was proposed before");
         }
         self.plans.push(PlanState {
             plan: Box::new(plan.clone()),
-            digest: plan.digest(),
+            digest,
             proposed: at,
+            report: plan.report.clone(),
+            withdrawn: false,
             gate: None,
             asked_until: None,
             approval: None,
+            unheeded: Vec::new(),
             refusal: None,
             expired: false,
             run_started: None,
@@ -374,16 +397,22 @@ impl Incident {
     }
 
     /// Is any of its alarms still firing?
-    pub fn firing(&self) -> bool {
-        self.alarms
-            .iter()
-            .any(|a| a.state == crate::alarm::AlarmState::Firing)
+    pub fn firing(&self, now: Timestamp) -> bool {
+        self.alarms.iter().any(|a| a.firing(now))
     }
 
-    fn alarm(
-        &mut self,
-        fingerprint: &super::Fingerprint,
-    ) -> Result<&mut JoinedAlarm, &'static str> {
+    /// Was a plan performed of which nobody knows yet whether it worked? The newest that was begun stands
+    /// for all: an earlier one that failed led to it.
+    pub fn owes_a_verdict(&self) -> bool {
+        let begun = self.plans.iter().rev().find(|p| p.run_started.is_some());
+        begun.is_some_and(|plan| match &plan.run_ended {
+            Some((_, RunEnd::Completed)) => !plan.worked(),
+            Some((_, RunEnd::Unwound { .. })) => false,
+            Some((_, RunEnd::Stuck { .. })) | None => true,
+        })
+    }
+
+    fn alarm(&mut self, fingerprint: &Fingerprint) -> Result<&mut JoinedAlarm, &'static str> {
         self.alarms
             .iter_mut()
             .find(|a| a.fingerprint == *fingerprint)
@@ -408,7 +437,9 @@ impl Incident {
     fn waiting(&mut self, digest: &str) -> Result<&mut PlanState, &'static str> {
         let state = self.latest(digest)?;
         if state.run_started.is_some() {
-            Err("the plan is being performed already")
+            Err("the plan was begun already")
+        } else if state.withdrawn {
+            Err("the plan was withdrawn")
         } else if state.refusal.is_some() {
             Err("the plan was refused")
         } else if state.expired {
@@ -420,7 +451,7 @@ impl Incident {
 
     fn running(&mut self, digest: &str) -> Result<&mut PlanState, &'static str> {
         let state = self.latest(digest)?;
-        if state.run_started.is_some() && state.run_ended.is_none() {
+        if state.running() {
             Ok(state)
         } else {
             Err("the plan is not being performed")
@@ -441,6 +472,19 @@ impl Incident {
     }
 }
 
+fn joined(at: Timestamp, alarm: &Alarm, fingerprint: &Fingerprint) -> JoinedAlarm {
+    JoinedAlarm {
+        state: alarm.state,
+        since: alarm.fired_at,
+        joined: at,
+        alarm: alarm.clone(),
+        fingerprint: fingerprint.clone(),
+        turns: 0,
+        recent: Vec::new(),
+        flapping: false,
+    }
+}
+
 impl PlanState {
     /// The step, and whether all before it are done.
     fn step(&mut self, index: u32) -> Result<(bool, &mut StepState), &'static str> {
@@ -454,3 +498,6 @@ impl PlanState {
         Ok((before, state))
     }
 }
+
+#[cfg(test)]
+mod tests;
