@@ -152,9 +152,7 @@ impl Gate {
         let gate = Arc::clone(self);
         let length = body.len() as u64;
         let work = tokio::task::spawn_blocking(move || {
-            let taken = gate
-                .inlet
-                .take(signal, encoding, &body, gate.clock.now());
+            let taken = gate.inlet.take(signal, encoding, &body, gate.clock.now());
             drop(place);
             taken
         });

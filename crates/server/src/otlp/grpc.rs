@@ -11,9 +11,7 @@ use model::ports::{Encoding, NotTaken, Signal};
 use prost::bytes::{Buf, BufMut, Bytes};
 use tokio::net::TcpListener;
 use tonic::body::Body;
-use tonic::codec::{
-    Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder,
-};
+use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::codegen::{Service, http};
 use tonic::server::{Grpc, UnaryService};
 use tonic::transport::Server;
@@ -72,7 +70,8 @@ impl Service<http::Request<Body>> for Export {
         let gate = Arc::clone(&self.gate);
         Box::pin(async move {
             let Some(signal) = signal(request.uri().path()) else {
-                let none = Status::unimplemented("only the Export methods of OTLP's three services");
+                let none =
+                    Status::unimplemented("only the Export methods of OTLP's three services");
                 return Ok(none.into_http());
             };
             // A message is unpacked whole before it is seen: room for the largest is taken first.

@@ -173,7 +173,11 @@ async fn read(gate: &Gate, place: &mut Place, body: Body) -> Result<Bytes, Unrea
         }
         whole.extend_from_slice(&data);
     }
-    Ok(if whole.is_empty() { first } else { whole.into() })
+    Ok(if whole.is_empty() {
+        first
+    } else {
+        whole.into()
+    })
 }
 
 fn kind(encoding: Encoding) -> &'static str {

@@ -70,7 +70,9 @@ pub struct Addresses {
 
 /// An address that cannot be listened at.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen for OTLP/{protocol} at {address}: {why}; name another address in [telemetry] {protocol}, or port 0 for any that is free")]
+#[error(
+    "cannot listen for OTLP/{protocol} at {address}: {why}; name another address in [telemetry] {protocol}, or port 0 for any that is free"
+)]
 pub struct ListenError {
     /// `grpc` or `http`.
     pub protocol: &'static str,

@@ -8,9 +8,7 @@ use std::sync::Arc;
 use model::case::{Case, OwnedLog, OwnedSpan};
 use model::query::{Gap, GapReason};
 use model::telemetry::{Batch, Point};
-use model::{
-    LogLine, Series, SeriesKey, Severity, SpanRow, TimeWindow, Timestamp, Topology,
-};
+use model::{LogLine, Series, SeriesKey, Severity, SpanRow, TimeWindow, Timestamp, Topology};
 
 /// The telemetry of some stretches of time.
 #[derive(Clone, Debug, Default)]

@@ -38,6 +38,12 @@ pub enum WindowError {
         /// What this build writes.
         expected: u32,
     },
+    /// Rows that cannot be put into columns.
+    #[error("telemetry could not be packed: {why}")]
+    Unwritable {
+        /// What the packer said.
+        why: String,
+    },
     /// What waits to be written fills the memory that it may take: the disk is full, or too slow.
     #[error("{held} bytes of telemetry wait for the disk: {why}")]
     Full {

@@ -46,6 +46,11 @@ impl Hot {
         self.since
     }
 
+    /// Says that what came in before `since` is not here.
+    pub fn complete_since(&mut self, since: Timestamp) {
+        self.since = self.since.max(Some(since));
+    }
+
     /// Forgets what is older than `oldest`, and more if there are more than `most` points.
     pub fn trim(&mut self, oldest: Timestamp, most: usize) {
         self.forget(oldest);

@@ -32,10 +32,7 @@ impl Known {
         }
         for edge in &topology.edges {
             let key = (edge.from.clone(), edge.to.clone(), edge.kind);
-            let (_, last) = self
-                .edges
-                .entry(key)
-                .or_insert_with(|| (edge.clone(), now));
+            let (_, last) = self.edges.entry(key).or_insert_with(|| (edge.clone(), now));
             *last = now.max(*last);
         }
     }

@@ -8,26 +8,46 @@
 //! The file format and why it is one: `docs/decisions/0010-telemetry-window.md`.
 
 mod captured;
+mod chunk;
+mod columns;
 mod error;
 mod hot;
 mod known;
 mod red;
+mod segments;
+#[cfg(test)]
+mod tests;
 
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use model::query::{Gap, GapReason};
 use model::telemetry::Batch;
 use model::time::{MINUTE, SECOND, Span};
-use model::{EntityId, Series, TimeWindow, Timestamp};
+use model::{EntityId, Series, SeriesKey, TimeWindow, Timestamp};
 
 use captured::Collector;
+use chunk::Kind;
+use columns::Damaged;
 use hot::Hot;
 use known::Known;
 use red::Seconds;
+use segments::{Chunk, SegmentReader, Segments};
 
 pub use captured::Captured;
 pub use error::WindowError;
 pub use red::Red;
+
+/// A segment is a twentieth of the bytes that the window may take, so that dropping one drops little.
+const SEGMENTS: u64 = 20;
+/// How far back requests per second are counted again from the spans on the disk when a window is opened.
+const RECOUNTED: Span = Span(15 * MINUTE);
+/// After a write that failed the next one waits so long.
+const RETRY: Span = Span(5 * SECOND);
+/// How often old things are forgotten.
+const TRIM: Span = Span(10 * SECOND);
 
 /// How much is kept, where, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,14 +130,19 @@ struct Held {
 
 #[derive(Debug, Default)]
 struct State {
+    /// Came in, and is not written.
     head: Vec<Held>,
     head_bytes: usize,
+    /// Is being written.
+    sealing: Vec<Held>,
+    sealing_bytes: usize,
     next_log: u64,
     next_span: u64,
     hot: Hot,
     seconds: Seconds,
     known: Known,
     trimmed: Option<Timestamp>,
+    retry_at: Option<Timestamp>,
     stats: Stats,
 }
 
@@ -126,27 +151,133 @@ struct State {
 pub struct Window {
     folder: PathBuf,
     limits: Limits,
+    /// Taken before `state` where both are.
+    segments: Mutex<Segments>,
     state: Mutex<State>,
 }
 
+/// The chunks that are wanted, by file, oldest first.
+fn choose(
+    segments: &Segments,
+    wanted: impl Fn(&chunk::Head) -> bool,
+) -> Vec<(Arc<Path>, Vec<Chunk>)> {
+    segments
+        .all
+        .iter()
+        .map(|segment| {
+            let chunks = segment.chunks.iter().filter(|c| wanted(&c.head));
+            (Arc::clone(&segment.path), chunks.cloned().collect())
+        })
+        .filter(|(_, chunks): &(_, Vec<Chunk>)| !chunks.is_empty())
+        .collect()
+}
+
+/// The lock. Whoever panicked while holding it left counts at worst one short.
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|held| held.into_inner())
+}
+
 impl Window {
-    /// Opens the window in `folder`, which is made if it is not there.
+    /// Opens the window in `folder`, which is made if it is not there, with what an earlier run left in it.
     ///
     /// # Errors
     /// When the folder cannot be written, is another server's, or holds what this program did not write.
     /// Nothing in it is altered then.
     pub fn open(folder: &Path, limits: Limits) -> Result<Self, WindowError> {
-        std::fs::create_dir_all(folder)
-            .map_err(|error| WindowError::io(folder, "make the folder", &error))?;
-        Ok(Self {
+        let segments = Segments::open(folder)?;
+        let (next_log, next_span) = segments.next_rows();
+        let mut state = State {
+            next_log,
+            next_span,
+            ..State::default()
+        };
+        state.stats.damaged = segments.damaged;
+        state.stats.bytes = segments.bytes();
+        state.stats.chunks = segments.chunks();
+        let window = Self {
             folder: folder.to_path_buf(),
             limits,
-            state: Mutex::new(State {
-                next_log: 1,
-                next_span: 1,
-                ..State::default()
-            }),
-        })
+            segments: Mutex::new(segments),
+            state: Mutex::new(state),
+        };
+        window.recall()?;
+        Ok(window)
+    }
+
+    /// Puts back into memory what detectors read, from the chunks on the disk.
+    fn recall(&self) -> Result<(), WindowError> {
+        let (chosen, newest, oldest) = {
+            let segments = held(&self.segments);
+            let ats = || {
+                segments
+                    .all
+                    .iter()
+                    .flat_map(|s| &s.chunks)
+                    .map(|c| c.head.at)
+            };
+            let (Some(newest), Some(oldest)) = (ats().max(), ats().min()) else {
+                return Ok(());
+            };
+            let kept = newest.saturating_sub(self.limits.age.0);
+            let chosen = choose(&segments, |head| head.at >= kept);
+            (chosen, Timestamp(newest), Timestamp(oldest))
+        };
+        let (hot, recounted) = (newest.minus(self.limits.hot), newest.minus(RECOUNTED));
+        let nowhere: Arc<str> = captured::SPANS.into();
+        self.read_chunks(chosen, |reader, chunk| {
+            let at = Timestamp(chunk.head.at);
+            let topology = chunk::read_topology(&reader.read(chunk, Kind::Topology)?)?;
+            let mut spans = Batch::default();
+            if at >= recounted {
+                chunk::read_spans(&reader.read(chunk, Kind::Spans)?, &mut spans)?;
+            }
+            let points = match at >= hot {
+                true => chunk::read_points(&reader.read(chunk, Kind::Points)?)?,
+                false => Vec::new(),
+            };
+            let mut state = held(&self.state);
+            let state = &mut *state;
+            state.known.tell(&topology, at);
+            points.iter().for_each(|point| state.hot.push(point));
+            let seconds = &mut state.seconds;
+            let _ = spans.each_span(&nowhere, 0, &mut |row| {
+                seconds.push(row);
+                ControlFlow::Continue(())
+            });
+            Ok(())
+        })?;
+        let mut state = held(&self.state);
+        if oldest < hot {
+            state.hot.complete_since(hot);
+        }
+        if oldest < recounted {
+            state.seconds.complete_since(recounted);
+        }
+        Ok(())
+    }
+
+    /// Visits chunks, oldest first. One that is damaged is counted and passed over; how many were.
+    fn read_chunks(
+        &self,
+        chosen: Vec<(Arc<Path>, Vec<Chunk>)>,
+        mut visit: impl FnMut(&mut SegmentReader, &Chunk) -> Result<(), Damaged>,
+    ) -> Result<u64, WindowError> {
+        let mut damaged = 0;
+        for (path, chunks) in chosen {
+            let Some(mut reader) = SegmentReader::open(&path)? else {
+                continue;
+            };
+            for chunk in &chunks {
+                if let Err(why) = visit(&mut reader, chunk) {
+                    damaged += 1;
+                    held(&self.state).stats.error = Some(why.to_string());
+                }
+            }
+        }
+        if damaged > 0 {
+            held(&self.state).stats.damaged += damaged;
+        }
+        Ok(damaged)
     }
 
     /// The folder.
@@ -154,21 +285,26 @@ impl Window {
         &self.folder
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        // Whoever panicked while holding it left counts at worst one short.
-        self.state.lock().unwrap_or_else(|held| held.into_inner())
-    }
-
     /// Takes the rows that came in at `now`.
     ///
     /// # Errors
     /// When too much waits for the disk already; nothing of the batch is taken then, and it may come again.
+    /// That a write fails is no error yet: what was taken waits, and [`stats`](Self::stats) says why.
     pub fn append(&self, batch: Batch, now: Timestamp) -> Result<(), WindowError> {
         let bytes = batch.bytes();
         let batch = Arc::new(batch);
         {
-            let mut state = self.state();
+            let mut state = held(&self.state);
             let state = &mut *state;
+            let waiting = state.head_bytes + state.sealing_bytes;
+            if waiting + bytes > self.limits.waiting_bytes && waiting > 0 {
+                state.stats.refused += 1;
+                let why = state.stats.error.clone();
+                return Err(WindowError::Full {
+                    held: waiting as u64,
+                    why: why.unwrap_or_else(|| "the disk is slower than the senders".to_string()),
+                });
+            }
             state.known.tell(&batch.topology, now);
             for point in &batch.points {
                 state.hot.push(point);
@@ -177,9 +313,9 @@ impl Window {
             let seconds = &mut state.seconds;
             let _ = batch.each_span(&nowhere, 0, &mut |row| {
                 seconds.push(row);
-                std::ops::ControlFlow::Continue(())
+                ControlFlow::Continue(())
             });
-            let held = Held {
+            let one = Held {
                 batch: Arc::clone(&batch),
                 first_log: state.next_log,
                 first_span: state.next_span,
@@ -191,9 +327,10 @@ impl Window {
             state.stats.spans += batch.spans() as u64;
             state.stats.points += batch.points.len() as u64;
             state.head_bytes += bytes;
-            state.head.push(held);
+            state.head.push(one);
         }
-        self.tick(now)
+        let _ = self.tick(now);
+        Ok(())
     }
 
     /// What is owed at `now`: writing what has waited long enough, and forgetting what is too old. Called by
@@ -202,23 +339,117 @@ impl Window {
     /// # Errors
     /// When the disk does not take what waits; it waits on, within its bounds.
     pub fn tick(&self, now: Timestamp) -> Result<(), WindowError> {
-        let mut state = self.state();
-        let due = state.trimmed.is_none_or(|last| now.since(last).0 >= 10 * SECOND);
-        if due {
-            state.trimmed = Some(now);
-            let oldest = now.minus(self.limits.hot);
-            state.hot.trim(oldest, self.limits.hot_points);
-            state.seconds.trim(oldest, self.limits.hot_seconds);
-            state.known.trim(now.minus(self.limits.age));
+        let (trim, write) = {
+            let mut state = held(&self.state);
+            let state = &mut *state;
+            let trim = state.trimmed.is_none_or(|last| now.since(last) >= TRIM);
+            if trim {
+                state.trimmed = Some(now);
+                let oldest = now.minus(self.limits.hot);
+                state.hot.trim(oldest, self.limits.hot_points);
+                state.seconds.trim(oldest, self.limits.hot_seconds);
+                state.known.trim(now.minus(self.limits.age));
+            }
+            let waited = state.head.first().map(|first| now.since(first.at));
+            let due = state.head_bytes >= self.limits.head_bytes
+                || waited.is_some_and(|waited| waited >= self.limits.head_age);
+            (trim, due && state.retry_at.is_none_or(|at| now >= at))
+        };
+        if !write && !trim {
+            return Ok(());
         }
+        // Whoever holds it is writing: what waits here goes with the next write.
+        let Ok(mut segments) = self.segments.try_lock() else {
+            return Ok(());
+        };
+        if write {
+            return self.write(&mut segments, now);
+        }
+        self.drop_old(&mut segments, now);
         Ok(())
+    }
+
+    /// Writes all that waits, whether it is due or not: before the program ends.
+    ///
+    /// # Errors
+    /// When the disk does not take it; it waits on.
+    pub fn flush(&self, now: Timestamp) -> Result<(), WindowError> {
+        self.write(&mut held(&self.segments), now)
+    }
+
+    fn write(&self, segments: &mut Segments, now: Timestamp) -> Result<(), WindowError> {
+        let sealing = {
+            let mut state = held(&self.state);
+            let state = &mut *state;
+            state.sealing = std::mem::take(&mut state.head);
+            state.sealing_bytes = std::mem::take(&mut state.head_bytes);
+            state.sealing.clone()
+        };
+        if sealing.is_empty() {
+            return Ok(());
+        }
+        let most = (self.limits.bytes / SEGMENTS).clamp(64 << 10, 64 << 20);
+        let written = chunk::encode(&sealing)
+            .map_err(|why| WindowError::Unwritable {
+                why: why.to_string(),
+            })
+            .and_then(|(head, body)| segments.append(head, &body, most));
+        let mut state = held(&self.state);
+        match written {
+            Ok(()) => {
+                state.sealing.clear();
+                state.sealing_bytes = 0;
+                state.retry_at = None;
+                state.stats.error = None;
+                drop(state);
+                self.drop_old(segments, now);
+                Ok(())
+            }
+            Err(error) => {
+                // Back to where it came from, before what came in meanwhile.
+                let state = &mut *state;
+                let mut head = std::mem::take(&mut state.sealing);
+                head.append(&mut state.head);
+                state.head = head;
+                state.head_bytes += std::mem::take(&mut state.sealing_bytes);
+                state.retry_at = Some(now.plus(RETRY));
+                state.stats.error = Some(error.to_string());
+                Err(error)
+            }
+        }
+    }
+
+    /// Removes what is too old, and the oldest of what is too much.
+    fn drop_old(&self, segments: &mut Segments, now: Timestamp) {
+        let oldest = now.minus(self.limits.age).0;
+        let (mut by_age, mut by_bytes) = (0, 0);
+        while let Some(first) = segments.all.front() {
+            let old = first.last().is_none_or(|last| last < oldest);
+            let much = segments.bytes() > self.limits.bytes;
+            if !old && !much {
+                break;
+            }
+            if segments.all.len() == 1 && old && first.last().is_some() {
+                segments.close();
+            }
+            match (segments.drop_oldest(), old) {
+                (Some(chunks), true) => by_age += chunks,
+                (Some(chunks), false) => by_bytes += chunks,
+                (None, _) => break,
+            }
+        }
+        let mut state = held(&self.state);
+        state.stats.dropped_by_age += by_age;
+        state.stats.dropped_by_bytes += by_bytes;
+        state.stats.bytes = segments.bytes();
+        state.stats.chunks = segments.chunks();
     }
 
     /// The telemetry inside of `window` and of the `baselines` that show how things were when they were
     /// well, as known at `now`: rows after it are left out.
     ///
     /// # Errors
-    /// When the folder cannot be read at all. A chunk that cannot be read is a gap in what is given.
+    /// When a file cannot be opened at all. A chunk that is damaged is a gap in what is given.
     pub fn capture(
         &self,
         window: TimeWindow,
@@ -233,19 +464,69 @@ impl Window {
             .zip(to)
             .and_then(|(from, to)| TimeWindow::new(from, to))
             .unwrap_or(window);
-        let (head, topology) = {
-            let state = self.state();
-            (state.head.clone(), state.known.since(hull.from()))
+        let within = |section: &chunk::Section, stretch: &TimeWindow| {
+            section.rows > 0 && section.first < stretch.to().0 && section.last >= stretch.from().0
         };
-        let mut collector = Collector::new(stretches, hull, now, 0);
-        for held in &head {
-            collector.take(&held.batch, held.first_log, held.first_span);
+        let rows = |head: &chunk::Head, kind| {
+            stretches
+                .iter()
+                .any(|stretch| within(head.section(kind), stretch))
+        };
+        // Both locks, so that what is being written is seen once: in memory, or on the disk.
+        let (waiting, topology, chosen) = {
+            let segments = held(&self.segments);
+            let state = held(&self.state);
+            let waiting: Vec<Held> = state.sealing.iter().chain(&state.head).cloned().collect();
+            let chosen = choose(&segments, |head| {
+                rows(head, Kind::Logs)
+                    || rows(head, Kind::Spans)
+                    || within(head.section(Kind::Points), &hull)
+            });
+            (waiting, state.known.since(hull.from()), chosen)
+        };
+        let chunks = chosen.iter().flat_map(|(_, chunks)| chunks);
+        let memory = chunks
+            .filter(|c| rows(&c.head, Kind::Logs) || rows(&c.head, Kind::Spans))
+            .map(|c| c.head.memory)
+            .sum::<u64>()
+            + waiting.iter().map(|h| h.batch.bytes() as u64).sum::<u64>();
+        let mut thinned = 0;
+        while memory >> thinned > self.limits.capture_bytes.max(1) && thinned < 20 {
+            thinned += 1;
         }
-        Ok(collector.finish(topology, Vec::new()))
+        let mut collector = Collector::new(stretches.clone(), hull, now, thinned);
+        let damaged = self.read_chunks(chosen, |reader, chunk| {
+            let mut batch = Batch::default();
+            if rows(&chunk.head, Kind::Logs) {
+                chunk::read_logs(&reader.read(chunk, Kind::Logs)?, &mut batch)?;
+            }
+            if rows(&chunk.head, Kind::Spans) {
+                chunk::read_spans(&reader.read(chunk, Kind::Spans)?, &mut batch)?;
+            }
+            if within(chunk.head.section(Kind::Points), &hull) {
+                batch.points = chunk::read_points(&reader.read(chunk, Kind::Points)?)?;
+            }
+            collector.take(&batch, chunk.head.first_log, chunk.head.first_span);
+            Ok(())
+        })?;
+        for one in &waiting {
+            collector.take(&one.batch, one.first_log, one.first_span);
+        }
+        let mut gaps = Vec::new();
+        if damaged > 0 {
+            gaps.push(Gap {
+                wanted: "telemetry".to_string(),
+                entity: None,
+                why: GapReason::Connector,
+                detail: format!("{damaged} chunks of the window are damaged and were left out"),
+                how_to_close: "check the disk".to_string(),
+            });
+        }
+        Ok(collector.finish(topology, gaps))
     }
 
-    /// The points of one entity's metric as one statistic inside of `window`, one series per set of labels.
-    /// From memory: as far back as [`Limits::hot`].
+    /// The points of one entity's metric as one statistic inside of `window`, one series per set of labels,
+    /// sorted by key. From memory as far back as [`Limits::hot`], from the disk beyond.
     pub fn points(
         &self,
         entity: &EntityId,
@@ -253,30 +534,88 @@ impl Window {
         statistic: &str,
         window: TimeWindow,
     ) -> Vec<Series> {
-        self.state().hot.read(entity, metric, statistic, window)
+        let (found, since) = {
+            let state = held(&self.state);
+            let found = state.hot.read(entity, metric, statistic, window);
+            (found, state.hot.since())
+        };
+        let before = since
+            .filter(|since| window.from() < *since)
+            .and_then(|since| TimeWindow::new(window.from(), since.min(window.to())));
+        match before {
+            Some(before) => self.older_points((entity, metric, statistic), before, found),
+            None => found,
+        }
+    }
+
+    /// Puts the points of chunks inside of `before` in front of what memory holds.
+    fn older_points(
+        &self,
+        (entity, metric, statistic): (&EntityId, &str, &str),
+        before: TimeWindow,
+        found: Vec<Series>,
+    ) -> Vec<Series> {
+        let chosen = choose(&held(&self.segments), |head| {
+            let section = head.section(Kind::Points);
+            section.rows > 0 && section.first < before.to().0 && section.last >= before.from().0
+        });
+        let mut rows: BTreeMap<SeriesKey, Vec<(i64, f64)>> = BTreeMap::new();
+        // A file that cannot be opened is as good as dropped: the detector sees that data is missing.
+        let _ = self.read_chunks(chosen, |reader, chunk| {
+            for point in chunk::read_points(&reader.read(chunk, Kind::Points)?)? {
+                let key = &*point.key;
+                if key.entity == *entity
+                    && key.metric == metric
+                    && key.statistic == statistic
+                    && before.contains(point.time)
+                {
+                    let row = (point.time.0, point.value);
+                    match rows.get_mut(key) {
+                        Some(known) => known.push(row),
+                        None => {
+                            rows.insert(key.clone(), vec![row]);
+                        }
+                    }
+                }
+            }
+            Ok(())
+        });
+        for series in found {
+            let points = series.times.into_iter().zip(series.values);
+            rows.entry(series.key).or_default().extend(points);
+        }
+        rows.into_iter()
+            .map(|(key, mut rows)| {
+                rows.sort_by_key(|(at, _)| *at);
+                rows.dedup_by_key(|(at, _)| *at);
+                let (times, values) = rows.into_iter().unzip();
+                Series { key, times, values }
+            })
+            .collect()
     }
 
     /// Requests, errors and durations of one entity, from its spans: one value per step of whole seconds,
-    /// also where nothing was called. From memory: as far back as [`Limits::hot`].
+    /// also where nothing was called. From memory: as far back as [`Limits::hot`], and no further back than is
+    /// known for sure (a quarter of an hour after a restart).
     pub fn red(&self, entity: &EntityId, window: TimeWindow, step: Span) -> Vec<Red> {
-        self.state().seconds.read(entity, window, step)
+        held(&self.state).seconds.read(entity, window, step)
     }
 
     /// The entities that served requests of late, sorted.
     pub fn serving(&self) -> Vec<EntityId> {
-        self.state().seconds.entities().cloned().collect()
+        held(&self.state).seconds.entities().cloned().collect()
     }
 
     /// The keys of the series that have points in memory, sorted.
-    pub fn series_keys(&self) -> Vec<Arc<model::SeriesKey>> {
-        self.state().hot.names().cloned().collect()
+    pub fn series_keys(&self) -> Vec<Arc<SeriesKey>> {
+        held(&self.state).hot.names().cloned().collect()
     }
 
     /// What is held, and what was dropped.
     pub fn stats(&self) -> Stats {
-        let state = self.state();
+        let state = held(&self.state);
         Stats {
-            waiting_bytes: state.head_bytes as u64,
+            waiting_bytes: (state.head_bytes + state.sealing_bytes) as u64,
             hot_points: state.hot.points() as u64,
             hot_seconds: state.seconds.count() as u64,
             ..state.stats.clone()

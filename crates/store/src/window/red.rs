@@ -82,9 +82,17 @@ pub struct Red {
 pub(super) struct Seconds {
     cells: BTreeMap<EntityId, BTreeMap<i64, Cell>>,
     count: usize,
+    /// Seconds before this one are not complete.
+    since: Option<i64>,
 }
 
 impl Seconds {
+    /// Says that what ended before `since` is not all here.
+    pub fn complete_since(&mut self, since: Timestamp) {
+        let second = since.seconds().saturating_add(1);
+        self.since = self.since.max(Some(second));
+    }
+
     /// Takes a span, if it is a request that its entity served: a server's or consumer's end, or a root of
     /// which nobody says what kind it is.
     pub fn push(&mut self, row: &SpanRow<'_>) {
@@ -114,6 +122,7 @@ impl Seconds {
     pub fn trim(&mut self, oldest: Timestamp, most: usize) {
         let mut from = oldest.seconds();
         loop {
+            let before = self.count;
             self.cells.retain(|_, cells| {
                 if cells.first_key_value().is_some_and(|(at, _)| *at < from) {
                     *cells = cells.split_off(&from);
@@ -121,6 +130,9 @@ impl Seconds {
                 !cells.is_empty()
             });
             self.count = self.cells.values().map(BTreeMap::len).sum();
+            if self.count < before {
+                self.since = self.since.max(Some(from));
+            }
             let first = self.cells.values().filter_map(|c| c.first_key_value());
             let Some(first) = first.map(|(at, _)| *at).min() else {
                 return;
@@ -130,7 +142,9 @@ impl Seconds {
             if self.count <= most {
                 return;
             }
-            from = first.saturating_add(last.saturating_sub(first) / 2).saturating_add(1);
+            from = first
+                .saturating_add(last.saturating_sub(first) / 2)
+                .saturating_add(1);
         }
     }
 
@@ -139,11 +153,18 @@ impl Seconds {
         self.cells.keys()
     }
 
-    /// One value per step of the window, first to last, also where nothing was called. A step is rounded up
+    /// One value per step of the window, first to last, also where nothing was called; none for steps of which
+    /// not all is known any more. A step is rounded up
     /// to whole seconds, the window's begin down.
     pub fn read(&self, entity: &EntityId, window: TimeWindow, step: Span) -> Vec<Red> {
         let step = (step.0.max(1) as u64).div_ceil(SECOND as u64).max(1) as i64;
         let from = window.from().seconds();
+        // Whole steps from the window's begin on, the first that is all known first.
+        let unknown = self
+            .since
+            .map_or(0, |since| since.saturating_sub(from).max(0));
+        let skipped = (unknown as u64).div_ceil(step as u64) as i64;
+        let from = from.saturating_add(skipped.saturating_mul(step));
         let to = window.to().seconds() + i64::from(window.to().0.rem_euclid(SECOND) > 0);
         let none = BTreeMap::new();
         let cells = self.cells.get(entity).unwrap_or(&none);
@@ -190,7 +211,11 @@ mod tests {
                 parent_id: "",
                 entity: &entity,
                 name: "op",
-                kind: if i == 99 { SpanKind::Client } else { SpanKind::Server },
+                kind: if i == 99 {
+                    SpanKind::Client
+                } else {
+                    SpanKind::Server
+                },
                 start: Timestamp(10 * SECOND),
                 end: Timestamp(10 * SECOND + (i + 1) * 1_000_000),
                 error: i % 10 == 0,
