@@ -12,6 +12,7 @@ use model::plan::{Basis, Check, Condition, Plan, PlannedStep};
 use model::ports::Actuator;
 use model::report::{Cause, Report, Symptom};
 use model::time::Span;
+use model::topology::{EdgeKind, Topology};
 
 /// A cause less sure than this is not even possible (`report::Word::Possible`).
 const POSSIBLE: f64 = 0.25;
@@ -32,6 +33,8 @@ pub struct Way {
 pub struct Context {
     /// Changes as known now, to see what the guilty one touched and whether it is undone already.
     pub changes: Vec<Change>,
+    /// Who leans on what, as known now: whose certificates and settings a cause's entity uses.
+    pub topology: Topology,
     /// Declared ways back; asked before the actuators' own offers.
     pub ways: Vec<Way>,
     /// Further conditions of success, such as a router's failback: State of the router = primary.
@@ -63,6 +66,7 @@ impl Default for Context {
     fn default() -> Self {
         Self {
             changes: Vec::new(),
+            topology: Topology::default(),
             ways: Vec::new(),
             also: Vec::new(),
             stop: Vec::new(),
@@ -325,10 +329,24 @@ fn ways(
         .filter(|way| way.remedy == remedy && way.entity == cause.entity)
         .map(|way| way.action.clone());
     let plain = match remedy {
-        "restart" => Some(Action::Restart { entity }),
-        "renew" => Some(Action::Renew { entity }),
+        "restart" => vec![Action::Restart { entity }],
+        // What is renewed is the certificate or credential, which may be an entity of its own.
+        "renew" => std::iter::once(entity)
+            .chain(
+                context
+                    .topology
+                    .edges
+                    .iter()
+                    .filter(|edge| {
+                        edge.from == cause.entity
+                            && matches!(edge.kind, EdgeKind::UsesConfig | EdgeKind::UsesRole)
+                    })
+                    .map(|edge| edge.to.clone()),
+            )
+            .map(|entity| Action::Renew { entity })
+            .collect(),
         // The rest wants values that only the operator or the actuators know.
-        _ => None,
+        _ => Vec::new(),
     };
     let offered = hands
         .iter()

@@ -176,10 +176,13 @@ enum Stand {
 }
 
 /// What is to be done next. Pure: `halt` is asked only where a further step, or its undoing, would begin.
+///
+/// `stopped` is why the run was broken off, where the caller still knows it.
 pub fn next(
     state: &PlanState,
     pace: &Pace,
     now: Timestamp,
+    stopped: Option<&str>,
     halt: &mut dyn FnMut(&Check) -> Option<Halt>,
 ) -> Move {
     let in_vain = match &state.run_ended {
@@ -196,7 +199,7 @@ pub fn next(
             if in_vain {
                 "it was performed and did not help".to_string()
             } else {
-                "a stop condition held".to_string()
+                stopped.unwrap_or("it was broken off").to_string()
             }
         });
         return unwind(state, pace, now, halt, why);
@@ -209,6 +212,8 @@ pub fn next(
                 return match halt(&state.plan.stop) {
                     None => start,
                     Some(Halt::Unwind(why)) => unwind(state, pace, now, halt, why),
+                    // Where nothing was done, nothing is left to undo.
+                    Some(Halt::HandsOff(why)) if index == 0 => Move::End(RunEnd::Unwound { why }),
                     Some(Halt::HandsOff(why)) => Move::End(RunEnd::Stuck { why }),
                 };
             }
@@ -374,6 +379,7 @@ pub fn advance(
     scribe: &mut dyn FnMut(IncidentEvent) -> Result<PlanState, JournalError>,
 ) -> Result<Advanced, RunError> {
     let mut state = state.clone();
+    let mut stopped: Option<String> = None;
     loop {
         if cleared.digest() != state.digest {
             return Err(RunError::AnotherPlan {
@@ -382,7 +388,24 @@ pub fn advance(
             });
         }
         let plan = state.digest.clone();
-        state = match next(&state, pace, now(), halt) {
+        let known = stopped.is_some();
+        let before = stopped.clone();
+        let mut listen = |check: &Check| {
+            let halt = halt(check);
+            if let (None, Some(Halt::Unwind(why))) = (&stopped, &halt) {
+                stopped = Some(why.clone());
+            }
+            halt
+        };
+        let next = next(&state, pace, now(), before.as_deref(), &mut listen);
+        if let (false, Some(why), Move::Start { undo: true, .. }) = (known, &stopped, &next) {
+            // So that the reason outlives us.
+            scribe(IncidentEvent::Noted {
+                by: "midwatch".to_string(),
+                text: format!("The run is broken off: {why}."),
+            })?;
+        }
+        state = match next {
             Move::Begin => scribe(IncidentEvent::RunStarted { plan })?,
             Move::Start { step, undo, key } => {
                 // The intent, before the deed.

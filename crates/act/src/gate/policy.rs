@@ -56,6 +56,11 @@ impl PolicyFault {
         let start = error.source_locations.first().map(|label| label.loc.start);
         let before = start.and_then(|start| text.get(..start.min(text.len())));
         let mut what = error.message;
+        let label = error.source_locations.into_iter().next();
+        if let Some(label) = label.and_then(|label| label.label) {
+            what.push_str(": ");
+            what.push_str(&label);
+        }
         if let Some(help) = error.help {
             what.push_str("; ");
             what.push_str(&help);

@@ -3,6 +3,7 @@
 //! A metric's own name says what it counts, in words that all telemetry shares: this reads the words, never
 //! whole names.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::entity::EntityId;
@@ -68,16 +69,25 @@ fn words(name: &str) -> Vec<String> {
 fn counts(series: &Series) -> Counts {
     let words = words(&series.key.metric);
     let has = |any: &[&str]| words.iter().any(|word| any.contains(&word.as_str()));
+    let statistic = series.key.statistic.to_ascii_lowercase();
+    let timed = has(&["duration", "latency"]);
+    // How many times were measured is how many calls there were.
+    if timed && statistic == "count" {
+        return if failed(series) {
+            Counts::Failures
+        } else {
+            Counts::Calls
+        };
+    }
     // Shares, times and sizes are no counts.
-    if matches!(series.key.unit.as_str(), "%" | "ms" | "s" | "By")
+    if timed
+        || matches!(series.key.unit.as_str(), "%" | "ms" | "s" | "By")
         || has(&[
             "rate",
             "ratio",
             "share",
             "percent",
             "percentage",
-            "duration",
-            "latency",
             "time",
             "seconds",
             "bytes",
@@ -85,8 +95,8 @@ fn counts(series: &Series) -> Counts {
             "age",
         ])
         || !matches!(
-            series.key.statistic.to_ascii_lowercase().as_str(),
-            "" | "sum" | "count" | "total"
+            statistic.as_str(),
+            "" | "sum" | "count" | "total" | "increase"
         )
     {
         Counts::Other
@@ -99,68 +109,105 @@ fn counts(series: &Series) -> Counts {
     ]) {
         Counts::Refusals
     } else if has(&[
-        "error", "errors", "failed", "failures", "failure", "fault", "faults", "5xx", "5xxerror",
-    ]) {
+        "error", "errors", "failed", "failures", "failure", "fault", "faults", "5xx",
+    ]) || words.iter().any(|word| word.ends_with("5xx"))
+    {
         Counts::Failures
     } else if has(&["requests", "request", "invocations", "calls"]) {
-        Counts::Calls
+        if failed(series) {
+            Counts::Failures
+        } else {
+            Counts::Calls
+        }
     } else {
         Counts::Other
     }
 }
 
+/// Does a dimension say that these calls failed? OpenTelemetry's conventions: an `error.type`, or a status of the
+/// server's own fault.
+fn failed(series: &Series) -> bool {
+    series.key.labels.iter().any(|(name, value)| {
+        let name = name.replace('_', ".");
+        name == "error.type"
+            || (name.ends_with("status.code")
+                && value
+                    .parse::<u16>()
+                    .is_ok_and(|code| (500..600).contains(&code)))
+    })
+}
+
 /// The sum over the window of a series of counts per interval, or the growth of one that only ever grows.
 fn amount(series: &Series, window: TimeWindow) -> Option<f64> {
-    let range = series.range(window.from(), window.to());
-    let values = series.values.get(range)?;
-    if values.is_empty() {
-        return None;
+    let values = series
+        .values
+        .get(series.range(window.from(), window.to()))?;
+    let first = values.first()?;
+    // A source that names a statistic has made intervals of it; a bare number may be a running total.
+    let total = words(&series.key.metric).iter().any(|word| word == "total");
+    let grows = series.values.len() > 2
+        && series.values.is_sorted()
+        && series.values.first() < series.values.last();
+    if !series.key.statistic.is_empty() || !(total || grows) {
+        return Some(values.iter().sum());
     }
-    let grows = series.values.len() > 2 && series.values.windows(2).all(|w| w[0] <= w[1]);
-    let constant = series.values.first() == series.values.last();
-    let named_total = words(&series.key.metric).iter().any(|word| word == "total");
-    if named_total || (grows && !constant) {
-        // A running total: what it grew by; a fall is a restart from zero.
-        let start = series.times.partition_point(|t| *t < window.from().0);
-        let mut before = start
-            .checked_sub(1)
-            .and_then(|i| series.values.get(i))
-            .or(values.first())
-            .copied()?;
-        let mut sum = 0.0;
-        for value in values {
-            sum += if *value >= before {
-                value - before
-            } else {
-                *value
-            };
-            before = *value;
-        }
-        Some(sum)
-    } else {
-        Some(values.iter().sum())
+    // What it grew by; a fall is a restart from zero.
+    let start = series.times.partition_point(|t| *t < window.from().0);
+    let earlier = start.checked_sub(1).and_then(|i| series.values.get(i));
+    let mut before = *earlier.unwrap_or(first);
+    let mut sum = 0.0;
+    for value in values {
+        sum += if *value >= before {
+            value - before
+        } else {
+            *value
+        };
+        before = *value;
     }
+    Some(sum)
 }
 
 /// Calls and failures of an entity by its own counters.
+///
+/// Several metrics may count the same calls, each perhaps in several series: series of one metric are added, and of
+/// several metrics the one that counts most is believed.
 pub(super) fn calls(
     eyes: &dyn Eyes,
     window: TimeWindow,
     entity: &EntityId,
 ) -> Result<Counted, String> {
     let series = of_entity(eyes, entity)?;
-    let sum = |what: Counts| {
-        series
-            .iter()
-            .filter(|series| counts(series) == what)
-            .filter_map(|series| amount(series, window))
-            .reduce(|a, b| a + b)
+    let most = |what: Counts| {
+        let mut metrics: BTreeMap<(&str, &str), f64> = BTreeMap::new();
+        for series in series.iter().filter(|series| counts(series) == what) {
+            if let Some(amount) = amount(series, window) {
+                let key = (series.key.metric.as_str(), series.key.statistic.as_str());
+                *metrics.entry(key).or_default() += amount;
+            }
+        }
+        metrics.into_iter().max_by(|a, b| a.1.total_cmp(&b.1))
     };
-    let refused = sum(Counts::Refusals).unwrap_or(0.0);
-    match sum(Counts::Calls) {
-        Some(calls) => Ok(Counted {
-            calls: calls + refused,
-            failed: sum(Counts::Failures).unwrap_or(0.0) + refused,
+    let refused = most(Counts::Refusals).map_or(0.0, |(_, amount)| amount);
+    let failures = most(Counts::Failures);
+    let calls = most(Counts::Calls);
+    let failed = failures.map_or(0.0, |(_, amount)| amount);
+    // Failures that are a part of one metric by its dimensions are not among the rest of it.
+    let apart = match (&failures, &calls) {
+        (Some((failures, _)), Some((calls, _))) => failures == calls,
+        (Some(_), None) => series
+            .iter()
+            .any(|series| counts(series) == Counts::Failures && self::failed(series)),
+        _ => false,
+    };
+    match calls {
+        Some((_, calls)) => Ok(Counted {
+            calls: calls + refused + if apart { failed } else { 0.0 },
+            failed: failed + refused,
+        }),
+        // Everything fails, so that nothing is counted as anything else.
+        None if apart || refused > 0.0 => Ok(Counted {
+            calls: failed + refused,
+            failed: failed + refused,
         }),
         None => Err(format!(
             "{entity} sends neither spans of calls that it answers nor counts of them"
@@ -168,7 +215,7 @@ pub(super) fn calls(
     }
 }
 
-/// Its response time by its own series, the worst of them.
+/// Its response time by its own series: the statistic nearest to the 95th percentile, and of several series the worst.
 pub(super) fn latency(
     eyes: &dyn Eyes,
     window: TimeWindow,
@@ -179,7 +226,8 @@ pub(super) fn latency(
         Ok(series) => series,
         Err(why) => return cannot_tell(why),
     };
-    let mut worst: Option<(f64, String)> = None;
+    // The rank of a statistic as an answer to "how long do slow calls take"; the best there is decides.
+    let mut best: Option<(u8, f64, String)> = None;
     for series in &series {
         let named = words(&series.key.metric)
             .iter()
@@ -190,26 +238,28 @@ pub(super) fn latency(
             "us" => 1e-3,
             _ => continue,
         };
-        // A sum of times or a maximum is not how long calls take.
-        let statistic = series.key.statistic.to_ascii_lowercase();
-        if !named
-            || matches!(
-                statistic.as_str(),
-                "sum" | "count" | "maximum" | "max" | "minimum" | "min"
-            )
-        {
-            continue;
-        }
-        let Some(mean) = mean_of(series, window) else {
+        let rank = match series.key.statistic.to_ascii_lowercase().as_str() {
+            "p95" => 0,
+            "p99" => 1,
+            "p90" => 2,
+            "mean" | "average" | "avg" | "" => 3,
+            "p50" => 4,
+            // A sum of times or a maximum is not how long calls take.
+            _ => continue,
+        };
+        let Some(mean) = mean_of(series, window).filter(|_| named) else {
             continue;
         };
         let ms = mean * to_ms;
-        if worst.as_ref().is_none_or(|(before, _)| ms > *before) {
-            worst = Some((ms, series.key.to_string()));
+        if best
+            .as_ref()
+            .is_none_or(|(r, before, _)| rank < *r || (rank == *r && ms > *before))
+        {
+            best = Some((rank, ms, series.key.to_string()));
         }
     }
-    match worst {
-        Some((ms, name)) => yes_if(ms <= at_most_ms, format!("{name} is {ms:.0} ms")),
+    match best {
+        Some((_, ms, name)) => yes_if(ms <= at_most_ms, format!("{name} is {ms:.0} ms")),
         None => cannot_tell(format!(
             "{entity} sends neither spans of calls that it answers nor their duration"
         )),
