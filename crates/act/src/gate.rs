@@ -12,7 +12,7 @@ use model::plan::{Approval, GateAnswer, Plan};
 use model::time::Timestamp;
 use model::topology::Topology;
 
-pub use policy::{ASK_ALWAYS, HARMLESS_ALONE, OBSERVER, Person, PolicyFault, SCHEMA};
+pub use policy::{ASK_ALWAYS, HARMLESS_ALONE, OBSERVER, Person, PolicyFault, SCHEMA, sample};
 pub use rules::{Recovery, RecoveryState, Rules, recoveries};
 
 use policy::{Policy, Principal};

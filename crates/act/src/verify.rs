@@ -43,9 +43,9 @@ pub fn broken(check: &Check, eyes: &dyn Eyes, from: Timestamp, now: Timestamp) -
 }
 
 /// Looks at each condition in `[max(from, now - over), now)`, where `from` is the moment before which telemetry
-/// is stale: usually when the plan's last step ended. Until a whole `check.over` has passed since `from`, nothing
-/// can be told of numbers; nor can it be with too few calls, with a source that could not look, or with
-/// documents from before `from`.
+/// is stale: usually when the plan's last step ended. Where that holds too little to tell, all of `[from, now)` is
+/// looked at. Until a whole `check.over` has passed since `from`, nothing can be told of numbers; nor can it be with
+/// too few calls, with a source that could not look, or with documents from before `from`.
 pub fn check(check: &Check, eyes: &dyn Eyes, from: Timestamp, now: Timestamp) -> Vec<Checked> {
     let stretch = Stretch::new(check.over, from, now);
     check
@@ -69,6 +69,8 @@ struct Stretch {
     now: Timestamp,
     /// The window for numbers, or why there is none yet.
     window: Result<TimeWindow, String>,
+    /// All that is fresh, where that is more.
+    whole: Option<TimeWindow>,
 }
 
 impl Stretch {
@@ -87,7 +89,13 @@ impl Stretch {
         } else {
             TimeWindow::new(start, now).ok_or_else(|| "no time has passed".to_string())
         };
-        Self { from, now, window }
+        let whole = TimeWindow::new(from, now).filter(|_| start > from);
+        Self {
+            from,
+            now,
+            window,
+            whole,
+        }
     }
 }
 
@@ -102,9 +110,14 @@ fn yes_if(holds: bool, seen: String) -> Seen {
 }
 
 fn look(condition: &Condition, eyes: &dyn Eyes, stretch: &Stretch) -> Seen {
-    let numbers = |read: &dyn Fn(TimeWindow) -> Seen| match &stretch.window {
-        Ok(window) => read(*window),
-        Err(why) => cannot_tell(why),
+    let numbers = |read: &dyn Fn(TimeWindow) -> Seen| match (&stretch.window, stretch.whole) {
+        (Ok(window), None) => read(*window),
+        (Ok(window), Some(whole)) => match read(*window) {
+            // Where little happens, or readings are far apart, a longer look may tell.
+            (Holds::CannotTell, _) => read(whole),
+            told => told,
+        },
+        (Err(why), _) => cannot_tell(why),
     };
     match condition {
         Condition::ErrorShare {

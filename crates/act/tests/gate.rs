@@ -180,7 +180,7 @@ fn check(case: Case, policy: &str, expected: &str) {
 }
 
 const FINE: &str =
-    "the least sure cause is sure to 0.93, 0.80 is wanted | it touches 1 of at most 10 entities";
+    "the least sure cause is sure to 0.93, 0.80 is wanted | it touches 1 of at most 12 entities";
 
 #[test]
 fn an_observer_does_nothing_and_nobody_may() {
@@ -223,14 +223,14 @@ fn a_yes_that_does_not_count_is_refused_with_the_reason() {
         ASK_ALWAYS,
         "refuse: the approval is dated 2026-06-18T15:01:01Z, which is not yet",
     );
-    // However long it says it counts, it does so for a quarter of an hour.
+    // However long it says it counts, it does so for half an hour.
     check(
         Case::new()
             .approved("ana", 30, 9000)
-            .with(|c| c.now = at(30 + 900))
+            .with(|c| c.now = at(30 + 1800))
             .with(|c| c.rules.facts_last = Span::minutes(60)),
         ASK_ALWAYS,
-        "refuse: the approval expired at 2026-06-18T15:15:30Z",
+        "refuse: the approval expired at 2026-06-18T15:30:30Z",
     );
     check(
         Case::new().approved("mallory\n", 30, 90),
@@ -294,7 +294,7 @@ fn harmless_and_exact_goes_alone_the_rest_is_asked() {
     );
     asked(
         Case::new().with(|c| c.plan.basis[0].confidence = 0.899),
-        "the least sure cause is sure to 0.90, 0.80 is wanted | it touches 1 of at most 10 entities",
+        "the least sure cause is sure to 0.90, 0.80 is wanted | it touches 1 of at most 12 entities",
         "1 (revert_change on function/create)",
     );
     check(
@@ -429,9 +429,9 @@ fn hard_rules_hold_whatever_the_policy_says() {
         "refuse: it touches 2 entities; at most 1 are allowed",
     );
     check(
-        Case::new().with(|c| c.plan.attempt = 4),
+        Case::new().with(|c| c.plan.attempt = 3),
         all,
-        "refuse: 3 recoveries are the limit of one incident; a person must go on",
+        "refuse: 2 recoveries are the limit of one incident; a person must go on",
     );
     check(
         Case::new().with(|c| c.report.ledger = "ledger-2".to_string()),
@@ -439,9 +439,9 @@ fn hard_rules_hold_whatever_the_policy_says() {
         "refuse: it rests on a report that is not the newest; propose again from the newest",
     );
     check(
-        Case::new().with(|c| c.now = at(901)),
+        Case::new().with(|c| c.now = at(1801)),
         all,
-        "refuse: the report is 15 min 1 s old, and its facts count for 15 min; investigate again",
+        "refuse: the report is 30 min 1 s old, and its facts count for 30 min; investigate again",
     );
     // A cooldown passes: it may be asked again.
     check(
@@ -651,11 +651,11 @@ proptest! {
         confidence in 0.0..1.0_f64,
         harmless: bool,
         kill: bool,
-        touched in 0..14_usize,
+        touched in 0..16_usize,
         by in proptest::sample::select(vec!["ana", "eve", "mallory", ""]),
         from in -60..120_i64,
-        lasts in 1..2000_i64,
-        now in 0..1200_i64,
+        lasts in 1..4000_i64,
+        now in 0..2400_i64,
         policy in 0..3_usize,
         forged: bool,
     ) {
@@ -671,13 +671,36 @@ proptest! {
             approval.plan = "0".repeat(64);
         }
         let decision = case.ask([OBSERVER, ASK_ALWAYS, HARMLESS_ALONE][policy]);
-        let rules = !kill && confidence >= 0.8 && touched < 10 && now <= 900;
+        let rules = !kill && confidence >= 0.8 && touched < 12 && now <= 1800;
         let alone = policy == 2 && harmless && (confidence * 100.0 + 1e-9).floor() >= 90.0;
-        let yes = policy > 0 && by == "ana" && !forged && from <= now && now < from + lasts.min(900);
+        let yes = policy > 0 && by == "ana" && !forged && from <= now && now < from + lasts.min(1800);
         prop_assert_eq!(
             matches!(decision, Decision::Go { .. }),
             rules && (alone || yes),
             "{}", told(&decision)
+        );
+    }
+}
+
+#[test]
+fn every_policy_that_we_show_can_be_used() {
+    for name in ["observer", "ask-always", "harmless-alone"] {
+        let text = gate::sample(name).expect("a sample");
+        assert_eq!(Gate::new(text, Rules::default()).fault(), None, "{name}");
+    }
+    assert_eq!(gate::sample("no-such"), None);
+    let page = include_str!("../../../docs/recovery.md");
+    let shown: Vec<&str> = page
+        .split("```cedar")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
+    assert!(!shown.is_empty());
+    for policy in shown {
+        assert_eq!(
+            Gate::new(policy, Rules::default()).fault(),
+            None,
+            "{policy}"
         );
     }
 }

@@ -146,6 +146,11 @@ fn too_little_tells_nothing() {
     let nothing =
         "cannot tell: service/a sends no spans, and metrics could not be read: NotRecorded ";
     assert_eq!(told(&empty, errors(0.1), 0), nothing);
+    // Few calls in the last ten seconds, and enough since it was mended.
+    let mut slow = case();
+    spans(&mut slow, "service/a", SpanKind::Server, &calls(50, 3, 0));
+    spans(&mut slow, "service/a", SpanKind::Server, &calls(20, 9, 0));
+    assert_eq!(told(&slow, errors(0.1), 10), "yes: 0 of 12 calls failed");
     let mut few = case();
     spans(&mut few, "service/a", SpanKind::Server, &calls(50, 3, 3));
     assert_eq!(

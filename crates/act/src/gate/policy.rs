@@ -21,6 +21,16 @@ pub const ASK_ALWAYS: &str = include_str!("../../policies/ask-always.cedar");
 /// What is deterministic and harmless may go alone; for the rest a person is asked.
 pub const HARMLESS_ALONE: &str = include_str!("../../policies/harmless-alone.cedar");
 
+/// The text of a policy that comes with the program: `observer`, `ask-always` or `harmless-alone`.
+pub fn sample(name: &str) -> Option<&'static str> {
+    match name {
+        "observer" => Some(OBSERVER),
+        "ask-always" => Some(ASK_ALWAYS),
+        "harmless-alone" => Some(HARMLESS_ALONE),
+        _ => None,
+    }
+}
+
 /// Somebody who is known, and the groups that policies know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {

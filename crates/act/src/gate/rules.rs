@@ -27,15 +27,15 @@ pub struct Rules {
 }
 
 impl Default for Rules {
-    /// 0.8; 5 min; 3 tries; 10 entities; a yes counts for 15 min; facts for 15 min.
+    /// 0.8; 5 min; 2 plans; 12 entities; a yes counts for 30 min, and so do facts.
     fn default() -> Self {
         Self {
             confidence: 0.8,
             cooldown: Span::minutes(5),
-            attempts: 3,
-            blast_radius: 10,
-            approval_lasts: Span::minutes(15),
-            facts_last: Span::minutes(15),
+            attempts: 2,
+            blast_radius: 12,
+            approval_lasts: Span::minutes(30),
+            facts_last: Span::minutes(30),
         }
     }
 }
