@@ -1,6 +1,7 @@
 //! From a report to the safest way back that somebody's hands can take.
 
 mod expect;
+mod usual;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,10 +11,12 @@ use model::change::Change;
 use model::entity::EntityId;
 use model::incident::IncidentId;
 use model::plan::{Basis, Check, Condition, Plan, PlannedStep};
-use model::ports::Actuator;
+use model::ports::{Actuator, ChangeSource, Eyes, TopologySource};
 use model::report::{Cause, Report};
-use model::time::Span;
+use model::time::{Span, TimeWindow};
 use model::topology::{EdgeKind, Topology};
+
+pub use usual::Usual;
 
 /// A cause less sure than this is not even possible (`report::Word::Possible`).
 const POSSIBLE: f64 = 0.25;
@@ -54,6 +57,8 @@ pub struct Context {
     pub error_share: f64,
     /// The 95th percentile of response time at which an entity is well, in milliseconds, where it is known.
     pub latency_ms: BTreeMap<EntityId, f64>,
+    /// What the telemetry says of how the ill did when they were well; `None` where nobody looked.
+    pub usual: Option<Usual>,
     /// The share of failing calls of somebody healthy within the blast radius at which a run stops, 0..1.
     pub stop_share: f64,
     /// Causes less sure than this are left for the next look as long as there are surer ones: what is sure is
@@ -77,9 +82,27 @@ impl Default for Context {
             calls: 10,
             error_share: 0.01,
             latency_ms: BTreeMap::new(),
+            usual: None,
             stop_share: 0.25,
             sure: 0.8,
         }
+    }
+}
+
+impl Context {
+    /// Fills in what the telemetry that the report rests on knows: changes of the last day, who leans on whom, and
+    /// how the ill did when they were well. What the operator has set stays.
+    #[must_use]
+    pub fn informed_by(mut self, eyes: &dyn Eyes, report: &Report) -> Self {
+        let now = eyes.manifest().now;
+        if let Some(day) = TimeWindow::new(now.minus(Span::minutes(24 * 60)), now.plus(Span(1))) {
+            self.changes = ChangeSource::changes(eyes, day).found().unwrap_or_default();
+            self.topology = TopologySource::topology(eyes, day)
+                .found()
+                .unwrap_or_default();
+        }
+        self.usual = Some(Usual::learn(eyes, report));
+        self
     }
 }
 
@@ -174,7 +197,7 @@ pub fn propose(
                 entity: cause.entity.clone(),
                 mechanism: cause.mechanism.clone(),
                 change: cause.change.clone(),
-                confidence: cause.confidence,
+                confidence: expect::six(cause.confidence),
             })
             .collect(),
         expect: Check {

@@ -136,13 +136,19 @@ fn look(condition: &Condition, eyes: &dyn Eyes, stretch: &Stretch) -> Seen {
             statistic,
             is,
             value,
-        } => numbers(&|window| {
-            let well = |mean: f64| match is {
-                Comparison::AtMost => mean <= *value,
-                Comparison::AtLeast => mean >= *value,
+        } => {
+            let well = |reading: f64| match is {
+                Comparison::AtMost => reading <= *value,
+                Comparison::AtLeast => reading >= *value,
             };
-            series::mean(eyes, window, entity, metric, statistic, &well)
-        }),
+            match &stretch.window {
+                Ok(window) => {
+                    let name = (entity, metric.as_str(), statistic.as_str());
+                    series::mean(eyes, *window, stretch.whole, name, &well)
+                }
+                Err(why) => cannot_tell(why),
+            }
+        }
         Condition::AlarmQuiet { rule, entity } => alarm(eyes, rule, entity),
         Condition::State {
             entity,
@@ -216,18 +222,27 @@ fn latency(
         return series::latency(eyes, window, entity, at_most_ms);
     };
     let mut durations = calls.durations_ms;
-    durations.sort_by(f64::total_cmp);
     let count = durations.len();
-    // The nearest-rank percentile: the smallest duration that 95 % of the calls do not exceed.
-    let rank = (count * 95).div_ceil(100).saturating_sub(1);
-    let Some(p95) = durations.get(rank) else {
+    let Some(p95) = percentile_95(&mut durations) else {
         return cannot_tell("no calls");
     };
     let seen = format!("95% of {count} calls within {p95:.0} ms");
     if (count as u64) < wanted.max(1) {
         return cannot_tell(format!("{seen}; at least {wanted} calls are wanted"));
     }
-    yes_if(*p95 <= at_most_ms, seen)
+    yes_if(p95 <= at_most_ms, seen)
+}
+
+/// The 95th percentile by nearest rank: the smallest number that 95 % of them do not exceed. `None` of none.
+pub(crate) fn percentile_95(numbers: &mut [f64]) -> Option<f64> {
+    numbers.sort_by(f64::total_cmp);
+    let rank = (numbers.len() * 95).div_ceil(100).saturating_sub(1);
+    numbers.get(rank).copied()
+}
+
+/// Does the entity send counters of the calls that it answers?
+pub(crate) fn counters(eyes: &dyn Eyes, window: TimeWindow, entity: &EntityId) -> bool {
+    series::calls(eyes, window, entity).is_ok()
 }
 
 /// The newest word of that alarm about that entity. One that is not among the alarms at all proves nothing.

@@ -301,6 +301,21 @@ fn a_metric_is_well_if_all_its_series_are() {
         told(&case, depth(Comparison::AtLeast, 5.0), 0),
         "no: it is 4"
     );
+    // Readings further apart than the stretch: the newest since then.
+    let backlog = Condition::Metric {
+        entity: "service/a".into(),
+        metric: "backlog".to_string(),
+        statistic: String::new(),
+        is: Comparison::AtMost,
+        value: 4.0,
+    };
+    series(&mut case, "backlog", "", "", &[(20, 90.0), (40, 3.0)]);
+    assert_eq!(told(&case, backlog.clone(), 0), "yes: it is 3");
+    assert_eq!(
+        told(&case, backlog, 45),
+        "cannot tell: backlog of service/a has no reading since then"
+    );
+    case.series.as_mut().expect("series").remove(0);
     let mut second = Series::clone(&case.series.as_ref().expect("series")[0]);
     second
         .key

@@ -274,13 +274,14 @@ fn mean_of(series: &Series, window: TimeWindow) -> Option<f64> {
     (count > 0).then(|| values.iter().sum::<f64>() / count as f64)
 }
 
-/// The mean of each series of that name within the window; all must be well.
+/// The mean of each series of that name (entity, metric, statistic) within the window, or where a series has no
+/// reading there its newest one within the `whole`: readings may be further apart than the window is long. All
+/// must be well.
 pub(super) fn mean(
     eyes: &dyn Eyes,
     window: TimeWindow,
-    entity: &EntityId,
-    metric: &str,
-    statistic: &str,
+    whole: Option<TimeWindow>,
+    (entity, metric, statistic): (&EntityId, &str, &str),
     well: &dyn Fn(f64) -> bool,
 ) -> Seen {
     let all = match MetricSource::series(eyes) {
@@ -290,19 +291,24 @@ pub(super) fn mean(
             return cannot_tell(format!("could not look: {:?} {}", gap.why, gap.detail));
         }
     };
-    let means: Vec<f64> = all
+    let newest = |series: &Series| {
+        let whole = whole?;
+        let values = series.values.get(series.range(whole.from(), whole.to()))?;
+        values.last().copied()
+    };
+    let readings: Vec<f64> = all
         .iter()
         .filter(|series| {
             series.key.entity == *entity
                 && series.key.metric == metric
                 && series.key.statistic == statistic
         })
-        .filter_map(|series| mean_of(series, window))
+        .filter_map(|series| mean_of(series, window).or_else(|| newest(series)))
         .collect();
-    let Some(first) = means.first() else {
+    let Some(first) = readings.first() else {
         return cannot_tell(format!("{metric} of {entity} has no reading since then"));
     };
-    match means.iter().find(|mean| !well(**mean)) {
+    match readings.iter().find(|reading| !well(**reading)) {
         Some(bad) => (Holds::No, format!("it is {bad}")),
         None => (Holds::Yes, format!("it is {first}")),
     }
