@@ -158,14 +158,16 @@ impl Gate {
             }
             Err(why) => why,
         };
+        // A yes that does not count does no harm either: a stranger must not be able to end a plan by approving it.
+        let mut unheeded = Vec::new();
         if let Some(approval) = &state.approval {
-            return match self.approvable(question, approval) {
+            match self.approvable(question, approval) {
                 Ok(by) => {
                     reasons.push(by);
-                    go(state, question.now, reasons)
+                    return go(state, question.now, reasons);
                 }
-                Err(why) => refuse(why),
-            };
+                Err(why) => unheeded = why,
+            }
         }
         let mut who: Vec<String> = question
             .people
@@ -186,9 +188,11 @@ impl Gate {
                     .to_string(),
             ];
             reasons.extend(not_alone);
+            reasons.extend(unheeded);
             return refuse(reasons);
         }
         reasons.extend(not_alone);
+        reasons.extend(unheeded);
         Decision::Ask { reasons, who }
     }
 

@@ -189,7 +189,9 @@ fn an_observer_does_nothing_and_nobody_may() {
     check(
         Case::new().approved("ana", 30, 90),
         OBSERVER,
-        "refuse: ana may not approve this plan | step 1 (revert_change on function/create): no rule lets ana approve it",
+        &format!(
+            "{expected} | ana may not approve this plan | step 1 (revert_change on function/create): no rule lets ana approve it"
+        ),
     );
 }
 
@@ -212,46 +214,49 @@ fn people_are_asked_and_their_yes_counts() {
 }
 
 #[test]
-fn a_yes_that_does_not_count_is_refused_with_the_reason() {
-    check(
+fn a_yes_that_does_not_count_is_refused_with_the_reason_and_ends_nothing() {
+    let unheeded = |case: Case, why: &str| {
+        let case = case.with(|c| c.rules.facts_last = Span::minutes(60));
+        check(
+            case,
+            ASK_ALWAYS,
+            &format!(
+                "ask ana, bo: {FINE} | step 1 (revert_change on function/create): no rule lets the watch go alone | {why}"
+            ),
+        );
+    };
+    unheeded(
         Case::new().approved("ana", 30, 60),
-        ASK_ALWAYS,
-        "refuse: the approval expired at 2026-06-18T15:01:00Z",
+        "the approval expired at 2026-06-18T15:01:00Z",
     );
-    check(
+    unheeded(
         Case::new().approved("ana", 61, 90),
-        ASK_ALWAYS,
-        "refuse: the approval is dated 2026-06-18T15:01:01Z, which is not yet",
+        "the approval is dated 2026-06-18T15:01:01Z, which is not yet",
     );
     // However long it says it counts, it does so for half an hour.
-    check(
+    unheeded(
         Case::new()
             .approved("ana", 30, 9000)
-            .with(|c| c.now = at(30 + 1800))
-            .with(|c| c.rules.facts_last = Span::minutes(60)),
-        ASK_ALWAYS,
-        "refuse: the approval expired at 2026-06-18T15:30:30Z",
+            .with(|c| c.now = at(30 + 1800)),
+        "the approval expired at 2026-06-18T15:30:30Z",
     );
-    check(
+    unheeded(
         Case::new().approved("mallory\n", 30, 90),
-        ASK_ALWAYS,
-        "refuse: mallory is not known here; people who may approve are listed in the configuration",
+        "mallory is not known here; people who may approve are listed in the configuration",
     );
-    check(
+    unheeded(
         Case::new().approved("eve", 30, 90),
-        ASK_ALWAYS,
-        "refuse: eve may not approve this plan | step 1 (revert_change on function/create): no rule lets eve approve it",
+        "eve may not approve this plan | step 1 (revert_change on function/create): no rule lets eve approve it",
     );
     let another = Case::new().approved("ana", 30, 90).with(|c| {
         // One word is altered after the yes.
         c.plan.risks.push("a word more".to_string());
     });
     let (old, new) = (Case::new().plan.digest(), another.plan.digest());
-    check(
+    unheeded(
         another,
-        ASK_ALWAYS,
         &format!(
-            "refuse: the approval is for plan {}, not for {}",
+            "the approval is for plan {}, not for {}",
             &old[..12],
             &new[..12]
         ),
@@ -306,7 +311,7 @@ fn harmless_and_exact_goes_alone_the_rest_is_asked() {
             })
             .approved("ana", 30, 90),
         HARMLESS_ALONE,
-        "refuse: ana may not approve this plan | step 1 (revert_change on function/create): forbidden by protected-is-left-alone",
+        "refuse: the policy permits it neither to the watch nor to anybody whom it knows | step 1 (revert_change on function/create): forbidden by protected-is-left-alone | ana may not approve this plan | step 1 (revert_change on function/create): forbidden by protected-is-left-alone",
     );
 }
 
@@ -428,8 +433,52 @@ fn hard_rules_hold_whatever_the_policy_says() {
         all,
         "refuse: it touches 2 entities; at most 1 are allowed",
     );
+    let tried = |attempt: u32| {
+        let mut plan = Case::new().plan;
+        plan.attempt = attempt;
+        let digest = plan.digest();
+        let key = StepKey(digest.clone());
+        let failed = Outcome::Failed { why: String::new() };
+        let end = RunEnd::Unwound { why: String::new() };
+        vec![
+            IncidentEvent::PlanProposed {
+                plan: Box::new(plan),
+            },
+            IncidentEvent::GateAnswered {
+                plan: digest.clone(),
+                answer: GateAnswer::Go { reasons: vec![] },
+            },
+            IncidentEvent::RunStarted {
+                plan: digest.clone(),
+            },
+            IncidentEvent::StepStarted {
+                plan: digest.clone(),
+                step: 0,
+                key,
+            },
+            IncidentEvent::StepEnded {
+                plan: digest.clone(),
+                step: 0,
+                outcome: failed,
+            },
+            IncidentEvent::RunEnded { plan: digest, end },
+        ]
+    };
+    let proposed = |attempt: u32| {
+        let mut plan = Case::new().plan;
+        plan.attempt = attempt;
+        vec![IncidentEvent::PlanProposed {
+            plan: Box::new(plan),
+        }]
+    };
+    // Plans that were only proposed are no tries; those that failed are.
     check(
-        Case::new().with(|c| c.plan.attempt = 3),
+        Case::new().with(|c| c.events = [proposed(7), tried(8), proposed(9)].concat()),
+        all,
+        &format!("go: {FINE} | the policy lets the watch go alone (policy0)"),
+    );
+    check(
+        Case::new().with(|c| c.events = [tried(7), tried(8), proposed(9)].concat()),
         all,
         "refuse: 2 recoveries are the limit of one incident; a person must go on",
     );
@@ -437,6 +486,27 @@ fn hard_rules_hold_whatever_the_policy_says() {
         Case::new().with(|c| c.report.ledger = "ledger-2".to_string()),
         all,
         "refuse: it rests on a report that is not the newest; propose again from the newest",
+    );
+    let digest = Case::new().plan.digest();
+    let kept = || IncidentEvent::PlanKept {
+        plan: digest.clone(),
+        report: "ledger-2".to_string(),
+    };
+    check(
+        Case::new().with(|c| {
+            c.report.ledger = "ledger-2".to_string();
+            c.events = vec![kept()];
+        }),
+        all,
+        &format!("go: {FINE} | the policy lets the watch go alone (policy0)"),
+    );
+    check(
+        Case::new().with(|c| {
+            let (report, why) = ("ledger-1".to_string(), vec![]);
+            c.events = vec![IncidentEvent::NoPlan { report, why }];
+        }),
+        all,
+        "refuse: it was withdrawn: a newer report leads to no plan",
     );
     check(
         Case::new().with(|c| c.now = at(1801)),
@@ -469,7 +539,6 @@ fn hard_rules_hold_whatever_the_policy_says() {
             &format!("go: {FINE} | the policy lets the watch go alone (policy0)"),
         );
     }
-    let digest = Case::new().plan.digest();
     check(
         Case::new().with(|c| {
             c.events = vec![IncidentEvent::Refused {

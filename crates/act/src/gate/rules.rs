@@ -135,6 +135,9 @@ impl Rules {
         if state.expired {
             never.push("nobody answered in time".to_string());
         }
+        if state.withdrawn {
+            never.push("it was withdrawn: a newer report leads to no plan".to_string());
+        }
         if state.run_started.is_some() {
             never.push("it is being performed already, or was".to_string());
         }
@@ -178,13 +181,11 @@ impl Rules {
             ));
         }
 
-        let before = question
-            .incident
-            .plans
-            .iter()
-            .filter(|other| other.run_started.is_some() && other.digest != state.digest)
-            .count() as u32;
-        if plan.attempt > self.attempts || before >= self.attempts {
+        // The fold takes no plan that was proposed before: a new try has a digest of its own.
+        let others = question.incident.plans.iter();
+        let others = others.filter(|plan| plan.digest != state.digest);
+        let begun = others.filter(|plan| plan.run_started.is_some()).count();
+        if begun >= self.attempts as usize {
             never.push(format!(
                 "{} recoveries are the limit of one incident; a person must go on",
                 self.attempts
