@@ -36,6 +36,8 @@ pub enum Fault {
     Compression,
     /// Nested deeper than any honest document.
     Nesting,
+    /// A format that this build was made without.
+    Unsupported,
 }
 
 /// The parts of an error, for programs.

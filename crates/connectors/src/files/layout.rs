@@ -185,7 +185,6 @@ pub(crate) fn role(file: &DataFile, limits: &Limits) -> Result<Role, FilesError>
     if matches!(ending, "csv" | "tsv") {
         return table(file, top, &name, limits);
     }
-    #[cfg(feature = "parquet")]
     if ending == "parquet" {
         return parquet(file, top, &name, limits);
     }
@@ -392,4 +391,17 @@ fn parquet(file: &DataFile, top: &str, name: &str, limits: &Limits) -> Result<Ro
         _ => signal_of(columns.iter().map(String::as_str)),
     };
     Ok(known.map_or(Role::Ignored, |signal| Role::Rows(Writing::Parquet(signal))))
+}
+
+/// Passed over in silence, it would be a gap that nobody knows of.
+#[cfg(not(feature = "parquet"))]
+fn parquet(file: &DataFile, _: &str, _: &str, _: &Limits) -> Result<Role, FilesError> {
+    Err(FilesError::new(
+        Fault::Unsupported,
+        &file.name,
+        None,
+        "a Parquet table, which this build cannot read",
+        "CSV, NDJSON, JSON or OTLP/JSON",
+        "build Midwatch with `cargo build --release --features parquet`, or export the table as CSV",
+    ))
 }

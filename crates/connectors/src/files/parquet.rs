@@ -10,6 +10,7 @@ use ::parquet::record::{Field as Cell, Row};
 use bytes::Bytes;
 
 use super::error::{Fault, FilesError};
+use super::limits::Limits;
 use super::rows::Field;
 use super::source::DataFile;
 use super::stream::{Place, Signal, Sink, hand};
@@ -41,10 +42,15 @@ pub(crate) fn columns(file: &DataFile) -> Result<Vec<String>, FilesError> {
 }
 
 /// Reads all rows, one group of rows in memory at a time.
-pub(crate) fn read(file: &DataFile, signal: Signal, sink: &mut dyn Sink) -> Result<(), FilesError> {
+pub(crate) fn read(
+    file: &DataFile,
+    signal: Signal,
+    limits: &Limits,
+    sink: &mut dyn Sink,
+) -> Result<(), FilesError> {
     guarded(file, || match &file.memory {
-        Some(bytes) => rows(file, Bytes::copy_from_slice(bytes), signal, sink),
-        None => rows(file, disk(file)?, signal, sink),
+        Some(bytes) => rows(file, Bytes::copy_from_slice(bytes), signal, limits, sink),
+        None => rows(file, disk(file)?, signal, limits, sink),
     })
 }
 
@@ -76,14 +82,21 @@ fn rows(
     file: &DataFile,
     bytes: impl ChunkReader + 'static,
     signal: Signal,
+    limits: &Limits,
     sink: &mut dyn Sink,
 ) -> Result<(), FilesError> {
     let reader = SerializedFileReader::new(bytes).map_err(wrong(file))?;
     let all = reader.get_row_iter(None).map_err(wrong(file))?;
+    let mut out = 0;
     for (row, line) in all.zip(1..) {
         let row = row.map_err(wrong(file))?;
         let mut fields = Vec::new();
         flatten("", &row, false, &mut fields);
+        // A column that repeats itself takes no room, and a table may claim any number of rows.
+        let named = row.get_column_iter().map(|(name, _)| name.len() + 1);
+        let said = fields.iter().map(|field| field.value.len());
+        out += named.chain(said).sum::<usize>() as u64 + 1;
+        file.expands_to(out, limits)?;
         if hand(file, signal, fields, Place { offset: 0, line }, sink)?.is_break() {
             break;
         }
@@ -150,7 +163,7 @@ mod tests {
     use ::parquet::file::writer::SerializedFileWriter;
     use ::parquet::schema::parser::parse_message_type;
 
-    use super::super::{Limits, read_bytes};
+    use super::super::{Fault, Limits, read_bytes};
 
     fn table() -> Vec<u8> {
         let schema = "message rows { REQUIRED INT64 time (TIMESTAMP(MILLIS,true)); REQUIRED BINARY entity (UTF8); \
@@ -203,6 +216,12 @@ mod tests {
                 .points,
             1
         );
+        let little = Limits {
+            expanded_bytes: 40,
+            ..limits
+        };
+        let bomb = read_bytes("metrics/rows.parquet", &whole, &little).unwrap_err();
+        assert_eq!(bomb.fault(), Fault::TooLarge, "{bomb}");
         for cut in [5, whole.len() / 2, whole.len() - 1] {
             let error = read_bytes("metrics/rows.parquet", &whole[..cut], &limits).unwrap_err();
             assert!(

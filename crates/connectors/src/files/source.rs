@@ -62,12 +62,16 @@ struct Bounded<R> {
     limits: Limits,
 }
 
+/// Do more bytes come `out` of `packed` ones than out of an honest file?
+fn too_much(packed: u64, out: u64, limits: &Limits) -> bool {
+    out > limits.expanded_bytes || (out > RATIO_FROM && out / packed.max(1) > limits.ratio)
+}
+
 impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
         self.out += count as u64;
-        let too_dense = self.out > RATIO_FROM && self.out / self.packed.max(1) > self.limits.ratio;
-        if self.out > self.limits.expanded_bytes || too_dense {
+        if too_much(self.packed, self.out, &self.limits) {
             return Err(io::Error::from(io::ErrorKind::FileTooLarge));
         }
         Ok(count)
@@ -180,14 +184,27 @@ impl DataFile {
         Ok(bytes)
     }
 
+    /// Refuses a file of rows that has given more bytes than an honest one of its size holds.
+    #[cfg(feature = "parquet")]
+    pub fn expands_to(&self, out: u64, limits: &Limits) -> Result<(), FilesError> {
+        if too_much(self.size, out, limits) {
+            return Err(self.bomb());
+        }
+        Ok(())
+    }
+
+    fn bomb(&self) -> FilesError {
+        self.too_large(
+            None,
+            "it expands to more than an honest file does (a decompression bomb?)".to_string(),
+            "unpack it by hand and look, or raise the limits if the data is really that regular",
+        )
+    }
+
     /// What an IO error on this file means.
     pub fn wrong(&self, error: &io::Error) -> FilesError {
         if error.kind() == io::ErrorKind::FileTooLarge {
-            return self.too_large(
-                None,
-                "it expands to more than an honest file does (a decompression bomb?)".to_string(),
-                "unpack it by hand and look, or raise the limits if the data is really that regular",
-            );
+            return self.bomb();
         }
         if self.packing == Packing::Plain {
             return FilesError::io(&self.name, error);

@@ -121,7 +121,7 @@ pub(crate) fn read(
         Writing::Aws(rows) => super::aws::rows(file, *rows, limits, sink),
         Writing::Text => super::text::read(file, part, limits, sink),
         #[cfg(feature = "parquet")]
-        Writing::Parquet(signal) => super::parquet::read(file, *signal, sink),
+        Writing::Parquet(signal) => super::parquet::read(file, *signal, limits, sink),
     }
 }
 

@@ -314,3 +314,23 @@ fn the_answer_is_never_opened() {
         Fault::Type
     );
 }
+
+/// A table that is passed over in silence is a gap that nobody knows of.
+#[cfg(not(feature = "parquet"))]
+#[test]
+fn parquet_in_a_build_without_it_says_how_to_get_it() {
+    let table = b"PAR1 whatever PAR1";
+    refused(
+        &[("metrics/rows.parquet", table)],
+        "Unsupported metrics/rows.parquet",
+        "a Parquet table, which this build cannot read",
+    );
+    let error = opened(&[("metrics/rows.parquet", table)]).unwrap_err();
+    let remedy = &error.problem().remedy;
+    assert!(
+        remedy.contains("--features parquet") && remedy.contains("CSV"),
+        "{remedy}"
+    );
+    // What is not read at all may be of any format.
+    assert!(opened(&[("knowledge/rows.parquet", table)]).is_ok());
+}
