@@ -46,9 +46,10 @@ pub fn below(
     statistic: Option<&str>,
 ) -> Vec<Own> {
     let reach = reachable(scene, target);
+    let measured = Measured::of(scene, facts, role);
     let mut readings: Vec<Option<Reading>> = (0..scene.entities.len()).map(|_| None).collect();
     for &unit in &reach {
-        readings[unit as usize] = read(scene, facts, unit, role, statistic);
+        readings[unit as usize] = read(scene, &measured, unit, role, statistic);
     }
     let Some(target_reading) = &readings[target as usize] else {
         return Vec::new();
@@ -157,45 +158,71 @@ pub fn reachable(scene: &Scene, target: u32) -> Vec<u32> {
         .collect()
 }
 
-/// The series of a unit that speaks for a role: the alarm's statistic first, then means, then the middle.
-pub fn representative<'a>(
+/// Which series of each unit tell its `role`, and which its traffic, by the units' numbers.
+struct Measured<'a> {
     facts: &'a [SeriesFact],
-    unit: u32,
-    role: Role,
-    statistic: Option<&str>,
-) -> Option<(u32, &'a SeriesFact)> {
-    let order = |fact: &SeriesFact| {
-        let own = fact.series.key.statistic.as_str();
-        match statistic {
-            Some(wanted) if own == wanted => 0,
-            _ => match own {
-                "Average" | "avg" | "mean" => 1,
-                "" => 2,
-                "p50" | "median" => 3,
-                "p90" => 4,
-                "p95" => 5,
-                "p99" => 6,
-                _ => 7,
-            },
+    role: Vec<Vec<u32>>,
+    traffic: Vec<Vec<u32>>,
+}
+
+impl<'a> Measured<'a> {
+    fn of(scene: &Scene, facts: &'a [SeriesFact], role: Role) -> Self {
+        let mut measured = Self {
+            facts,
+            role: vec![Vec::new(); scene.entities.len()],
+            traffic: vec![Vec::new(); scene.entities.len()],
+        };
+        for (number, fact) in (0..).zip(facts) {
+            if fact.role == role {
+                measured.role[fact.unit as usize].push(number);
+            }
+            if fact.role == Role::Traffic {
+                measured.traffic[fact.unit as usize].push(number);
+            }
         }
-    };
-    facts
-        .iter()
-        .enumerate()
-        .filter(|(_, f)| f.unit == unit && f.role == role)
-        .min_by_key(|(i, f)| (order(f), *i))
-        .map(|(i, f)| (i as u32, f))
+        measured
+    }
+
+    /// The series among these that speaks for a unit: the wanted statistic first, then means, then the middle.
+    fn representative(
+        &self,
+        numbers: &[u32],
+        statistic: Option<&str>,
+    ) -> Option<(u32, &'a SeriesFact)> {
+        let order = |fact: &SeriesFact| {
+            let own = fact.series.key.statistic.as_str();
+            match statistic {
+                Some(wanted) if own == wanted => 0,
+                _ => match own {
+                    "Average" | "avg" | "mean" => 1,
+                    "" => 2,
+                    "p50" | "median" => 3,
+                    "p90" => 4,
+                    "p95" => 5,
+                    "p99" => 6,
+                    _ => 7,
+                },
+            }
+        };
+        numbers
+            .iter()
+            .map(|number| (*number, &self.facts[*number as usize]))
+            .min_by_key(|(number, fact)| (order(fact), *number))
+    }
 }
 
 fn read(
     scene: &Scene,
-    facts: &[SeriesFact],
+    measured: &Measured<'_>,
     unit: u32,
     role: Role,
     statistic: Option<&str>,
 ) -> Option<Reading> {
-    let (fact_number, fact) = representative(facts, unit, role, statistic)?;
-    let traffic = representative(facts, unit, Role::Traffic, Some("Sum")).map(|(_, f)| &f.series);
+    let of_role = &measured.role[unit as usize];
+    let (fact_number, fact) = measured.representative(of_role, statistic)?;
+    let traffic = measured
+        .representative(&measured.traffic[unit as usize], Some("Sum"))
+        .map(|(_, f)| &f.series);
     let series = &fact.series;
     let whole = if is_percent(series) || (role == Role::Availability && fact.normal > 1.5) {
         100.0

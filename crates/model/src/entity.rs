@@ -1,5 +1,6 @@
 //! Things that can break.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -31,6 +32,13 @@ impl EntityId {
 impl From<&str> for EntityId {
     fn from(text: &str) -> Self {
         Self(text.into())
+    }
+}
+
+/// Maps keyed by ids are asked with text. The derived `Eq`, `Ord` and `Hash` are those of the text.
+impl Borrow<str> for EntityId {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::{Edge, EdgeKind, Entity, EntityId, EntityKind, Topology};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// How a row names the one that it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,8 +112,13 @@ impl Declared {
 #[derive(Clone, Debug)]
 pub(crate) struct Directory {
     declared: Arc<Declared>,
-    cache: FxHashMap<(EntityKind, bool), FxHashMap<Box<str>, EntityId>>,
-    last: Option<(EntityKind, bool, Box<str>, EntityId)>,
+    /// Ids that rows give as they are: most rows of large recordings do, in any order, so that looking one up should
+    /// touch little memory.
+    plain: FxHashSet<EntityId>,
+    /// Names that are not ids, by kind.
+    named: FxHashMap<(EntityKind, bool), FxHashMap<Box<str>, EntityId>>,
+    /// What the last row was about: rows of one writer come together.
+    last: (EntityKind, bool, String, Option<EntityId>),
     /// Entities that the topology does not declare.
     pub met: BTreeMap<EntityId, Entity>,
     /// Edges that resources tell (a service's pod, a pod's host).
@@ -124,8 +129,9 @@ impl Directory {
     pub fn new(declared: Arc<Declared>) -> Self {
         Self {
             declared,
-            cache: FxHashMap::default(),
-            last: None,
+            plain: FxHashSet::default(),
+            named: FxHashMap::default(),
+            last: (EntityKind::Unknown, false, String::new(), None),
             met: BTreeMap::new(),
             edges: BTreeMap::new(),
         }
@@ -139,18 +145,22 @@ impl Directory {
             Who::Named(kind, text) => (*kind, true, text),
             Who::Nobody => (EntityKind::Unknown, false, NOBODY),
         };
-        if let Some((k, n, t, id)) = &self.last
-            && (*k, *n, &**t) == (kind, named, text)
+        let (last_kind, last_named, last_text, last_id) = &self.last;
+        if let Some(id) = last_id
+            && (*last_kind, *last_named, last_text.as_str()) == (kind, named, text)
         {
             return id.clone();
         }
-        let known = self
-            .cache
-            .get(&(kind, named))
-            .and_then(|names| names.get(text))
-            .cloned();
-        let id = known.unwrap_or_else(|| self.resolve(kind, named, text));
-        self.last = Some((kind, named, text.into(), id.clone()));
+        let plain = if named { None } else { self.plain.get(text) };
+        let known = plain.or_else(|| self.named.get(&(kind, named))?.get(text));
+        let id = match known {
+            Some(id) => id.clone(),
+            None => self.resolve(kind, named, text),
+        };
+        let (last_kind, last_named, last_text, last_id) = &mut self.last;
+        (*last_kind, *last_named, *last_id) = (kind, named, Some(id.clone()));
+        last_text.clear();
+        last_text.push_str(text);
         id
     }
 
@@ -181,10 +191,12 @@ impl Directory {
             });
             id
         });
-        self.cache
-            .entry((kind, named))
-            .or_default()
-            .insert(text.into(), id.clone());
+        if !named && id.as_str() == text {
+            self.plain.insert(id.clone());
+        } else {
+            let names = self.named.entry((kind, named)).or_default();
+            names.insert(text.into(), id.clone());
+        }
         id
     }
 

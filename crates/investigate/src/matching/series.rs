@@ -3,7 +3,7 @@
 use model::TimeWindow;
 
 use crate::catalogue::{MetricCondition, Shape};
-use crate::facts::{Facts, SeriesFact};
+use crate::facts::SeriesFact;
 use crate::role::{Role, words};
 
 use super::Compiled;
@@ -29,11 +29,12 @@ pub(super) fn concerns(
             .is_none_or(|n| compiled.is_match(n, &fact.series.key.metric))
 }
 
-/// Does the series behave so? `span` is the stretch that is looked at, health included.
-pub(super) fn behaves(
+/// Does the series behave so? `limits` are those known of its unit; `span` is the stretch that is looked at,
+/// health included.
+pub(super) fn behaves<'a, L: Iterator<Item = &'a SeriesFact>>(
     condition: &MetricCondition,
     fact: &SeriesFact,
-    facts: &Facts,
+    limits: impl Fn() -> L,
     span: TimeWindow,
 ) -> bool {
     let shape = match condition.is {
@@ -42,7 +43,7 @@ pub(super) fn behaves(
         Shape::Normal => fact.z.abs() < NEAR && fact.onset.is_none(),
         Shape::Rising => (fact.ramp && fact.level > fact.normal) || climbs(fact, span, 1.0),
         Shape::Falling => (fact.ramp && fact.level < fact.normal) || climbs(fact, span, -1.0),
-        Shape::AtLimit => at_limit(fact, facts),
+        Shape::AtLimit => at_limit(fact, limits()),
         Shape::Zero => fact.normal > 0.0 && fact.level.abs() <= 0.01 * fact.normal,
         Shape::Appeared => {
             fact.normal.abs() < f64::EPSILON && fact.level.max(fact.worst) > 0.0 && fact.z > 0.0
@@ -165,16 +166,14 @@ fn stems(metric: &str) -> Vec<String> {
 
 /// At or within 5 % of a known limit: a limit series of the same unit that counts the same, 100 % of a
 /// share, the value at which a count sticks; for what is left of something, 5 % of what it used to be.
-fn at_limit(fact: &SeriesFact, facts: &Facts) -> bool {
+fn at_limit<'a>(fact: &SeriesFact, mut limits: impl Iterator<Item = &'a SeriesFact>) -> bool {
     let top = fact.level.max(fact.worst);
     if matches!(fact.role, Role::DiskFree | Role::MemoryFree | Role::Credits) {
         return fact.normal > 0.0 && fact.level.min(fact.worst) <= (1.0 - REACHED) * fact.normal;
     }
     let counted = stems(&fact.series.key.metric);
-    let limited = facts.series.iter().any(|limit| {
-        limit.role == Role::Limit
-            && limit.unit == fact.unit
-            && limit.level > 0.0
+    let limited = limits.any(|limit| {
+        limit.level > 0.0
             && top >= REACHED * limit.level
             && top <= 1.5 * limit.level
             && stems(&limit.series.key.metric)

@@ -6,7 +6,7 @@ use model::{EntityKind, SourceKind, Timestamp};
 use rustc_hash::FxHashMap;
 
 use crate::catalogue::{Condition, TraceCondition, Where};
-use crate::facts::{EdgeFact, Facts, LogFact, WorkFact};
+use crate::facts::{EdgeFact, Facts, LogFact, SeriesFact, WorkFact};
 use crate::probes::events::{self, EventFact, Standing};
 use crate::probes::states::{self, Health, StateFact};
 use crate::role::Role;
@@ -33,6 +33,7 @@ pub struct Matcher<'a> {
     names: names::Names,
     logs_of: FxHashMap<u32, Vec<u32>>,
     series_of: FxHashMap<(u32, Role), Vec<u32>>,
+    series_of_all: FxHashMap<Role, Vec<u32>>,
     edges_of: FxHashMap<u32, Vec<u32>>,
 }
 
@@ -57,9 +58,14 @@ impl<'a> Matcher<'a> {
             }
         }
         let mut series_of: FxHashMap<(u32, Role), Vec<u32>> = FxHashMap::default();
+        let mut series_of_all: FxHashMap<Role, Vec<u32>> = FxHashMap::default();
         for (number, fact) in facts.series.iter().enumerate() {
             series_of
                 .entry((fact.unit, fact.role))
+                .or_default()
+                .push(number as u32);
+            series_of_all
+                .entry(fact.role)
                 .or_default()
                 .push(number as u32);
         }
@@ -79,8 +85,18 @@ impl<'a> Matcher<'a> {
             names,
             logs_of,
             series_of,
+            series_of_all,
             edges_of,
         }
+    }
+
+    /// The limits that are known of a unit, in the order of the facts.
+    fn limits_of(&self, unit: u32) -> impl Iterator<Item = &SeriesFact> {
+        let numbers = self.series_of.get(&(unit, Role::Limit));
+        numbers
+            .into_iter()
+            .flatten()
+            .map(|number| &self.facts.series[*number as usize])
     }
 
     /// All signatures that are seen, sorted by (mechanism, unit, signature).
@@ -381,14 +397,19 @@ impl<'a> Matcher<'a> {
                         .flatten()
                         .copied()
                         .collect(),
-                    None => (0..self.facts.series.len() as u32).collect(),
+                    None => self.series_of_all.get(&role).cloned().unwrap_or_default(),
                 };
                 numbers.sort_unstable();
                 for number in numbers {
                     let fact = &self.facts.series[number as usize];
                     if series::concerns(wanted, role, fact, self.compiled) {
                         looked = true;
-                        if series::behaves(wanted, fact, self.facts, self.scene.span()) {
+                        if series::behaves(
+                            wanted,
+                            fact,
+                            || self.limits_of(fact.unit),
+                            self.scene.span(),
+                        ) {
                             refs.push(FactRef::Series(number));
                         }
                     }
