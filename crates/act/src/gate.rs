@@ -15,7 +15,7 @@ use model::topology::Topology;
 pub use policy::{ASK_ALWAYS, HARMLESS_ALONE, OBSERVER, Person, PolicyFault, SCHEMA, sample};
 pub use rules::{Recovery, RecoveryState, Rules, recoveries};
 
-use policy::{Policy, Principal};
+use policy::{Around, Policy, Principal};
 
 /// A plan that may be performed. INVARIANT (J1): only the gate can make one.
 #[derive(Clone, Debug, PartialEq)]
@@ -150,7 +150,7 @@ impl Gate {
                 return refuse(vec![format!("nothing is permitted: {fault}")]);
             }
         };
-        let alone = policy.permits(&Principal::Watch, &state.plan, question.topology);
+        let alone = policy.permits(&Principal::Watch, &state.plan, around(question, state));
         let not_alone = match alone {
             Ok(by) => {
                 reasons.push(format!("the policy lets the watch go alone ({by})"));
@@ -175,7 +175,7 @@ impl Gate {
             .filter(|person| {
                 let principal = Principal::Person(person);
                 policy
-                    .permits(&principal, &state.plan, question.topology)
+                    .permits(&principal, &state.plan, around(question, state))
                     .is_ok()
             })
             .map(|person| person.name.clone())
@@ -219,7 +219,7 @@ impl Gate {
             )),
             Some(person) => {
                 let principal = Principal::Person(person);
-                match policy.permits(&principal, &state.plan, question.topology) {
+                match policy.permits(&principal, &state.plan, around(question, state)) {
                     Ok(by) if why.is_empty() => {
                         return Ok(format!(
                             "{} said yes to this very plan at {} until {}, as the policy permits ({by})",
@@ -253,6 +253,13 @@ pub fn resume(state: &PlanState) -> Option<ClearedPlan> {
         digest,
         at,
     })
+}
+
+fn around<'a>(question: &Question<'a>, state: &PlanState) -> Around<'a> {
+    Around {
+        topology: question.topology,
+        confidence: rules::confidence(question, state),
+    }
 }
 
 fn go(state: &PlanState, now: Timestamp, reasons: Vec<String>) -> Decision {

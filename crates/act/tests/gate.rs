@@ -492,13 +492,52 @@ fn hard_rules_hold_whatever_the_policy_says() {
         plan: digest.clone(),
         report: "ledger-2".to_string(),
     };
-    check(
+    let newer = |confidence: f64| {
+        let mechanism = "permission.denied";
+        let cause = world::cause(
+            1,
+            "function/create",
+            mechanism,
+            "ev-1".into(),
+            confidence,
+            &[],
+            &[],
+        );
+        report(serde_json::json!({"ledger": "ledger-2", "causes": [cause]}))
+    };
+    let keeping = |report: Report| {
         Case::new().with(|c| {
-            c.report.ledger = "ledger-2".to_string();
+            c.report = report;
             c.events = vec![kept()];
-        }),
+        })
+    };
+    let fine = |sure: &str| FINE.replace("0.93", sure);
+    check(
+        keeping(newer(0.85)),
         all,
-        &format!("go: {FINE} | the policy lets the watch go alone (policy0)"),
+        &format!(
+            "go: {} | the policy lets the watch go alone (policy0)",
+            fine("0.85")
+        ),
+    );
+    // What the newest report says counts, also for the policy.
+    check(
+        keeping(newer(0.85)),
+        HARMLESS_ALONE,
+        &format!(
+            "ask ana, bo: {} | step 1 (revert_change on function/create): no rule lets the watch go alone",
+            fine("0.85")
+        ),
+    );
+    check(
+        keeping(newer(0.55)),
+        all,
+        "refuse: the least sure cause is sure to 0.55 only; 0.80 is wanted",
+    );
+    check(
+        keeping(report(serde_json::json!({"ledger": "ledger-2"}))),
+        all,
+        "refuse: the least sure cause is sure to 0.00 only; 0.80 is wanted",
     );
     check(
         Case::new().with(|c| {

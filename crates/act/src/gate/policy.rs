@@ -96,6 +96,14 @@ impl PolicyFault {
     }
 }
 
+/// What is known beside the plan.
+#[derive(Clone, Copy)]
+pub(super) struct Around<'a> {
+    pub(super) topology: &'a Topology,
+    /// Of the least sure cause, 0..1.
+    pub(super) confidence: f64,
+}
+
 /// Who asks to act.
 pub(super) enum Principal<'a> {
     Watch,
@@ -138,12 +146,12 @@ impl Policy {
         &self,
         principal: &Principal<'_>,
         plan: &Plan,
-        topology: &Topology,
+        around: Around<'_>,
     ) -> Result<String, Vec<String>> {
         let mut by = BTreeSet::new();
         let mut not = Vec::new();
         for (index, step) in plan.steps.iter().enumerate() {
-            match self.step(principal, plan, step, topology) {
+            match self.step(principal, plan, step, around) {
                 Ok(policies) => by.extend(policies),
                 Err(why) => not.push(format!(
                     "step {} ({} on {}): {why}",
@@ -165,10 +173,10 @@ impl Policy {
         principal: &Principal<'_>,
         plan: &Plan,
         step: &PlannedStep,
-        topology: &Topology,
+        around: Around<'_>,
     ) -> Result<Vec<String>, String> {
         let (request, entities) = self
-            .request(principal, plan, step, topology)
+            .request(principal, plan, step, around)
             .map_err(|what| format!("it could not be put to the policy: {what}"))?;
         let response = Authorizer::new().is_authorized(&request, &self.set, &entities);
         // A rule that could not be read might have been the one that forbids.
@@ -212,8 +220,9 @@ impl Policy {
         principal: &Principal<'_>,
         plan: &Plan,
         step: &PlannedStep,
-        topology: &Topology,
+        around: Around<'_>,
     ) -> Result<(Request, Entities), String> {
+        let topology = around.topology;
         let text = |e: &dyn fmt::Display| e.to_string();
         let mut entities = Vec::new();
         let who = match principal {
@@ -258,7 +267,7 @@ impl Policy {
             .map(|basis| basis.mechanism.0.as_str())
             .collect();
         // A number that is no number becomes 0.
-        let percent = (plan.confidence().clamp(0.0, 1.0) * 100.0 + 1e-9).floor() as i64;
+        let percent = (around.confidence.clamp(0.0, 1.0) * 100.0 + 1e-9).floor() as i64;
         let long = |n: usize| RestrictedExpression::new_long(i64::try_from(n).unwrap_or(i64::MAX));
         let context = Context::from_pairs([
             (

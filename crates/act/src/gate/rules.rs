@@ -103,6 +103,30 @@ fn altered(state: &PlanState) -> BTreeSet<EntityId> {
     steps.map(|step| step.action.entity().clone()).collect()
 }
 
+/// How sure the least sure cause of a plan is, by the plan and, where a newer report keeps the plan, by that report
+/// too: what it does not name any longer is not sure at all. 0..1.
+pub(super) fn confidence(question: &Question<'_>, state: &PlanState) -> f64 {
+    let planned = state.plan.confidence();
+    let Some(report) = question
+        .incident
+        .report()
+        .filter(|_| state.report != state.plan.report)
+    else {
+        return planned;
+    };
+    state
+        .plan
+        .basis
+        .iter()
+        .map(|basis| {
+            let same = report.causes.iter().filter(|cause| {
+                (&cause.entity, &cause.mechanism) == (&basis.entity, &basis.mechanism)
+            });
+            same.map(|cause| cause.confidence).fold(0.0, f64::max)
+        })
+        .fold(planned, f64::min)
+}
+
 /// Rules that do not hold.
 pub(super) struct Broken {
     pub(super) reasons: Vec<String>,
@@ -148,7 +172,7 @@ impl Rules {
             never.push("it is not the plan that was proposed".to_string());
         }
 
-        let confidence = plan.confidence();
+        let confidence = confidence(question, state);
         // A number that is no number is not enough either.
         if confidence >= self.confidence {
             fine.push(format!(
