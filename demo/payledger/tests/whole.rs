@@ -54,9 +54,19 @@ async fn traces(State(held): State<Held>, body: Bytes) {
     let mut held = held.lock().expect("held");
     for resource in request.resource_spans {
         let entity = entity(resource.resource.as_ref());
-        held.entities.entry("spans").or_default().insert(entity.clone());
-        for span in resource.scope_spans.into_iter().flat_map(|scope| scope.spans) {
-            held.traces.entry(span.trace_id).or_default().insert(entity.clone());
+        held.entities
+            .entry("spans")
+            .or_default()
+            .insert(entity.clone());
+        for span in resource
+            .scope_spans
+            .into_iter()
+            .flat_map(|scope| scope.spans)
+        {
+            held.traces
+                .entry(span.trace_id)
+                .or_default()
+                .insert(entity.clone());
         }
     }
 }
@@ -66,8 +76,15 @@ async fn logs(State(held): State<Held>, body: Bytes) {
     let mut held = held.lock().expect("held");
     for resource in request.resource_logs {
         let entity = entity(resource.resource.as_ref());
-        held.entities.entry("logs").or_default().insert(entity.clone());
-        for record in resource.scope_logs.into_iter().flat_map(|scope| scope.log_records) {
+        held.entities
+            .entry("logs")
+            .or_default()
+            .insert(entity.clone());
+        for record in resource
+            .scope_logs
+            .into_iter()
+            .flat_map(|scope| scope.log_records)
+        {
             if let Some(Any::StringValue(text)) = record.body.and_then(|body| body.value) {
                 held.lines.push((entity.clone(), text));
             }
@@ -81,7 +98,11 @@ async fn metrics(State(held): State<Held>, body: Bytes) {
     for resource in request.resource_metrics {
         let entity = entity(resource.resource.as_ref());
         held.entities.entry("metrics").or_default().insert(entity);
-        for metric in resource.scope_metrics.into_iter().flat_map(|scope| scope.metrics) {
+        for metric in resource
+            .scope_metrics
+            .into_iter()
+            .flat_map(|scope| scope.metrics)
+        {
             held.metrics.insert(metric.name);
         }
     }
@@ -94,7 +115,9 @@ async fn receiver() -> (String, Held) {
         .route("/v1/logs", post(logs))
         .route("/v1/metrics", post(metrics))
         .with_state(Arc::clone(&held));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("port");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("port");
     let url = format!("http://{}", listener.local_addr().expect("address"));
     tokio::spawn(async move { axum::serve(listener, routes).await });
     (url, held)
@@ -117,7 +140,16 @@ impl Drop for Up {
 
 fn up(state: &Path, otlp: &str) -> Up {
     let child = Command::new(PROGRAM)
-        .args(["up", "--fast", "--rate", "15", "--die-with-parent", "--otlp", otlp, "--state"])
+        .args([
+            "up",
+            "--fast",
+            "--rate",
+            "15",
+            "--die-with-parent",
+            "--otlp",
+            otlp,
+            "--state",
+        ])
         .arg(state)
         .stdout(Stdio::null())
         .spawn()
@@ -175,7 +207,11 @@ fn plain_get(url: &str) -> (u16, Value) {
     if said.is_err() {
         return (0, Value::Null);
     }
-    let status = text.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
+    let status = text
+        .split(' ')
+        .nth(1)
+        .and_then(|code| code.parse().ok())
+        .unwrap_or(0);
     let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
     (status, serde_json::from_str(body).unwrap_or(Value::Null))
 }
@@ -201,7 +237,10 @@ async fn it_works_breaks_fails_over_and_comes_back() {
     let program = up(state, &otlp);
     let places = StateFolder::new(state);
     until("start", 60, async || {
-        places.deployment().map(|_| ()).map_err(|failure| failure.to_string())
+        places
+            .deployment()
+            .map(|_| ())
+            .map_err(|failure| failure.to_string())
     })
     .await;
     let deployment = places.deployment().expect("written");
@@ -212,7 +251,12 @@ async fn it_works_breaks_fails_over_and_comes_back() {
     assert!(seeded.status.success(), "{seeded:?}");
     let (status, list) = get(&format!("{}/transactions", deployment.router)).await;
     assert_eq!(status, 200);
-    assert!(list["transactions"].as_array().is_some_and(|list| list.len() == 20), "{list}");
+    assert!(
+        list["transactions"]
+            .as_array()
+            .is_some_and(|list| list.len() == 20),
+        "{list}"
+    );
     let (status, _) = get(&format!("{}/", deployment.router)).await;
     assert_eq!(status, 200, "the page");
 
@@ -223,7 +267,11 @@ async fn it_works_breaks_fails_over_and_comes_back() {
 
     // It breaks: three changes, three records, and the other region takes over.
     let injected = json(state, &["fault", "inject"]).await;
-    assert_eq!(injected["events"].as_array().map(Vec::len), Some(3), "{injected}");
+    assert_eq!(
+        injected["events"].as_array().map(Vec::len),
+        Some(3),
+        "{injected}"
+    );
     let (_, audit) = get(&format!("{}/audit", deployment.control)).await;
     let names: Vec<&str> = audit["Records"]
         .as_array()
@@ -233,7 +281,11 @@ async fn it_works_breaks_fails_over_and_comes_back() {
         .collect();
     assert_eq!(
         names,
-        ["UpdateFunctionConfiguration", "PutFunctionConcurrency", "UpdateFunctionConfiguration"]
+        [
+            "UpdateFunctionConfiguration",
+            "PutFunctionConcurrency",
+            "UpdateFunctionConfiguration"
+        ]
     );
     serves(&deployment, "failover").await;
     let (status, _) = get(&format!("{}/balance", deployment.router)).await;
@@ -249,7 +301,11 @@ async fn it_works_breaks_fails_over_and_comes_back() {
     serves(&deployment, "primary").await;
     let finding = json(state, &["audit", "--wait", "30"]).await;
     assert_eq!(finding["clean"], true, "{finding:#}");
-    assert!(finding["acknowledged"].as_u64().is_some_and(|count| count >= 20));
+    assert!(
+        finding["acknowledged"]
+            .as_u64()
+            .is_some_and(|count| count >= 20)
+    );
 
     // A process that dies is started again, and nothing is lost.
     let table = deployment
@@ -257,13 +313,22 @@ async fn it_works_breaks_fails_over_and_comes_back() {
         .iter()
         .find(|process| process.name == "table-ap-southeast-1")
         .expect("a table");
-    let killed = Command::new("kill").args(["-9", &table.pid.to_string()]).status();
+    let killed = Command::new("kill")
+        .args(["-9", &table.pid.to_string()])
+        .status();
     assert!(killed.is_ok_and(|status| status.success()));
     until("the table is started again", 30, async || {
         let deployment = places.deployment().map_err(|failure| failure.to_string())?;
-        let again = deployment.processes.iter().any(|new| new.name == table.name && new.pid != table.pid);
+        let again = deployment
+            .processes
+            .iter()
+            .any(|new| new.name == table.name && new.pid != table.pid);
         let (status, body) = get(&format!("{}/health", deployment.regions[0].front)).await;
-        if again && status == 200 { Ok(()) } else { Err(format!("{status} {body}")) }
+        if again && status == 200 {
+            Ok(())
+        } else {
+            Err(format!("{status} {body}"))
+        }
     })
     .await;
     let finding = json(state, &["audit", "--wait", "30"]).await;
@@ -274,7 +339,8 @@ async fn it_works_breaks_fails_over_and_comes_back() {
     let down = run(state, &["down"]).await;
     assert!(down.status.success(), "{down:?}");
     for process in &deployment.processes {
-        let line = std::fs::read_to_string(format!("/proc/{}/cmdline", process.pid)).unwrap_or_default();
+        let line =
+            std::fs::read_to_string(format!("/proc/{}/cmdline", process.pid)).unwrap_or_default();
         assert!(!line.contains(&process.role), "{} still runs", process.name);
     }
     drop(program);
@@ -292,7 +358,10 @@ async fn telemetry_is_whole(deployment: &Deployment, arrived: &Held) {
     let arrived = arrived.lock().expect("held");
     for (signal, entities) in &arrived.entities {
         for entity in entities {
-            assert!(known.contains(entity.as_str()), "{signal} of {entity}, which the topology does not know");
+            assert!(
+                known.contains(entity.as_str()),
+                "{signal} of {entity}, which the topology does not know"
+            );
         }
     }
     for entity in &known {
@@ -317,20 +386,37 @@ async fn telemetry_is_whole(deployment: &Deployment, arrived: &Held) {
         assert!(arrived.metrics.contains(name), "no metric {name}");
     }
     // One request goes through router, front, function and table in one trace.
-    let path = ["router/router", "front/ap-southeast-1/api", "function/ap-southeast-1/createTransaction", "table/ap-southeast-1/ledger"];
+    let path = [
+        "router/router",
+        "front/ap-southeast-1/api",
+        "function/ap-southeast-1/createTransaction",
+        "table/ap-southeast-1/ledger",
+    ];
     assert!(
-        arrived.traces.values().any(|entities| path.iter().all(|entity| entities.contains(*entity))),
+        arrived
+            .traces
+            .values()
+            .any(|entities| path.iter().all(|entity| entities.contains(*entity))),
         "no trace goes all the way"
     );
     let says = |entity: &str, text: &str| {
-        arrived.lines.iter().any(|(of, line)| of == entity && line.contains(text))
+        arrived
+            .lines
+            .iter()
+            .any(|(of, line)| of == entity && line.contains(text))
     };
-    assert!(says("function/ap-southeast-1/getBalance", "[ERROR] KeyError: 'LEDGER_TABLE'\nTraceback"));
+    assert!(says(
+        "function/ap-southeast-1/getBalance",
+        "[ERROR] KeyError: 'LEDGER_TABLE'\nTraceback"
+    ));
     assert!(says(
         "function/ap-southeast-1/createTransaction",
         "assumed-role/statement-mailer/createTransaction is not authorized to perform: dynamodb:PutItem"
     ));
-    assert!(says("router/router", "failover: traffic goes to ap-northeast-1"));
+    assert!(says(
+        "router/router",
+        "failover: traffic goes to ap-northeast-1"
+    ));
     // Nothing that is sent may tell which faults there are.
     for fault in payledger::fault::all().expect("faults") {
         for (_, line) in &arrived.lines {

@@ -207,16 +207,18 @@ impl Control {
         }
     }
 
-    /// What happens by itself: a certificate comes to its end sooner than anybody thought.
+    /// What happens by itself: a certificate comes to its end sooner than anybody thought; with a negative
+    /// number it has come to it already.
     fn expire_certificate(&self, region: &str, seconds: f64) -> Result<(), Failure> {
-        let after = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::ZERO);
+        let by = Duration::try_from_secs_f64(seconds.abs()).unwrap_or(Duration::ZERO);
+        let now = SystemTime::now();
+        let end = if seconds < 0.0 {
+            now.checked_sub(by)
+        } else {
+            now.checked_add(by)
+        };
         let mut book = locked(&self.book);
-        issue(
-            &mut book,
-            &self.authority,
-            region,
-            SystemTime::now() + after,
-        )?;
+        issue(&mut book, &self.authority, region, end.unwrap_or(now))?;
         self.changed.send_replace(newest(&book));
         Ok(())
     }

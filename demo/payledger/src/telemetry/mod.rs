@@ -140,6 +140,14 @@ impl Exporting {
             );
         }
         let (spans, logs, metrics) = (spans.build(), logs.build(), metrics.build());
+        let providers = Arc::new(Providers {
+            spans: spans.clone(),
+            logs: logs.clone(),
+            metrics: metrics.clone(),
+        });
+        // Telemetry lives as long as its process. A provider that is dropped sends what it has and waits for it,
+        // on the very thread that would have to do the sending.
+        std::mem::forget(Arc::clone(&providers));
         Ok(Telemetry {
             entity: Arc::new(entity.clone()),
             tracer: spans.tracer("payledger"),
@@ -147,11 +155,7 @@ impl Exporting {
             meter: metrics.meter("payledger"),
             clock: self.clock.clone(),
             journal: Arc::clone(&self.journal),
-            providers: Arc::new(Providers {
-                spans,
-                logs,
-                metrics,
-            }),
+            providers,
         })
     }
 }
