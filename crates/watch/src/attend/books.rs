@@ -1,0 +1,241 @@
+//! Reading and writing: the journal, what is remembered of it, and what people are told because of it.
+
+use std::sync::Arc;
+
+use act::gate::{Recovery, recoveries};
+use model::incident::{Entry, Incident, IncidentEvent, IncidentId};
+use model::ports::{Delivery, JournalError};
+use model::time::{Span, Timestamp};
+
+use super::{AttendError, OVERTAKEN, Watch, held};
+use crate::notices;
+
+/// Closed incidents that are read when the watch is taken up.
+const LATEST: usize = 50;
+
+/// Notices older than this are not told after a restart: they would only confuse.
+const STALE_NOTICE: Span = Span(30 * model::time::MINUTE);
+
+/// A notice that could not be delivered so often is given up.
+const TRIES: u32 = 6;
+
+/// The wait after the first failed delivery; doubled each time.
+const RETRY: Span = Span(2 * model::time::SECOND);
+
+impl Watch {
+    /// Reads what the watch has to know to begin.
+    pub(super) fn remember(&self) -> Result<(), AttendError> {
+        let now = self.now();
+        let open = self.sockets.journal.incidents(true)?;
+        let mut latest = self.sockets.journal.incidents(false)?;
+        latest.truncate(LATEST);
+        let mut ids = latest;
+        ids.extend(open);
+        ids.sort();
+        ids.dedup();
+        for id in ids {
+            let entries = self.sockets.journal.read(&id)?;
+            let Some(incident) = Incident::fold(&id, &entries).map_err(JournalError::from)? else {
+                continue;
+            };
+            self.owe_notices(&id, &entries, now)?;
+            self.keep(incident);
+        }
+        Ok(())
+    }
+
+    /// Notices of these entries that were not told yet, as after a crash between writing and telling.
+    fn owe_notices(
+        &self,
+        id: &IncidentId,
+        entries: &[Entry],
+        now: Timestamp,
+    ) -> Result<(), AttendError> {
+        let mut incident: Option<Incident> = None;
+        for entry in entries {
+            match &mut incident {
+                None => {
+                    incident = Some(Incident::begin(id, entry).map_err(JournalError::from)?);
+                }
+                Some(incident) => incident
+                    .apply(entry.seq, entry.at, &entry.event)
+                    .map_err(JournalError::from)?,
+            }
+            if now.since(entry.at) < STALE_NOTICE
+                && let Some(incident) = &incident
+                && let Some(notice) = notices::of(incident, entry)
+            {
+                held(&self.memory).notices.push(notice);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads one incident anew and remembers it.
+    pub(super) fn read(&self, id: &IncidentId) -> Result<Arc<Incident>, AttendError> {
+        let entries = self.sockets.journal.read(id)?;
+        match Incident::fold(id, &entries).map_err(JournalError::from)? {
+            Some(incident) => Ok(self.keep(incident)),
+            None => {
+                held(&self.memory).open.remove(id);
+                Err(AttendError::NotThere(id.clone()))
+            }
+        }
+    }
+
+    fn keep(&self, incident: Incident) -> Arc<Incident> {
+        let incident = Arc::new(incident);
+        let mut memory = held(&self.memory);
+        match &incident.closed {
+            None => {
+                let id = incident.id.clone();
+                memory.open.insert(id, Arc::clone(&incident));
+            }
+            Some((at, _)) => {
+                memory.open.remove(&incident.id);
+                for alarm in &incident.alarms {
+                    let was = (incident.id.clone(), *at);
+                    memory.closed.insert(alarm.fingerprint.clone(), was);
+                }
+                let done = recoveries([&*incident]);
+                memory.recoveries.insert(incident.id.clone(), done);
+                // Nobody is told of what lies further back, and nothing rests on it.
+                while memory.recoveries.len() > LATEST {
+                    memory.recoveries.pop_first();
+                }
+                let keep = LATEST * 20;
+                while memory.closed.len() > keep {
+                    memory.closed.pop_first();
+                }
+            }
+        }
+        incident
+    }
+
+    /// Writes one event into an incident's journal, after what `incident` stands at, and gives back how it stands
+    /// then. If somebody wrote in between, the event is written after that, if it still may follow: what is
+    /// illegal then comes back as an error and is decided anew.
+    pub(super) fn write(
+        &self,
+        incident: &Incident,
+        event: IncidentEvent,
+    ) -> Result<Arc<Incident>, AttendError> {
+        let mut after = incident.seq;
+        for _ in 0..OVERTAKEN {
+            match self.append(&incident.id, after, &event) {
+                Err(AttendError::Journal(JournalError::Stale { .. })) => {
+                    after = self.read(&incident.id)?.seq;
+                }
+                other => return other,
+            }
+        }
+        Err(self.overtaken())
+    }
+
+    /// Writes events in a row, the first after entry `after`. A stale `after` is an error.
+    pub(super) fn write_all(
+        &self,
+        id: &IncidentId,
+        after: u64,
+        events: Vec<IncidentEvent>,
+    ) -> Result<(), AttendError> {
+        let mut after = after;
+        for (index, event) in events.into_iter().enumerate() {
+            let written = match self.append(id, after, &event) {
+                // What follows the first belongs to it, whoever wrote in between.
+                Err(AttendError::Journal(JournalError::Stale { .. })) if index > 0 => {
+                    let incident = self.read(id)?;
+                    self.write(&incident, event)?
+                }
+                other => other?,
+            };
+            after = written.seq;
+        }
+        Ok(())
+    }
+
+    fn append(
+        &self,
+        id: &IncidentId,
+        after: u64,
+        event: &IncidentEvent,
+    ) -> Result<Arc<Incident>, AttendError> {
+        let entry = self.sockets.journal.append(id, after, self.now(), event)?;
+        let known = held(&self.memory).open.get(id).cloned();
+        let known = known.filter(|known| known.seq == after);
+        let incident = match known {
+            Some(known) => {
+                let mut incident = Arc::unwrap_or_clone(known);
+                incident
+                    .apply(entry.seq, entry.at, &entry.event)
+                    .map_err(JournalError::from)?;
+                self.keep(incident)
+            }
+            None if after == 0 => {
+                self.keep(Incident::begin(id, &entry).map_err(JournalError::from)?)
+            }
+            None => self.read(id)?,
+        };
+        if let Some(notice) = notices::of(&incident, &entry) {
+            held(&self.memory).notices.push(notice);
+        }
+        Ok(incident)
+    }
+
+    /// What was done lately, in all incidents.
+    pub(super) fn recoveries(&self) -> Vec<Recovery> {
+        let memory = held(&self.memory);
+        let mut all = recoveries(memory.open.values().map(Arc::as_ref));
+        all.extend(memory.recoveries.values().flatten().cloned());
+        all
+    }
+
+    /// Tells what has to be told, each notice once per notifier; what cannot be delivered is tried again later.
+    /// Called by [`Watch::tick`]; may be called from a thread of its own as well.
+    pub fn tell(&self) {
+        let waiting = std::mem::take(&mut held(&self.memory).notices);
+        let mut later = Vec::new();
+        for notice in waiting {
+            let mut settled = true;
+            for notifier in &self.sockets.notifiers {
+                let name = notifier.name();
+                let before = match self.sockets.outbox.delivery(&notice.id, name) {
+                    Ok(before) => before.unwrap_or_default(),
+                    // Who cannot remember what was told does not tell: it might be the second time.
+                    Err(_) => {
+                        settled = false;
+                        continue;
+                    }
+                };
+                if before.told || before.tries >= TRIES {
+                    continue;
+                }
+                let now = self.now();
+                let wait = Span(RETRY.0.saturating_mul(1 << before.tries.min(10)));
+                if before.tries > 0 && now < before.at.plus(wait) {
+                    settled = false;
+                    continue;
+                }
+                let result = notifier.tell(&notice);
+                let delivery = Delivery {
+                    tries: before.tries.saturating_add(1),
+                    at: now,
+                    told: result.is_ok(),
+                    why: result.err().unwrap_or_default(),
+                };
+                settled &= delivery.told || delivery.tries >= TRIES;
+                settled &= self
+                    .sockets
+                    .outbox
+                    .note(&notice.id, name, &delivery)
+                    .is_ok();
+            }
+            if !settled {
+                later.push(notice);
+            }
+        }
+        let mut memory = held(&self.memory);
+        later.append(&mut memory.notices);
+        memory.notices = later;
+    }
+}

@@ -1,0 +1,317 @@
+//! What people say: yes, no, a remark, quiet, enough.
+
+use std::sync::Arc;
+
+use act::gate::Question;
+use model::incident::{Ending, Fingerprint, Incident, IncidentEvent, IncidentId};
+use model::plan::Approval;
+use model::silence::Silence;
+use model::time::Timestamp;
+
+use super::{AttendError, Watch, held};
+
+/// The longest remark that is written down, in characters.
+const LONGEST: usize = 4000;
+
+/// The least of a plan's digest by which a person may name it.
+const SHORTEST: usize = 8;
+
+/// Why what a person asked for was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// It may not be, or makes no sense now.
+    #[error("{0}")]
+    No(String),
+    /// It could not be written down.
+    #[error(transparent)]
+    Failed(#[from] AttendError),
+}
+
+impl Watch {
+    /// A person's yes to one exact plan, named by its digest or the beginning of it. Asks the gate whether this person
+    /// may say it before anything is written; the gate is asked again when the plan is run.
+    ///
+    /// # Errors
+    /// [`Refusal::No`] with the gate's reasons: a stranger, another plan, too late.
+    pub fn approve(&self, id: &IncidentId, plan: &str, by: &str) -> Result<Approval, Refusal> {
+        let incident = self.open_incident(id)?;
+        let digest = named(&incident, plan)?;
+        let now = self.now();
+        let lasts = self.settings.gate.rules().approval_lasts;
+        let approval = Approval {
+            plan: digest,
+            by: by.to_string(),
+            at: now,
+            until: now.plus(lasts),
+        };
+        let around = self.sockets.around.around(now);
+        let recoveries = self.recoveries();
+        let kill = held(&self.kill).clone();
+        let question = Question {
+            now,
+            incident: &incident,
+            topology: &around.topology,
+            people: &self.settings.people,
+            recoveries: &recoveries,
+            kill_switch: kill.as_deref(),
+        };
+        self.settings
+            .gate
+            .approvable(&question, &approval)
+            .map_err(|why| Refusal::No(why.join("; ")))?;
+        let said = IncidentEvent::Approved {
+            approval: approval.clone(),
+        };
+        self.written(&incident, said)?;
+        Ok(approval)
+    }
+
+    /// A person's no. Anybody may say no.
+    ///
+    /// # Errors
+    /// If the plan is not the one that waits.
+    pub fn refuse(&self, id: &IncidentId, plan: &str, by: &str, why: &str) -> Result<(), Refusal> {
+        let incident = self.open_incident(id)?;
+        let said = IncidentEvent::Refused {
+            plan: named(&incident, plan)?,
+            by: clean(by),
+            why: clean(why),
+        };
+        self.written(&incident, said)
+    }
+
+    /// A remark for the journal, also of a closed incident.
+    ///
+    /// # Errors
+    /// If there is no such incident.
+    pub fn note(&self, id: &IncidentId, by: &str, text: &str) -> Result<(), Refusal> {
+        let incident = self.incident(id)?;
+        let noted = IncidentEvent::Noted {
+            by: clean(by),
+            text: clean(text),
+        };
+        self.written(&incident, noted)
+    }
+
+    /// Quiet for one incident until then.
+    ///
+    /// # Errors
+    /// If it is not open, or the time has passed.
+    pub fn hush(
+        &self,
+        id: &IncidentId,
+        by: &str,
+        why: &str,
+        until: Timestamp,
+    ) -> Result<(), Refusal> {
+        if until <= self.now() {
+            return Err(Refusal::No(format!("{until} has passed already")));
+        }
+        let incident = self.open_incident(id)?;
+        let silenced = IncidentEvent::Silenced {
+            by: clean(by),
+            why: clean(why),
+            until,
+        };
+        self.written(&incident, silenced)
+    }
+
+    /// Orders a silence or a window for alarms to come, and for incidents all of whose alarms it covers.
+    ///
+    /// # Errors
+    /// If it cannot be written down.
+    pub fn silence(&self, silence: &Silence) -> Result<u32, Refusal> {
+        self.sockets
+            .silences
+            .order(silence)
+            .map_err(AttendError::from)?;
+        let now = self.now();
+        let Some(until) = silence.quiet_until(now) else {
+            return Ok(0);
+        };
+        let mut hushed = 0;
+        for incident in self.open() {
+            let all = incident.alarms.iter().all(|a| silence.covers(&a.alarm));
+            let longer = incident
+                .silenced
+                .as_ref()
+                .is_none_or(|(.., already)| *already < until);
+            if all && longer {
+                let said = IncidentEvent::Silenced {
+                    by: clean(&silence.by),
+                    why: clean(&silence.why),
+                    until,
+                };
+                self.written(&incident, said)?;
+                hushed += 1;
+            }
+        }
+        Ok(hushed)
+    }
+
+    /// A person takes over: the watch does nothing more about it but tell when it is quiet.
+    ///
+    /// # Errors
+    /// If it is not open.
+    pub fn take_over(&self, id: &IncidentId, by: &str, why: &str) -> Result<(), Refusal> {
+        let incident = self.open_incident(id)?;
+        let why = format!("{} took over: {}", clean(by), clean(why));
+        self.written(&incident, IncidentEvent::HandedOver { why })
+    }
+
+    /// A person closes it.
+    ///
+    /// # Errors
+    /// If it is not open, or hands are moving.
+    pub fn close(&self, id: &IncidentId, by: &str, ending: Ending) -> Result<(), Refusal> {
+        let incident = self.open_incident(id)?;
+        let closed = IncidentEvent::Closed {
+            ending,
+            by: clean(by),
+        };
+        self.written(&incident, closed)?;
+        // The lesson of it.
+        self.attend(id)?;
+        Ok(())
+    }
+
+    /// A person takes alarms out of an incident into one of their own: that stays.
+    ///
+    /// # Errors
+    /// If the alarms are not there, or would leave none behind.
+    pub fn split(
+        &self,
+        id: &IncidentId,
+        alarms: &[Fingerprint],
+        by: &str,
+    ) -> Result<IncidentId, Refusal> {
+        let incident = self.open_incident(id)?;
+        let taken: Vec<_> = incident
+            .alarms
+            .iter()
+            .filter(|alarm| alarms.contains(&alarm.fingerprint))
+            .cloned()
+            .collect();
+        let Some(first) = taken.first() else {
+            return Err(Refusal::No(format!("{id} has none of these alarms")));
+        };
+        if taken.len() == incident.alarms.len() {
+            return Err(Refusal::No(format!(
+                "{id} has no other alarms; an incident keeps at least one"
+            )));
+        }
+        let new = IncidentId::of(self.now(), &first.fingerprint);
+        let because = vec![format!("{} split it from {id}", clean(by))];
+        // The new one first: an alarm in two incidents is found and can be told; one in none is lost.
+        let mut events = Vec::new();
+        for (index, joined) in taken.iter().enumerate() {
+            let mut alarm = joined.alarm.clone();
+            alarm.state = joined.state;
+            let fingerprint = joined.fingerprint.clone();
+            events.push(if index == 0 {
+                IncidentEvent::Opened { alarm, fingerprint }
+            } else {
+                IncidentEvent::AlarmJoined {
+                    alarm,
+                    fingerprint,
+                    score: 1.0,
+                    because: because.clone(),
+                }
+            });
+        }
+        events.push(IncidentEvent::Linked {
+            incident: id.clone(),
+            why: because.join(""),
+        });
+        self.write_all(&new, 0, events)?;
+        let split = IncidentEvent::SplitOff {
+            incident: new.clone(),
+            alarms: taken.into_iter().map(|alarm| alarm.fingerprint).collect(),
+            by: clean(by),
+        };
+        self.written(&incident, split)?;
+        Ok(new)
+    }
+
+    /// A person puts one incident into another: its alarms join there, and it is closed.
+    ///
+    /// # Errors
+    /// If either is not open, they are the same, or hands are moving in the first.
+    pub fn merge(&self, id: &IncidentId, into: &IncidentId, by: &str) -> Result<(), Refusal> {
+        if id == into {
+            return Err(Refusal::No("an incident cannot join itself".to_string()));
+        }
+        let incident = self.open_incident(id)?;
+        let mut target = self.open_incident(into)?;
+        for joined in &incident.alarms {
+            if target
+                .alarms
+                .iter()
+                .any(|a| a.fingerprint == joined.fingerprint)
+            {
+                continue;
+            }
+            let mut alarm = joined.alarm.clone();
+            alarm.state = joined.state;
+            let joins = IncidentEvent::AlarmJoined {
+                alarm,
+                fingerprint: joined.fingerprint.clone(),
+                score: 1.0,
+                because: vec![format!("{} merged {id} into this", clean(by))],
+            };
+            target = self.write(&target, joins)?;
+        }
+        let closed = IncidentEvent::Closed {
+            ending: Ending::Merged { into: into.clone() },
+            by: clean(by),
+        };
+        self.written(&incident, closed)
+    }
+
+    fn open_incident(&self, id: &IncidentId) -> Result<Arc<Incident>, Refusal> {
+        let incident = self.incident(id)?;
+        if incident.closed.is_some() {
+            return Err(Refusal::No(format!("{id} is closed")));
+        }
+        Ok(incident)
+    }
+
+    /// Writes it; what cannot follow is a no with its reason, not a failure.
+    fn written(&self, incident: &Incident, event: IncidentEvent) -> Result<(), Refusal> {
+        match self.write(incident, event) {
+            Ok(_) => Ok(()),
+            Err(AttendError::Journal(model::ports::JournalError::Illegal(illegal))) => {
+                Err(Refusal::No(illegal.to_string()))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// The digest of the newest plan, if the person means that one.
+fn named(incident: &Incident, plan: &str) -> Result<String, Refusal> {
+    let Some(waits) = incident.latest_plan() else {
+        return Err(Refusal::No(format!("{} has no plan", incident.id)));
+    };
+    let short: String = waits.digest.chars().take(12).collect();
+    if plan.len() < SHORTEST {
+        return Err(Refusal::No(format!(
+            "name the plan by at least {SHORTEST} characters of its digest, such as {short}"
+        )));
+    }
+    if !waits.digest.starts_with(plan) {
+        return Err(Refusal::No(format!(
+            "the plan that waits is {short}, not {}; look at it first",
+            clean(plan).chars().take(12).collect::<String>()
+        )));
+    }
+    Ok(waits.digest.clone())
+}
+
+/// What people wrote, without control characters but line breaks, and not endless.
+fn clean(text: &str) -> String {
+    text.chars()
+        .filter(|c| !c.is_control() || *c == '\n')
+        .take(LONGEST)
+        .collect()
+}

@@ -1,0 +1,326 @@
+//! Does an alarm belong to an incident that is open already?
+//!
+//! Pure. The score adds up what two alarms have in common: time, nearness in the topology, words, a change above
+//! both, a host, zone or role. The weights are a starting point (the engine's specification, "Grouping alarms"); a
+//! score of [`JOINS`] or more joins.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use model::alarm::Alarm;
+use model::change::Change;
+use model::entity::{EntityId, EntityKind};
+use model::incident::{Incident, JoinedAlarm};
+use model::time::{Span, Timestamp};
+use model::topology::{EdgeKind, Topology};
+
+/// What is enough to join.
+pub const JOINS: f64 = 1.0;
+
+/// Weight of nearness in time, and the time in which it halves.
+const TIME: f64 = 0.6;
+const HALVES_IN: Span = Span(5 * model::time::MINUTE);
+/// Weight of nearness in the topology, and what is left of it per hop.
+const PATH: f64 = 0.5;
+const PER_HOP: f64 = 0.6;
+/// Hops beyond which nothing is near.
+const FARTHEST: u32 = 6;
+/// Weight of common words.
+const WORDS: f64 = 0.3;
+/// Weight of a change that lies above both.
+const CHANGE: f64 = 0.4;
+/// How far below a change its effect is looked for, and for how long after it.
+const CHANGE_HOPS: u32 = 4;
+const CHANGE_LASTS: Span = Span(60 * model::time::MINUTE);
+/// Weight of a common host, zone or role.
+const PLACE: f64 = 0.4;
+/// What a healthy dependency between the two takes away.
+const HEALTHY: f64 = 1.0;
+
+/// What is known of the system around the alarms.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Surroundings {
+    /// What leans on what; normalised.
+    pub topology: Topology,
+    /// What was altered lately.
+    pub changes: Vec<Change>,
+}
+
+/// How strongly an alarm belongs to an incident, and why.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Score {
+    /// [`JOINS`] or more joins.
+    pub score: f64,
+    /// Why, for people; the largest part first.
+    pub because: Vec<String>,
+}
+
+/// Scores an alarm, heard at `now`, against the alarm of the incident to which it is nearest.
+pub fn score(alarm: &Alarm, incident: &Incident, around: &Surroundings, now: Timestamp) -> Score {
+    let hops = distances(&around.topology, &alarm.entity, FARTHEST);
+    let healthy = healthy(incident);
+    incident
+        .alarms
+        .iter()
+        .map(|other| pair(alarm, other, around, &hops, &healthy, now))
+        .max_by(|a, b| a.score.total_cmp(&b.score))
+        .unwrap_or(Score {
+            score: 0.0,
+            because: Vec::new(),
+        })
+}
+
+fn pair(
+    alarm: &Alarm,
+    other: &JoinedAlarm,
+    around: &Surroundings,
+    hops: &BTreeMap<EntityId, u32>,
+    healthy: &BTreeSet<EntityId>,
+    now: Timestamp,
+) -> Score {
+    let mut parts: Vec<(f64, String)> = Vec::new();
+    // By our own clock on both sides: what alarms say of their time may be days off. One that still fires is
+    // as near as when it last turned.
+    let apart = now.since(other.recent.last().copied().unwrap_or(other.joined));
+    let halves = apart.0.max(0) as f64 / HALVES_IN.0 as f64;
+    parts.push((
+        TIME * 0.5_f64.powf(halves),
+        format!("{} after {}", Span(apart.0.max(0)), other.alarm.rule),
+    ));
+    let there = &other.alarm.entity;
+    let distance = hops.get(there).copied();
+    if let Some(distance) = distance {
+        let what = match distance {
+            0 => format!("about the same {there}"),
+            1 => format!("one hop from {there}"),
+            _ => format!("{distance} hops from {there}"),
+        };
+        parts.push((PATH * PER_HOP.powi(distance as i32), what));
+    }
+    let likeness = cosine(&words(alarm), &words(&other.alarm));
+    if likeness > 0.0 {
+        parts.push((
+            WORDS * likeness,
+            format!("words in common with {}", other.alarm.rule),
+        ));
+    }
+    if let Some(change) = common_change(&alarm.entity, there, around, now) {
+        parts.push((CHANGE, format!("both lie below the change {change}")));
+    }
+    if let Some(place) = common_place(&alarm.entity, there, &around.topology) {
+        parts.push((PLACE, format!("both are of {place}")));
+    }
+    if let Some(between) = between(&around.topology, &alarm.entity, there, healthy) {
+        parts.push((-HEALTHY, format!("but {between} between them is healthy")));
+    }
+    // The sum in a fixed order, then the words by weight.
+    let score = parts.iter().map(|(weight, _)| weight).sum();
+    parts.sort_by(|a, b| b.0.abs().total_cmp(&a.0.abs()));
+    let because = parts
+        .into_iter()
+        .filter(|(weight, _)| weight.abs() >= 0.05)
+        .map(|(weight, what)| format!("{weight:+.2} {what}"))
+        .collect();
+    Score { score, because }
+}
+
+/// Entities that the newest report puts aside as healthy.
+fn healthy(incident: &Incident) -> BTreeSet<EntityId> {
+    incident
+        .report()
+        .map(|report| {
+            report
+                .ruled_out
+                .iter()
+                .filter(|out| out.reason == "healthy")
+                .map(|out| out.entity.clone())
+                .collect()
+        })
+        .unwrap_or_default()
+}
+
+/// Neighbours both ways: failure is felt along an edge at both of its ends.
+fn neighbours<'a>(
+    topology: &'a Topology,
+    of: &'a EntityId,
+) -> impl Iterator<Item = &'a EntityId> + 'a {
+    topology.edges.iter().filter_map(move |edge| {
+        if edge.from == *of {
+            Some(&edge.to)
+        } else if edge.to == *of {
+            Some(&edge.from)
+        } else {
+            None
+        }
+    })
+}
+
+/// Fewest hops from one entity to each that is at most `farthest` away.
+fn distances(topology: &Topology, from: &EntityId, farthest: u32) -> BTreeMap<EntityId, u32> {
+    let mut found = BTreeMap::from([(from.clone(), 0)]);
+    let mut next = VecDeque::from([(from.clone(), 0)]);
+    while let Some((here, hops)) = next.pop_front() {
+        if hops == farthest {
+            continue;
+        }
+        for there in neighbours(topology, &here) {
+            if !found.contains_key(there) {
+                found.insert(there.clone(), hops + 1);
+                next.push_back((there.clone(), hops + 1));
+            }
+        }
+    }
+    found
+}
+
+/// Words of an alarm's template: its rule, metric and text, with everything that holds a digit left out.
+fn words(alarm: &Alarm) -> BTreeMap<String, f64> {
+    let mut counts = BTreeMap::new();
+    let texts = [
+        alarm.rule.as_str(),
+        alarm.metric.as_deref().unwrap_or_default(),
+        alarm.summary.as_str(),
+    ];
+    // A hostile text may be long; its first words say what it is about.
+    for word in texts
+        .iter()
+        .flat_map(|text| text.split(|c: char| !c.is_alphanumeric()))
+        .filter(|word| word.len() > 1 && !word.chars().any(|c| c.is_ascii_digit()))
+        .take(200)
+    {
+        *counts.entry(word.to_lowercase()).or_insert(0.0) += 1.0;
+    }
+    counts
+}
+
+/// Cosine of the angle between two bags of words, 0..1.
+fn cosine(one: &BTreeMap<String, f64>, other: &BTreeMap<String, f64>) -> f64 {
+    let dot: f64 = one
+        .iter()
+        .filter_map(|(word, count)| Some(count * other.get(word)?))
+        .sum();
+    let length = |bag: &BTreeMap<String, f64>| bag.values().map(|c| c * c).sum::<f64>().sqrt();
+    let lengths = length(one) * length(other);
+    if lengths > 0.0 { dot / lengths } else { 0.0 }
+}
+
+/// A change of the last hour that touched something on which both lean, or one of them.
+fn common_change<'a>(
+    one: &EntityId,
+    other: &EntityId,
+    around: &'a Surroundings,
+    now: Timestamp,
+) -> Option<&'a str> {
+    let lately = |change: &&Change| {
+        let age = now.since(change.end);
+        age.0 >= 0 && age < CHANGE_LASTS
+    };
+    let changes: Vec<&Change> = around.changes.iter().filter(lately).collect();
+    if changes.is_empty() {
+        return None;
+    }
+    let below = |entity: &EntityId| leaned_upon(&around.topology, entity, CHANGE_HOPS);
+    let (one, other) = (below(one), below(other));
+    changes
+        .into_iter()
+        .find(|change| {
+            let touches =
+                |set: &BTreeSet<EntityId>| change.entities.iter().any(|e| set.contains(e));
+            touches(&one) && touches(&other)
+        })
+        .map(|change| change.id.as_str())
+}
+
+/// An entity and what it leans on, at most `hops` away.
+fn leaned_upon(topology: &Topology, entity: &EntityId, hops: u32) -> BTreeSet<EntityId> {
+    let mut found = BTreeSet::from([entity.clone()]);
+    let mut edge_of_found = vec![entity.clone()];
+    for _ in 0..hops {
+        let mut further = Vec::new();
+        for here in &edge_of_found {
+            for edge in topology.edges.iter().filter(|edge| edge.from == *here) {
+                if found.insert(edge.to.clone()) {
+                    further.push(edge.to.clone());
+                }
+            }
+        }
+        edge_of_found = further;
+    }
+    found
+}
+
+/// A host, zone or role that both have: by an edge to it, or by a label.
+fn common_place(one: &EntityId, other: &EntityId, topology: &Topology) -> Option<String> {
+    if one == other {
+        // The same entity is counted by its distance.
+        return None;
+    }
+    let places = |of: &EntityId| -> BTreeSet<&EntityId> {
+        topology
+            .edges
+            .iter()
+            .filter(|edge| edge.from == *of)
+            .filter(|edge| match edge.kind {
+                EdgeKind::RunsOn | EdgeKind::UsesRole => true,
+                EdgeKind::PartOf => topology
+                    .entity(&edge.to)
+                    .is_some_and(|to| to.kind == EntityKind::Scope),
+                _ => false,
+            })
+            .map(|edge| &edge.to)
+            .collect()
+    };
+    let (here, there) = (places(one), places(other));
+    if let Some(place) = here.intersection(&there).next() {
+        return Some(place.to_string());
+    }
+    let label = |name: &str| {
+        let of = |id: &EntityId| topology.entity(id)?.labels.get(name).cloned();
+        of(one).filter(|value| of(other).as_ref() == Some(value))
+    };
+    ["host", "node", "zone", "role"]
+        .iter()
+        .find_map(|name| label(name).map(|value| format!("{name} {value}")))
+}
+
+/// A healthy entity on the shortest way between the two, if every such way passes through one.
+fn between(
+    topology: &Topology,
+    one: &EntityId,
+    other: &EntityId,
+    healthy: &BTreeSet<EntityId>,
+) -> Option<EntityId> {
+    if healthy.is_empty() || one == other {
+        return None;
+    }
+    let from_one = distances(topology, one, FARTHEST);
+    let whole = *from_one.get(other)?;
+    let from_other = distances(topology, other, FARTHEST);
+    let on_the_way = |id: &EntityId| {
+        from_one
+            .get(id)
+            .zip(from_other.get(id))
+            .is_some_and(|(a, b)| a + b == whole)
+    };
+    // Is there a way of that length around the healthy ones?
+    let mut reached = BTreeSet::from([one.clone()]);
+    let mut next = VecDeque::from([one.clone()]);
+    while let Some(here) = next.pop_front() {
+        for there in neighbours(topology, &here) {
+            let onward = from_one.get(there) > from_one.get(&here);
+            if there == other && onward {
+                return None;
+            }
+            if onward
+                && on_the_way(there)
+                && !healthy.contains(there)
+                && reached.insert(there.clone())
+            {
+                next.push_back(there.clone());
+            }
+        }
+    }
+    healthy.iter().find(|id| on_the_way(id)).cloned()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,122 @@
+//! What people are told because of an entry. Pure: the same entry gives the same notice under the same id, so
+//! that it can be worked out again after a crash and still be told once.
+
+use model::incident::{Ending, Entry, Incident, IncidentEvent, RunEnd};
+use model::ports::Notice;
+use model::report::Status;
+
+/// The notice that an entry asks for, if any. `incident` is how the incident stands after it.
+pub fn of(incident: &Incident, entry: &Entry) -> Option<Notice> {
+    use IncidentEvent as E;
+    let quiet = incident
+        .silenced
+        .as_ref()
+        .is_some_and(|(.., until)| entry.at < *until);
+    let (kind, title, lines) = match &entry.event {
+        E::Opened { alarm, .. } => (
+            "opened",
+            format!("{} on {}", alarm.rule, alarm.entity),
+            vec![alarm.summary.clone()],
+        ),
+        E::InvestigationEnded { report, .. } => {
+            let mut lines: Vec<String> = report.verdict.iter().map(|c| c.text.clone()).collect();
+            if report.header.status == Status::CauseFound {
+                lines.extend(report.causes.iter().map(|cause| {
+                    format!(
+                        "{}: {} ({:.0} %)",
+                        cause.entity,
+                        cause.title,
+                        cause.confidence * 100.0
+                    )
+                }));
+            }
+            ("verdict", report.header.title.clone(), lines)
+        }
+        E::ApprovalAsked { plan, until } => {
+            let state = incident.latest_plan().filter(|p| p.digest == *plan)?;
+            let mut lines: Vec<String> = (1..)
+                .zip(&state.plan.steps)
+                .map(|(n, step)| {
+                    format!("{n}. {} ({} -> {})", step.action, step.before, step.after)
+                })
+                .collect();
+            lines.extend(state.plan.risks.iter().map(|risk| format!("risk: {risk}")));
+            lines.push(format!("until {until}"));
+            lines.push(format!("plan {plan}"));
+            let count = state.plan.steps.len();
+            let steps = if count == 1 { "step" } else { "steps" };
+            (
+                "approval_wanted",
+                format!("a yes is wanted for a plan of {count} {steps}"),
+                lines,
+            )
+        }
+        E::ApprovalExpired { .. } => (
+            "approval_expired",
+            "nobody answered in time".to_string(),
+            Vec::new(),
+        ),
+        E::RunStarted { plan } => {
+            let state = incident.latest_plan().filter(|p| p.digest == *plan)?;
+            let steps = state.plan.steps.iter().map(|s| s.action.to_string());
+            (
+                "running",
+                "the plan is being performed".to_string(),
+                steps.collect(),
+            )
+        }
+        E::RunEnded {
+            end: RunEnd::Unwound { why } | RunEnd::Stuck { why },
+            ..
+        } => (
+            "broken_off",
+            "the plan was broken off".to_string(),
+            vec![why.clone()],
+        ),
+        E::Verified {
+            passed: true,
+            checks,
+            ..
+        } => (
+            "recovered",
+            "the recovery is verified".to_string(),
+            checks
+                .iter()
+                .map(|c| format!("{}: {}", c.condition, c.seen))
+                .collect(),
+        ),
+        E::HandedOver { why } => (
+            "handed_over",
+            "a person must go on from here".to_string(),
+            vec![why.clone()],
+        ),
+        E::Closed { ending, by } => {
+            let how = match ending {
+                Ending::Recovered => "recovered, and verified".to_string(),
+                Ending::RecoveredAlone => "it went away without us".to_string(),
+                Ending::NoFault => "nothing was wrong".to_string(),
+                Ending::HandedOver => "a person took it over".to_string(),
+                Ending::Merged { into } => format!("it lives on in {into}"),
+            };
+            let lines = if by.is_empty() {
+                Vec::new()
+            } else {
+                vec![format!("by {by}")]
+            };
+            ("closed", how, lines)
+        }
+        _ => return None,
+    };
+    // A silence keeps people from being woken; that something needs them or is over they hear all the same.
+    if quiet && !matches!(kind, "handed_over" | "broken_off" | "recovered") {
+        return None;
+    }
+    Some(Notice {
+        id: format!("{}/{}/{kind}", incident.id, entry.seq),
+        incident: incident.id.clone(),
+        at: entry.at,
+        kind: kind.to_string(),
+        title,
+        lines: lines.into_iter().filter(|line| !line.is_empty()).collect(),
+    })
+}
