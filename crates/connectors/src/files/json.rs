@@ -201,6 +201,17 @@ impl<'a> Json<'a> {
         self.array(element)
     }
 
+    /// An object, or nothing where a `null` stands: protobuf's JSON has it for messages that are not there.
+    pub fn object_or_null(
+        &mut self,
+        field: impl FnMut(&mut Self, Cow<'a, str>) -> Parsed<()>,
+    ) -> Parsed<()> {
+        if self.kind()? == Kind::Null {
+            return self.skip();
+        }
+        self.object(field)
+    }
+
     /// A string; borrowed unless it holds escapes.
     pub fn string(&mut self) -> Parsed<Cow<'a, str>> {
         self.space();

@@ -52,7 +52,7 @@ fn metric<'a>(
     // Temporality, too, may stand behind the points.
     let mut cumulative = shape == Shape::Summary;
     let mut monotonic = shape != Shape::Sum;
-    json.here().object(|json, key| {
+    json.here().object_or_null(|json, key| {
         match &*key {
             "aggregationTemporality" | "aggregation_temporality" => {
                 cumulative = matches!(&*json.text()?, "2" | "AGGREGATION_TEMPORALITY_CUMULATIVE");
@@ -69,7 +69,7 @@ fn metric<'a>(
         cumulative,
         monotonic,
     };
-    json.here().object(|json, key| {
+    json.here().object_or_null(|json, key| {
         if !matches!(&*key, "dataPoints" | "data_points") {
             return json.skip();
         }
@@ -149,7 +149,7 @@ fn counts(json: &mut Json<'_>, offset: i64) -> Result<Vec<(i64, f64)>, JsonError
 fn side(json: &mut Json<'_>) -> Result<Vec<(i64, f64)>, JsonError> {
     let mut offset = 0;
     let mut out = Vec::new();
-    json.object(|json, key| {
+    json.object_or_null(|json, key| {
         match &*key {
             "offset" => offset = json.int()?,
             "bucketCounts" | "bucket_counts" => out = counts(json, 0)?,

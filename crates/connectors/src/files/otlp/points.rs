@@ -94,7 +94,11 @@ impl Default for Point<'_> {
             fields: Fields::new(),
             value: f64::NAN,
             missing: false,
-            heap: Heap::default(),
+            // A histogram need not say its sum.
+            heap: Heap {
+                sum: f64::NAN,
+                ..Heap::default()
+            },
             min: None,
             max: None,
             quantiles: Vec::new(),
@@ -208,6 +212,9 @@ impl<'a> Emit<'_, 'a> {
             }
             point.heap.sum = point.value;
         }
+        if self.about.shape == Shape::Summary && point.heap.sum.is_nan() {
+            point.heap.sum = 0.0;
+        }
         let (cumulative, monotonic) = (self.about.cumulative, self.about.monotonic);
         match self.about.shape {
             Shape::Gauge => self.value("", point.value, &point),
@@ -273,8 +280,10 @@ impl<'a> Emit<'_, 'a> {
         }
         if !first {
             out.push(("count", fresh.count));
-            out.push(("sum", fresh.sum));
-            if fresh.count > 0.0 {
+            if fresh.sum.is_finite() {
+                out.push(("sum", fresh.sum));
+            }
+            if fresh.count > 0.0 && fresh.sum.is_finite() {
                 out.push(("mean", fresh.sum / fresh.count));
             }
         }
@@ -286,8 +295,9 @@ impl<'a> Emit<'_, 'a> {
                     .filter_map(|(statistic, q)| Some((*statistic, quantile(&buckets, *q)?))),
             );
             if !cumulative {
-                out.extend(point.min.map(|min| ("min", min)));
-                out.extend(point.max.map(|max| ("max", max)));
+                for (statistic, edge) in [("min", point.min), ("max", point.max)] {
+                    out.extend(edge.filter(|e| e.is_finite()).map(|e| (statistic, e)));
+                }
             }
         }
         for (statistic, value) in out {

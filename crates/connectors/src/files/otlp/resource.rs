@@ -140,7 +140,7 @@ pub(super) fn each<'a>(
     json.object(|json, key| {
         if key == "resource" {
             let mut fields = Fields::new();
-            json.object(|json, key| match &*key {
+            json.object_or_null(|json, key| match &*key {
                 "attributes" => value::attributes(json, &mut fields),
                 _ => json.skip(),
             })?;

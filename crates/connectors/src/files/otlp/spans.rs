@@ -56,7 +56,7 @@ fn span<'a>(json: &mut Json<'a>, resource: &Resource<'a>) -> Result<SpanParts<'a
             "endTimeUnixNano" | "end_time_unix_nano" => parts.end = Timestamp(json.int()?),
             "attributes" => value::attributes(json, &mut parts.attributes)?,
             "events" => json.array_or_null(|json| exception(json, &mut thrown))?,
-            "status" => json.object(|json, key| {
+            "status" => json.object_or_null(|json, key| {
                 match &*key {
                     "code" => {
                         parts.error = matches!(&*json.text()?, "2" | "STATUS_CODE_ERROR" | "ERROR");

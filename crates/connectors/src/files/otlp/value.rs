@@ -62,7 +62,7 @@ fn composite(json: &mut Json<'_>, list: bool, out: &mut String) -> Result<(), Js
             }
             let mut name = Cow::Borrowed("");
             let mut value = String::from("null");
-            json.object(|json, key| {
+            json.object_or_null(|json, key| {
                 match &*key {
                     "key" => name = json.text()?,
                     "value" => {
@@ -86,7 +86,7 @@ fn composite(json: &mut Json<'_>, list: bool, out: &mut String) -> Result<(), Js
 /// An `AnyValue` within another.
 fn nested(json: &mut Json<'_>, out: &mut String) -> Result<(), JsonError> {
     let from = out.len();
-    json.object(|json, key| {
+    json.object_or_null(|json, key| {
         out.truncate(from);
         match &*key {
             "arrayValue" | "array_value" | "kvlistValue" | "kvlist_value" => {
