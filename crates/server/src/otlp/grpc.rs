@@ -134,7 +134,7 @@ fn refused(why: NotTaken) -> Status {
 
 /// Messages as they are.
 #[derive(Clone, Copy, Debug)]
-struct Raw;
+pub(super) struct Raw;
 
 impl Codec for Raw {
     type Encode = Bytes;
