@@ -1,5 +1,7 @@
 //! What goes in comes out: across writing, restarts, torn files and disks that do not take it.
 
+mod measure;
+
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
