@@ -76,22 +76,21 @@ pub fn run() -> anyhow::Result<bool> {
         ]))
     });
     smoke(&mut steps, &house);
-    // Licences and advisories need the network and a tool: told apart from what is wrong here.
-    if has(&["deny", "--version"]) {
-        steps.step("licences and bans", || {
-            told(cargo_in_root().args([
-                "deny",
-                "--all-features",
-                "check",
-                "licenses",
-                "bans",
-                "sources",
-            ]))
-        });
-    } else {
-        println!("\n== licences and bans: passed over, cargo-deny is not installed");
-    }
+    // Both are tools of their own, which this does not install: that would take longer than all the rest.
+    with_tool(&mut steps, "unused dependencies", "machete", &[]);
+    // Advisories need the network on top: told apart from what is wrong here.
+    let deny = ["--all-features", "check", "licenses", "bans", "sources"];
+    with_tool(&mut steps, "licences and bans", "deny", &deny);
     Ok(steps.end())
+}
+
+/// A step that needs a tool from outside: where it is not installed, that is said.
+fn with_tool(steps: &mut Steps, name: &str, tool: &str, words: &[&str]) {
+    if has(&[tool, "--version"]) {
+        steps.step(name, || told(cargo_in_root().arg(tool).args(words)));
+    } else {
+        println!("\n== {name}: passed over, cargo-{tool} is not installed");
+    }
 }
 
 /// The built program, run as a person would.
