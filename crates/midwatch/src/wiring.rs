@@ -153,7 +153,10 @@ pub fn read_report(path: &Path) -> Result<Report, Problem> {
     parse_report(&text, path)
 }
 
-fn parse_report(text: &str, path: &Path) -> Result<Report, Problem> {
+/// Reads a report from the text of `path`, which errors name.
+///
+/// Refused are: what is not a JSON object, a schema that is not ours, and what is not a whole report.
+pub fn parse_report(text: &str, path: &Path) -> Result<Report, Problem> {
     /// Enough to tell a report of another version from something else altogether.
     #[derive(serde::Deserialize)]
     struct Head {
