@@ -1,250 +1,21 @@
 //! The whole thing as a user has it: the program is started, works, is broken, fails over, is mended, fails
 //! back, and every acknowledged transaction is where it should be.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+mod support;
 
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::routing::post;
-use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
-use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
-use opentelemetry_proto::tonic::resource::v1::Resource;
+use std::collections::BTreeSet;
+use std::process::Command;
+
 use payledger::deployment::{Deployment, StateFolder};
-use prost::Message as _;
-use serde_json::Value;
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_payledger");
-
-/// What arrived at the receiver.
-#[derive(Default)]
-struct Arrived {
-    /// Entities by signal.
-    entities: BTreeMap<&'static str, BTreeSet<String>>,
-    metrics: BTreeSet<String>,
-    /// Every log record's text, with its entity.
-    lines: Vec<(String, String)>,
-    /// Entities of the spans of each trace.
-    traces: BTreeMap<Vec<u8>, BTreeSet<String>>,
-}
-
-type Held = Arc<Mutex<Arrived>>;
-
-fn entity(resource: Option<&Resource>) -> String {
-    resource
-        .into_iter()
-        .flat_map(|resource| &resource.attributes)
-        .find(|attribute| attribute.key == "service.instance.id")
-        .and_then(|attribute| attribute.value.as_ref()?.value.clone())
-        .map(|value| match value {
-            Any::StringValue(text) => text,
-            other => format!("{other:?}"),
-        })
-        .unwrap_or_default()
-}
-
-async fn traces(State(held): State<Held>, body: Bytes) {
-    let request = ExportTraceServiceRequest::decode(body).expect("spans decode");
-    let mut held = held.lock().expect("held");
-    for resource in request.resource_spans {
-        let entity = entity(resource.resource.as_ref());
-        held.entities
-            .entry("spans")
-            .or_default()
-            .insert(entity.clone());
-        for span in resource
-            .scope_spans
-            .into_iter()
-            .flat_map(|scope| scope.spans)
-        {
-            held.traces
-                .entry(span.trace_id)
-                .or_default()
-                .insert(entity.clone());
-        }
-    }
-}
-
-async fn logs(State(held): State<Held>, body: Bytes) {
-    let request = ExportLogsServiceRequest::decode(body).expect("logs decode");
-    let mut held = held.lock().expect("held");
-    for resource in request.resource_logs {
-        let entity = entity(resource.resource.as_ref());
-        held.entities
-            .entry("logs")
-            .or_default()
-            .insert(entity.clone());
-        for record in resource
-            .scope_logs
-            .into_iter()
-            .flat_map(|scope| scope.log_records)
-        {
-            if let Some(Any::StringValue(text)) = record.body.and_then(|body| body.value) {
-                held.lines.push((entity.clone(), text));
-            }
-        }
-    }
-}
-
-async fn metrics(State(held): State<Held>, body: Bytes) {
-    let request = ExportMetricsServiceRequest::decode(body).expect("metrics decode");
-    let mut held = held.lock().expect("held");
-    for resource in request.resource_metrics {
-        let entity = entity(resource.resource.as_ref());
-        held.entities.entry("metrics").or_default().insert(entity);
-        for metric in resource
-            .scope_metrics
-            .into_iter()
-            .flat_map(|scope| scope.metrics)
-        {
-            held.metrics.insert(metric.name);
-        }
-    }
-}
-
-async fn receiver() -> (String, Held) {
-    let held = Held::default();
-    let routes = Router::new()
-        .route("/v1/traces", post(traces))
-        .route("/v1/logs", post(logs))
-        .route("/v1/metrics", post(metrics))
-        .with_state(Arc::clone(&held));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("port");
-    let url = format!("http://{}", listener.local_addr().expect("address"));
-    tokio::spawn(async move { axum::serve(listener, routes).await });
-    (url, held)
-}
-
-/// Ends the program, whatever becomes of the test.
-struct Up(std::process::Child);
-
-impl Drop for Up {
-    fn drop(&mut self) {
-        let _ = Command::new("kill").arg(self.0.id().to_string()).status();
-        let limit = Instant::now() + Duration::from_secs(8);
-        while Instant::now() < limit && matches!(self.0.try_wait(), Ok(None)) {
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn up(state: &Path, otlp: &str) -> Up {
-    let child = Command::new(PROGRAM)
-        .args([
-            "up",
-            "--fast",
-            "--rate",
-            "15",
-            "--die-with-parent",
-            "--otlp",
-            otlp,
-            "--state",
-        ])
-        .arg(state)
-        .stdout(Stdio::null())
-        .spawn()
-        .expect("starts");
-    Up(child)
-}
-
-async fn run(state: &Path, words: &[&str]) -> Output {
-    let mut command = tokio::process::Command::new(PROGRAM);
-    command.args(words).arg("--state").arg(state);
-    command.output().await.expect("runs")
-}
-
-async fn json(state: &Path, words: &[&str]) -> Value {
-    let mut all = vec!["--format", "json"];
-    all.extend(words);
-    let output = run(state, &all).await;
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
-        panic!("{words:?}: {error}: {output:?}");
-    })
-}
-
-/// Asks until the answer is as wanted; the last answer if it never is.
-async fn until(what: &str, seconds: u64, mut look: impl AsyncFnMut() -> Result<(), String>) {
-    let limit = Instant::now() + Duration::from_secs(seconds);
-    loop {
-        match look().await {
-            Ok(()) => return,
-            Err(seen) if Instant::now() > limit => panic!("{what}: not within {seconds} s: {seen}"),
-            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
-        }
-    }
-}
-
-async fn get(url: &str) -> (u16, Value) {
-    // A client of its own for each: this is a test, and the program under test is another.
-    let reply = tokio::task::spawn_blocking({
-        let url = url.to_owned();
-        move || plain_get(&url)
-    });
-    reply.await.expect("asked")
-}
-
-/// The least of HTTP: so that the test does not stand on the code under test.
-fn plain_get(url: &str) -> (u16, Value) {
-    use std::io::{Read as _, Write as _};
-    let rest = url.trim_start_matches("http://");
-    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let mut text = String::new();
-    let said = std::net::TcpStream::connect(host).and_then(|mut stream| {
-        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-        write!(stream, "GET /{path} HTTP/1.0\r\nhost: {host}\r\n\r\n")?;
-        stream.read_to_string(&mut text)
-    });
-    if said.is_err() {
-        return (0, Value::Null);
-    }
-    let status = text
-        .split(' ')
-        .nth(1)
-        .and_then(|code| code.parse().ok())
-        .unwrap_or(0);
-    let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-    (status, serde_json::from_str(body).unwrap_or(Value::Null))
-}
-
-async fn mode(deployment: &Deployment) -> String {
-    let (_, state) = get(&format!("{}/state", deployment.router)).await;
-    state["mode"].as_str().unwrap_or("?").to_owned()
-}
-
-async fn serves(deployment: &Deployment, wanted: &str) {
-    until(wanted, 30, async || {
-        let now = mode(deployment).await;
-        if now == wanted { Ok(()) } else { Err(now) }
-    })
-    .await;
-}
+use support::{Held, ask, get, json, receiver, run, serves, started, until};
 
 #[tokio::test]
 async fn it_works_breaks_fails_over_and_comes_back() {
     let folder = tempfile::tempdir().expect("folder");
     let state = folder.path();
     let (otlp, arrived) = receiver().await;
-    let program = up(state, &otlp);
     let places = StateFolder::new(state);
-    until("start", 60, async || {
-        places
-            .deployment()
-            .map(|_| ())
-            .map_err(|failure| failure.to_string())
-    })
-    .await;
-    let deployment = places.deployment().expect("written");
-    serves(&deployment, "primary").await;
+    let (program, deployment) = started(state, &otlp).await;
 
     // It works, from the outside and by its own account.
     let seeded = run(state, &["seed", "--count", "20"]).await;
@@ -294,6 +65,8 @@ async fn it_works_breaks_fails_over_and_comes_back() {
     assert_eq!(status, 502, "the function dies at load");
     let (status, _) = get(&format!("{}/transactions", deployment.regions[0].front)).await;
     assert_eq!(status, 429, "the function may not run");
+
+    control_plane_keeps_its_word(&deployment).await;
 
     // It is mended and comes back.
     let restored = run(state, &["fault", "restore"]).await;
@@ -346,6 +119,113 @@ async fn it_works_breaks_fails_over_and_comes_back() {
     drop(program);
 }
 
+/// Once per key, back by the event's id, and clear about what cannot be.
+async fn control_plane_keeps_its_word(deployment: &Deployment) {
+    let control = &deployment.control;
+    let path = format!("{control}/functions/ap-northeast-1/health/concurrency");
+    let (wanted, other) = (
+        r#"{"reservedConcurrentExecutions": 7}"#,
+        r#"{"reservedConcurrentExecutions": 8}"#,
+    );
+    let key = "idempotency-key: once\r\nx-actor: mei.tan\r\n";
+    let records = async || {
+        let (_, audit) = get(&format!("{control}/audit")).await;
+        audit["Records"].as_array().expect("records").clone()
+    };
+    let (status, unknown) = get(&format!("{control}/operations/once")).await;
+    assert_eq!((status, &unknown["state"]), (404, &"unknown".into()));
+    let before = records().await.len();
+    let (status, first) = ask("PUT", &path, key, wanted).await;
+    assert_eq!(
+        (status, &first["lastUpdateStatus"]),
+        (200, &"Successful".into()),
+        "{first}"
+    );
+    let (status, again) = ask("PUT", &path, key, wanted).await;
+    assert_eq!(status, 200);
+    assert_eq!(again["eventID"], first["eventID"]);
+    assert_eq!(again["replayed"], true);
+    assert_eq!(records().await.len(), before + 1, "done once");
+    let (status, _) = ask("PUT", &path, key, other).await;
+    assert_eq!(status, 422, "one key, two requests");
+    let (status, known) = get(&format!("{control}/operations/once")).await;
+    assert_eq!((status, &known["state"]), (200, &"done".into()));
+    assert_eq!(known["answer"]["eventID"], first["eventID"]);
+
+    let record = records().await.pop().expect("a record");
+    assert_eq!(record["userIdentity"]["userName"], "mei.tan");
+    assert_eq!(
+        record["additionalEventData"]["before"]["reservedConcurrentExecutions"],
+        10
+    );
+    assert_eq!(
+        record["requestParameters"]["reservedConcurrentExecutions"],
+        7
+    );
+    assert_eq!(
+        record["resources"][0]["entity"],
+        "function/ap-northeast-1/health"
+    );
+
+    let id = first["eventID"].as_str().expect("an id");
+    let revert = format!("{control}/revert/{id}");
+    let (status, reverted) = ask("POST", &revert, "idempotency-key: back\r\n", "").await;
+    assert_eq!(status, 200, "{reverted}");
+    let (_, function) = get(&format!("{control}/functions/ap-northeast-1/health")).await;
+    assert_eq!(function["reservedConcurrentExecutions"], 10);
+    let (status, same) = ask("POST", &revert, "idempotency-key: back\r\n", "").await;
+    assert_eq!((status, &same["eventID"]), (200, &reverted["eventID"]));
+    let (status, _) = ask("POST", &revert, "", "").await;
+    assert_eq!(status, 409, "put back before");
+
+    for (method, path, body, expected) in [
+        (
+            "PUT",
+            "functions/ap-northeast-1/nobody/role",
+            r#"{"role": "ledger-reader"}"#,
+            404,
+        ),
+        (
+            "PUT",
+            "functions/nowhere/health/role",
+            r#"{"role": "ledger-reader"}"#,
+            404,
+        ),
+        (
+            "PUT",
+            "functions/ap-northeast-1/health/role",
+            r#"{"role": "ghost"}"#,
+            404,
+        ),
+        ("PUT", "functions/ap-northeast-1/health/role", "{", 400),
+        (
+            "PUT",
+            "functions/ap-northeast-1/health/concurrency",
+            r#"{"reservedConcurrentExecutions": -1}"#,
+            400,
+        ),
+        ("PUT", "functions/ap-northeast-1/health/colour", "{}", 404),
+        (
+            "PUT",
+            "tables/ap-northeast-1/ledger/throughput",
+            r#"{"readCapacityUnits": 0, "writeCapacityUnits": 1}"#,
+            400,
+        ),
+        ("POST", "revert/nothing", "", 404),
+        ("GET", "audit?since=yesterday", "", 400),
+        ("GET", "config/ap-northeast-1?process=stranger", "", 403),
+    ] {
+        let (status, said) = ask(method, &format!("{control}/{path}"), "", body).await;
+        assert_eq!(status, expected, "{method} {path}: {said}");
+        assert!(said["message"].is_string(), "{method} {path}: {said}");
+    }
+    assert_eq!(
+        records().await.len(),
+        before + 2,
+        "what was refused left no record"
+    );
+}
+
 async fn telemetry_is_whole(deployment: &Deployment, arrived: &Held) {
     let (_, topology) = get(&format!("{}/topology", deployment.control)).await;
     let known: BTreeSet<&str> = topology["entities"]
@@ -383,7 +263,10 @@ async fn telemetry_is_whole(deployment: &Deployment, arrived: &Held) {
         "router.switches",
         "http.server.errors",
     ] {
-        assert!(arrived.metrics.contains(name), "no metric {name}");
+        assert!(
+            arrived.metrics.keys().any(|(_, metric)| metric == name),
+            "no metric {name}"
+        );
     }
     // One request goes through router, front, function and table in one trace.
     let path = [
