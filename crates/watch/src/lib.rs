@@ -3,6 +3,7 @@
 pub mod ask;
 pub mod attend;
 pub mod correlate;
+pub mod detect;
 pub mod duty;
 pub mod intake;
 pub mod notices;
