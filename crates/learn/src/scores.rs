@@ -1,0 +1,137 @@
+//! How the watch has done: measured, from what was learned.
+
+use std::collections::BTreeMap;
+
+use model::lesson::Lesson;
+use model::mechanism::MechanismId;
+use model::{Span, Timestamp};
+use serde::Serialize;
+
+/// Fewer incidents whose cause is known for certain say nothing about how common a mechanism is.
+const LEAST_LABELLED: usize = 30;
+
+/// How lengths of time are spread. Percentiles are nearest ranks: lengths that were really measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Spread {
+    /// Over how many incidents.
+    pub count: usize,
+    /// Mean; zero over none.
+    pub mean: Span,
+    /// Half of them were no longer than this.
+    pub p50: Span,
+    /// 95 % of them were no longer than this.
+    pub p95: Span,
+}
+
+impl Spread {
+    fn of(mut lengths: Vec<Span>) -> Self {
+        lengths.sort_unstable();
+        let count = lengths.len();
+        let rank = |percent: usize| {
+            let place = (count * percent).div_ceil(100).max(1) - 1;
+            lengths.get(place).copied().unwrap_or_default()
+        };
+        let sum: i128 = lengths.iter().map(|length| i128::from(length.0)).sum();
+        let mean = if count == 0 { 0 } else { sum / count as i128 };
+        Self {
+            count,
+            // The mean of 64-bit numbers fits into 64 bits.
+            mean: Span(i64::try_from(mean).unwrap_or(i64::MAX)),
+            p50: rank(50),
+            p95: rank(95),
+        }
+    }
+}
+
+/// Of how many, and how many of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Share {
+    /// How many of them.
+    pub hits: usize,
+    /// Of how many.
+    pub of: usize,
+}
+
+impl Share {
+    /// 0..1; `None` of none.
+    pub fn value(self) -> Option<f64> {
+        (self.of > 0).then(|| self.hits as f64 / self.of as f64)
+    }
+}
+
+/// How the watch has done.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Scores {
+    /// Incidents that taught us something.
+    pub incidents: usize,
+    /// From the onset to the opening of the incident (MTTD), where the onset is known.
+    pub detect: Spread,
+    /// From the opening to the first report (MTTI).
+    pub investigate: Spread,
+    /// From the opening to the verified recovery (MTTR).
+    pub recover: Spread,
+    /// From the yes to the verified recovery.
+    pub approved_to_recovered: Spread,
+    /// Recoveries that ran, and those that worked.
+    pub recovery: Share,
+    /// Incidents in which nothing was wrong.
+    pub false_alarms: Share,
+    /// Incidents whose cause is known for certain: a recovery that answered it worked, or nothing was wrong.
+    pub labelled: usize,
+    /// Among them, how often each mechanism was a cause.
+    pub mechanisms: BTreeMap<MechanismId, usize>,
+}
+
+impl Scores {
+    /// How often a mechanism is a cause, 0..1, by Laplace's rule of succession; `None` before 30 incidents whose
+    /// cause is known for certain, because fewer would only repeat the last few nights.
+    pub fn base_rate(&self, mechanism: &MechanismId) -> Option<f64> {
+        let hits = self.mechanisms.get(mechanism).copied().unwrap_or(0);
+        (self.labelled >= LEAST_LABELLED).then(|| (hits + 1) as f64 / (self.labelled + 2) as f64)
+    }
+}
+
+/// Measures over all lessons; their order means nothing.
+pub fn scores(lessons: &[Lesson]) -> Scores {
+    let between = |from: fn(&Lesson) -> Option<Timestamp>, to: fn(&Lesson) -> Option<Timestamp>| {
+        let lengths = lessons
+            .iter()
+            // A false alarm was not detected late, and is not recovered from.
+            .filter(|lesson| !lesson.false_alarm)
+            .filter_map(|lesson| Some(to(lesson)?.since(from(lesson)?)))
+            .filter(|length| length.0 >= 0);
+        Spread::of(lengths.collect())
+    };
+    let mut scores = Scores {
+        incidents: lessons.len(),
+        detect: between(|l| l.milestones.began, |l| Some(l.milestones.detected)),
+        investigate: between(
+            |l| Some(l.milestones.detected),
+            |l| l.milestones.investigated,
+        ),
+        recover: between(|l| Some(l.milestones.detected), |l| l.milestones.recovered),
+        approved_to_recovered: between(|l| l.milestones.approved, |l| l.milestones.recovered),
+        ..Scores::default()
+    };
+    for lesson in lessons {
+        scores.false_alarms.of += 1;
+        scores.false_alarms.hits += usize::from(lesson.false_alarm);
+        if let Some(worked) = lesson.recovered {
+            scores.recovery.of += 1;
+            scores.recovery.hits += usize::from(worked);
+        }
+        let cured: std::collections::BTreeSet<&MechanismId> = lesson
+            .causes
+            .iter()
+            .filter(|cause| cause.cured == Some(true))
+            .map(|cause| &cause.mechanism)
+            .collect();
+        scores.labelled += usize::from(lesson.false_alarm || !cured.is_empty());
+        if !lesson.false_alarm {
+            for mechanism in cured {
+                *scores.mechanisms.entry(mechanism.clone()).or_default() += 1;
+            }
+        }
+    }
+    scores
+}
