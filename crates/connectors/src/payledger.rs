@@ -11,7 +11,7 @@ mod read;
 use std::time::Duration;
 
 use model::query::{Gap, GapReason};
-use model::time::{TimeWindow, Timestamp};
+use model::time::{Span, TimeWindow, Timestamp};
 use model::topology::Topology;
 use model::{Change, StateSnapshot};
 use serde_json::Value;
@@ -73,6 +73,8 @@ impl Eyes {
             }
             Err(error) => looked.gaps.push(gap("changes", base, &error)),
         }
+        // A look ends before `now`: what it shows was so a moment earlier.
+        let now = now.minus(Span(1));
         let documents: [(&str, &str, read::Documents); 3] = [
             ("state of functions", "functions", read::functions),
             ("state of certificates", "certificates", read::certificates),

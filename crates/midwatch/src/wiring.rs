@@ -1,5 +1,12 @@
 //! Where the rooms are joined: paths to eyes, eyes to reports.
 
+pub mod desk;
+pub mod house;
+pub mod live;
+pub mod notify;
+pub mod serving;
+pub mod watchman;
+
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -258,6 +265,11 @@ pub fn demonstration() -> Result<Folder, Problem> {
 
 /// Copies a recording's folder to the new folder `to`.
 pub fn keep(folder: &Folder, to: &Path) -> Result<(), Problem> {
+    keep_folder(folder.path(), to)
+}
+
+/// Copies a folder to the new folder `to`.
+pub fn keep_folder(folder: &Path, to: &Path) -> Result<(), Problem> {
     if to.symlink_metadata().is_ok() {
         return Err(Problem::bad_input(
             "something is there already",
@@ -265,11 +277,11 @@ pub fn keep(folder: &Folder, to: &Path) -> Result<(), Problem> {
             "choose another name, or remove it first",
         ));
     }
-    copy(folder.path(), to).map_err(|error| Problem::unwritable(to.display().to_string(), &error))
+    copy(folder, to).map_err(|error| Problem::unwritable(to.display().to_string(), &error))
 }
 
 /// Plain files and folders only; an unpacked archive holds nothing else.
-fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+pub(crate) fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(to)?;
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;

@@ -259,8 +259,8 @@ fn post(connection: &mut BufReader<TcpStream>, path: &str, body: &[u8]) -> std::
         if connection.read_line(&mut line)? == 0 {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
-        if line.starts_with("HTTP/1.1 ") {
-            status = line[9..]
+        if let Some(rest) = line.strip_prefix("HTTP/1.1 ") {
+            status = rest
                 .split(' ')
                 .next()
                 .and_then(|s| s.parse().ok())

@@ -68,6 +68,11 @@ pub enum Request {
         /// Why.
         why: String,
     },
+    /// A person's question about how things stand.
+    Ask {
+        /// In their words.
+        question: String,
+    },
     /// How the server is.
     Health,
 }
@@ -222,6 +227,11 @@ async fn converse(stream: UnixStream, desk: Arc<dyn Desk>) -> std::io::Result<()
     text.push(b'\n');
     writer.write_all(&text).await?;
     writer.shutdown().await
+}
+
+/// The system's name for whoever runs this program.
+pub fn own_name() -> String {
+    name_of(nix::unistd::getuid().as_raw())
 }
 
 /// The system's name for a user; the file is read afresh, since people come and go.

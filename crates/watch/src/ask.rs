@@ -8,12 +8,12 @@ mod answer;
 use model::entity::EntityId;
 use model::time::{MINUTE, SECOND, Span, TimeWindow, Timestamp};
 use model::topology::Topology;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-pub use answer::answer;
+pub use answer::{Line, Reply, answer};
 
 /// What is asked about.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "about", rename_all = "snake_case")]
 pub enum About {
     /// What was altered.
@@ -33,7 +33,7 @@ pub enum About {
 }
 
 /// A question that was understood.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Question {
     /// What.
     #[serde(flatten)]
@@ -292,10 +292,13 @@ fn about(words: &[&str]) -> Option<About> {
     None
 }
 
+/// Does an entity with this id and name go by the name that was written?
+type Rung<'a> = &'a dyn Fn(&str, &str) -> bool;
+
 /// Finds whom a name means: the id, the name, then the end of an id, then any part of one.
 fn named(name: &str, topology: &Topology) -> Result<EntityId, NotUnderstood> {
     let lower = name.to_lowercase();
-    let rungs: [&dyn Fn(&str, &str) -> bool; 4] = [
+    let rungs: [Rung<'_>; 4] = [
         &|id, called| id == lower || called == lower,
         &|id, _| id.rsplit('/').next() == Some(lower.as_str()),
         &|id, called| {

@@ -24,6 +24,7 @@ pub(crate) mod otlp;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod recording;
+mod redact;
 pub(crate) mod rows;
 mod schema;
 mod secrets;
@@ -44,6 +45,7 @@ pub use limits::Limits;
 pub use memory::{ReadBytes, read_bytes, reader_names};
 pub use model::case::{Case, OwnedLog, OwnedSpan};
 pub use recording::{Recording, open, read_answer};
+pub use redact::redact;
 pub use schema::schemas;
 pub use secrets::SecretKind;
 pub use show::{AlarmLine, Amount, ChangeLine, Range, Summary, show, summary};

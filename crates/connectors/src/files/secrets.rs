@@ -187,6 +187,34 @@ static SCANNER: LazyLock<Option<Scanner>> = LazyLock::new(|| {
 
 /// What is found in a text: which sort, and the finding with its middle left out.
 pub(crate) fn find(text: &str) -> Vec<(SecretKind, String)> {
+    places(text)
+        .into_iter()
+        .map(|(kind, range)| (kind, redacted(&text[range])))
+        .collect()
+}
+
+/// The text with `[kind]` in place of each secret; `None` where it holds none.
+pub(crate) fn hide(text: &str) -> Option<String> {
+    let mut found = places(text);
+    if found.is_empty() {
+        return None;
+    }
+    found.sort_by_key(|(_, range)| range.start);
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    for (kind, range) in found {
+        out.push_str(&text[at..range.start]);
+        out.push('[');
+        out.push_str(kind.word());
+        out.push(']');
+        at = range.end;
+    }
+    out.push_str(&text[at..]);
+    Some(out)
+}
+
+/// Where secrets stand in a text; no two places overlap.
+fn places(text: &str) -> Vec<(SecretKind, std::ops::Range<usize>)> {
     let Some(scanner) = SCANNER.as_ref() else {
         return Vec::new();
     };
@@ -194,15 +222,14 @@ pub(crate) fn find(text: &str) -> Vec<(SecretKind, String)> {
     for hit in scanner.words.find_overlapping_iter(text) {
         asked[scanner.owners[hit.pattern().as_usize()]] = true;
     }
-    let mut out = Vec::new();
-    let mut taken: Vec<std::ops::Range<usize>> = Vec::new();
+    let mut out: Vec<(SecretKind, std::ops::Range<usize>)> = Vec::new();
     for (i, rule) in RULES.iter().enumerate().filter(|(i, _)| asked[*i]) {
         for found in scanner.patterns[i].find_iter(text) {
             let range = found.range();
             // A URL's password is no e-mail address, a bearer's token not a second secret.
-            if taken
+            if out
                 .iter()
-                .any(|t| t.start < range.end && range.start < t.end)
+                .any(|(_, t)| t.start < range.end && range.start < t.end)
             {
                 continue;
             }
@@ -214,8 +241,7 @@ pub(crate) fn find(text: &str) -> Vec<(SecretKind, String)> {
             {
                 continue;
             }
-            taken.push(range);
-            out.push((rule.kind, redacted(said)));
+            out.push((rule.kind, range));
         }
     }
     out
@@ -254,6 +280,23 @@ fn luhn(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_hidden_is_not_found_again() {
+        let text = format!(
+            "key AKIA{} and mail a.b@example.org done",
+            "ABCDEFGHIJKLMNOP"
+        );
+        // The domain of documentation is a placeholder, and stays.
+        assert_eq!(
+            hide(&text).as_deref(),
+            Some("key [AWS access key id] and mail a.b@example.org done")
+        );
+        let text = format!("AKIA{} to max@firm.io", "ABCDEFGHIJKLMNOP");
+        let hidden = hide(&text).unwrap_or_default();
+        assert_eq!(hidden, "[AWS access key id] to [e-mail address]");
+        assert_eq!(hide(&hidden), None);
+    }
 
     #[test]
     fn secrets_are_found_and_never_repeated() {

@@ -1,16 +1,26 @@
 //! The commands, one file each. A command reads its words, calls a room, and dresses what it says.
 
+mod approve;
+mod ask;
 mod bench;
 mod completions;
+mod config;
 mod demo;
 
 mod diff;
+mod doctor;
 mod explain;
+mod incidents;
 mod investigate;
+mod journal;
 mod man;
 mod mechanisms;
+mod record;
 mod recording;
 mod render;
+mod serve;
+mod silence;
+mod stats;
 mod verify;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -70,7 +80,30 @@ pub enum Command {
     /// Look at the catalogue of ways in which things break
     Mechanisms(mechanisms::Args),
 
-    /// Investigate a bundled incident, to see what a report looks like
+    /// Keep watch: take telemetry in, raise alarms, attend incidents
+    Serve(serve::Args),
+    /// What is broken, what was, and how each stands
+    Incidents(incidents::Args),
+    /// Say yes to a plan
+    Approve(approve::Args),
+    /// Say no to a plan
+    Refuse(approve::RefuseArgs),
+    /// Be quiet about an entity or a rule for a while
+    Silence(silence::Args),
+    /// Ask how things stand: "what changed on checkout since 10 minutes ago?"
+    Ask(ask::Args),
+    /// How well the watch is kept: detection, investigation, recovery, in numbers
+    Stats(stats::Args),
+    /// Make a recording of a live incident
+    Record(record::Args),
+    /// What am I connected to, and what can I not see?
+    Doctor(doctor::Args),
+    /// Check the journal's hash chains, or export one
+    Journal(journal::Args),
+    /// Check the configuration, or show every key
+    Config(config::Args),
+
+    /// See the whole life of an incident on a system that really runs
     Demo(demo::Args),
     /// Make, check, show, pack and unpack recorded incidents
     Recording(recording::Args),
@@ -80,6 +113,14 @@ pub enum Command {
     Completions(completions::Args),
     /// Write the manual page
     Man(man::Args),
+}
+
+/// Which house a command is about.
+#[derive(clap::Args, Debug)]
+pub struct Place {
+    /// The configuration; without it midwatch.toml of this folder, if it is there
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<std::path::PathBuf>,
 }
 
 /// How a command answers that is no report.
@@ -101,6 +142,18 @@ pub fn run(command: Command, console: &mut Console<'_>) -> Result<Exit, Problem>
         Command::Explain(args) => explain::run(&args, console),
         Command::Render(args) => render::run(&args, console),
         Command::Mechanisms(args) => mechanisms::run(&args, console),
+
+        Command::Serve(args) => serve::run(&args, console),
+        Command::Stats(args) => stats::run(&args, console),
+        Command::Record(args) => record::run(&args, console),
+        Command::Doctor(args) => doctor::run(&args, console),
+        Command::Incidents(args) => incidents::run(&args, console),
+        Command::Approve(args) => approve::approve(&args, console),
+        Command::Refuse(args) => approve::refuse(&args, console),
+        Command::Silence(args) => silence::run(&args, console),
+        Command::Ask(args) => ask::run(&args, console),
+        Command::Journal(args) => journal::run(&args, console),
+        Command::Config(args) => config::run(&args, console),
 
         Command::Demo(args) => demo::run(&args, console),
         Command::Recording(args) => recording::run(&args, console),

@@ -11,6 +11,7 @@ pub mod incident;
 mod markdown;
 mod page;
 pub mod pencil;
+pub mod scores;
 mod terminal;
 pub mod text;
 mod view;

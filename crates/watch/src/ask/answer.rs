@@ -8,7 +8,7 @@ use model::entity::EntityId;
 use model::ports::{ChangeSource, Eyes, LogSource, TopologySource, TraceSource};
 use model::query::{Answer, Gap, Query};
 use model::telemetry::{Severity, SpanKind};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{About, Question};
 
@@ -16,7 +16,7 @@ use super::{About, Question};
 const SHOWN: usize = 20;
 
 /// One sentence of an answer, and the query by which anyone can look again.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Line {
     /// The sentence.
     pub text: String,
@@ -25,7 +25,7 @@ pub struct Line {
 }
 
 /// An answer.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reply {
     /// What was understood, restated.
     pub understood: String,

@@ -55,13 +55,20 @@ fn in_namespace(fields: &Fields<'_>, name: &str) -> String {
 /// The one that a resource's attributes are about.
 pub(crate) fn identity<'a>(fields: &Fields<'a>) -> Who<'a> {
     let named = |kind, name: &str| Who::Named(kind, Cow::Owned(name.to_string()));
+    // What runs in two regions can fail in one of them: they are two entities.
+    let regional = |kind, name: &str| match get(fields, "cloud.region") {
+        Some(region) => named(kind, &format!("{region}/{name}")),
+        None => named(kind, name),
+    };
+    let function = get(fields, "faas.name");
     if let Some(name) = get(fields, "service.name")
         && !name.starts_with("unknown_service")
+        && function.is_none_or(|function| function != name)
     {
-        return named(EntityKind::Service, name);
+        return regional(EntityKind::Service, name);
     }
-    if let Some(name) = get(fields, "faas.name") {
-        return named(EntityKind::Function, name);
+    if let Some(name) = function {
+        return regional(EntityKind::Function, name);
     }
     if let Some(name) = get(fields, "k8s.pod.name") {
         return named(EntityKind::Pod, &in_namespace(fields, name));

@@ -44,7 +44,7 @@ pub(crate) fn read_request(
 
 /// One `ResourceSpans`, `ResourceMetrics` or `ResourceLogs`: all three have the resource as field 1 and the
 /// scopes as field 2, each with its rows as field 2.
-fn one_resource<'a>(signal: Signal, bytes: &'a [u8], walk: &mut Walk<'_>) -> Result<(), WireError> {
+fn one_resource(signal: Signal, bytes: &[u8], walk: &mut Walk<'_>) -> Result<(), WireError> {
     let mut fields = Attributes::new();
     // The resource may be written behind its scopes: it is looked for first.
     Fields::of(bytes).each(|number, field| match number {

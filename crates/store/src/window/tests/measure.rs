@@ -91,8 +91,8 @@ fn measure_segments_beside_sqlite() {
     println!(
         "{} spans a chunk: {} KiB of memory, {} KiB packed, {:.1} bytes a span",
         SPANS,
-        memory / CHUNKS >> 10,
-        packed / CHUNKS >> 10,
+        (memory / CHUNKS) >> 10,
+        (packed / CHUNKS) >> 10,
         packed as f64 / (SPANS * CHUNKS) as f64
     );
     let folder = tempfile::tempdir().unwrap();

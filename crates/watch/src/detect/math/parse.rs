@@ -58,7 +58,6 @@ pub(super) enum Node {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expression {
     pub(super) root: Node,
-    text: String,
 }
 
 impl Expression {
@@ -77,33 +76,12 @@ impl Expression {
         };
         let root = parser.binary(0)?;
         match parser.peek() {
-            None => Ok(Self {
-                root,
-                text: text.to_string(),
-            }),
+            None => Ok(Self { root }),
             Some(token) => Err(MathError::new(format!(
                 "{} stands after the end of the expression",
                 token.shown()
             ))),
         }
-    }
-
-    /// As it was written.
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// The ids that it names, sorted.
-    pub fn ids(&self) -> Vec<&str> {
-        let mut ids = Vec::new();
-        self.root.visit(&mut |node| {
-            if let Node::Id(id) = node {
-                ids.push(id.as_str());
-            }
-        });
-        ids.sort_unstable();
-        ids.dedup();
-        ids
     }
 
     /// Does it call this function?

@@ -1,0 +1,544 @@
+//! The live demonstration: PayLedger runs, a fault is injected, and the watch does the rest.
+
+use std::io::{BufRead as _, IsTerminal as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use model::incident::{Entry, Incident, IncidentEvent, IncidentId};
+use model::ports::Journal as _;
+use server::control::{Desk as _, Person, Reply, Request};
+
+use super::Args;
+use crate::config::{Config, PayLedger, Written};
+use crate::console::Console;
+use crate::dress::{self, Format, incident as dressed, pencil::Pencil, pencil::Tone};
+use crate::exit::Exit;
+use crate::problem::Problem;
+use crate::wiring::house::House;
+use crate::wiring::serving::{Inbound, Serving};
+
+/// What users feel; nothing in it knows what could be broken.
+const RULES: &str = include_str!("rules.toml");
+/// Longer than any declared fault needs from injection to closing.
+const PATIENCE: Duration = Duration::from_secs(600);
+/// How often the journal is looked at; the demonstration is for people.
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// PayLedger as a child process: asked to end when this goes, however it goes.
+struct Guest {
+    child: Child,
+    state: PathBuf,
+}
+
+impl Guest {
+    fn start(args: &Args, state: &Path, otlp: SocketAddr) -> Result<Self, Problem> {
+        let mut command = this_program()?;
+        command
+            .args(["payledger", "up", "--state"])
+            .arg(state)
+            .args(["--otlp", &format!("http://{otlp}")]);
+        if args.fast {
+            command.arg("--fast");
+        }
+        let log = std::fs::File::create(state.with_extension("log"))
+            .map_err(|error| Problem::unwritable(state.display().to_string(), &error))?;
+        let errors = log
+            .try_clone()
+            .map_err(|error| Problem::unwritable(state.display().to_string(), &error))?;
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(errors)
+            .spawn()
+            .map_err(|error| cannot_start(&error))?;
+        Ok(Self {
+            child,
+            state: state.to_path_buf(),
+        })
+    }
+
+    /// Its addresses, once it is up.
+    fn deployment(&mut self) -> Result<Option<payledger::deployment::Deployment>, Problem> {
+        if let Ok(Some(status)) = self.child.try_wait() {
+            let log = std::fs::read_to_string(self.state.with_extension("log")).unwrap_or_default();
+            let last: Vec<&str> = log.lines().rev().take(3).collect();
+            return Err(Problem::bad_input(
+                format!("PayLedger ended ({status}): {}", last.join(" / ")),
+                "midwatch payledger up",
+                "see whether loopback ports and processes may be opened here",
+            ));
+        }
+        Ok(payledger::deployment::StateFolder::new(&self.state)
+            .deployment()
+            .ok())
+    }
+
+    /// Runs one of its commands to the end.
+    fn tell(&self, words: &[&str]) -> Result<String, Problem> {
+        let output = this_program()?
+            .arg("payledger")
+            .args(words)
+            .arg("--state")
+            .arg(&self.state)
+            .output()
+            .map_err(|error| cannot_start(&error))?;
+        let said = String::from_utf8_lossy(&output.stdout).trim().to_string();
+        if output.status.success() {
+            return Ok(said);
+        }
+        let why = String::from_utf8_lossy(&output.stderr).trim().to_string();
+        Err(Problem::bad_input(
+            if why.is_empty() { said } else { why },
+            format!("midwatch payledger {}", words.join(" ")),
+            "`midwatch payledger fault list` shows what can be broken",
+        ))
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        // Asked politely first: it ends its own children then.
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap_or(0));
+        if pid.as_raw() > 0 {
+            let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
+        }
+        let asked = Instant::now();
+        while asked.elapsed() < Duration::from_secs(8) {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn this_program() -> Result<Command, Problem> {
+    std::env::current_exe()
+        .map(Command::new)
+        .map_err(|error| cannot_start(&error))
+}
+
+fn cannot_start(error: &std::io::Error) -> Problem {
+    Problem::bad_input(
+        format!("PayLedger cannot be started: {error}"),
+        "midwatch payledger",
+        "check that this program may start processes",
+    )
+}
+
+/// A line that says what is waited for, where a person looks.
+struct Waiting(ProgressBar);
+
+impl Waiting {
+    fn new(shown: bool) -> Self {
+        if !shown {
+            return Self(ProgressBar::hidden());
+        }
+        let bar = ProgressBar::new_spinner();
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Self(bar)
+    }
+
+    fn on(&self, what: &str) {
+        self.0.set_message(what.to_string());
+        self.0.reset_elapsed();
+    }
+
+    fn print(&self, console: &mut Console<'_>, text: &str) -> Result<(), Problem> {
+        self.0.suspend(|| console.print(text))
+    }
+}
+
+/// Set when the person wants it to end.
+fn interrupted() -> Arc<AtomicBool> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&flag);
+    std::thread::spawn(move || {
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+        else {
+            return;
+        };
+        runtime.block_on(async {
+            let mut terminate =
+                tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
+            let ended = async {
+                match &mut terminate {
+                    Some(terminate) => {
+                        terminate.recv().await;
+                    }
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                () = ended => {}
+            }
+        });
+        seen.store(true, Ordering::SeqCst);
+    });
+    flag
+}
+
+fn stopped() -> Problem {
+    Problem::bad_input(
+        "it was interrupted",
+        "Ctrl-C",
+        "everything that was started has been ended; start it again when you like",
+    )
+}
+
+/// Runs all of it.
+pub(super) fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
+    if args.fault == "list" {
+        let output = this_program()?
+            .args(["payledger", "fault", "list"])
+            .output()
+            .map_err(|error| cannot_start(&error))?;
+        console.print(&String::from_utf8_lossy(&output.stdout))?;
+        return Ok(Exit::Done);
+    }
+    let out = folder(args)?;
+    let over = interrupted();
+    let workshop = tempfile::Builder::new()
+        .prefix("midwatch-demo-")
+        .tempdir()
+        .map_err(|error| Problem::unwritable(std::env::temp_dir().display().to_string(), &error))?;
+    let waiting = Waiting::new(console.shows_progress());
+    let rules = workshop.path().join("rules.toml");
+    std::fs::write(&rules, RULES)
+        .map_err(|error| Problem::unwritable(rules.display().to_string(), &error))?;
+
+    waiting.on("opening the telemetry window and listening for OTLP");
+    let mut config = Config::default();
+    config.store.path = workshop.path().join("data");
+    config.telemetry.grpc = SocketAddr::from(([127, 0, 0, 1], 0));
+    config.telemetry.http = SocketAddr::from(([127, 0, 0, 1], 0));
+    config.watch.rules = vec![rules];
+    let listening = Inbound::open(&House::built(Written {
+        config: config.clone(),
+        file: None,
+    }))?;
+    let otlp = listening.http().ok_or_else(|| {
+        Problem::bad_input(
+            "nothing listens for OTLP over HTTP",
+            "telemetry.http",
+            "see whether loopback ports are free",
+        )
+    })?;
+
+    waiting.on("starting PayLedger in two regions");
+    let mut guest = Guest::start(args, &workshop.path().join("payledger"), otlp)?;
+    let began = Instant::now();
+    let deployment = loop {
+        if over.load(Ordering::SeqCst) {
+            return Err(stopped());
+        }
+        if let Some(deployment) = guest.deployment()? {
+            break deployment;
+        }
+        if began.elapsed() > Duration::from_secs(60) {
+            return Err(Problem::bad_input(
+                "PayLedger did not come up within a minute",
+                "midwatch payledger up",
+                "is the machine very busy? Try again, or look at a recording: midwatch demo",
+            ));
+        }
+        std::thread::sleep(GLANCE);
+    };
+    config.connectors.payledger = Some(PayLedger {
+        control_plane: deployment.control.clone(),
+        router: Some(deployment.router.clone()),
+        hands: true,
+    });
+    let house = House::built(Written { config, file: None });
+    let serving = Serving::begin(&house, listening, Vec::new())?;
+    let pencil = console.pencil();
+    waiting.print(
+        console,
+        &pencil.paragraph(
+            "",
+            2,
+            &[
+                (Tone::Strong, "PayLedger runs".into()),
+                (
+                    Tone::Plain,
+                    format!(" in two regions under load; its page: {}", deployment.page),
+                ),
+            ],
+        ),
+    )?;
+
+    waiting.on(&format!(
+        "letting it run healthy for {} s, to know what normal is",
+        args.healthy
+    ));
+    let healthy = Instant::now();
+    while healthy.elapsed() < Duration::from_secs(args.healthy) {
+        if over.load(Ordering::SeqCst) {
+            serving.end();
+            return Err(stopped());
+        }
+        std::thread::sleep(GLANCE);
+    }
+    waiting.on("injecting the fault");
+    let injected = guest.tell(&["fault", "inject", &args.fault]);
+    if let Err(problem) = injected {
+        serving.end();
+        return Err(problem);
+    }
+    waiting.print(
+        console,
+        &pencil.paragraph(
+            "",
+            2,
+            &[(Tone::Bad, format!("Fault injected: {}", args.fault))],
+        ),
+    )?;
+
+    let outcome = follow(args, &serving, &over, &waiting, console, &pencil);
+    let told = outcome
+        .and_then(|incident| write_down(&house, &serving, &incident, &out).map(|()| incident));
+    waiting.on("ending everything that was started");
+    drop(guest);
+    serving.end();
+    waiting.0.finish_and_clear();
+    let incident = told?;
+    let mut text = String::from("\n");
+    text += &dressed::card(&incident, &pencil);
+    text += &format!(
+        "\nWritten to {}\n  report.html        with pictures, in a browser\n  report.json        midwatch verify {0}/report.json --recording {0}/recording\n  postmortem.md      what only people know is left empty\n  recording/         midwatch investigate {0}/recording\n  journal.ndjson     every entry, hash-chained\n",
+        out.display()
+    );
+    console.print(&text)?;
+    let recovered = incident
+        .latest_plan()
+        .is_some_and(model::incident::PlanState::worked);
+    Ok(if recovered { Exit::Done } else { Exit::No })
+}
+
+/// The folder for what is kept: the one named, or the first free one.
+fn folder(args: &Args) -> Result<PathBuf, Problem> {
+    if let Some(out) = &args.out {
+        if out.symlink_metadata().is_ok() {
+            return Err(Problem::bad_input(
+                "something is there already",
+                out.display().to_string(),
+                "choose another name, or remove it first",
+            ));
+        }
+        return Ok(out.clone());
+    }
+    (1..1000)
+        .map(|n| {
+            PathBuf::from(if n == 1 {
+                "midwatch-demo".to_string()
+            } else {
+                format!("midwatch-demo-{n}")
+            })
+        })
+        .find(|path| path.symlink_metadata().is_err())
+        .ok_or_else(|| {
+            Problem::bad_input(
+                "a thousand demonstrations are here",
+                ".",
+                "name a folder: --out DIR",
+            )
+        })
+}
+
+/// Prints the journal as it grows, answers the question, and returns the incident once it is over.
+fn follow(
+    args: &Args,
+    serving: &Serving,
+    over: &AtomicBool,
+    waiting: &Waiting,
+    console: &mut Console<'_>,
+    pencil: &Pencil,
+) -> Result<Incident, Problem> {
+    let began = Instant::now();
+    let store = serving.store();
+    let mut shown: std::collections::BTreeMap<IncidentId, u64> = std::collections::BTreeMap::new();
+    waiting.on("waiting for an alarm");
+    loop {
+        if over.load(Ordering::SeqCst) {
+            return Err(stopped());
+        }
+        if began.elapsed() > PATIENCE {
+            return Err(Problem::bad_input(
+                format!("it was not over after {} min", PATIENCE.as_secs() / 60),
+                args.fault.clone(),
+                "try again on a quieter machine, or with --fast",
+            ));
+        }
+        let ids = store.incidents(false).map_err(|error| unreadable(&error))?;
+        for id in ids.iter().rev() {
+            let entries = store.read(id).map_err(|error| unreadable(&error))?;
+            let Some(opened) = entries.first().map(|entry| entry.at) else {
+                continue;
+            };
+            let seen = shown.get(id).copied().unwrap_or(0);
+            for entry in entries.iter().filter(|entry| entry.seq > seen) {
+                shown.insert(id.clone(), entry.seq);
+                waiting.print(console, &dressed::timeline_line(entry, opened, pencil))?;
+                waiting.on(awaited(entry));
+                if let IncidentEvent::ApprovalAsked { plan, .. } = &entry.event {
+                    answer(args, serving, id, plan, &entries, waiting, console, pencil)?;
+                }
+            }
+            let incident = Incident::fold(id, &entries).map_err(|error| {
+                Problem::bad_input(
+                    error.to_string(),
+                    id.to_string(),
+                    "this is a defect; please tell",
+                )
+            })?;
+            if let Some(incident) = incident
+                && incident.closed.is_some()
+                && store.incidents(true).is_ok_and(|open| open.is_empty())
+            {
+                return Ok(incident);
+            }
+        }
+        std::thread::sleep(GLANCE);
+    }
+}
+
+fn unreadable(error: &model::ports::JournalError) -> Problem {
+    Problem::bad_input(
+        error.to_string(),
+        "the journal",
+        "this is a defect; please tell",
+    )
+}
+
+/// What comes after an event, for the line that says what is waited for.
+fn awaited(entry: &Entry) -> &'static str {
+    match &entry.event {
+        IncidentEvent::InvestigationStarted { .. } | IncidentEvent::Looked { .. } => {
+            "investigating"
+        }
+        IncidentEvent::InvestigationEnded { .. } => "looking for a way back",
+        IncidentEvent::PlanProposed { .. } => "asking the gate",
+        IncidentEvent::ApprovalAsked { .. } => "waiting for a yes",
+        IncidentEvent::Approved { .. } => "asking the gate again",
+        IncidentEvent::RunStarted { .. }
+        | IncidentEvent::StepStarted { .. }
+        | IncidentEvent::StepEnded { .. } => "performing the plan",
+        IncidentEvent::RunEnded { .. } | IncidentEvent::Verified { passed: false, .. } => {
+            "waiting for fresh telemetry, and for the primary region to serve again"
+        }
+        IncidentEvent::Verified { .. } => "learning",
+        _ => "keeping watch",
+    }
+}
+
+#[allow(clippy::too_many_arguments)]
+fn answer(
+    args: &Args,
+    serving: &Serving,
+    id: &IncidentId,
+    plan: &str,
+    entries: &[Entry],
+    waiting: &Waiting,
+    console: &mut Console<'_>,
+    pencil: &Pencil,
+) -> Result<(), Problem> {
+    let incident = Incident::fold(id, entries).ok().flatten();
+    if let Some(state) = incident.as_ref().and_then(Incident::latest_plan) {
+        let mut text = String::from("\n");
+        if let Some(report) = incident.as_ref().and_then(Incident::report) {
+            for claim in &report.verdict {
+                text += &pencil.paragraph("  ", 4, &[(Tone::Plain, claim.text.clone())]);
+            }
+            text.push('\n');
+        }
+        text += &dressed::plan_card(state, pencil);
+        waiting.print(console, &text)?;
+    }
+    let yes = if args.yes {
+        waiting.print(console, "  --yes answers: yes\n")?;
+        true
+    } else if std::io::stdin().is_terminal() {
+        waiting.0.suspend(|| {
+            console.mutter("\nPerform this plan? Type yes or no: ");
+            let mut line = String::new();
+            let read = std::io::stdin().lock().read_line(&mut line);
+            read.is_ok() && line.trim() == "yes"
+        })
+    } else {
+        return Err(Problem::bad_input(
+            "nobody is at the terminal to say yes",
+            "standard input",
+            "run it with --yes",
+        ));
+    };
+    let who = Person {
+        name: server::control::own_name(),
+        uid: nix::unistd::getuid().as_raw(),
+    };
+    let (incident, plan) = (id.to_string(), plan.to_string());
+    let request = if yes {
+        Request::Approve { incident, plan }
+    } else {
+        Request::Refuse {
+            incident,
+            plan,
+            why: "refused in the demonstration".to_string(),
+        }
+    };
+    match serving.desk().answer(&who, request) {
+        Reply::Done { .. } => Ok(()),
+        Reply::Refused { why } => Err(Problem::bad_input(why, "the plan", "look at it again")),
+    }
+}
+
+/// Report, post-mortem, recording and journal, in a new folder.
+fn write_down(
+    house: &House,
+    serving: &Serving,
+    incident: &Incident,
+    out: &Path,
+) -> Result<(), Problem> {
+    let refused = |error: std::io::Error| Problem::unwritable(out.display().to_string(), &error);
+    std::fs::create_dir_all(out).map_err(refused)?;
+    let write = |name: &str, text: &str| std::fs::write(out.join(name), text).map_err(refused);
+    // The first report with a cause is the one that the plan answers to.
+    let investigated = incident
+        .investigations
+        .iter()
+        .filter_map(|look| match &look.ended {
+            Some((_, Ok(report))) => Some(report),
+            _ => None,
+        })
+        .find(|report| !report.causes.is_empty());
+    if let Some(report) = investigated {
+        let plain = Pencil::default();
+        write("report.html", &dress::report(report, Format::Html, &plain))?;
+        write(
+            "report.md",
+            &dress::report(report, Format::Markdown, &plain),
+        )?;
+        write("report.json", &dress::report(report, Format::Json, &plain))?;
+        let recording = house.recording(report);
+        if recording.is_dir() {
+            crate::wiring::copy(&recording, &out.join("recording")).map_err(refused)?;
+        }
+    }
+    write("postmortem.md", &learn::postmortem(incident).to_string())?;
+    if let Ok(Some(journal)) = serving.store().export(&incident.id) {
+        write("journal.ndjson", &journal)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,194 @@
+//! `midwatch doctor`: what am I connected to, what can I not see.
+
+use serde_json::json;
+use server::control::Reply;
+
+use super::Answer;
+use crate::console::Console;
+use crate::dress::{self, pencil::Tone};
+use crate::exit::Exit;
+use crate::problem::Problem;
+use crate::wiring::house::House;
+
+/// Of which house.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    midwatch doctor\n  \
+    midwatch doctor --format json\n\n\
+    Exit 1 if something that is configured does not work.")]
+pub struct Args {
+    #[command(flatten)]
+    house: super::Place,
+    /// How to tell
+    #[arg(long, value_enum, default_value_t)]
+    format: Answer,
+}
+
+/// How one thing stands.
+struct Finding {
+    what: &'static str,
+    /// `ok`, `missing` (not configured: a choice) or `broken`.
+    stands: &'static str,
+    said: String,
+    todo: &'static str,
+}
+
+/// Looks at everything that is configured.
+pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
+    let house = House::of(args.house.config.as_deref())?;
+    let findings = examine(&house);
+    let broken = findings.iter().any(|finding| finding.stands == "broken");
+    let text = match args.format {
+        Answer::Json => dress::json(
+            &findings
+                .iter()
+                .map(|f| json!({"what": f.what, "stands": f.stands, "said": f.said, "to_do": f.todo}))
+                .collect::<Vec<_>>(),
+        ),
+        Answer::Terminal => {
+            let pencil = console.pencil();
+            findings
+                .iter()
+                .map(|finding| {
+                    let tone = match finding.stands {
+                        "ok" => Tone::Good,
+                        "missing" => Tone::Warn,
+                        _ => Tone::Bad,
+                    };
+                    let mut pieces = vec![
+                        (tone, format!("{:<8}", finding.stands)),
+                        (Tone::Strong, format!("{}: ", finding.what)),
+                        (Tone::Plain, finding.said.clone()),
+                    ];
+                    if !finding.todo.is_empty() && finding.stands != "ok" {
+                        pieces.push((Tone::Faint, format!("  To do: {}", finding.todo)));
+                    }
+                    pencil.paragraph("", 10, &pieces)
+                })
+                .collect()
+        }
+    };
+    console.print(&text)?;
+    Ok(if broken { Exit::No } else { Exit::Done })
+}
+
+fn examine(house: &House) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut find = |what, stands, said: String, todo| {
+        findings.push(Finding {
+            what,
+            stands,
+            said,
+            todo,
+        });
+    };
+    match house.rules() {
+        Ok(rules) if rules.is_empty() => find(
+            "alarms",
+            "missing",
+            "none are declared: nothing will be detected here".to_string(),
+            "declare alarms in a file and name it in watch.rules",
+        ),
+        Ok(rules) => find("alarms", "ok", format!("{} declared", rules.len()), ""),
+        Err(problem) => find("alarms", "broken", problem.to_string(), "mend the file"),
+    }
+    match house
+        .gate()
+        .map(|gate| gate.fault().map(ToString::to_string))
+    {
+        Ok(None) => find("policy", "ok", house.config().act.policy.clone(), ""),
+        Ok(Some(fault)) => find(
+            "policy",
+            "broken",
+            fault,
+            "until it can be read, nothing is permitted",
+        ),
+        Err(problem) => find(
+            "policy",
+            "broken",
+            problem.to_string(),
+            "name a policy in act.policy",
+        ),
+    }
+    match house.server() {
+        Some(Reply::Done { said, facts }) => {
+            find("server", "ok", said, "");
+            let taken =
+                ["spans", "logs", "points"].map(|kind| facts["window"][kind].as_u64().unwrap_or(0));
+            for (kind, count) in ["traces", "logs", "metrics"].into_iter().zip(taken) {
+                if count == 0 {
+                    find(
+                        kind,
+                        "missing",
+                        "none has arrived since the server was started".to_string(),
+                        "send it over OTLP to the addresses that `midwatch serve` prints",
+                    );
+                }
+            }
+            if let Some(error) = facts["window"]["error"].as_str() {
+                find(
+                    "telemetry window",
+                    "broken",
+                    error.to_string(),
+                    "see to the disk of the data folder",
+                );
+            }
+        }
+        Some(Reply::Refused { why }) => find("server", "broken", why, "look at its log"),
+        None => find(
+            "server",
+            "missing",
+            format!("none runs on {}", house.data().display()),
+            "start `midwatch serve`",
+        ),
+    }
+    match house.payledger() {
+        Ok(None) => find(
+            "changes and states",
+            "missing",
+            "no connector that knows them is configured: a guilty change cannot be named"
+                .to_string(),
+            "configure one in [connectors]",
+        ),
+        Ok(Some(eyes)) => match eyes.greet() {
+            Ok(said) => find("connectors.payledger", "ok", said, ""),
+            Err(error) => find(
+                "connectors.payledger",
+                "broken",
+                error.to_string(),
+                "check connectors.payledger.control_plane",
+            ),
+        },
+        Err(problem) => find(
+            "connectors.payledger",
+            "broken",
+            problem.to_string(),
+            "check its addresses",
+        ),
+    }
+    match house.hands() {
+        Ok(hands) if hands.is_empty() => find(
+            "hands",
+            "missing",
+            "none: plans are proposed at most, nothing can be altered".to_string(),
+            "that may be just what you want; otherwise set hands = true on a connector",
+        ),
+        Ok(hands) => find(
+            "hands",
+            "ok",
+            hands
+                .iter()
+                .map(|hand| hand.name().to_string())
+                .collect::<Vec<_>>()
+                .join(", "),
+            "",
+        ),
+        Err(problem) => find(
+            "hands",
+            "broken",
+            problem.to_string(),
+            "check the connector",
+        ),
+    }
+    findings
+}

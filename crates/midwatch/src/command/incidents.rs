@@ -1,0 +1,190 @@
+//! `midwatch incidents`: what is broken, what was, and how each stands.
+
+use std::path::PathBuf;
+
+use model::alarm::AlarmState;
+use model::incident::{Entry, Incident, IncidentId};
+use serde_json::json;
+
+use super::Answer;
+use crate::console::Console;
+use crate::dress::{self, Format, incident as dressed, pencil::Pencil};
+use crate::exit::Exit;
+use crate::problem::Problem;
+use crate::wiring::house::House;
+
+/// Which, and what of it.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    midwatch incidents                        the open ones\n  \
+    midwatch incidents list --all\n  \
+    midwatch incidents show inc-20260618-150612-3f9a1c\n  \
+    midwatch incidents timeline 3f9a1c        the end of a name is enough\n  \
+    midwatch incidents report 3f9a1c --format html --out report.html\n  \
+    midwatch incidents postmortem 3f9a1c --out postmortem.md\n\n\
+    They read the journal of the data folder; no server need run.")]
+pub struct Args {
+    #[command(flatten)]
+    house: super::Place,
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum What {
+    /// One line for each
+    List {
+        /// Those that are closed, too
+        #[arg(long)]
+        all: bool,
+        /// How to tell
+        #[arg(long, value_enum, default_value_t)]
+        format: Answer,
+    },
+    /// How one stands: alarms, verdict, plan
+    Show {
+        /// Its name, or the end of it
+        id: String,
+        /// How to tell
+        #[arg(long, value_enum, default_value_t)]
+        format: Answer,
+    },
+    /// Everything that happened, in order
+    Timeline {
+        /// Its name, or the end of it
+        id: String,
+        /// How to tell
+        #[arg(long, value_enum, default_value_t)]
+        format: Answer,
+    },
+    /// Its newest report, in full
+    Report {
+        /// Its name, or the end of it
+        id: String,
+        /// How to tell
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+        /// Write to this file, whole or not at all; `-` is standard output
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// The post-mortem, as Markdown; what only people know is left visibly empty
+    Postmortem {
+        /// Its name, or the end of it
+        id: String,
+        /// Write to this file, whole or not at all; `-` is standard output
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+}
+
+/// Reads the journal and tells.
+pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
+    let house = House::of(args.house.config.as_deref())?;
+    let default = What::List {
+        all: false,
+        format: Answer::Terminal,
+    };
+    match args.what.as_ref().unwrap_or(&default) {
+        What::List { all, format } => list(&house, *all, *format, console),
+        What::Show { id, format } => {
+            let (incident, entries) = house.incident(id)?;
+            let text = match format {
+                Answer::Terminal => dressed::card(&incident, &console.pencil()),
+                Answer::Json => dress::json(&summary(&incident, &entries)),
+            };
+            console.print(&text)?;
+            Ok(Exit::Done)
+        }
+        What::Timeline { id, format } => {
+            let (_, entries) = house.incident(id)?;
+            let text = match format {
+                Answer::Terminal => dressed::timeline(&entries, &console.pencil()),
+                Answer::Json => dress::json(&entries),
+            };
+            console.print(&text)?;
+            Ok(Exit::Done)
+        }
+        What::Report { id, format, out } => {
+            let (incident, _) = house.incident(id)?;
+            let report = incident.report().ok_or_else(|| no_report(&incident.id))?;
+            let pencil = if out.is_some() {
+                Pencil::default()
+            } else {
+                console.pencil()
+            };
+            console.deliver(&dress::report(report, *format, &pencil), out.as_deref())?;
+            Ok(report.header.status.into())
+        }
+        What::Postmortem { id, out } => {
+            let (incident, _) = house.incident(id)?;
+            console.deliver(&learn::postmortem(&incident).to_string(), out.as_deref())?;
+            Ok(Exit::Done)
+        }
+    }
+}
+
+fn no_report(id: &IncidentId) -> Problem {
+    Problem::bad_input(
+        "it has no report yet",
+        id.to_string(),
+        "wait until it has been looked at; `midwatch incidents timeline` shows how far it is",
+    )
+}
+
+fn list(
+    house: &House,
+    all: bool,
+    format: Answer,
+    console: &mut Console<'_>,
+) -> Result<Exit, Problem> {
+    let mut folded = Vec::new();
+    let mut summaries = Vec::new();
+    for id in house.incidents(!all)? {
+        let (incident, entries) = house.fold(&id)?;
+        summaries.push(summary(&incident, &entries));
+        folded.push(incident);
+    }
+    let text = match format {
+        Answer::Terminal => dressed::list(&folded, &console.pencil()),
+        Answer::Json => dress::json(&summaries),
+    };
+    console.print(&text)?;
+    Ok(Exit::Done)
+}
+
+/// What programs are told of one incident.
+fn summary(incident: &Incident, entries: &[Entry]) -> serde_json::Value {
+    let causes: Vec<_> = incident
+        .report()
+        .map(|report| {
+            report
+                .causes
+                .iter()
+                .map(|cause| {
+                    json!({
+                        "entity": cause.entity,
+                        "mechanism": cause.mechanism,
+                        "category": cause.category,
+                        "change": cause.change,
+                        "confidence": cause.confidence,
+                        "word": cause.word,
+                    })
+                })
+                .collect()
+        })
+        .unwrap_or_default();
+    json!({
+        "id": incident.id,
+        "title": dressed::title(incident),
+        "standing": dressed::standing(incident).0,
+        "opened": incident.opened,
+        "closed": incident.closed.as_ref().map(|(at, _)| at),
+        "firing": incident.alarms.iter().any(|a| a.state == AlarmState::Firing),
+        "alarms": incident.alarms.iter().map(|a| &a.alarm).collect::<Vec<_>>(),
+        "causes": causes,
+        "plan": incident.latest_plan().map(|p| json!({"digest": p.digest, "plan": p.plan})),
+        "entries": entries.len(),
+        "head": entries.last().map(|e| &e.digest),
+    })
+}

@@ -1,0 +1,110 @@
+//! `midwatch serve`: keeps watch until it is told to stop.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use model::ports::{Notice, Notifier};
+
+use crate::console::Console;
+use crate::exit::Exit;
+use crate::problem::Problem;
+use crate::wiring::house::House;
+use crate::wiring::notify;
+use crate::wiring::serving::{Inbound, Serving};
+
+/// Under which configuration.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    midwatch config reference > midwatch.toml\n  \
+    midwatch serve                                 with midwatch.toml of this folder, or defaults\n  \
+    midwatch serve --config /etc/midwatch.toml\n\n\
+    It listens for OTLP on loopback (4317 gRPC, 4318 HTTP) unless told otherwise. Ctrl-C or SIGTERM ends it in\n\
+    good order; whatever was under way goes on from the journal at the next start.")]
+pub struct Args {
+    /// The configuration; without it midwatch.toml of this folder, if it is there
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Tells the terminal that the server runs in.
+struct Terminal;
+
+impl Notifier for Terminal {
+    fn name(&self) -> &str {
+        "terminal"
+    }
+
+    fn tell(&self, notice: &Notice) -> Result<(), String> {
+        use std::io::Write as _;
+        let safe = |text: &str| crate::dress::text::plain(text).into_owned();
+        let mut text = format!(
+            "{} {} {}\n",
+            notice.at,
+            notice.incident,
+            safe(&notice.title)
+        );
+        for line in &notice.lines {
+            text += &format!("  {}\n", safe(line));
+        }
+        std::io::stderr()
+            .write_all(text.as_bytes())
+            .map_err(|error| error.to_string())
+    }
+}
+
+/// Keeps watch.
+pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
+    // Its own log goes to standard error; RUST_LOG chooses how much.
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .try_init();
+    let house = House::of(args.config.as_deref())?;
+    let mut notifiers = notify::configured(&house)?;
+    if house.config().notify.terminal {
+        notifiers.push(Arc::new(Terminal));
+    }
+    let inbound = Inbound::open(&house)?;
+    let (grpc, http) = (inbound.grpc(), inbound.http());
+    let serving = Serving::begin(&house, inbound, notifiers)?;
+    let shown = |address: Option<std::net::SocketAddr>| {
+        address.map_or("nowhere".to_string(), |address| address.to_string())
+    };
+    console.remark(&format!(
+        "midwatch keeps watch: OTLP over gRPC at {}, over HTTP at {}; data in {}\n",
+        shown(grpc),
+        shown(http),
+        house.data().display()
+    ));
+    wait_for_the_end()?;
+    console.remark("ending in good order\n");
+    serving.end();
+    Ok(Exit::Done)
+}
+
+/// Returns at Ctrl-C or SIGTERM.
+fn wait_for_the_end() -> Result<(), Problem> {
+    let cannot = |error: std::io::Error| {
+        Problem::bad_input(
+            format!("signals cannot be waited for: {error}"),
+            "this process",
+            "see what limits it",
+        )
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(cannot)?;
+    runtime.block_on(async {
+        let mut terminate =
+            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+                .map_err(cannot)?;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        Ok(())
+    })
+}

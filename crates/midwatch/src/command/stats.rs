@@ -1,0 +1,31 @@
+//! `midwatch stats`: how well the watch is kept, measured.
+
+use super::Answer;
+use crate::console::Console;
+use crate::dress;
+use crate::exit::Exit;
+use crate::problem::Problem;
+use crate::wiring::house::House;
+
+/// How to tell.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:\n  midwatch stats\n  midwatch stats --format json")]
+pub struct Args {
+    #[command(flatten)]
+    house: super::Place,
+    /// How to tell
+    #[arg(long, value_enum, default_value_t)]
+    format: Answer,
+}
+
+/// Reads every closed incident's lesson, and counts.
+pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
+    let house = House::of(args.house.config.as_deref())?;
+    let scores = house.scores()?;
+    let text = match args.format {
+        Answer::Json => dress::json(&scores),
+        Answer::Terminal => dress::scores::scores(&scores, &console.pencil()),
+    };
+    console.print(&text)?;
+    Ok(Exit::Done)
+}

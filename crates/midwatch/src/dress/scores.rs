@@ -1,0 +1,46 @@
+//! How well the watch is kept, for the terminal.
+
+use learn::{Scores, Spread};
+
+use super::pencil::{Pencil, Tone};
+
+/// One line per figure; what was never measured says so.
+pub fn scores(scores: &Scores, pencil: &Pencil) -> String {
+    let mut text = pencil.heading(&format!("{} incidents", scores.incidents));
+    let spread = |name: &str, spread: &Spread| {
+        let said = if spread.count == 0 {
+            "not measured yet".to_string()
+        } else {
+            format!(
+                "mean {}, half within {}, 95% within {} (of {})",
+                spread.mean, spread.p50, spread.p95, spread.count
+            )
+        };
+        pencil.paragraph(
+            "  ",
+            30,
+            &[(Tone::Strong, format!("{name:<28}")), (Tone::Plain, said)],
+        )
+    };
+    text += &spread("time to detect (MTTD)", &scores.detect);
+    text += &spread("time to investigate (MTTI)", &scores.investigate);
+    text += &spread("time to recover (MTTR)", &scores.recover);
+    text += &spread("from a yes to recovered", &scores.approved_to_recovered);
+    for (name, share) in [
+        ("recoveries that worked", scores.recovery),
+        ("false alarms", scores.false_alarms),
+    ] {
+        let said = share.value().map_or("none yet".to_string(), |value| {
+            format!("{} of {} ({:.0}%)", share.hits, share.of, value * 100.0)
+        });
+        text += &pencil.paragraph(
+            "  ",
+            30,
+            &[(Tone::Strong, format!("{name:<28}")), (Tone::Plain, said)],
+        );
+    }
+    for (mechanism, count) in &scores.mechanisms {
+        text += &pencil.paragraph("  ", 4, &[(Tone::Plain, format!("{count} x {mechanism}"))]);
+    }
+    text
+}

@@ -1,0 +1,209 @@
+//! What a person at the desk is answered.
+
+use std::sync::Arc;
+
+use model::incident::{Ending, IncidentId};
+use model::ports::{Clock as _, Journal as _, Lookout as _};
+use model::silence::{Recurrence, Silence};
+use model::time::{Span, TimeWindow};
+use server::control::{Desk, Person, Reply, Request};
+use store::window::Window;
+
+use super::live::{Inlet, SystemClock};
+use super::watchman::Watchman;
+
+/// The desk of a server that runs.
+pub struct LiveDesk {
+    watchman: Arc<Watchman>,
+    window: Arc<Window>,
+    inlet: Arc<Inlet>,
+}
+
+impl LiveDesk {
+    /// Of this server.
+    pub fn new(watchman: Arc<Watchman>, window: Arc<Window>, inlet: Arc<Inlet>) -> Self {
+        Self {
+            watchman,
+            window,
+            inlet,
+        }
+    }
+
+    /// The incident of that name, or whose name ends so.
+    fn find(&self, name: &str) -> Result<IncidentId, String> {
+        let all = self
+            .watchman
+            .store()
+            .incidents(false)
+            .map_err(|error| error.to_string())?;
+        let mut fitting = all.iter().filter(|id| id.0 == name || id.0.ends_with(name));
+        match (fitting.next(), fitting.next()) {
+            (Some(one), None) => Ok(one.clone()),
+            (None, _) => Err(format!(
+                "no incident is called {name}; `midwatch incidents list --all` shows them"
+            )),
+            (Some(_), Some(_)) => Err(format!(
+                "several incidents end in {name}; give more of the name"
+            )),
+        }
+    }
+
+    fn approve(&self, who: &Person, incident: &str, plan: &str) -> Result<String, String> {
+        let id = self.find(incident)?;
+        let approval = self
+            .watchman
+            .watch()
+            .approve(&id, plan, &who.name)
+            .map_err(|error| error.to_string())?;
+        Ok(format!(
+            "{} said yes to plan {} of {id}. `midwatch incidents timeline {id}` shows how it goes.",
+            who.name,
+            approval.plan.get(..12).unwrap_or(&approval.plan)
+        ))
+    }
+
+    fn refuse(
+        &self,
+        who: &Person,
+        incident: &str,
+        plan: &str,
+        why: &str,
+    ) -> Result<String, String> {
+        let id = self.find(incident)?;
+        self.watchman
+            .watch()
+            .refuse(&id, plan, &who.name, why)
+            .map_err(|error| error.to_string())?;
+        Ok(format!("{} said no to the plan of {id}", who.name))
+    }
+
+    fn note(&self, who: &Person, incident: &str, text: &str) -> Result<String, String> {
+        let id = self.find(incident)?;
+        self.watchman
+            .watch()
+            .note(&id, &who.name, text)
+            .map_err(|error| error.to_string())?;
+        Ok(format!("noted in the journal of {id}"))
+    }
+
+    fn close(&self, who: &Person, incident: &str, why: &str) -> Result<String, String> {
+        let id = self.find(incident)?;
+        self.watchman
+            .watch()
+            .note(&id, &who.name, &format!("closes it: {why}"))
+            .map_err(|error| error.to_string())?;
+        self.watchman
+            .watch()
+            .close(&id, &who.name, Ending::HandedOver)
+            .map_err(|error| error.to_string())?;
+        Ok(format!("{id} is closed"))
+    }
+
+    fn silence(
+        &self,
+        who: &Person,
+        (entity, rule): (Option<String>, Option<String>),
+        seconds: u64,
+        why: String,
+    ) -> Result<String, String> {
+        let now = SystemClock.now();
+        let length = Span::seconds(i64::try_from(seconds).unwrap_or(i64::MAX));
+        let silence = Silence {
+            id: format!("silence-{}", now.0),
+            entity,
+            rule,
+            labels: std::collections::BTreeMap::new(),
+            from: now,
+            until: now.plus(length),
+            every: Recurrence::default(),
+            by: who.name.clone(),
+            why,
+            ended: None,
+        };
+        let until = silence.until;
+        let hushed = self
+            .watchman
+            .watch()
+            .silence(&silence)
+            .map_err(|error| error.to_string())?;
+        Ok(format!(
+            "quiet until {until}; {hushed} open incidents are silenced with it"
+        ))
+    }
+
+    fn ask(&self, question: &str) -> Result<(String, serde_json::Value), String> {
+        let now = SystemClock.now();
+        let live = self.watchman.live();
+        // Names are known only after a look.
+        let brief =
+            TimeWindow::new(now.minus(Span::minutes(10)), now).ok_or("the clock stands still")?;
+        let names = live.look(brief, now);
+        let understood = watch::ask::understand(question, &names.topology, now)
+            .map_err(|error| error.to_string())?;
+        let case = live.look(understood.window, now);
+        let reply = watch::ask::answer(&understood, &case);
+        let facts = serde_json::to_value(&reply).map_err(|error| error.to_string())?;
+        Ok((reply.understood, facts))
+    }
+
+    fn health(&self) -> (String, serde_json::Value) {
+        let window = self.window.stats();
+        let refused = self.inlet.tally().refused();
+        let open = self
+            .watchman
+            .store()
+            .incidents(true)
+            .map_or(0, |open| open.len());
+        (
+            format!(
+                "keeps watch; {} spans, {} log lines and {} points taken; {open} incidents open",
+                window.spans, window.logs, window.points
+            ),
+            serde_json::json!({
+                "window": {
+                    "spans": window.spans, "logs": window.logs, "points": window.points,
+                    "refused": window.refused, "bytes": window.bytes, "error": window.error,
+                    "dropped_by_age": window.dropped_by_age, "dropped_by_bytes": window.dropped_by_bytes,
+                },
+                "alarms_refused": format!("{refused:?}"),
+                "open": open,
+            }),
+        )
+    }
+}
+
+impl Desk for LiveDesk {
+    fn answer(&self, who: &Person, request: Request) -> Reply {
+        let plain = |outcome: Result<String, String>| match outcome {
+            Ok(said) => Reply::Done {
+                said,
+                facts: serde_json::Value::Null,
+            },
+            Err(why) => Reply::Refused { why },
+        };
+        match request {
+            Request::Approve { incident, plan } => plain(self.approve(who, &incident, &plan)),
+            Request::Refuse {
+                incident,
+                plan,
+                why,
+            } => plain(self.refuse(who, &incident, &plan, &why)),
+            Request::Note { incident, text } => plain(self.note(who, &incident, &text)),
+            Request::Close { incident, why } => plain(self.close(who, &incident, &why)),
+            Request::Silence {
+                entity,
+                rule,
+                seconds,
+                why,
+            } => plain(self.silence(who, (entity, rule), seconds, why)),
+            Request::Ask { question } => match self.ask(&question) {
+                Ok((said, facts)) => Reply::Done { said, facts },
+                Err(why) => Reply::Refused { why },
+            },
+            Request::Health => {
+                let (said, facts) = self.health();
+                Reply::Done { said, facts }
+            }
+        }
+    }
+}

@@ -1,0 +1,376 @@
+//! The house as its configuration describes it: its data folder, and what commands read there.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use act::gate::{Gate, Person};
+use connectors::payledger;
+use model::incident::{Entry, Incident, IncidentId};
+use model::ports::{Actuator, Journal as _, JournalError};
+use model::report::Report;
+use server::control::{self, ControlError, Reply, Request};
+use store::journal::{Store, StoreError};
+use store::window::Window;
+use watch::detect::Rules;
+
+use super::live::Live;
+use crate::config::{Config, Written};
+use crate::console::Console;
+use crate::exit::Exit;
+use crate::problem::Problem;
+
+/// A configuration, and the folder it keeps things in.
+pub struct House {
+    written: Written,
+    data: PathBuf,
+}
+
+impl House {
+    /// As the file says; without a name `midwatch.toml` of the working folder, if it is there.
+    pub fn of(file: Option<&Path>) -> Result<Self, Problem> {
+        Ok(Self::built(Written::read(file)?))
+    }
+
+    /// As this configuration says.
+    pub fn built(written: Written) -> Self {
+        let data = written.path(&written.config.store.path);
+        Self { written, data }
+    }
+
+    /// What is configured.
+    pub fn config(&self) -> &Config {
+        &self.written.config
+    }
+
+    /// A path of the configuration.
+    pub fn path(&self, path: &Path) -> PathBuf {
+        self.written.path(path)
+    }
+
+    /// Where everything is kept.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// The journal's file.
+    pub fn journal_file(&self) -> PathBuf {
+        self.data.join("midwatch.db")
+    }
+
+    /// The folder of the telemetry window.
+    pub fn window_folder(&self) -> PathBuf {
+        self.data.join("telemetry")
+    }
+
+    /// The folder of what was taken down for investigations.
+    pub fn recordings(&self) -> PathBuf {
+        self.data.join("recordings")
+    }
+
+    /// The folder of what was taken down for the look that wrote this report.
+    pub fn recording(&self, report: &Report) -> PathBuf {
+        let name = super::watchman::folder_name(&report.header.case, report.header.looked_at);
+        self.recordings().join(name)
+    }
+
+    /// The journal, to read beside whoever writes it.
+    pub fn journal(&self) -> Result<Store, Problem> {
+        let file = self.journal_file();
+        if !file.exists() {
+            return Err(Problem::bad_input(
+                "there is no journal yet",
+                file.display().to_string(),
+                "start `midwatch serve`, or name the configuration of the server that runs: --config FILE",
+            ));
+        }
+        Store::open_read_only(&file).map_err(|error| unusable(&file, &error))
+    }
+
+    /// Names of incidents, newest first.
+    pub fn incidents(&self, open: bool) -> Result<Vec<IncidentId>, Problem> {
+        let journal = self.journal()?;
+        journal
+            .incidents(open)
+            .map_err(|error| self.refused(&error))
+    }
+
+    /// One incident by its whole name or the end of it.
+    pub fn find(&self, name: &str) -> Result<IncidentId, Problem> {
+        let all = self.incidents(false)?;
+        let mut fitting = all.iter().filter(|id| id.0 == name || id.0.ends_with(name));
+        match (fitting.next(), fitting.next()) {
+            (Some(one), None) => Ok(one.clone()),
+            (None, _) => Err(Problem::bad_input(
+                "no incident is called so",
+                name,
+                "`midwatch incidents list --all` shows them; the end of a name is enough",
+            )),
+            (Some(one), Some(other)) => Err(Problem::bad_input(
+                format!("{one} and {other} both end so"),
+                name,
+                "give more of the name",
+            )),
+        }
+    }
+
+    /// One incident, folded from its journal, and the journal.
+    pub fn fold(&self, id: &IncidentId) -> Result<(Incident, Vec<Entry>), Problem> {
+        let entries = self
+            .journal()?
+            .read(id)
+            .map_err(|error| self.refused(&error))?;
+        let incident = Incident::fold(id, &entries)
+            .map_err(|error| self.refused(&error.into()))?
+            .ok_or_else(|| {
+                Problem::bad_input(
+                    "its journal is empty",
+                    id.to_string(),
+                    "`midwatch incidents list --all`",
+                )
+            })?;
+        Ok((incident, entries))
+    }
+
+    /// One incident by the end of its name.
+    pub fn incident(&self, name: &str) -> Result<(Incident, Vec<Entry>), Problem> {
+        self.fold(&self.find(name)?)
+    }
+
+    /// How well the watch was kept, from the lessons of all incidents.
+    pub fn scores(&self) -> Result<learn::Scores, Problem> {
+        let mut lessons = Vec::new();
+        for id in self.incidents(false)? {
+            let (incident, _) = self.fold(&id)?;
+            lessons.extend(incident.lesson.map(|lesson| *lesson));
+        }
+        Ok(learn::scores(&lessons))
+    }
+
+    /// Asks the server that runs, and tells what it said.
+    pub fn tell(&self, request: &Request, console: &mut Console<'_>) -> Result<Exit, Problem> {
+        match control::ask(&control::socket(&self.data), request)
+            .map_err(|error| unreached(&error))?
+        {
+            Reply::Done { said, .. } => {
+                console.print(&format!("{said}\n"))?;
+                Ok(Exit::Done)
+            }
+            Reply::Refused { why } => {
+                console.mutter(&format!("{why}\n"));
+                Ok(Exit::No)
+            }
+        }
+    }
+
+    /// How far the answers of the server reach; `None` where no server runs.
+    pub fn server(&self) -> Option<Reply> {
+        control::ask(&control::socket(&self.data), &Request::Health).ok()
+    }
+
+    /// The watch's own alarms, from the files that the configuration names.
+    pub fn rules(&self) -> Result<Rules, Problem> {
+        rules(&self.written)
+    }
+
+    /// The gate with the policy that is configured.
+    pub fn gate(&self) -> Result<Gate, Problem> {
+        gate(&self.written)
+    }
+
+    /// Who may be asked: the approvers that are named, or else whoever runs this program.
+    pub fn people(&self) -> Vec<Person> {
+        let named = &self.config().act.approvers;
+        let names = if named.is_empty() {
+            vec![control::own_name()]
+        } else {
+            named.clone()
+        };
+        names
+            .into_iter()
+            .map(|name| Person {
+                name,
+                groups: ["oncall".to_string()].into(),
+            })
+            .collect()
+    }
+
+    /// The eyes of the control plane, if one is configured.
+    pub fn payledger(&self) -> Result<Option<payledger::Eyes>, Problem> {
+        let Some(config) = &self.config().connectors.payledger else {
+            return Ok(None);
+        };
+        payledger::Eyes::new(&config.control_plane, config.router.as_deref())
+            .map(Some)
+            .map_err(|error| {
+                Problem::bad_input(
+                    error.to_string(),
+                    "connectors.payledger",
+                    "check its addresses",
+                )
+            })
+    }
+
+    /// The hands that are configured.
+    pub fn hands(&self) -> Result<Vec<Arc<dyn Actuator>>, Problem> {
+        let mut hands: Vec<Arc<dyn Actuator>> = Vec::new();
+        if let Some(config) = &self.config().connectors.payledger
+            && config.hands
+        {
+            let payledger = payledger::Hands::new(&config.control_plane).map_err(|error| {
+                Problem::bad_input(
+                    error.to_string(),
+                    "connectors.payledger",
+                    "check its addresses",
+                )
+            })?;
+            hands.push(Arc::new(payledger));
+        }
+        Ok(hands)
+    }
+
+    /// A live look over this window.
+    pub fn live(&self, window: Arc<Window>) -> Result<Live, Problem> {
+        Ok(Live::new(
+            window,
+            self.payledger()?,
+            self.config().investigate.changes.span(),
+        ))
+    }
+
+    /// Lets the server answer a person's question from what it sees now.
+    pub fn ask(&self, question: &str) -> Result<watch::ask::Reply, Problem> {
+        let request = Request::Ask {
+            question: question.to_string(),
+        };
+        match control::ask(&control::socket(&self.data), &request)
+            .map_err(|error| unreached(&error))?
+        {
+            Reply::Done { facts, .. } => serde_json::from_value(facts).map_err(|error| {
+                Problem::bad_input(
+                    format!("the server's answer cannot be read: {error}"),
+                    "the running server",
+                    "use the program of the version that runs",
+                )
+            }),
+            Reply::Refused { why } => Err(Problem::bad_input(why, "the question", "ask otherwise")),
+        }
+    }
+
+    /// What went wrong with the journal, and what to do.
+    pub fn refused(&self, error: &JournalError) -> Problem {
+        Problem::bad_input(
+            error.to_string(),
+            self.journal_file().display().to_string(),
+            "`midwatch journal verify` says how the rest stands; keep the file as it is",
+        )
+    }
+}
+
+/// Why the journal's file cannot be used.
+pub fn unusable(file: &Path, error: &StoreError) -> Problem {
+    Problem::bad_input(
+        error.to_string(),
+        file.display().to_string(),
+        "the error says what to do; nothing was altered",
+    )
+}
+
+fn unreached(error: &ControlError) -> Problem {
+    Problem::bad_input(
+        error.to_string(),
+        "the running server",
+        "start `midwatch serve`, or name the configuration of the server that runs: --config FILE",
+    )
+}
+
+fn rules(written: &Written) -> Result<Rules, Problem> {
+    let mut files = Vec::new();
+    for path in &written.config.watch.rules {
+        let path = written.path(path);
+        let text =
+            std::fs::read_to_string(&path).map_err(|error| Problem::unreadable(&path, &error))?;
+        let name = path.display().to_string();
+        let declared =
+            watch::detect::read(&text, &name).map_err(|error| bad_rules(&error, &name))?;
+        files.push((name, declared));
+    }
+    Rules::of(files).map_err(|error| bad_rules(&error, "watch.rules"))
+}
+
+fn bad_rules(error: &watch::detect::RulesError, name: &str) -> Problem {
+    Problem::bad_input(
+        error.to_string(),
+        name,
+        "docs/alarms.md shows how alarms are declared",
+    )
+}
+
+fn gate(written: &Written) -> Result<Gate, Problem> {
+    let config = &written.config.act;
+    let policy = match config.policy.as_str() {
+        "observer" => act::gate::OBSERVER.to_string(),
+        "ask-always" => act::gate::ASK_ALWAYS.to_string(),
+        "harmless-alone" => act::gate::HARMLESS_ALONE.to_string(),
+        _ => {
+            let path = written.path(Path::new(&config.policy));
+            std::fs::read_to_string(&path).map_err(|error| {
+                Problem::bad_input(
+                    format!(
+                        "{:?} is no policy that comes with the program, and no file: {error}",
+                        config.policy
+                    ),
+                    "act.policy",
+                    "choose observer, ask-always or harmless-alone, or name a Cedar policy's file",
+                )
+            })?
+        }
+    };
+    Ok(Gate::new(
+        &policy,
+        act::gate::Rules {
+            confidence: config.min_confidence,
+            cooldown: config.cooldown.span(),
+            attempts: config.attempts,
+            blast_radius: config.max_touched as usize,
+            approval_lasts: config.approval_valid.span(),
+            ..act::gate::Rules::default()
+        },
+    ))
+}
+
+/// Reads everything that the configuration names; what was found, for people.
+pub fn examine(written: &Written) -> Result<Vec<String>, Problem> {
+    let rules = rules(written)?;
+    let gate = gate(written)?;
+    if let Some(fault) = gate.fault() {
+        return Err(Problem::bad_input(
+            fault.to_string(),
+            format!("act.policy = {:?}", written.config.act.policy),
+            "until it can be read, nothing is permitted",
+        ));
+    }
+    let mut found = vec![
+        format!("{} alarms of our own", rules.len()),
+        format!("policy {}", written.config.act.policy),
+    ];
+    found.extend(rules.remarks().iter().cloned());
+    let house = House::built(written.clone());
+    let hands = house.hands()?;
+    found.push(match hands.len() {
+        0 => "no hands: nothing can be altered".to_string(),
+        _ => format!(
+            "hands: {}",
+            hands
+                .iter()
+                .map(|hand| hand.name().to_string())
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
+    });
+    if house.payledger()?.is_some() {
+        found.push("eyes: pushed telemetry, payledger".to_string());
+    } else {
+        found.push("eyes: pushed telemetry".to_string());
+    }
+    Ok(found)
+}

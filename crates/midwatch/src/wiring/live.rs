@@ -1,0 +1,244 @@
+//! A live system as the rooms see it: what is pushed here, what is asked for, and the clock.
+
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use connectors::otlp::Decoder;
+use connectors::payledger;
+use model::case::Case;
+use model::ports::{Clock, Encoding, Lookout, NotTaken, Signal, Taken, TelemetryInlet};
+use model::query::{Gap, GapReason};
+use model::recording::{BaselineKind, BaselineWindow, Manifest, SCHEMA};
+use model::time::{SECOND, Span, TimeWindow, Timestamp};
+use store::window::Window;
+use watch::correlate::Surroundings;
+use watch::detect::{Keep, Rules, Tally};
+
+/// The system's clock: the only place where the program reads one for the rooms.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        // A clock set before 1970 is no clock; the epoch is as good as anything then.
+        Timestamp(since.map_or(0, |since| {
+            i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+        }))
+    }
+}
+
+/// Pushed telemetry: decoded, counted for the alarms, and put into the window.
+pub struct Inlet {
+    decoder: Decoder,
+    window: Arc<Window>,
+    tally: Mutex<Tally>,
+}
+
+impl Inlet {
+    /// Into this window, counted for these rules.
+    pub fn new(window: Arc<Window>, rules: &Rules) -> Self {
+        Self {
+            decoder: Decoder::new(connectors::otlp::Limits::default()),
+            window,
+            tally: Mutex::new(Tally::new(rules, Keep::for_rules(rules))),
+        }
+    }
+
+    /// The numbers that alarms look at.
+    pub fn tally(&self) -> MutexGuard<'_, Tally> {
+        // Whoever panicked while counting left at worst one number short.
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl TelemetryInlet for Inlet {
+    fn take(
+        &self,
+        signal: Signal,
+        encoding: Encoding,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<Taken, NotTaken> {
+        let (batch, taken) = self.decoder.decode(signal, encoding, body, now)?;
+        let counted = batch.clone();
+        self.window.append(batch, now).map_err(|_| NotTaken::Busy {
+            retry_after: Span(SECOND),
+        })?;
+        // Counted only once it is kept: a batch that was sent away comes again.
+        let nowhere: Arc<str> = Arc::from("");
+        let mut tally = self.tally();
+        for point in &counted.points {
+            tally.take_point(&point.key, point.time, point.value);
+        }
+        let _ = counted.each_span(&nowhere, 0, &mut |row| {
+            tally.take_span(row);
+            ControlFlow::Continue(())
+        });
+        let _ = counted.each_log(&nowhere, 0, &mut |row| {
+            tally.take_log(row);
+            ControlFlow::Continue(())
+        });
+        Ok(taken)
+    }
+}
+
+/// Takes down everything that is known at one moment: the window's telemetry, and what connectors say.
+pub struct Live {
+    window: Arc<Window>,
+    payledger: Option<payledger::Eyes>,
+    /// How far back changes are read.
+    changes: Span,
+}
+
+impl Live {
+    /// Over this window, and what is configured beside it.
+    pub fn new(window: Arc<Window>, payledger: Option<payledger::Eyes>, changes: Span) -> Self {
+        Self {
+            window,
+            payledger,
+            changes,
+        }
+    }
+}
+
+impl Live {
+    /// What leans on what, and what was altered in the last day, without a whole look.
+    pub fn around(&self, now: Timestamp) -> Surroundings {
+        let Some(day) = TimeWindow::new(now.minus(self.changes), now) else {
+            return Surroundings::default();
+        };
+        let looked = self
+            .payledger
+            .as_ref()
+            .map(|payledger| payledger.look(day, now))
+            .unwrap_or_default();
+        let brief = TimeWindow::new(now.minus(Span(SECOND)), now).unwrap_or(day);
+        let mut topology = looked.topology;
+        if let Ok(captured) = self.window.capture(brief, &[], now) {
+            for met in captured.topology.entities {
+                if topology.entity(&met.id).is_none() {
+                    topology.entities.push(met);
+                    topology.entities.sort_by(|a, b| a.id.cmp(&b.id));
+                }
+            }
+            topology.edges.extend(captured.topology.edges);
+        }
+        topology.normalise();
+        Surroundings {
+            topology,
+            changes: looked.changes,
+        }
+    }
+}
+
+impl Lookout for Live {
+    fn look(&self, window: TimeWindow, now: Timestamp) -> Case {
+        let mut case = Case::new(Manifest {
+            schema: SCHEMA.to_string(),
+            id: format!("live-{}", now.0),
+            title: "a live look".to_string(),
+            now,
+            window,
+            baselines: Vec::new(),
+            gaps: Vec::new(),
+            origin: "taken down live".to_string(),
+            licence: String::new(),
+        });
+        let baselines = before(window, 3);
+        match self.window.capture(window, &baselines, now) {
+            Ok(captured) => captured.fill(&mut case),
+            Err(error) => case.manifest.gaps.push(Gap {
+                wanted: "metrics, logs and traces".to_string(),
+                entity: None,
+                why: GapReason::Connector,
+                detail: error.to_string(),
+                how_to_close: "see to the data folder; `midwatch doctor` says more".to_string(),
+            }),
+        }
+        let first = first_seen(&case);
+        case.manifest.window = known_half(window, first);
+        case.manifest.baselines = before(case.manifest.window, 3)
+            .into_iter()
+            .filter_map(|b| TimeWindow::new(b.from().max(first), b.to()))
+            .map(|window| BaselineWindow {
+                window,
+                kind: BaselineKind::Near,
+            })
+            .collect();
+        if let Some(payledger) = &self.payledger {
+            let from = now.minus(self.changes);
+            let since = TimeWindow::new(from.min(window.from()), now).unwrap_or(window);
+            let looked = payledger.look(since, now);
+            merge(&mut case, looked);
+        } else {
+            case.manifest.gaps.push(Gap {
+                wanted: "changes".to_string(),
+                entity: None,
+                why: GapReason::Connector,
+                detail: "no source of changes is configured".to_string(),
+                how_to_close: "configure a connector that knows what was deployed and altered"
+                    .to_string(),
+            });
+        }
+        case.normalise();
+        case
+    }
+}
+
+/// What the control plane knows of an entity (its kind, its name) counts more than what telemetry shows.
+fn merge(case: &mut Case, looked: payledger::Looked) {
+    let mut topology = looked.topology;
+    for met in std::mem::take(&mut case.topology.entities) {
+        match topology.entities.iter_mut().find(|e| e.id == met.id) {
+            Some(known) => {
+                for (name, value) in met.labels {
+                    known.labels.entry(name).or_insert(value);
+                }
+            }
+            None => topology.entities.push(met),
+        }
+    }
+    topology.edges.append(&mut case.topology.edges);
+    topology.normalise();
+    case.topology = topology;
+    case.changes = Some(looked.changes);
+    case.snapshots = Some(looked.snapshots);
+    case.manifest.gaps.extend(looked.gaps);
+}
+
+/// The stretches of the same length just before, the nearest last.
+fn before(window: TimeWindow, count: i64) -> Vec<TimeWindow> {
+    let length = window.length();
+    (1..=count)
+        .rev()
+        .filter_map(|n| {
+            let to = window.from().minus(Span(length.0.saturating_mul(n - 1)));
+            TimeWindow::new(to.minus(length), to)
+        })
+        .collect()
+}
+
+/// The window, cut so that at least as much is known from before it: while little is known, health must be learned
+/// from the older half of it.
+fn known_half(window: TimeWindow, first: Timestamp) -> TimeWindow {
+    let known = window.to().since(first).0.max(0);
+    let half = window.to().minus(Span(known / 2));
+    TimeWindow::new(window.from().max(half), window.to()).unwrap_or(window)
+}
+
+/// When the oldest thing in the case was seen.
+fn first_seen(case: &Case) -> Timestamp {
+    let series = case
+        .series
+        .iter()
+        .flatten()
+        .filter_map(|s| s.times.first().map(|t| Timestamp(*t)));
+    let logs = case.logs.iter().flatten().map(|l| l.time);
+    let spans = case.spans.iter().flatten().map(|s| s.start);
+    series
+        .chain(logs)
+        .chain(spans)
+        .min()
+        .unwrap_or(case.manifest.now)
+}

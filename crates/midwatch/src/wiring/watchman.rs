@@ -1,0 +1,173 @@
+//! The watch with everything it is connected to: one value that the threads of a server share.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use connectors::files::{self, Limits};
+use model::EntityId;
+use model::case::Case;
+use model::incident::Incident;
+use model::lesson::Lesson;
+use model::plan::Condition;
+use model::ports::Notifier;
+use model::report::{BudgetLimit, Report};
+use model::time::Timestamp;
+use store::journal::Store;
+use store::window::Window;
+use watch::attend::{Around, Investigator, Settings, Sockets, Teacher, Watch};
+use watch::correlate::Surroundings;
+use watch::duty::Orders;
+
+use super::house::House;
+use super::live::{Live, SystemClock};
+use crate::problem::Problem;
+
+/// The folder under `recordings` for the look of an incident at a moment.
+pub fn folder_name(case: &str, looked_at: Timestamp) -> String {
+    format!("{case}-{}", looked_at.0 / 1_000_000)
+}
+
+/// Writes what was taken down as a recording, and investigates that: so that anyone who investigates the recording
+/// again has read the very same rows.
+struct Investigating {
+    recordings: PathBuf,
+    budget: BudgetLimit,
+}
+
+impl Investigator for Investigating {
+    fn investigate(&self, case: &Case, progress: &mut dyn FnMut(String)) -> Report {
+        let mut clean = case.clone();
+        // What goes to the disk carries no secrets, and the report is written from what is on the disk.
+        files::redact(&mut clean);
+        let mut step = |step: investigate::Step| progress(super::said(&step));
+        let folder = self
+            .recordings
+            .join(folder_name(&case.manifest.id, case.manifest.now));
+        let written =
+            files::write(&clean, &folder).and_then(|()| files::open(&folder, &Limits::default()));
+        match written {
+            Ok(recording) => investigate::investigate(&recording, self.budget, &mut step),
+            Err(error) => {
+                tracing::warn!(%error, "what was taken down could not be written; the report stands without a recording");
+                investigate::investigate(&clean, self.budget, &mut step)
+            }
+        }
+    }
+}
+
+/// What leans on what, and what was altered of late.
+struct Round(Arc<Live>);
+
+impl Around for Round {
+    fn around(&self, now: Timestamp) -> Surroundings {
+        self.0.around(now)
+    }
+}
+
+struct Teaching;
+
+impl Teacher for Teaching {
+    fn distil(&self, incident: &Incident, now: Timestamp) -> Lesson {
+        Lesson {
+            at: now,
+            ..learn::distil(incident)
+        }
+    }
+}
+
+/// The watch, and what the desk needs beside it.
+pub struct Watchman {
+    watch: Watch,
+    store: Arc<Store>,
+    live: Arc<Live>,
+}
+
+impl Watchman {
+    /// With everything that the house is configured with.
+    pub fn new(
+        house: &House,
+        store: Arc<Store>,
+        window: Arc<Window>,
+        notifiers: Vec<Arc<dyn Notifier>>,
+    ) -> Result<Self, Problem> {
+        let config = house.config();
+        let live = Arc::new(house.live(window)?);
+        let sockets = Sockets {
+            journal: store.clone(),
+            outbox: store.clone(),
+            silences: store.clone(),
+            clock: Arc::new(SystemClock),
+            lookout: live.clone(),
+            around: Arc::new(Round(live.clone())),
+            hands: house.hands()?,
+            notifiers,
+            investigator: Arc::new(Investigating {
+                recordings: house.recordings(),
+                budget: BudgetLimit {
+                    reads: config.investigate.reads,
+                },
+            }),
+            teacher: Arc::new(Teaching),
+        };
+        let settings = Settings {
+            orders: Orders {
+                idle_close: config.watch.idle_close.span(),
+                approval_lasts: config.act.approval_valid.span(),
+                attempts: config.act.attempts,
+                ..Orders::default()
+            },
+            lookback: config.investigate.lookback.span(),
+            plan: act::plan::Context {
+                also: failback(house),
+                settle: config.act.settle.span(),
+                patience: config.act.patience.span(),
+                ..act::plan::Context::default()
+            },
+            gate: house.gate()?,
+            people: house.people(),
+            pace: act::run::Pace::default(),
+        };
+        let watch = Watch::take_up(sockets, settings).map_err(|error| {
+            Problem::bad_input(
+                error.to_string(),
+                house.journal_file().display().to_string(),
+                "`midwatch journal verify` says how the journal stands; keep the file as it is",
+            )
+        })?;
+        Ok(Self { watch, store, live })
+    }
+
+    /// The watch itself.
+    pub fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    /// The journal.
+    pub fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// The eyes.
+    pub fn live(&self) -> &Live {
+        &self.live
+    }
+}
+
+/// Nothing is over before the primary serves again, where a router tells who serves.
+fn failback(house: &House) -> Vec<Condition> {
+    let router = house
+        .config()
+        .connectors
+        .payledger
+        .as_ref()
+        .and_then(|payledger| payledger.router.as_ref());
+    router
+        .map(|_| Condition::State {
+            entity: EntityId::new("service/router"),
+            kind: "router".to_string(),
+            path: "mode".to_string(),
+            equals: serde_json::Value::String("primary".to_string()),
+        })
+        .into_iter()
+        .collect()
+}

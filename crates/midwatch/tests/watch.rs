@@ -1,0 +1,285 @@
+//! The commands around the watch, whole: a server that starts on free ports, takes telemetry in, raises its alarm,
+//! opens an incident, looks, and ends; and what each command says to wrong input.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use midwatch::config::Written;
+use midwatch::console::{Console, Surroundings};
+use midwatch::exit::Exit;
+use midwatch::wiring::house::House;
+use midwatch::wiring::serving::{Inbound, Serving};
+
+struct Ran {
+    exit: Exit,
+    out: String,
+    err: String,
+}
+
+fn run(args: &[&str]) -> Ran {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let mut console = Console::new(&mut out, &mut err, Surroundings::default());
+    let exit = midwatch::run(
+        std::iter::once("midwatch").chain(args.iter().copied()),
+        &mut console,
+    );
+    let text = |bytes| String::from_utf8(bytes).expect("the program writes UTF-8");
+    Ran {
+        exit,
+        out: text(out),
+        err: text(err),
+    }
+}
+
+#[track_caller]
+fn refused(args: &[&str], what: &str) {
+    let ran = run(args);
+    assert_eq!(ran.exit, Exit::BadInput, "{args:?}: {}", ran.err);
+    assert!(ran.err.contains("\n  where: "), "{}", ran.err);
+    assert!(ran.err.contains("\n  to do: "), "{}", ran.err);
+    assert!(
+        ran.err.contains(what),
+        "{args:?}: {} does not say {what:?}",
+        ran.err
+    );
+}
+
+/// A configuration in a new folder, with free ports and one alarm.
+fn configured(folder: &Path) -> PathBuf {
+    let file = folder.join("midwatch.toml");
+    let rules = r#"
+[[alarm]]
+name = "errors"
+entity = "service/*"
+metric = "span.error_share"
+statistic = "Average"
+period = "1s"
+every = "1s"
+comparison = "GreaterThanThreshold"
+threshold = 0.5
+treat_missing_data = "ignore"
+"#;
+    std::fs::write(folder.join("rules.toml"), rules).unwrap();
+    let text = r#"
+[telemetry]
+grpc = "127.0.0.1:0"
+http = "127.0.0.1:0"
+[watch]
+rules = ["rules.toml"]
+every = "50ms"
+[notify]
+file = "notices.ndjson"
+terminal = false
+"#;
+    std::fs::write(&file, text).unwrap();
+    file
+}
+
+/// Pushes one batch of failed calls as OTLP/JSON, by hand: what any sender does.
+fn push(address: std::net::SocketAddr, now_ns: i64) {
+    use std::io::{Read as _, Write as _};
+    let spans: Vec<String> = (0..20)
+        .map(|i| {
+            format!(
+                r#"{{"traceId":"{:032x}","spanId":"{:016x}","name":"GET /","kind":2,"startTimeUnixNano":"{}","endTimeUnixNano":"{}","status":{{"code":2,"message":"boom"}}}}"#,
+                i + 1,
+                i + 1,
+                now_ns - 40_000_000,
+                now_ns - 20_000_000
+            )
+        })
+        .collect();
+    let body = format!(
+        r#"{{"resourceSpans":[{{"resource":{{"attributes":[{{"key":"service.name","value":{{"stringValue":"checkout"}}}}]}},"scopeSpans":[{{"spans":[{}]}}]}}]}}"#,
+        spans.join(",")
+    );
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    write!(
+        stream,
+        "POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+fn now_ns() -> i64 {
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
+    i64::try_from(since.as_nanos()).unwrap()
+}
+
+#[test]
+fn an_alarm_becomes_an_incident_with_a_report_and_survives_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = configured(folder.path());
+    let config = file.display().to_string();
+    let house = House::built(Written::read(Some(&file)).unwrap());
+    let inbound = Inbound::open(&house).unwrap();
+    let http = inbound.http().unwrap();
+    let notifiers = midwatch::wiring::notify::configured(&house).unwrap();
+    let serving = Serving::begin(&house, inbound, notifiers).unwrap();
+
+    // A second server on the same data is refused, and says who keeps the watch.
+    let second =
+        Inbound::open(&house).and_then(|inbound| Serving::begin(&house, inbound, Vec::new()));
+    assert!(second.is_err(), "two servers may not keep one watch");
+
+    let began = Instant::now();
+    let listed = loop {
+        push(http, now_ns());
+        std::thread::sleep(Duration::from_millis(200));
+        let listed = run(&["incidents", "list", "--format", "json", "--config", &config]);
+        if listed.out.contains("\"standing\"") && !listed.out.contains("being looked at") {
+            break listed;
+        }
+        assert!(
+            began.elapsed() < Duration::from_secs(60),
+            "no report: {}{}",
+            listed.out,
+            listed.err
+        );
+    };
+    let listed: serde_json::Value = serde_json::from_str(&listed.out).unwrap();
+    let id = listed[0]["id"].as_str().unwrap().to_string();
+    assert_eq!(listed[0]["alarms"][0]["entity"], "service/checkout");
+
+    let asked = run(&[
+        "ask", "errors", "in", "the", "last", "5", "minutes", "--config", &config,
+    ]);
+    assert!(
+        asked.out.contains("service/checkout: "),
+        "{}{}",
+        asked.out,
+        asked.err
+    );
+    assert!(asked.out.contains("boom"), "{}", asked.out);
+    let doctor = run(&["doctor", "--config", &config]);
+    assert!(doctor.out.contains("keeps watch"), "{}", doctor.out);
+    let silenced = run(&[
+        "silence", "--rule", "errors", "--for", "1min", "--why", "a test", "--config", &config,
+    ]);
+    assert_eq!(silenced.exit, Exit::Done, "{}", silenced.err);
+
+    let report = run(&[
+        "incidents",
+        "report",
+        &id,
+        "--format",
+        "json",
+        "--config",
+        &config,
+    ]);
+    let report: model::report::Report = serde_json::from_str(&report.out).unwrap();
+    assert_eq!(report.header.case, id);
+    let timeline = run(&["incidents", "timeline", &id, "--config", &config]);
+    assert!(
+        timeline
+            .out
+            .contains("opened by errors on service/checkout"),
+        "{}",
+        timeline.out
+    );
+    assert!(
+        run(&["journal", "verify", "--config", &config])
+            .out
+            .contains("0 broken")
+    );
+    assert!(
+        run(&["incidents", "postmortem", &id, "--config", &config])
+            .out
+            .starts_with("# ")
+    );
+    assert!(run(&["stats", "--config", &config]).exit == Exit::Done);
+
+    // What was looked at leads to the same report again.
+    let out = folder.path().join("recording").display().to_string();
+    let recorded = run(&["record", &id, "--out", &out, "--config", &config]);
+    assert_eq!(recorded.exit, Exit::Done, "{}", recorded.err);
+    let notices = std::fs::read_to_string(folder.path().join("notices.ndjson")).unwrap();
+    assert!(
+        notices.lines().count() >= 1 && notices.contains(&id),
+        "{notices}"
+    );
+
+    serving.end();
+    let nobody = run(&[
+        "silence", "--all", "--for", "1min", "--why", "x", "--config", &config,
+    ]);
+    assert!(nobody.err.contains("no server answers"), "{}", nobody.err);
+    let house = House::built(Written::read(Some(&file)).unwrap());
+    let again = Serving::begin(&house, Inbound::open(&house).unwrap(), Vec::new()).unwrap();
+    assert!(
+        run(&["incidents", "show", &id, "--config", &config])
+            .out
+            .contains("errors on service/checkout")
+    );
+    again.end();
+}
+
+#[test]
+fn wrong_input_is_told_with_place_and_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = configured(folder.path());
+    let config = file.display().to_string();
+    refused(
+        &["incidents", "--config", &config],
+        "there is no journal yet",
+    );
+    refused(
+        &[
+            "incidents",
+            "show",
+            "x",
+            "--config",
+            "/nowhere/midwatch.toml",
+        ],
+        "cannot be read",
+    );
+    refused(
+        &["approve", "x", "--config", &config],
+        "there is no journal yet",
+    );
+    refused(
+        &["journal", "verify", "--config", &config],
+        "there is no journal yet",
+    );
+    refused(&["stats", "--config", &config], "there is no journal yet");
+    refused(
+        &["ask", "what changed", "--config", &config],
+        "no server answers",
+    );
+    refused(
+        &[
+            "demo",
+            "--live",
+            "--out",
+            &folder.path().display().to_string(),
+        ],
+        "something is there already",
+    );
+
+    std::fs::write(&file, "[act]\npolicy = \"none-such\"\n").unwrap();
+    refused(
+        &["config", "check", &config],
+        "is no policy that comes with the program",
+    );
+    std::fs::write(folder.path().join("bad.cedar"), "permit (principal, action").unwrap();
+    std::fs::write(&file, "[act]\npolicy = \"bad.cedar\"\n").unwrap();
+    refused(&["config", "check", &config], "nothing is permitted");
+    std::fs::write(&file, "[watch]\nrules = [\"rules.toml\"]\n").unwrap();
+    std::fs::write(
+        folder.path().join("rules.toml"),
+        "[[alarm]]\nname = \"x\"\ntreshold = 1\n",
+    )
+    .unwrap();
+    refused(&["config", "check", &config], "treshold");
+    std::fs::write(&file, "[wach]\n").unwrap();
+    refused(&["config", "check", &config], "unknown field");
+
+    let written = run(&["config", "reference"]);
+    assert!(written.out.contains("[telemetry]"), "{}", written.out);
+}
