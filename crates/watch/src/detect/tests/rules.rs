@@ -74,3 +74,17 @@ fn nothing_is_something() {
     let (states, told) = evaluate(&rules, &Numbers::default(), &States::default(), at(0));
     assert_eq!((states, told), (States::default(), Vec::new()));
 }
+
+#[test]
+fn the_examples_of_the_documentation_are_rules() {
+    let page = include_str!("../../../../../docs/alarms.md");
+    let text: String = page
+        .split("```toml\n")
+        .skip(1)
+        .filter_map(|part| part.split("```").next())
+        .collect();
+    let rules = rules(&text);
+    assert_eq!((rules.len(), rules.filters().len()), (9, 1));
+    assert!(rules.remarks().is_empty());
+    assert_eq!(rules.reach(), Span::seconds(7 * 86_400 + 3 * 300));
+}
