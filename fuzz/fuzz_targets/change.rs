@@ -25,5 +25,9 @@ fuzz_target!(|bytes: &[u8]| {
     failing.add_service("checkout");
     failing.weigh_against([&reading]);
     let _ = relevance(&reading, &failing);
-    assert_eq!(reading, read_change(title, &files, diff), "read otherwise the second time");
+    assert_eq!(
+        reading,
+        read_change(title, &files, diff),
+        "read otherwise the second time"
+    );
 });

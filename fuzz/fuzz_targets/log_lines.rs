@@ -32,10 +32,16 @@ fuzz_target!(|bytes: &[u8]| {
     }
     miner.merge();
     let counted: u64 = miner.templates().map(|template| template.count).sum();
-    assert_eq!(counted, lines.len() as u64, "a line was lost or counted twice");
+    assert_eq!(
+        counted,
+        lines.len() as u64,
+        "a line was lost or counted twice"
+    );
     assert_eq!(miner.lines(), counted);
     for (line, name) in lines.iter().zip(names) {
-        let template = miner.template(name).expect("a name that was given out stays valid");
+        let template = miner
+            .template(name)
+            .expect("a name that was given out stays valid");
         assert_eq!(template.id, miner.resolve(name));
         let _ = miner.slots(name, line);
     }
