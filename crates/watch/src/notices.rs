@@ -13,11 +13,16 @@ pub fn of(incident: &Incident, entry: &Entry) -> Option<Notice> {
         .as_ref()
         .is_some_and(|(.., until)| entry.at < *until);
     let (kind, title, lines) = match &entry.event {
-        E::Opened { alarm, .. } => (
-            "opened",
-            format!("{} on {}", alarm.rule, alarm.entity),
-            vec![alarm.summary.clone()],
-        ),
+        // Told when it is first worked on, not when it was opened: a silence is written after the opening, and
+        // puts the first look off until it ends.
+        E::InvestigationStarted { attempt: 1, .. } => {
+            let alarm = &incident.alarms.first()?.alarm;
+            (
+                "opened",
+                format!("{} on {}", alarm.rule, alarm.entity),
+                vec![alarm.summary.clone()],
+            )
+        }
         E::InvestigationEnded { report, .. } => {
             let mut lines: Vec<String> = report.verdict.iter().map(|c| c.text.clone()).collect();
             if report.header.status == Status::CauseFound {

@@ -1,0 +1,323 @@
+//! Runs the watch over a world, with power cuts, and reads afterwards what the journal says.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use act::gate::{ASK_ALWAYS, Gate, HARMLESS_ALONE, Rules};
+use act::run::Pace;
+use model::incident::{Entry, Incident, IncidentEvent, IncidentId, RunEnd};
+use model::plan::GateAnswer;
+use model::ports::{Clock as _, Journal};
+use model::testkit::{Cut, MemoryBooks, MemoryJournal};
+use model::time::Span;
+use watch::attend::{AttendError, Person, Settings, Sockets, Watch};
+use watch::duty::Orders;
+
+use crate::world::{FUNCTIONS, World};
+
+/// What the person at the desk does when asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Says yes after some seconds.
+    Yes,
+    /// Says no.
+    No,
+    /// Is asleep.
+    Never,
+    /// Nobody is asked: the policy lets harmless plans go alone.
+    Alone,
+}
+
+pub struct Run {
+    pub world: Arc<World>,
+    pub journal: Arc<MemoryJournal>,
+    pub books: Arc<MemoryBooks>,
+    pub answer: Answer,
+    watch: Option<Watch>,
+    asked_at: Option<model::Timestamp>,
+    /// How often the power failed.
+    pub cuts: u32,
+}
+
+impl Run {
+    pub fn new(world: Arc<World>, answer: Answer) -> Self {
+        Self {
+            world,
+            journal: Arc::new(MemoryJournal::new()),
+            books: Arc::new(MemoryBooks::default()),
+            answer,
+            watch: None,
+            asked_at: None,
+            cuts: 0,
+        }
+    }
+
+    fn settings(&self) -> Settings {
+        let policy = match self.answer {
+            Answer::Alone => HARMLESS_ALONE,
+            _ => ASK_ALWAYS,
+        };
+        let mut plan = act::plan::Context::default();
+        plan.also.push(model::plan::Condition::State {
+            entity: crate::world::ROUTER.into(),
+            kind: "router".to_string(),
+            path: "active".to_string(),
+            equals: serde_json::json!("primary"),
+        });
+        Settings {
+            orders: Orders::default(),
+            lookback: Span::minutes(60),
+            plan,
+            gate: Gate::new(policy, Rules::default()),
+            people: vec![Person {
+                name: "ada".to_string(),
+                groups: BTreeSet::from(["oncall".to_string()]),
+            }],
+            pace: Pace::default(),
+        }
+    }
+
+    pub fn take_up(&self) -> Result<Watch, AttendError> {
+        Watch::take_up(
+            Sockets {
+                journal: self.journal.clone(),
+                outbox: self.books.clone(),
+                silences: self.books.clone(),
+                clock: self.world.clone(),
+                lookout: self.world.clone(),
+                around: self.world.clone(),
+                hands: vec![self.world.clone()],
+                notifiers: vec![self.world.clone()],
+                investigator: self.world.clone(),
+                teacher: self.world.clone(),
+            },
+            self.settings(),
+        )
+    }
+
+    /// One round: alarms come, people answer, duties are done. A cut of the power ends it in the middle.
+    fn round(&mut self) -> Result<(), AttendError> {
+        if self.watch.is_none() {
+            self.watch = Some(self.take_up()?);
+        }
+        let Some(watch) = &self.watch else {
+            return Ok(());
+        };
+        if let Some(alarm) = self.world.alarm() {
+            watch.receive(&alarm)?;
+            self.world.heard(&alarm);
+        }
+        let now = self.world.now();
+        for incident in watch.open() {
+            let waits = incident.latest_plan().filter(|plan| {
+                plan.undecided() && plan.asked_until.is_some() && plan.approval.is_none()
+            });
+            let Some(plan) = waits else { continue };
+            let asked = *self.asked_at.get_or_insert(now);
+            if now.since(asked) < Span::seconds(7) {
+                continue;
+            }
+            let digest = plan.digest.clone();
+            let said = match self.answer {
+                Answer::Yes => watch.approve(&incident.id, &digest, "ada").map(|_| ()),
+                Answer::No => watch.refuse(&incident.id, &digest, "ada", "not now"),
+                Answer::Never | Answer::Alone => Ok(()),
+            };
+            match said {
+                Ok(()) => self.asked_at = None,
+                Err(watch::attend::Refusal::Failed(error)) => return Err(error),
+                Err(watch::attend::Refusal::No(_)) => {}
+            }
+        }
+        let mut ticked = watch.tick();
+        match ticked.errors.pop() {
+            Some((_, error)) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// Goes on until every incident is closed and no alarm is on its way, or so much time has passed.
+    pub fn until_over(&mut self, longest: Span) {
+        let end = self.world.now().plus(longest);
+        let mut settled = None;
+        while self.world.now() < end {
+            if let Err(error) = self.round() {
+                assert!(
+                    self.journal.dark(),
+                    "only the power may fail here, but: {error}"
+                );
+                self.cuts += 1;
+                // The process is gone; the next one comes up some seconds later.
+                self.watch = None;
+                self.world.clock.pass(Span::seconds(3));
+                self.journal.restore();
+                continue;
+            }
+            // Over, or in a person's hands: a minute more shows whether it stays so.
+            let now = self.world.now();
+            if self.settled() && self.world.alarm().is_none() {
+                if now.since(*settled.get_or_insert(now)) > Span::minutes(1) {
+                    return;
+                }
+            } else {
+                settled = None;
+            }
+            self.world.clock.pass(Span(model::time::SECOND / 2));
+        }
+    }
+
+    /// Is there an incident, and is each closed or handed over?
+    fn settled(&self) -> bool {
+        let Some(watch) = &self.watch else {
+            return false;
+        };
+        let open = watch.open();
+        self.journal.writes() > 0 && open.iter().all(|i| i.handed_over.is_some())
+    }
+
+    pub fn incidents(&self) -> Vec<(Incident, Vec<Entry>)> {
+        let ids = self.journal.incidents(false).unwrap();
+        ids.iter()
+            .map(|id| {
+                let entries = self.journal.read(id).unwrap();
+                (Incident::fold(id, &entries).unwrap().unwrap(), entries)
+            })
+            .collect()
+    }
+
+    /// J1 to J6, from the journal and from what the world felt.
+    pub fn check(&self, what: &str) {
+        for (incident, entries) in self.incidents() {
+            go_before_deed(&entries, what);
+            claims_are_cited(&incident, what);
+            // J4: every started plan ends verified, unwound, or handed over.
+            for (index, plan) in incident.plans.iter().enumerate() {
+                let ended = match &plan.run_ended {
+                    _ if plan.run_started.is_none() => true,
+                    Some((_, RunEnd::Unwound { .. })) => true,
+                    Some((_, RunEnd::Completed)) if plan.worked() => true,
+                    // Verified, with a no; the next plan or a person answers for it.
+                    Some((_, RunEnd::Completed)) if !plan.verified.is_empty() => {
+                        index + 1 < incident.plans.len() || incident.handed_over.is_some()
+                    }
+                    _ => incident.handed_over.is_some(),
+                };
+                assert!(
+                    ended,
+                    "J4, {what}: plan {index} of {}: {plan:?}",
+                    incident.id
+                );
+            }
+            // J6 was checked by reading; a look has one end, so no evidence is there twice.
+            let ends: Vec<u32> = entries
+                .iter()
+                .filter_map(|e| match &e.event {
+                    IncidentEvent::InvestigationEnded { attempt, .. } => Some(*attempt),
+                    _ => None,
+                })
+                .collect();
+            let unique: BTreeSet<u32> = ends.iter().copied().collect();
+            assert_eq!(ends.len(), unique.len(), "J3, {what}");
+        }
+        self.done_once(what);
+        // No notice is told twice.
+        let state = self.world.state();
+        let mut ids: Vec<&str> = state.told.iter().map(|notice| notice.id.as_str()).collect();
+        let count = ids.len();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), count, "a notice was told twice, {what}");
+    }
+
+    /// J2: no key altered the world twice, and neither did two keys of one step.
+    fn done_once(&self, what: &str) {
+        let state = self.world.state();
+        let mut per_key: BTreeMap<&str, u32> = BTreeMap::new();
+        let mut per_step: BTreeMap<String, u32> = BTreeMap::new();
+        for (key, _) in &state.deeds {
+            *per_key.entry(&key.0).or_default() += 1;
+            *per_step.entry(self.step_of(&key.0)).or_default() += 1;
+        }
+        assert!(per_key.values().all(|n| *n == 1), "J2, {what}: {per_key:?}");
+        assert!(
+            per_step.values().all(|n| *n == 1),
+            "J2, {what}: {per_step:?}"
+        );
+    }
+
+    /// Which step of which plan, in which direction, the journal says this key is.
+    fn step_of(&self, key: &str) -> String {
+        for (incident, entries) in self.incidents() {
+            for entry in &entries {
+                match &entry.event {
+                    IncidentEvent::StepStarted { plan, step, key: k } if k.0 == key => {
+                        return format!("{} {plan} {step} do", incident.id);
+                    }
+                    IncidentEvent::UndoStarted { plan, step, key: k } if k.0 == key => {
+                        return format!("{} {plan} {step} undo", incident.id);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        panic!("something was done under the key {key}, of which the journal knows nothing");
+    }
+}
+
+/// J1: every step stands after a Go for that very plan.
+fn go_before_deed(entries: &[Entry], what: &str) {
+    let mut cleared: BTreeSet<&str> = BTreeSet::new();
+    for entry in entries {
+        match &entry.event {
+            IncidentEvent::GateAnswered {
+                plan,
+                answer: GateAnswer::Go { .. },
+            } => {
+                cleared.insert(plan);
+            }
+            IncidentEvent::GateAnswered { plan, .. } => {
+                cleared.remove(plan.as_str());
+            }
+            IncidentEvent::RunStarted { plan } | IncidentEvent::StepStarted { plan, .. } => {
+                assert!(cleared.contains(plan.as_str()), "J1, {what}: {entry:?}");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// J3: every claim cites evidence that is in the journal.
+fn claims_are_cited(incident: &Incident, what: &str) {
+    for look in &incident.investigations {
+        let Some((_, Ok(report))) = &look.ended else {
+            continue;
+        };
+        let known: BTreeSet<_> = report.evidence.iter().map(|e| e.id.clone()).collect();
+        for claim in report.claims() {
+            assert!(
+                claim.evidence.iter().all(|id| known.contains(id)),
+                "J3, {what}: {claim:?}"
+            );
+        }
+    }
+}
+
+/// A run over a world whose three functions were broken by three changes.
+pub fn three_broken(seed: u64, manner: crate::world::Manner, answer: Answer) -> Run {
+    Run::new(World::new(seed, manner, &FUNCTIONS), answer)
+}
+
+/// A run in which the power fails at write `number`.
+pub fn cut(mut run: Run, number: u64, how: Cut) -> Run {
+    run.journal.cut_at(number, how);
+    run.until_over(Span::minutes(180));
+    run
+}
+
+/// Reads what is there as any other program would, chain and all.
+pub fn one(run: &Run) -> (IncidentId, Incident, Vec<Entry>) {
+    let mut all = run.incidents();
+    assert_eq!(all.len(), 1, "one incident");
+    let (incident, entries) = all.remove(0);
+    (incident.id.clone(), incident, entries)
+}

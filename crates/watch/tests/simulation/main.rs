@@ -1,0 +1,432 @@
+//! The whole watch in simulated time: real duty loop, real gate, real hands' room, a world that is invented. One
+//! seed replays everything. The power is cut at every journal write.
+
+mod drive;
+mod world;
+
+use drive::{Answer, Run, cut, one, three_broken};
+use model::alarm::{Alarm, AlarmState};
+use model::incident::{Ending, IncidentEvent, RunEnd};
+use model::ports::Clock as _;
+use model::silence::{Recurrence, Silence};
+use model::testkit::{self, Cut};
+use model::time::Span;
+use watch::attend::Refusal;
+use world::{FRONT, FUNCTIONS, Manner, World};
+
+const HOURS: Span = Span(3 * 60 * model::time::MINUTE);
+
+#[test]
+fn one_alarm_three_causes_a_verified_way_back() {
+    let mut run = three_broken(1, Manner::Good, Answer::Yes);
+    run.until_over(HOURS);
+    run.check("no cut");
+    let (_, incident, entries) = one(&run);
+    assert_eq!(incident.closed.map(|(_, how)| how), Some(Ending::Recovered));
+    assert!(run.world.healthy());
+    let plan = incident.plans.last().unwrap();
+    assert_eq!(plan.plan.steps.len(), 3);
+    // Failback was observed, not assumed.
+    let (_, passed, checks) = plan.verified.last().unwrap();
+    assert!(*passed);
+    assert!(
+        checks.iter().any(|c| c.seen.contains("primary")),
+        "{checks:?}"
+    );
+    let words: Vec<&str> = entries.iter().map(|e| e.event.word()).collect();
+    let told: Vec<String> = run
+        .world
+        .state()
+        .told
+        .iter()
+        .map(|n| n.kind.clone())
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "opened",
+            "verdict",
+            "approval_wanted",
+            "running",
+            "recovered",
+            "closed"
+        ],
+        "{words:?}"
+    );
+}
+
+/// Every write of a whole incident, both ways of failing, many seeds.
+#[test]
+fn the_power_fails_at_every_write() {
+    let mut runs = 0;
+    for (seed, manner, answer) in (0..3)
+        .map(|seed| (seed, Manner::Moody, Answer::Yes))
+        .chain([
+            (6, Manner::Moody, Answer::Alone),
+            (9, Manner::Good, Answer::Yes),
+            (10, Manner::Good, Answer::No),
+            (11, Manner::Lies, Answer::Alone),
+            (12, Manner::Deaf, Answer::Yes),
+            (13, Manner::Refuses, Answer::Alone),
+        ])
+    {
+        let mut whole = three_broken(seed, manner, answer);
+        whole.until_over(HOURS);
+        whole.check(&format!("seed {seed}, {manner:?}, {answer:?}, no cut"));
+        for number in 1..=whole.journal.writes() {
+            for how in [Cut::Before, Cut::After] {
+                let what = format!("seed {seed}, {manner:?}, {answer:?}, write {number}, {how:?}");
+                let run = cut(three_broken(seed, manner, answer), number, how);
+                run.check(&what);
+                assert_eq!(run.cuts, 1, "{what}");
+                for (incident, _) in run.incidents() {
+                    let over = incident.closed.is_some() || incident.handed_over.is_some();
+                    assert!(over, "{what}: {:?}", incident.latest_plan());
+                    if incident.closed.map(|(_, how)| how) == Some(Ending::Recovered) {
+                        assert!(run.world.healthy(), "{what}");
+                    }
+                }
+                if manner == Manner::Good && answer == Answer::Yes {
+                    assert!(run.world.healthy(), "{what}");
+                }
+                runs += 1;
+            }
+        }
+    }
+    assert!(runs > 400, "{runs} runs only");
+}
+
+/// The power fails again and again in one incident.
+#[test]
+fn the_power_fails_often() {
+    let mut cuts = 0;
+    for seed in 100..140 {
+        let mut run = three_broken(seed, Manner::Moody, Answer::Yes);
+        let mut chance = world::Chance::new(seed);
+        for _ in 0..40 {
+            let next = run.journal.writes() + 1 + chance.next() % 3;
+            let how = if chance.one_in(2) {
+                Cut::Before
+            } else {
+                Cut::After
+            };
+            run.journal.cut_at(next, how);
+            run.until_over(Span::seconds(6));
+        }
+        run.journal.restore();
+        run.until_over(HOURS);
+        run.check(&format!("seed {seed}, often"));
+        cuts += run.cuts;
+    }
+    assert!(cuts > 100, "{cuts} cuts only");
+}
+
+#[test]
+fn a_no_is_a_no_and_silence_is_none() {
+    for (answer, why) in [
+        (Answer::No, "ada said no to the plan: not now"),
+        (Answer::Never, "nobody answered in time"),
+    ] {
+        let mut run = three_broken(2, Manner::Good, answer);
+        run.until_over(Span::minutes(60));
+        run.check(why);
+        let (_, incident, _) = one(&run);
+        assert!(run.world.state().deeds.is_empty());
+        assert_eq!(
+            incident.handed_over.map(|(_, why)| why),
+            Some(why.to_string())
+        );
+        // Alarms still fire: a person has it, and it is not closed under their hands.
+        assert_eq!(incident.closed, None);
+    }
+}
+
+#[test]
+fn what_cannot_be_learned_goes_to_a_person() {
+    let mut run = three_broken(3, Manner::Deaf, Answer::Alone);
+    run.until_over(HOURS);
+    run.check("deaf");
+    let (_, incident, _) = one(&run);
+    let plan = incident.plans.last().unwrap();
+    assert!(matches!(plan.run_ended, Some((_, RunEnd::Stuck { .. }))));
+    assert!(incident.handed_over.is_some());
+    assert!(run.world.state().deeds.is_empty());
+}
+
+#[test]
+fn what_fails_for_certain_is_undone() {
+    let mut run = three_broken(3, Manner::Refuses, Answer::Alone);
+    run.until_over(HOURS);
+    run.check("refuses");
+    let (_, incident, _) = one(&run);
+    assert!(matches!(
+        incident.plans[0].run_ended,
+        Some((_, RunEnd::Unwound { .. }))
+    ));
+    assert!(incident.handed_over.is_some());
+}
+
+#[test]
+fn what_did_not_help_is_not_called_a_recovery() {
+    let mut run = three_broken(4, Manner::Lies, Answer::Alone);
+    run.until_over(HOURS);
+    run.check("lies");
+    let (_, incident, _) = one(&run);
+    assert!(incident.plans.iter().all(|plan| !plan.worked()));
+    assert!(incident.handed_over.is_some());
+    assert!(!run.world.healthy());
+}
+
+#[test]
+fn a_stranger_or_another_plan_is_refused() {
+    let mut run = three_broken(5, Manner::Good, Answer::Never);
+    run.until_over(Span::seconds(20));
+    let watch = run.take_up().unwrap();
+    let incident = watch.open().remove(0);
+    let digest = incident.latest_plan().unwrap().digest.clone();
+    for (plan, by, says) in [
+        (digest.as_str(), "mallory", "mallory is not known here"),
+        ("0000000000000000", "ada", "the plan that waits is"),
+        ("", "ada", "at least 8 characters"),
+    ] {
+        match watch.approve(&incident.id, plan, by) {
+            Err(Refusal::No(why)) => assert!(why.contains(says), "{why}"),
+            other => panic!("{by} on {plan:?}: {other:?}"),
+        }
+    }
+    watch.approve(&incident.id, &digest[..12], "ada").unwrap();
+    watch.tick();
+    assert_eq!(run.world.state().deeds.len(), 3);
+    // Too late, and for the wrong thing.
+    assert!(matches!(
+        watch.approve(&incident.id, &digest, "ada"),
+        Err(Refusal::No(_))
+    ));
+}
+
+#[test]
+fn the_kill_switch_stops_all_hands() {
+    let mut run = three_broken(6, Manner::Good, Answer::Never);
+    run.until_over(Span::seconds(20));
+    let watch = run.take_up().unwrap();
+    let incident = watch.open().remove(0);
+    let digest = incident.latest_plan().unwrap().digest.clone();
+    watch.approve(&incident.id, &digest, "ada").unwrap();
+    watch.kill(Some("audit".to_string()));
+    watch.tick();
+    assert!(run.world.state().deeds.is_empty());
+    let stands = watch.incident(&incident.id).unwrap();
+    let why = stands.handed_over.clone().unwrap().1;
+    assert!(why.contains("the kill switch is on: audit"), "{why}");
+}
+
+#[test]
+fn two_writers_share_one_incident() {
+    let mut run = three_broken(7, Manner::Good, Answer::Alone);
+    run.world.clock.pass(Span::seconds(3));
+    let alarm = testkit::alarm("errors high", FRONT, run.world.now());
+    let (one_watch, other) = (run.take_up().unwrap(), run.take_up().unwrap());
+    one_watch.receive(&alarm).unwrap();
+    // The other has not heard of it: its own opening is refused, and it finds the first (J5).
+    other.receive(&alarm).unwrap();
+    assert_eq!(other.open().len(), 1);
+    std::thread::scope(|scope| {
+        for watch in [&one_watch, &other] {
+            scope.spawn(|| {
+                for _ in 0..40 {
+                    watch.tick();
+                    run.world.clock.pass(Span::seconds(1));
+                }
+            });
+        }
+    });
+    run.world.state().alarm = AlarmState::Firing;
+    run.until_over(HOURS);
+    run.check("two writers");
+    assert!(run.world.healthy());
+}
+
+#[test]
+fn a_storm_is_one_incident_and_one_plan() {
+    let mut run = three_broken(8, Manner::Good, Answer::Alone);
+    let watch = run.take_up().unwrap();
+    run.world.clock.pass(Span::seconds(3));
+    for n in 0..300_i64 {
+        let entity = FUNCTIONS[usize::try_from(n % 3).unwrap()];
+        let alarm = testkit::alarm(&format!("errors high {n}"), entity, run.world.now());
+        watch.receive(&alarm).unwrap();
+    }
+    assert_eq!(watch.open().len(), 1);
+    assert_eq!(watch.open()[0].alarms.len(), 300);
+    watch.tick();
+    let incident = watch.open().remove(0);
+    assert_eq!(incident.investigations.len(), 1, "looked at once");
+    // They are over when all is well.
+    for n in 0..300_i64 {
+        let entity = FUNCTIONS[usize::try_from(n % 3).unwrap()];
+        let alarm = Alarm {
+            state: AlarmState::Resolved,
+            ..testkit::alarm(&format!("errors high {n}"), entity, run.world.now())
+        };
+        watch.receive(&alarm).unwrap();
+    }
+    drop(watch);
+    run.world.state().alarm = AlarmState::Firing;
+    run.until_over(HOURS);
+    run.check("storm");
+    let (_, incident, _) = one(&run);
+    assert_eq!(incident.plans.len(), 1);
+    assert_eq!(incident.closed.map(|(_, how)| how), Some(Ending::Recovered));
+}
+
+#[test]
+fn flapping_is_one_item_and_no_storm_of_looks() {
+    let world = World::new(9, Manner::Good, &[]);
+    let run = Run::new(world, Answer::Never);
+    let watch = run.take_up().unwrap();
+    for turn in 0..60 {
+        let alarm = Alarm {
+            state: if turn % 2 == 0 {
+                AlarmState::Firing
+            } else {
+                AlarmState::Resolved
+            },
+            ..testkit::alarm("errors high", FRONT, run.world.now())
+        };
+        watch.receive(&alarm).unwrap();
+        watch.tick();
+        run.world.clock.pass(Span::seconds(20));
+    }
+    let (_, incident, entries) = one(&run);
+    assert!(incident.alarms[0].flapping);
+    let flags = entries
+        .iter()
+        .filter(|e| matches!(e.event, IncidentEvent::Flapping { .. }));
+    assert_eq!(flags.count(), 1);
+    assert!(
+        incident.investigations.len() <= 6,
+        "{}",
+        incident.investigations.len()
+    );
+}
+
+#[test]
+fn a_silenced_alarm_wakes_nobody_until_the_silence_ends() {
+    let mut run = three_broken(10, Manner::Good, Answer::Alone);
+    let watch = run.take_up().unwrap();
+    let now = run.world.now();
+    let silence = Silence {
+        id: "s-1".to_string(),
+        entity: Some("gateway/*".to_string()),
+        rule: None,
+        labels: std::collections::BTreeMap::new(),
+        from: now,
+        until: now.plus(Span::minutes(10)),
+        every: Recurrence::Once,
+        by: "ada".to_string(),
+        why: "upgrade".to_string(),
+        ended: None,
+    };
+    assert_eq!(watch.silence(&silence).unwrap(), 0);
+    drop(watch);
+    run.until_over(Span::minutes(5));
+    let (_, incident, _) = one(&run);
+    assert!(incident.investigations.is_empty());
+    assert!(run.world.state().told.is_empty());
+    run.until_over(HOURS);
+    run.check("silence");
+    let (_, incident, _) = one(&run);
+    assert_eq!(incident.closed.map(|(_, how)| how), Some(Ending::Recovered));
+    assert_eq!(run.world.state().told[0].kind, "opened");
+}
+
+#[test]
+fn people_split_merge_and_close() {
+    let run = three_broken(11, Manner::Good, Answer::Never);
+    let watch = run.take_up().unwrap();
+    for rule in ["errors high", "latency high"] {
+        watch
+            .receive(&testkit::alarm(rule, FRONT, run.world.now()))
+            .unwrap();
+    }
+    let incident = watch.open().remove(0);
+    assert_eq!(incident.alarms.len(), 2);
+    let second = incident.alarms[1].fingerprint.clone();
+    let new = watch.split(&incident.id, &[second.clone()], "ada").unwrap();
+    assert_eq!(watch.open().len(), 2);
+    // It stays: told again, it turns where it is.
+    let again = testkit::alarm("latency high", FRONT, run.world.now());
+    watch.receive(&again).unwrap();
+    assert_eq!(watch.incident(&incident.id).unwrap().alarms.len(), 1);
+    assert!(matches!(
+        watch.split(&new, &[second], "ada"),
+        Err(Refusal::No(_))
+    ));
+    watch.merge(&new, &incident.id, "ada").unwrap();
+    assert_eq!(watch.incident(&incident.id).unwrap().alarms.len(), 2);
+    assert_eq!(watch.open().len(), 1);
+    watch.note(&incident.id, "ada", "odd").unwrap();
+    watch
+        .close(&incident.id, "ada", Ending::HandedOver)
+        .unwrap();
+    let closed = watch.incident(&incident.id).unwrap();
+    assert!(closed.closed.is_some());
+    assert!(
+        closed.lesson.is_some(),
+        "a lesson is drawn whoever closes it"
+    );
+    assert!(matches!(
+        watch.close(&incident.id, "ada", Ending::NoFault),
+        Err(Refusal::No(_))
+    ));
+}
+
+#[test]
+fn what_goes_away_alone_is_seen_to_be_gone() {
+    let mut run = three_broken(12, Manner::Good, Answer::Never);
+    run.until_over(Span::seconds(20));
+    {
+        let mut state = run.world.state();
+        state.broken.clear();
+        state.since = run.world.now();
+    }
+    run.until_over(HOURS);
+    run.check("alone");
+    let (_, incident, _) = one(&run);
+    assert_eq!(
+        incident.closed.map(|(_, how)| how),
+        Some(Ending::RecoveredAlone)
+    );
+    assert!(incident.investigations.len() >= 2, "it was looked at again");
+    assert!(run.world.state().deeds.is_empty());
+}
+
+#[test]
+fn an_altered_journal_is_noticed_and_left_alone() {
+    let mut run = three_broken(13, Manner::Good, Answer::Never);
+    run.until_over(Span::seconds(20));
+    let (id, ..) = one(&run);
+    run.journal.tamper(&id, |links| {
+        let text = String::from_utf8(links[0].stored.clone()).unwrap();
+        links[0].stored = text.replacen("errors", "orrers", 1).into_bytes();
+    });
+    let error = run.take_up().map(|_| ()).unwrap_err();
+    assert!(
+        error.to_string().contains("was altered at entry 1"),
+        "{error}"
+    );
+}
+
+/// The same seed, the same journal, byte for byte.
+#[test]
+fn a_seed_replays() {
+    let play = |seed| {
+        let mut run = three_broken(seed, Manner::Moody, Answer::Yes);
+        run.until_over(HOURS);
+        let (id, ..) = one(&run);
+        run.journal.links(&id)
+    };
+    for seed in 20..25 {
+        assert_eq!(play(seed), play(seed));
+    }
+}
