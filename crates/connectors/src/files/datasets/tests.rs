@@ -627,6 +627,57 @@ fn two_incidents_of_one_system_are_kept_apart() {
     assert_eq!(ids.len(), 6);
 }
 
+#[test]
+fn in_a_splice_each_system_keeps_the_past_of_its_own_case() {
+    use model::TimeWindow;
+    use model::recording::{BaselineKind, BaselineWindow};
+    let folder = tempfile::tempdir().unwrap();
+    rootcausebench(folder.path());
+    let Loaded { case, .. } = only(Suite::RootCauseBench, folder.path());
+    let begin = case.manifest.window.from();
+    let with_past = |minutes: i64| {
+        let mut case = case.clone();
+        let from = begin.minus(model::Span::minutes(minutes));
+        case.manifest.baselines = vec![BaselineWindow {
+            window: TimeWindow::new(from, begin).unwrap(),
+            kind: BaselineKind::Near,
+        }];
+        let times: Vec<i64> = (-60..5)
+            .map(|minute| begin.0 + minute * model::time::MINUTE)
+            .collect();
+        case.series = Some(vec![std::sync::Arc::new(model::Series {
+            key: model::telemetry::SeriesKey {
+                entity: case.alarms[0].entity.clone(),
+                metric: "latency_ms".to_string(),
+                ..Default::default()
+            },
+            values: vec![3.0; times.len()],
+            times,
+        })]);
+        case
+    };
+    let (short, long) = (with_past(2), with_past(30));
+    let past = |case: &model::case::Case, id: &EntityId| -> Vec<i64> {
+        let series = case.series.iter().flatten();
+        let of = series.filter(|s| s.key.entity == *id);
+        let times = of.flat_map(|s| s.times.iter().copied());
+        times
+            .filter(|at| *at < begin.0)
+            .map(|at| (at - begin.0) / model::time::MINUTE)
+            .collect()
+    };
+    let (both, mapping) = crate::files::transform::splice(&short, &long);
+    let near = both.manifest.baselines.first().unwrap().window;
+    assert_eq!(near.from(), begin.minus(model::Span::minutes(30)));
+    // The first is known to have been well for two minutes: nothing older counts as such now, though it
+    // stays on record. The second keeps all of its half hour.
+    let entity = case.alarms[0].entity.clone();
+    let first: Vec<i64> = (-60..-30).chain(-2..0).collect();
+    assert_eq!(past(&both, &entity), first);
+    let second: Vec<i64> = (-60..0).collect();
+    assert_eq!(past(&both, &mapping.entities[&entity]), second);
+}
+
 proptest::proptest! {
     #[test]
     fn no_text_makes_a_reader_panic(text in "\\PC{0,200}", rest in ".{0,80}") {

@@ -1,7 +1,15 @@
 //! Two incidents at once.
+//!
+//! Each entity keeps the past that its own case declares for it, no more and no less: the stretches of
+//! both cases are laid together, and whatever stood outside of a case's own stretches and would now fall
+//! into the other's is left out. A stretch in which one of two systems was not recorded takes nothing
+//! from what the other showed in it; cutting both down to what they share would make every pair of
+//! incidents blinder than either of them, which no two real incidents are.
+
+use std::sync::Arc;
 
 use model::recording::{BaselineKind, BaselineWindow};
-use model::{EntityId, TimeWindow, Timestamp};
+use model::{EntityId, Series, TimeWindow, Timestamp};
 
 use super::disguise::{Mapping, rename};
 use model::case::Case;
@@ -59,7 +67,7 @@ pub fn splice(a: &Case, b: &Case) -> (Case, Mapping) {
             .changes
             .insert(change.id.clone(), format!("second {}", change.id));
     }
-    let moved = rename(b, &mapping, None);
+    let mut moved = rename(b, &mapping, None);
     let mut both = a.clone();
     both.manifest.id = format!("{} + {}", a.manifest.id, moved.manifest.id);
     both.manifest.title = format!("{}; {}", a.manifest.title, moved.manifest.title);
@@ -73,6 +81,10 @@ pub fn splice(a: &Case, b: &Case) -> (Case, Mapping) {
         &moved.manifest.baselines,
         both.manifest.window.from(),
     );
+    let joint = both.manifest.baselines.clone();
+    keep_own_past(&mut both, a, &joint);
+    let second = moved.clone();
+    keep_own_past(&mut moved, &second, &joint);
     both.manifest.gaps.extend(moved.manifest.gaps);
     for mut alarm in moved.alarms {
         if both.alarms.iter().any(|own| own.id == alarm.id) {
@@ -109,10 +121,37 @@ fn join<T>(all: &mut Option<Vec<T>>, more: Option<Vec<T>>) {
     }
 }
 
-/// Stretches that show both systems when they are well.
+/// Leaves out what lies in a joint stretch and in none of those that the case itself declares.
+fn keep_own_past(telemetry: &mut Case, case: &Case, joint: &[BaselineWindow]) {
+    let own = &case.manifest.baselines;
+    let begin = case.manifest.window.from();
+    let within = |all: &[BaselineWindow], at: Timestamp| all.iter().any(|b| b.window.contains(at));
+    let strange = |at: Timestamp| at < begin && within(joint, at) && !within(own, at);
+    for series in telemetry.series.iter_mut().flatten() {
+        if series.times.iter().any(|at| strange(Timestamp(*at))) {
+            let kept = series.times.iter().zip(&series.values);
+            let kept = kept.filter(|(at, _)| !strange(Timestamp(**at)));
+            let (times, values) = kept.map(|(at, value)| (*at, *value)).unzip();
+            *series = Arc::new(Series {
+                key: series.key.clone(),
+                times,
+                values,
+            });
+        }
+    }
+    if let Some(logs) = &mut telemetry.logs {
+        logs.retain(|line| !strange(line.time));
+    }
+    if let Some(spans) = &mut telemetry.spans {
+        spans.retain(|span| !strange(span.start));
+    }
+}
+
+/// Stretches that show both systems when they are well, laid together.
 ///
-/// Just before, only what is "before" for both counts; where one of them has no such stretch, the
-/// choice is left to whoever investigates. Of long ago, one stretch that holds both histories.
+/// "Just before" begins with the longer of both and ends where the first of them does; where one of
+/// them has no such stretch, the choice is left to whoever investigates. Of long ago, one stretch that
+/// holds both histories.
 fn baselines(a: &[BaselineWindow], b: &[BaselineWindow], begin: Timestamp) -> Vec<BaselineWindow> {
     let of = |all: &[BaselineWindow], kind: BaselineKind| {
         let windows = all
@@ -126,8 +165,8 @@ fn baselines(a: &[BaselineWindow], b: &[BaselineWindow], begin: Timestamp) -> Ve
     };
     let mut both = Vec::new();
     if let (Some(x), Some(y)) = (of(a, BaselineKind::Near), of(b, BaselineKind::Near)) {
-        let shared = TimeWindow::new(x.from().max(y.from()), x.to().min(y.to()));
-        both.extend(shared.map(|window| BaselineWindow {
+        let laid_together = TimeWindow::new(x.from().min(y.from()), x.to().min(y.to()));
+        both.extend(laid_together.map(|window| BaselineWindow {
             window,
             kind: BaselineKind::Near,
         }));
