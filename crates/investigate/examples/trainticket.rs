@@ -119,7 +119,7 @@ fn survey(eyes: &dyn Eyes) -> World {
     scene.settle(onset.map(|o| o.lo));
     facts.series = probes::series::judge(&scene, &all, &mut scratch);
     let (edges, work, requests, _) = probes::traces::traces(eyes, &scene);
-    facts.logs = probes::logs::logs(eyes, &scene, &requests).0;
+    facts.logs = probes::logs::logs(eyes, &scene, &requests).0.facts;
     facts.edges = edges;
     facts.work = work;
     World { scene, facts }

@@ -135,7 +135,7 @@ fn latency(facts: &Facts) -> Vec<Anomaly> {
     found
 }
 
-/// Steps that requests take more or less often than before.
+/// Steps that requests take more or less often than before, and operations whose requests leave no line.
 fn code_path(scene: &Scene, facts: &Facts) -> Vec<Anomaly> {
     let mut by_unit: BTreeMap<u32, Vec<(f64, u32, &PathShift)>> = BTreeMap::new();
     for (i, fact) in facts.logs.iter().enumerate() {
@@ -146,28 +146,37 @@ fn code_path(scene: &Scene, facts: &Facts) -> Vec<Anomaly> {
                 .push((path.nats, i as u32, path));
         }
     }
-    by_unit
-        .into_iter()
-        .filter_map(|(unit, mut steps)| {
-            steps.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-            let (nats, _, path) = steps.first()?;
-            Some(Anomaly {
-                unit,
-                kind: "code_path",
-                strength: press(*nats),
-                explained_by: None,
-                onset: Some(Onset {
-                    lo: scene.window.from().min(path.first),
-                    hi: path.first,
-                }),
-                refs: steps
-                    .iter()
-                    .take(MOST_REFS)
-                    .map(|(_, i, _)| FactRef::Log(*i))
-                    .collect(),
-            })
+    let quiet = facts.work.iter().enumerate().filter_map(|(i, work)| {
+        let quiet = work.quiet.as_ref()?;
+        Some(Anomaly {
+            unit: quiet.unit,
+            kind: "code_path",
+            strength: always(quiet.nats, quiet.requests.0 + quiet.requests.1),
+            explained_by: None,
+            onset: None,
+            refs: vec![FactRef::Work(i as u32)],
         })
-        .collect()
+    });
+    let taken = by_unit.into_iter().filter_map(|(unit, mut steps)| {
+        steps.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        let (nats, _, path) = steps.first()?;
+        Some(Anomaly {
+            unit,
+            kind: "code_path",
+            strength: press(*nats),
+            explained_by: None,
+            onset: Some(Onset {
+                lo: scene.window.from().min(path.first),
+                hi: path.first,
+            }),
+            refs: steps
+                .iter()
+                .take(MOST_REFS)
+                .map(|(_, i, _)| FactRef::Log(*i))
+                .collect(),
+        })
+    });
+    taken.chain(quiet).collect()
 }
 
 /// Failures that began in a unit.
@@ -202,10 +211,10 @@ fn errors(scene: &Scene, facts: &Facts) -> Vec<Anomaly> {
         .enumerate()
         .filter(|(_, f)| f.is_error() && f.during > 0)
     {
-        let strength = if fact.joined {
-            chronic(facts, fact)
-        } else {
-            more_lines(fact)
+        let strength = match &fact.habit {
+            Some(habit) => always(habit.nats, habit.requests),
+            None if fact.joined => chronic(facts, fact),
+            None => more_lines(fact),
         };
         found.push(Anomaly {
             unit: fact.unit,
@@ -217,14 +226,16 @@ fn errors(scene: &Scene, facts: &Facts) -> Vec<Anomaly> {
                 .iter()
                 .copied()
                 .find(|m| scene.below(fact.unit).any(|(below, _)| below == *m)),
-            onset: Some(Onset {
-                lo: fact.first,
-                hi: fact.first,
-            }),
+            onset: crate::hypotheses::onset_of_fact(facts, FactRef::Log(i as u32)),
             refs: vec![FactRef::Log(i as u32)],
         });
     }
     found
+}
+
+/// What all requests of an operation do, as hardly any other operation does.
+fn always(nats: f64, requests: u64) -> f64 {
+    (nats * (1.0 - (-(requests as f64) / PRESSED_BY).exp())).min(MOST)
 }
 
 /// Error lines whose requests are known: the path tells what changed; what did not change is weak.

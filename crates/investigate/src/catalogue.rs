@@ -51,7 +51,7 @@ pub enum Shape {
     Appeared,
 }
 
-/// One thing that can be seen. Exactly one of the fields `log`, `event`, `state`, `metric`, `trace` or
+/// One thing that can be seen. Exactly one of the fields `log`, `steps`, `event`, `state`, `metric`, `trace` or
 /// `change` says what.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -59,6 +59,9 @@ pub struct Condition {
     /// A log line that matches this regular expression (case-insensitive), more often than before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
+    /// What the lines of requests show, one after another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<StepCondition>,
     /// An event whose `reason: message` matches this regular expression (case-insensitive), not older than the window.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<String>,
@@ -105,7 +108,7 @@ pub struct Condition {
 impl Condition {
     /// Which kind of source it looks at; `None` for a condition that says nothing.
     pub fn source(&self) -> Option<SourceKind> {
-        if self.log.is_some() {
+        if self.log.is_some() || self.steps.is_some() {
             Some(SourceKind::Logs)
         } else if self.event.is_some() {
             Some(SourceKind::Events)
@@ -202,6 +205,18 @@ pub enum TraceCondition {
     Traffic,
     /// Its calls to somebody outside fail.
     ExternalErrors,
+}
+
+/// What the lines of requests show, one after another.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum StepCondition {
+    /// Requests take other steps than before, or leave no line where all their peers do.
+    Changed,
+    /// Each request of an operation ends with an error line, as hardly any other operation does.
+    AlwaysFail,
 }
 
 /// What a mechanism says must, may, or must not be seen.

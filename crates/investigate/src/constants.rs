@@ -33,7 +33,19 @@ pub const GONE: f64 = 0.05;
 /// Fewest requests before the incident from which spans are said to cover a unit.
 pub const COVERED_REQUESTS: u64 = 10;
 /// What remains of a busy processor that slows no request.
-pub const IDLE_HEAT: f64 = 0.5;
+pub const IDLE_HEAT: f64 = 0.25;
+/// Prior that a share turned just where the incident is said to begin.
+pub const AT_THE_LINE: f64 = 0.5;
+/// Nats from which on a changed step is no chance.
+pub const SURE_OF_STEPS: f64 = 3.0;
+/// Nats from which on more calls per request are no chance: a handful of requests differs by what they ask for.
+pub const SURE_OF_CALLS: f64 = 3.0;
+/// Fewest requests of an operation that show a habit.
+pub const HABIT_REQUESTS: u64 = 4;
+/// Share of requests from which something is done without exception.
+pub const ALWAYS: f64 = 0.95;
+/// Nats from which on a habit is rare among its peers: about one operation in eight has it.
+pub const RARE_AMONG_PEERS: f64 = 2.0;
 /// Clocks of deploy systems and telemetry differ by this much at most.
 pub const CLOCK_SLACK: Span = Span(60 * model::time::SECOND);
 /// A `must` that was covered and failed.
@@ -72,6 +84,8 @@ pub const MOST_HOPS: u32 = 6;
 pub const NO_MAP: f64 = 0.5;
 /// Only nearness or order in time speaks for it.
 pub const CAP_NEARNESS: f64 = 0.50;
+/// Nothing tells it from health but that its peers are different: it may always have been so.
+pub const CAP_PEERS_ONLY: f64 = 0.50;
 /// One kind of source only.
 pub const CAP_ONE_SOURCE: f64 = 0.75;
 /// A needed kind of source is a gap.
@@ -95,7 +109,7 @@ pub fn change_risk(kind: ChangeKind) -> (f64, f64) {
 /// A text of all numbers, for the rules digest.
 pub fn digest_text() -> String {
     format!(
-        "{CHANGE_EFFECT} {CHANGE_RELEVANCE} {CHANGE_NEARNESS} {CHANGE_COST} {MOST_CHANGE} {MOST_SIGNATURE} {MOST_ANOMALY} {LEAST_FIT} {UNPLACED} {VICTIM} {OWN_FULL} {COVERED_REQUESTS} {OF_ITS_KIND} {GONE} {IDLE_HEAT} {} {MUST_FAILED} {MUST_NOT_SEEN} {MUST_MET} {MAY_MET} {TIMING_BEFORE} {TIMING_SCALE_MIN} {TIMING_LATE} {ROOT_LEAST} {ROOT_LIFT} {ROOT_EDGE} {CAUSE_COST} {LEAK} {MOST_CAUSES} {HOP} {HOP_UP} {MOST_HOPS} {NO_MAP} {CAP_NEARNESS} {CAP_ONE_SOURCE} {CAP_GAP} {CAP_BLIND_TO_CHANGES} {CAP_ALWAYS} {STRONG} {STRONG_SIGN} {STRONG_ANOMALY} {SILENT_ALARM} {SOMETHING_ELSE} {SAME_PLACE} {NAMED} {UNKNOWN_BELOW} {EXPLAINS} {BEHIND} {WAY}",
+        "{CHANGE_EFFECT} {CHANGE_RELEVANCE} {CHANGE_NEARNESS} {CHANGE_COST} {MOST_CHANGE} {MOST_SIGNATURE} {MOST_ANOMALY} {LEAST_FIT} {UNPLACED} {VICTIM} {OWN_FULL} {COVERED_REQUESTS} {OF_ITS_KIND} {GONE} {IDLE_HEAT} {AT_THE_LINE} {SURE_OF_STEPS} {SURE_OF_CALLS} {HABIT_REQUESTS} {ALWAYS} {RARE_AMONG_PEERS} {} {MUST_FAILED} {MUST_NOT_SEEN} {MUST_MET} {MAY_MET} {TIMING_BEFORE} {TIMING_SCALE_MIN} {TIMING_LATE} {ROOT_LEAST} {ROOT_LIFT} {ROOT_EDGE} {CAUSE_COST} {LEAK} {MOST_CAUSES} {HOP} {HOP_UP} {MOST_HOPS} {NO_MAP} {CAP_NEARNESS} {CAP_PEERS_ONLY} {CAP_ONE_SOURCE} {CAP_GAP} {CAP_BLIND_TO_CHANGES} {CAP_ALWAYS} {STRONG} {STRONG_SIGN} {STRONG_ANOMALY} {SILENT_ALARM} {SOMETHING_ELSE} {SAME_PLACE} {NAMED} {UNKNOWN_BELOW} {EXPLAINS} {BEHIND} {WAY}",
         CLOCK_SLACK.0
     )
 }

@@ -230,6 +230,22 @@ impl<'w, 'e> Ledger<'w, 'e> {
                 number(fact.expected)
             )
         };
+        let says = match &fact.habit {
+            Some(habit) => {
+                values.insert(
+                    "requests".to_string(),
+                    Value::Number(words::six(habit.requests as f64)),
+                );
+                format!(
+                    "{says}; every one of {} requests for {} ended with it, which is so for {} of the {} other operations",
+                    habit.requests,
+                    words::clip(&habit.operation, 80),
+                    habit.peers.0,
+                    habit.peers.1
+                )
+            }
+            None => says,
+        };
         let entity = scene.id(fact.unit).clone();
         Evidence {
             source: SourceKind::Logs,
@@ -324,7 +340,7 @@ impl<'w, 'e> Ledger<'w, 'e> {
     fn work(&self, index: u32) -> Evidence {
         let fact = &self.world.facts.work[index as usize];
         let scene = &self.world.scene;
-        let values = numbers([
+        let mut values = numbers([
             ("requests_before", fact.requests.0 as f64),
             ("requests_during", fact.requests.1 as f64),
             ("own_ms_before", fact.own_ms.0),
@@ -333,6 +349,12 @@ impl<'w, 'e> Ledger<'w, 'e> {
             ("origin_errors_before", fact.origin_errors.0 as f64),
             ("origin_errors_during", fact.origin_errors.1 as f64),
         ]);
+        if let Some(quiet) = &fact.quiet {
+            values.extend(numbers([
+                ("quiet_requests_before", quiet.requests.0 as f64),
+                ("quiet_requests_during", quiet.requests.1 as f64),
+            ]));
+        }
         let name = scene.name(fact.unit);
         let says = if fact.origin_errors.1 > fact.origin_errors.0 {
             let message = fact.messages.first().map_or(String::new(), |m| {
@@ -341,6 +363,15 @@ impl<'w, 'e> Ledger<'w, 'e> {
             format!(
                 "{} of {} requests began to fail at {name} itself ({} of {} before){message}",
                 fact.origin_errors.1, fact.requests.1, fact.origin_errors.0, fact.requests.0
+            )
+        } else if let Some(quiet) = fact.quiet.as_ref().filter(|_| fact.own_z < 3.0) {
+            format!(
+                "none of {} requests for {} left a line in the log of {name} ({} of them before), where all its other operations do; so it is for {} of the {} other operations",
+                quiet.requests.0 + quiet.requests.1,
+                words::clip(&quiet.operation, 80),
+                quiet.requests.0,
+                quiet.peers.0,
+                quiet.peers.1
             )
         } else {
             format!(

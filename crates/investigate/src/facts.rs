@@ -77,6 +77,36 @@ pub struct LogFact {
     pub joined: bool,
     /// Requests of the unit take, or no longer take, the path that this line stands on.
     pub path: Option<PathShift>,
+    /// Each request of an operation ends with this error line, where hardly any other operation does so.
+    pub habit: Option<Habit>,
+}
+
+/// What the requests of one operation do without exception, as few others do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Habit {
+    /// The operation.
+    pub operation: String,
+    /// Its requests that did so, before and during taken together.
+    pub requests: u64,
+    /// Other operations of the system that do so too, and all others.
+    pub peers: (u64, u64),
+    /// How rare that is among the others, in nats.
+    pub nats: f64,
+}
+
+/// An operation whose requests leave no line, though all others of its unit leave lines each time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Quiet {
+    /// Whose.
+    pub unit: u32,
+    /// The operation.
+    pub operation: String,
+    /// Its requests before and during.
+    pub requests: (u64, u64),
+    /// Other operations of the system that leave no lines, and all others.
+    pub peers: (u64, u64),
+    /// How rare that is among the others, in nats.
+    pub nats: f64,
 }
 
 /// A step of a code path that requests take more or less often than before: of the requests that reached
@@ -160,6 +190,8 @@ pub struct WorkFact {
     pub first_error: Option<Timestamp>,
     /// What such spans say.
     pub messages: Vec<String>,
+    /// An operation whose requests leave no line, where lines tell.
+    pub quiet: Option<Quiet>,
     /// A few rows.
     pub raw: Vec<RawRef>,
 }

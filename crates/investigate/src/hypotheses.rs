@@ -159,7 +159,13 @@ pub fn source_of_fact(at: FactRef) -> SourceKind {
 pub fn onset_of_fact(facts: &Facts, at: FactRef) -> Option<Interval> {
     match at {
         FactRef::Series(i) => facts.series[i as usize].onset,
-        FactRef::Log(i) => Some(facts.logs[i as usize].first).map(|at| Interval { lo: at, hi: at }),
+        // What always fails tells nothing of when it began to.
+        FactRef::Log(i) => Some(&facts.logs[i as usize])
+            .filter(|fact| fact.habit.is_none())
+            .map(|fact| Interval {
+                lo: fact.first,
+                hi: fact.first,
+            }),
         FactRef::Edge(i) => facts.edges[i as usize]
             .first_error
             .map(|at| Interval { lo: at, hi: at }),
@@ -290,6 +296,7 @@ fn propose(ground: &Ground<'_>, pulls: &BTreeMap<u32, f64>) -> BTreeMap<Key, Hyp
         } else {
             victim_factor(ground, hit.unit, &facts)
                 .min(foreground(ground, hit.unit, hit.source, pulls))
+                .min(heat_factor(ground, &facts))
         };
         let group = entry.groups.entry(hit.source).or_default();
         for (nth, at) in facts.into_iter().take(4).enumerate() {
@@ -334,11 +341,15 @@ fn foreground(
     source: SourceKind,
     pulls: &BTreeMap<u32, f64>,
 ) -> f64 {
-    let covered = ground
-        .facts
-        .work
-        .iter()
-        .any(|w| w.unit == unit && w.requests.0 >= k::COVERED_REQUESTS);
+    // Where spans were taken before the incident, they cover whoever shows in them, even one that nobody
+    // asked for anything until now.
+    let earlier: u64 = ground.facts.work.iter().map(|w| w.requests.0).sum();
+    let covered = earlier >= k::COVERED_REQUESTS
+        && ground
+            .facts
+            .work
+            .iter()
+            .any(|w| w.unit == unit && w.requests.0 + w.requests.1 > 0);
     if !covered
         || !matches!(
             source,
@@ -351,10 +362,24 @@ fn foreground(
     k::VICTIM + (1.0 - k::VICTIM) * (own / k::OWN_FULL).min(1.0)
 }
 
+/// A busy processor that slows no request says little about what users feel, by whichever name.
+fn heat_factor(ground: &Ground<'_>, refs: &[FactRef]) -> f64 {
+    let idle = refs.first().is_some_and(|at| match at {
+        FactRef::Series(i) => {
+            let fact = &ground.facts.series[*i as usize];
+            fact.role == crate::role::Role::Cpu
+                && crate::pull::slows_nothing(ground.facts, fact.unit)
+        }
+        _ => false,
+    });
+    if idle { k::IDLE_HEAT } else { 1.0 }
+}
+
 /// A line that names somebody further down speaks of that one rather than of its writer: the client's
 /// end of a broken call says least about its own health.
 fn victim_factor(ground: &Ground<'_>, unit: u32, refs: &[FactRef]) -> f64 {
     let speaks_of_another = refs.first().is_some_and(|at| match at {
+        FactRef::Log(i) if !ground.facts.logs[*i as usize].is_error() => false,
         FactRef::Log(i) => ground.facts.logs[*i as usize].mentions.iter().any(|&m| {
             m != unit
                 && ground.reach.down(unit, m).is_some()
@@ -756,7 +781,14 @@ fn is_over(ground: &Ground<'_>, hypothesis: &Hypothesis) -> bool {
     {
         let seen = match at {
             FactRef::Event(i) => ground.facts.events[i as usize].1.last,
-            FactRef::Log(i) => ground.facts.logs[i as usize].last,
+            FactRef::Log(i) => {
+                let fact = &ground.facts.logs[i as usize];
+                // A step that is no longer taken is missed to the end; so does a habit last.
+                if fact.habit.is_some() || fact.path.as_ref().is_some_and(|p| !p.more) {
+                    return false;
+                }
+                fact.last
+            }
             // A series that has come back speaks of the past as well.
             FactRef::Series(i) if !ground.facts.series[i as usize].active => {
                 back |= ground.facts.series[i as usize].recovered.is_some();

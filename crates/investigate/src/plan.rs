@@ -37,7 +37,7 @@ pub fn word(kind: SourceKind) -> &'static str {
 
 /// Which kind of source tests a condition.
 pub fn source_of(condition: &Condition) -> SourceKind {
-    if condition.log.is_some() {
+    if condition.log.is_some() || condition.steps.is_some() {
         SourceKind::Logs
     } else if condition.event.is_some() {
         SourceKind::Events

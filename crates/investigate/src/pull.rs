@@ -48,14 +48,11 @@ const LEAST_SHARE: f64 = 0.02;
 pub fn anomalies(scene: &Scene, eyes: &dyn Eyes, facts: &Facts) -> Vec<Anomaly> {
     let mut all: Vec<Anomaly> = crate::anomaly::anomalies(scene, facts);
     // A processor that is busy and slows no request explains little of what users feel.
-    for anomaly in all.iter_mut().filter(|a| a.kind == "cpu") {
-        let idle = facts
-            .work
-            .iter()
-            .any(|w| w.unit == anomaly.unit && w.requests.1 >= LEAST_REQUESTS && w.own_z < 2.0);
-        if idle {
-            anomaly.strength *= IDLE_HEAT;
-        }
+    for anomaly in all
+        .iter_mut()
+        .filter(|a| a.kind == "cpu" && slows_nothing(facts, a.unit))
+    {
+        anomaly.strength *= IDLE_HEAT;
     }
     // Spans tell own time directly; metrics along the graph stand in only where there are none.
     if facts.work.is_empty() {
@@ -68,6 +65,14 @@ pub fn anomalies(scene: &Scene, eyes: &dyn Eyes, facts: &Facts) -> Vec<Anomaly> 
             .then(a.kind.cmp(b.kind))
     });
     all
+}
+
+/// Do the unit's requests, of which there are enough, take no more of its own time than before?
+pub fn slows_nothing(facts: &Facts, unit: u32) -> bool {
+    facts
+        .work
+        .iter()
+        .any(|w| w.unit == unit && w.requests.1 >= LEAST_REQUESTS && w.own_z < 2.0)
 }
 
 /// Own excess below each alarmed unit, for what its alarm is about.

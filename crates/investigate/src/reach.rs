@@ -72,6 +72,11 @@ impl Reach {
         }
     }
 
+    /// Is `either` a mere guess, because nothing is known of the map?
+    pub fn is_guess(&self, start: u32, unit: u32) -> bool {
+        self.mapless && start != unit
+    }
+
     /// The units on the way from `start` to `unit`, both included; empty if there is none.
     pub fn path(&self, start: u32, unit: u32) -> Vec<u32> {
         if start == unit {

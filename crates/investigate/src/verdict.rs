@@ -11,6 +11,7 @@ use crate::calibration;
 use crate::constants as k;
 use crate::facts::Facts;
 use crate::hypotheses::{Ground, Hypothesis};
+use crate::kinds::FactRef;
 use crate::probes::series::BAND;
 
 /// How many hypotheses compete in the joint explanation.
@@ -48,7 +49,8 @@ pub struct Verdict {
 
 /// Decides.
 pub fn decide(ground: &Ground<'_>, hypotheses: &[Hypothesis]) -> Verdict {
-    let raw = compete(ground, hypotheses);
+    let ties = Ties::of(ground, hypotheses);
+    let raw = compete(ground, hypotheses, &ties);
     let confidence: Vec<f64> = raw.iter().map(|p| calibration::probability(*p)).collect();
     let active: Vec<usize> = (0..ground.symptoms.len())
         .filter(|&i| ground.symptoms[i].active)
@@ -83,7 +85,7 @@ pub fn decide(ground: &Ground<'_>, hypotheses: &[Hypothesis]) -> Verdict {
     } else {
         active.clone()
     };
-    let chosen = choose(ground, hypotheses, &standing_ones, &columns);
+    let chosen = choose(ground, hypotheses, &ties, &standing_ones, &columns);
     let mut named: Vec<Named> = Vec::new();
     for &(index, ref explains) in &chosen {
         let hypothesis = &hypotheses[index];
@@ -133,6 +135,7 @@ pub fn decide(ground: &Ground<'_>, hypotheses: &[Hypothesis]) -> Verdict {
 fn choose(
     ground: &Ground<'_>,
     hypotheses: &[Hypothesis],
+    ties: &Ties,
     standing_ones: &[usize],
     columns: &[usize],
 ) -> Vec<(usize, Vec<usize>)> {
@@ -155,7 +158,7 @@ fn choose(
         reach.extend(
             columns
                 .iter()
-                .map(|&s| explains(ground, &hypotheses[index], s)),
+                .map(|&s| explains(ground, ties, &hypotheses[index], s)),
         );
     }
     // A cause explains a symptom in the measure in which it keeps up with the best that reaches it: strength
@@ -206,7 +209,7 @@ fn choose(
             let explained = columns
                 .iter()
                 .copied()
-                .filter(|&s| explains(ground, &hypotheses[leader], s) >= k::EXPLAINS)
+                .filter(|&s| explains(ground, ties, &hypotheses[leader], s) >= k::EXPLAINS)
                 .collect();
             chosen.push((leader, explained));
         }
@@ -214,12 +217,43 @@ fn choose(
     chosen
 }
 
+/// Which symptoms could be of which unit's making?
+///
+/// Where the map is known, those that a way leads to. Where it is not, anything could be of anybody's making, save
+/// what has an explanation of its own: a unit that shows first-hand what ails it needs no stranger's trouble.
+struct Ties {
+    /// Per symptom: its own unit shows first-hand what could cause it.
+    at_home: Vec<bool>,
+}
+
+impl Ties {
+    fn of(ground: &Ground<'_>, hypotheses: &[Hypothesis]) -> Self {
+        let direct = |unit: u32| {
+            hypotheses
+                .iter()
+                .any(|h| h.aside.is_none() && h.unit == unit && h.score.signature >= k::STRONG_SIGN)
+        };
+        Self {
+            at_home: ground.symptoms.iter().map(|s| direct(s.unit)).collect(),
+        }
+    }
+
+    /// How surely trouble at `unit` can show as symptom `s`.
+    fn way(&self, ground: &Ground<'_>, unit: u32, s: usize) -> Option<f64> {
+        let symptom = &ground.symptoms[s];
+        ground
+            .reach
+            .either(symptom.unit, unit)
+            .filter(|_| !(self.at_home[s] && ground.reach.is_guess(symptom.unit, unit)))
+    }
+}
+
 /// p(hypothesis explains symptom): the way between them, times compatible onset.
-fn explains(ground: &Ground<'_>, hypothesis: &Hypothesis, symptom: usize) -> f64 {
-    let symptom = &ground.symptoms[symptom];
-    let Some(way) = ground.reach.either(symptom.unit, hypothesis.unit) else {
+fn explains(ground: &Ground<'_>, ties: &Ties, hypothesis: &Hypothesis, symptom: usize) -> f64 {
+    let Some(way) = ties.way(ground, hypothesis.unit, symptom) else {
         return 0.0;
     };
+    let symptom = &ground.symptoms[symptom];
     let late = hypothesis
         .onset
         .map_or(0.0, |o| o.lo.since(symptom.onset.hi).as_minutes());
@@ -232,8 +266,8 @@ fn explains(ground: &Ground<'_>, hypothesis: &Hypothesis, symptom: usize) -> f64
 }
 
 /// Probability of each hypothesis against those that would explain the same, and against "something else".
-fn compete(ground: &Ground<'_>, hypotheses: &[Hypothesis]) -> Vec<f64> {
-    let homes = homes(ground, hypotheses);
+fn compete(ground: &Ground<'_>, hypotheses: &[Hypothesis], ties: &Ties) -> Vec<f64> {
+    let homes = homes(ground, hypotheses, ties);
     hypotheses
         .iter()
         .zip(&homes)
@@ -245,10 +279,14 @@ fn compete(ground: &Ground<'_>, hypotheses: &[Hypothesis]) -> Vec<f64> {
             let rivals = hypotheses.iter().filter(|other| {
                 other.aside.is_none()
                     && !std::ptr::eq(*other, own)
-                    && (other.unit == own.unit || shares_symptom(ground, home, other))
+                    && (other.unit == own.unit || shares_symptom(ground, ties, home, other))
                     && !is_same_cause(own, other)
                     && !own.brings_about(other, ground.scene, ground.facts)
             });
+            // Another unit is one rival, by its best mechanism: the same observations under another name do
+            // not make it likelier that it is there.
+            let mut places: BTreeSet<u32> = BTreeSet::new();
+            let rivals = rivals.filter(|r| r.unit == own.unit || places.insert(r.unit));
             for rival in rivals.take(12) {
                 // Another mechanism on the same unit is a rival about how, not about where.
                 let discount = if rival.unit == own.unit {
@@ -268,26 +306,18 @@ fn is_same_cause(a: &Hypothesis, b: &Hypothesis) -> bool {
     a.unit == b.unit && a.change.is_some() && a.change == b.change
 }
 
-fn shares_symptom(ground: &Ground<'_>, home: &[usize], other: &Hypothesis) -> bool {
+fn shares_symptom(ground: &Ground<'_>, ties: &Ties, home: &[usize], other: &Hypothesis) -> bool {
     ground.symptoms.is_empty()
-        || home.iter().any(|&s| {
-            ground
-                .reach
-                .either(ground.symptoms[s].unit, other.unit)
-                .is_some()
-        })
+        || home
+            .iter()
+            .any(|&s| ties.way(ground, other.unit, s).is_some())
 }
 
 /// Per hypothesis: the symptoms over which it competes, which are those within its reach whose best
 /// explanation is least far ahead of it. Two causes that show at one front and each at a place of its own
 /// are no rivals, if each has signs of its own; what nothing but a deviation speaks for competes everywhere.
-fn homes(ground: &Ground<'_>, hypotheses: &[Hypothesis]) -> Vec<Vec<usize>> {
-    let tied = |h: &Hypothesis, s: usize| {
-        ground
-            .reach
-            .either(ground.symptoms[s].unit, h.unit)
-            .is_some()
-    };
+fn homes(ground: &Ground<'_>, hypotheses: &[Hypothesis], ties: &Ties) -> Vec<Vec<usize>> {
+    let tied = |h: &Hypothesis, s: usize| ties.way(ground, h.unit, s).is_some();
     let count = ground.symptoms.len();
     let mut best = vec![f64::NEG_INFINITY; count];
     for hypothesis in hypotheses.iter().filter(|h| h.aside.is_none()) {
@@ -328,6 +358,12 @@ fn cap(ground: &Ground<'_>, hypothesis: &Hypothesis, confidence: f64) -> (f64, V
             "only nearness in time speaks for it".to_string(),
         ));
     }
+    if peers_only(ground, hypothesis) {
+        caps.push((
+            k::CAP_PEERS_ONLY,
+            "only its peers tell it apart: it may always have been so".to_string(),
+        ));
+    }
     let kinds = kinds_behind(hypothesis, &sources);
     if kinds <= 1 {
         caps.push((k::CAP_ONE_SOURCE, "one kind of source only".to_string()));
@@ -364,6 +400,23 @@ fn cap(ground: &Ground<'_>, hypothesis: &Hypothesis, confidence: f64) -> (f64, V
         capped = capped.min(*limit);
     }
     (capped, binding)
+}
+
+/// Does all that speaks for it lie in habits that are as old as the recording?
+fn peers_only(ground: &Ground<'_>, hypothesis: &Hypothesis) -> bool {
+    let mut refs = hypothesis.refs().into_iter().peekable();
+    refs.peek().is_some()
+        && refs.all(|at| match at {
+            FactRef::Log(i) => {
+                let fact = &ground.facts.logs[i as usize];
+                fact.habit.is_some() && fact.path.is_none() && fact.before > 0
+            }
+            FactRef::Work(i) => {
+                let fact = &ground.facts.work[i as usize];
+                fact.quiet.is_some() && fact.own_z < 3.0 && fact.origin_errors.1 == 0
+            }
+            _ => false,
+        })
 }
 
 /// How many independent kinds of source speak for it, counting those that carry facts without nats of their own.

@@ -228,8 +228,20 @@ impl<'a> World<'a> {
     }
 
     fn look_at_logs(&mut self) {
-        let (logs, answer) = probes::logs::logs(self.eyes, &self.scene, &self.requests);
-        self.facts.logs = logs;
+        let (reading, answer) = probes::logs::logs(self.eyes, &self.scene, &self.requests);
+        self.facts.logs = reading.facts;
+        for quiet in reading.quiet {
+            let place = self
+                .facts
+                .work
+                .binary_search_by_key(&quiet.unit, |w| w.unit);
+            if let Ok(at) = place {
+                let known = &mut self.facts.work[at].quiet;
+                if known.as_ref().is_none_or(|k| quiet.nats > k.nats) {
+                    *known = Some(quiet);
+                }
+            }
+        }
         let query = Query::Logs {
             entity: None,
             pattern: String::new(),

@@ -140,6 +140,7 @@ fn seen(
             mentions: mentions.into_iter().collect(),
             joined: false,
             path: None,
+            habit: None,
         });
     }
     facts.state_facts = states::health(&scene, &facts.states);

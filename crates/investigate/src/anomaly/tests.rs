@@ -13,7 +13,7 @@ use crate::scene::Scene;
 fn found(fake: &Fake) -> (Scene, Vec<Anomaly>) {
     let scene = Scene::read(fake);
     let (edges, work, requests, _) = traces(fake, &scene);
-    let logs = logs(fake, &scene, &requests).0;
+    let logs = logs(fake, &scene, &requests).0.facts;
     let facts = Facts {
         edges,
         work,

@@ -143,6 +143,7 @@ fn every_condition_says_one_thing() {
     each_condition(|c| {
         let said = [
             c.log.is_some(),
+            c.steps.is_some(),
             c.event.is_some(),
             c.state.is_some(),
             c.metric.is_some(),

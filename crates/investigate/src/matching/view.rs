@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use model::{EntityKind, SourceKind, Timestamp};
 use rustc_hash::FxHashMap;
 
-use crate::catalogue::{Condition, TraceCondition, Where};
+use crate::catalogue::{Condition, StepCondition, TraceCondition, Where};
+use crate::constants::{RARE_AMONG_PEERS, SURE_OF_CALLS, SURE_OF_STEPS};
 use crate::facts::{EdgeFact, Facts, LogFact, SeriesFact, WorkFact};
 use crate::probes::events::{self, EventFact, Standing};
 use crate::probes::states::{self, Health, StateFact};
@@ -298,6 +299,13 @@ impl<'a> Matcher<'a> {
                 .iter()
                 .flat_map(|c| c.units.iter().copied())
                 .collect(),
+            Some(SourceKind::Logs) => self
+                .facts
+                .logs
+                .iter()
+                .map(|l| l.unit)
+                .chain(self.facts.work.iter().map(|w| w.unit))
+                .collect(),
             _ => Vec::new(),
         };
         units.sort_unstable();
@@ -317,6 +325,11 @@ impl<'a> Matcher<'a> {
         let mut refs = Vec::new();
         let mut looked = false;
         match source {
+            SourceKind::Logs if condition.steps.is_some() => {
+                if let Some(wanted) = condition.steps {
+                    self.in_steps(wanted, units, &mut looked, &mut refs);
+                }
+            }
             SourceKind::Logs => {
                 let pattern = condition.log.as_deref().unwrap_or_default();
                 for number in self.numbers(&self.logs_of, self.facts.logs.len(), units) {
@@ -466,6 +479,40 @@ impl<'a> Matcher<'a> {
         numbers
     }
 
+    fn in_steps(
+        &self,
+        wanted: StepCondition,
+        units: Option<&[u32]>,
+        looked: &mut bool,
+        refs: &mut Vec<FactRef>,
+    ) {
+        for number in self.numbers(&self.logs_of, self.facts.logs.len(), units) {
+            let log = &self.facts.logs[number as usize];
+            *looked |= log.joined;
+            let seen = match wanted {
+                StepCondition::Changed => {
+                    log.path.as_ref().is_some_and(|p| p.nats >= SURE_OF_STEPS)
+                }
+                StepCondition::AlwaysFail => log
+                    .habit
+                    .as_ref()
+                    .is_some_and(|h| h.nats >= RARE_AMONG_PEERS),
+            };
+            if seen {
+                refs.push(FactRef::Log(number));
+            }
+        }
+        if wanted == StepCondition::Changed {
+            let here = |unit: u32| units.is_none_or(|list| list.contains(&unit));
+            for (number, work) in self.facts.work.iter().enumerate() {
+                let quiet = work.quiet.as_ref();
+                if here(work.unit) && quiet.is_some_and(|q| q.nats >= RARE_AMONG_PEERS) {
+                    refs.push(FactRef::Work(number as u32));
+                }
+            }
+        }
+    }
+
     fn in_spans(
         &self,
         wanted: TraceCondition,
@@ -520,6 +567,7 @@ impl<'a> Matcher<'a> {
                     edge.calls_per_request.1 >= 1.5 * edge.calls_per_request.0
                         && edge.calls_per_request.1 >= edge.calls_per_request.0 + 1.0
                         && edge.calls.0 > 0
+                        && more_calls(edge) >= SURE_OF_CALLS
                 }
                 _ => {
                     self.scene.entities[edge.callee as usize].kind == EntityKind::External
@@ -598,6 +646,25 @@ impl<'a> Matcher<'a> {
 fn is_unusual(log: &LogFact) -> bool {
     log.during > 0
         && (log.before == 0 || log.z >= 3.0 || log.during as f64 >= 3.0 * log.expected + 3.0)
+}
+
+/// How surely calls per request changed: log-likelihood ratio of two Poisson rates against one, in nats.
+fn more_calls(edge: &EdgeFact) -> f64 {
+    let requests = |calls: u64, each: f64| if each > 0.0 { calls as f64 / each } else { 0.0 };
+    let exposure = (
+        requests(edge.calls.0, edge.calls_per_request.0),
+        requests(edge.calls.1, edge.calls_per_request.1),
+    );
+    let (before, during) = (edge.calls.0 as f64, edge.calls.1 as f64);
+    let rate = (before + during) / (exposure.0 + exposure.1).max(1e-9);
+    let part = |calls: f64, exposure: f64| {
+        if calls > 0.0 && exposure > 0.0 {
+            calls * (calls / (exposure * rate)).ln()
+        } else {
+            0.0
+        }
+    };
+    part(before, exposure.0) + part(during, exposure.1)
 }
 
 fn more_errors(edge: &EdgeFact) -> bool {

@@ -4,9 +4,10 @@ use analysis::logs::rates::{Counted, Floors, compare};
 use model::Timestamp;
 use model::time::MINUTE;
 
+use super::habits::habits;
 use super::paths::{START, Shift, shifts};
 use super::scan::{Kind, Scan};
-use crate::facts::{LogFact, PathShift};
+use crate::facts::{Habit, LogFact, PathShift, Quiet};
 use crate::probes::traces::RequestCounts;
 use crate::scene::Scene;
 
@@ -21,8 +22,18 @@ const NO_FLOORS: Floors = Floors {
     change: 0.0,
 };
 
-/// Judges what the scan gathered. Sorted by (unit, template).
-pub fn judge(scene: &Scene, scan: &Scan, requests: &RequestCounts) -> Vec<LogFact> {
+/// What lines tell.
+#[derive(Clone, Debug, Default)]
+pub struct LogReading {
+    /// Sorted by (unit, template).
+    pub facts: Vec<LogFact>,
+    /// Operations whose requests leave no line; sorted by unit.
+    pub quiet: Vec<Quiet>,
+}
+
+/// Judges what the scan gathered.
+pub fn judge(scene: &Scene, scan: &Scan, requests: &RequestCounts) -> LogReading {
+    let mut habits = habits(scan, requests);
     let mut paths: Vec<Option<&Shift>> = vec![None; scan.kinds.len()];
     let shifts = shifts(scan, requests);
     for shift in &shifts {
@@ -41,6 +52,7 @@ pub fn judge(scene: &Scene, scan: &Scan, requests: &RequestCounts) -> Vec<LogFac
                 kind,
                 &measure,
                 paths[first + i].map(|shift| path(scan, requests, shift)),
+                habits.failing.remove(&((first + i) as u32)),
             ));
         }
         first += of_unit.len();
@@ -56,7 +68,10 @@ pub fn judge(scene: &Scene, scan: &Scan, requests: &RequestCounts) -> Vec<LogFac
             facts.extend(of_unit);
         }
     }
-    facts
+    LogReading {
+        facts,
+        quiet: habits.quiet,
+    }
 }
 
 /// How much a fact is worth keeping.
@@ -111,7 +126,7 @@ impl Measure {
     }
 }
 
-fn fact(kind: &Kind, measure: &Measure, path: Option<PathShift>) -> LogFact {
+fn fact(kind: &Kind, measure: &Measure, path: Option<PathShift>, habit: Option<Habit>) -> LogFact {
     let deviation = compare(
         Counted {
             count: kind.lines.1,
@@ -138,6 +153,7 @@ fn fact(kind: &Kind, measure: &Measure, path: Option<PathShift>) -> LogFact {
         mentions: kind.mentions.clone(),
         joined: measure.joined,
         path,
+        habit,
     }
 }
 

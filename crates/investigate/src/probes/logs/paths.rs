@@ -10,6 +10,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::scan::{Kind, Scan, Step};
+use super::turn::{Turn, turn};
 use crate::probes::traces::{RequestCounts, Stretch};
 
 /// The beginning of a request, as a step.
@@ -43,12 +44,12 @@ pub(super) struct Shift {
     pub during: (f64, u64),
     pub nats: f64,
     pub more: bool,
-    /// First request of that context in the incident, ns.
+    /// First request of that context after the change, ns.
     pub first: i64,
 }
 
 /// Requests whose failure is somebody else's.
-fn explained(scan: &Scan, requests: &RequestCounts) -> Vec<bool> {
+pub(super) fn explained(scan: &Scan, requests: &RequestCounts) -> Vec<bool> {
     let n = requests.requests.len();
     let mut explained = vec![false; n];
     let mut failing: Vec<bool> = requests.requests.iter().map(|r| r.failed).collect();
@@ -149,11 +150,24 @@ fn usual_predecessors(chains: &Chains) -> FxHashMap<(u32, u32), u32> {
 }
 
 /// Traces that reached a step, and the (fractional) number of those that went on, before and during.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Tally {
     before: (f64, u64),
     during: (f64, u64),
-    first: i64,
+    /// When each of those traces began, and its share.
+    outcomes: Vec<(i64, f64)>,
+}
+
+impl Tally {
+    /// How surely the share changed, in which direction, and the first request after the change.
+    fn turned(&mut self) -> (Turn, i64) {
+        self.outcomes
+            .sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        let shares: Vec<f64> = self.outcomes.iter().map(|o| o.1).collect();
+        let found = turn(&shares, self.before.1 as usize);
+        let first = self.outcomes.get(found.at).map_or(i64::MAX, |o| o.0);
+        (found, first)
+    }
 }
 
 fn tallies(chains: &Chains, usual: &FxHashMap<(u32, u32), u32>) -> Vec<((u32, u32), Tally)> {
@@ -161,18 +175,8 @@ fn tallies(chains: &Chains, usual: &FxHashMap<(u32, u32), u32>) -> Vec<((u32, u3
     for (&(context, step), &before) in usual {
         next.entry((context, before)).or_default().push(step);
     }
-    let mut table: FxHashMap<(u32, u32), Tally> = usual
-        .keys()
-        .map(|key| {
-            (
-                *key,
-                Tally {
-                    first: i64::MAX,
-                    ..Tally::default()
-                },
-            )
-        })
-        .collect();
+    let mut table: FxHashMap<(u32, u32), Tally> =
+        usual.keys().map(|key| (*key, Tally::default())).collect();
     let mut reached: FxHashMap<u32, u32> = FxHashMap::default();
     let mut taken: FxHashMap<u32, u32> = FxHashMap::default();
     for group in chains
@@ -209,9 +213,7 @@ fn tallies(chains: &Chains, usual: &FxHashMap<(u32, u32), u32>) -> Vec<((u32, u3
                 };
                 side.0 += share.min(1.0);
                 side.1 += 1;
-                if group[0].stretch == Stretch::During {
-                    tally.first = tally.first.min(group[0].start);
-                }
+                tally.outcomes.push((group[0].start, share.min(1.0)));
             }
         }
     }
@@ -242,22 +244,20 @@ pub(super) fn shifts(scan: &Scan, requests: &RequestCounts) -> Vec<Shift> {
     let usual = usual_predecessors(&chains);
     let tallies = tallies(&chains, &usual);
     let mut seen: Vec<(f64, Shift)> = Vec::new();
-    for ((context, kind), tally) in tallies {
+    for ((context, kind), mut tally) in tallies {
         if tally.during.1 == 0 {
             continue;
         }
         let line: &Kind = &scan.kinds[kind as usize];
-        let (nats, more) = if tally.before.1 > 0 {
-            let share = |(k, n): (f64, u64)| k / n as f64;
-            (
-                likelihood_ratio(tally.before, tally.during),
-                share(tally.during) > share(tally.before),
-            )
-        } else if line.is_error() && line.lines.0 == 0 {
-            (NOVEL_ERROR * (1.0 + tally.during.0).ln(), true)
-        } else {
-            continue;
-        };
+        let (found, first) = tally.turned();
+        let (mut nats, mut more, mut first) = (found.nats, found.more, first);
+        if tally.before.1 == 0 && line.is_error() && line.lines.0 == 0 {
+            let novel = NOVEL_ERROR * (1.0 + tally.during.0).ln();
+            if novel > nats {
+                (nats, more) = (novel, true);
+                first = tally.outcomes.first().map_or(first, |o| o.0);
+            }
+        }
         if nats <= LEAST {
             continue;
         }
@@ -272,7 +272,7 @@ pub(super) fn shifts(scan: &Scan, requests: &RequestCounts) -> Vec<Shift> {
                 during: tally.during,
                 nats,
                 more,
-                first: tally.first,
+                first,
             },
         ));
     }

@@ -272,6 +272,7 @@ fn work(
                 origin_errors: work.origin_errors,
                 first_error: work.first_error.map(Timestamp),
                 messages: work.messages,
+                quiet: None,
                 raw: raw(gathered, &rows),
             }
         })
