@@ -208,11 +208,11 @@ fn a_span_becomes_a_row_of_its_service() {
     let (said, taken) = protobuf(Signal::Traces, &request);
     assert_eq!(
         said,
-        r#"span -2 s 1 s 01010101010101010101010101010101/>0202020202020202 service/pay "GET /" Server false "" "" [("host.name", "h1")]
-span -2 s 1 s 01010101010101010101010101010101/0303030303030303>0202020202020202 service/pay "GET /" Client true "Timeout: after 3 s" "ledger" [("host.name", "h1"), ("retries", "-3"), ("server.address", "ledger")]
+        r#"span -2 s 1 s 01010101010101010101010101010101/>0202020202020202 service/ap-southeast-1/pay "GET /" Server false "" "" [("host.name", "h1")]
+span -2 s 1 s 01010101010101010101010101010101/0303030303030303>0202020202020202 service/ap-southeast-1/pay "GET /" Client true "Timeout: after 3 s" "ledger" [("host.name", "h1"), ("retries", "-3"), ("server.address", "ledger")]
 entity host/h1 Host {}
-entity service/pay Service {"cloud.region": "ap-southeast-1"}
-edge service/pay RunsOn host/h1
+entity service/ap-southeast-1/pay Service {"cloud.region": "ap-southeast-1"}
+edge service/ap-southeast-1/pay RunsOn host/h1
 "#
     );
     assert_eq!((taken.accepted, taken.rejected), (2, 0));

@@ -26,7 +26,7 @@ pub struct Band {
 }
 
 impl Band {
-    /// Learns from the values at `times` (nanoseconds, increasing); `None` with fewer than [`LEAST`].
+    /// Learns from the values at `times` (nanoseconds, increasing); `None` with fewer than `LEAST`.
     pub fn fit(times: &[i64], values: &[f64], now: i64) -> Option<Self> {
         if values.len() < LEAST || times.len() != values.len() {
             return None;

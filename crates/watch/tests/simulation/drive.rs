@@ -292,7 +292,7 @@ fn claims_are_cited(incident: &Incident, what: &str) {
         let Some((_, Ok(report))) = &look.ended else {
             continue;
         };
-        let known: BTreeSet<_> = report.evidence.iter().map(|e| e.id.clone()).collect();
+        let known: BTreeSet<_> = report.evidence.iter().map(|e| e.id).collect();
         for claim in report.claims() {
             assert!(
                 claim.evidence.iter().all(|id| known.contains(id)),

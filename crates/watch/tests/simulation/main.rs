@@ -352,7 +352,9 @@ fn people_split_merge_and_close() {
     let incident = watch.open().remove(0);
     assert_eq!(incident.alarms.len(), 2);
     let second = incident.alarms[1].fingerprint.clone();
-    let new = watch.split(&incident.id, &[second.clone()], "ada").unwrap();
+    let new = watch
+        .split(&incident.id, std::slice::from_ref(&second), "ada")
+        .unwrap();
     assert_eq!(watch.open().len(), 2);
     // It stays: told again, it turns where it is.
     let again = testkit::alarm("latency high", FRONT, run.world.now());

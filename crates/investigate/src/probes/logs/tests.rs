@@ -176,7 +176,8 @@ fn a_step_that_vanished_before_the_alarm_is_found_where_it_vanished() {
     let mut fake = estate(|_| true);
     fake.lines.retain(|line| {
         let broken = line.3.contains("#66") || line.3.contains("#90");
-        !broken && !(line.0 > 25_000 && line.3.contains("Price#25"))
+        let odd = line.0 > 25_000 && line.3.contains("Price#25");
+        !broken && !odd
     });
     let (scene, facts) = judged(&fake);
     let gone = facts
@@ -237,7 +238,7 @@ fn what_one_operation_always_does_and_no_other_is_told() {
         .map(|h| (h.operation.as_str(), h.requests, h.peers))
         .collect();
     assert_eq!(habits, [("/d", 12, (0, 11))]);
-    let quiet: Vec<(&str, (u64, u64), (u64, u64))> = found
+    let quiet: Vec<_> = found
         .quiet
         .iter()
         .map(|q| (q.operation.as_str(), q.requests, q.peers))
