@@ -54,7 +54,7 @@ impl Default for Limits {
             body_bytes: 64 << 10,
             series: 50_000,
             ahead: Span(5 * MINUTE),
-            behind: Span(6 * 60 * MINUTE),
+            behind: Span(26 * 60 * MINUTE),
         }
     }
 }

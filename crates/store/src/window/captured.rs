@@ -161,7 +161,7 @@ impl Collector {
                         "more came in than one look may hold: one trace in {share} was taken, with its \
                          log lines, and of the lines without a trace those that warn and one in {share} of the others"
                     ),
-                    how_to_close: "raise store.capture_bytes, or look at a shorter time".to_string(),
+                    how_to_close: "look at a shorter time".to_string(),
                 });
             }
         }

@@ -8,7 +8,7 @@ use std::path::Path;
 pub enum WindowError {
     /// Another server has it.
     #[error(
-        "{path}: another midwatch holds this telemetry window; stop it, or give this one a folder of its own (store.folder)"
+        "{path}: another midwatch holds this telemetry window; stop it, or give this one a folder of its own (`store.path`)"
     )]
     InUse {
         /// The folder.
@@ -59,7 +59,7 @@ impl WindowError {
     pub(super) fn io(path: &Path, what: &'static str, error: &io::Error) -> Self {
         let remedy = match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                "free some space, or lower store.telemetry_bytes"
+                "free some space, or lower `telemetry.max_bytes`"
             }
             io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
                 "let the server's user write there, or name another folder"

@@ -44,6 +44,8 @@ pub use red::Red;
 const SEGMENTS: u64 = 20;
 /// How far back requests per second are counted again from the spans on the disk when a window is opened.
 const RECOUNTED: Span = Span(15 * MINUTE);
+/// How far senders may be ahead of us without being put right; as `connectors::otlp` has it.
+const AHEAD: Span = Span(5 * MINUTE);
 /// After a write that failed the next one waits so long.
 const RETRY: Span = Span(5 * SECOND);
 /// How often old things are forgotten.
@@ -75,8 +77,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            age: Span(6 * 60 * MINUTE),
-            bytes: 1 << 30,
+            age: Span(26 * 60 * MINUTE),
+            bytes: 4 << 30,
             head_bytes: 4 << 20,
             head_age: Span(5 * SECOND),
             waiting_bytes: 64 << 20,
@@ -218,7 +220,8 @@ impl Window {
             let (Some(newest), Some(oldest)) = (ats().max(), ats().min()) else {
                 return Ok(());
             };
-            let kept = newest.saturating_sub(self.limits.age.0);
+            // Whoever was not heard of since is not put back among the known.
+            let kept = newest.saturating_sub(self.limits.hot.0);
             let chosen = choose(&segments, |head| head.at >= kept);
             (chosen, Timestamp(newest), Timestamp(oldest))
         };
@@ -231,14 +234,14 @@ impl Window {
             if at >= recounted {
                 chunk::read_spans(&reader.read(chunk, Kind::Spans)?, &mut spans)?;
             }
-            let points = match at >= hot {
-                true => chunk::read_points(&reader.read(chunk, Kind::Points)?)?,
-                false => Vec::new(),
-            };
+            let points = chunk::read_points(&reader.read(chunk, Kind::Points)?)?;
             let mut state = held(&self.state);
             let state = &mut *state;
             state.known.tell(&topology, at);
             points.iter().for_each(|point| state.hot.push(point));
+            if state.hot.points() > self.limits.hot_points {
+                state.hot.trim(hot, self.limits.hot_points);
+            }
             let seconds = &mut state.seconds;
             let _ = spans.each_span(&nowhere, 0, &mut |row| {
                 seconds.push(row);
@@ -248,7 +251,8 @@ impl Window {
         })?;
         let mut state = held(&self.state);
         if oldest < hot {
-            state.hot.complete_since(hot);
+            // Who is ahead of us by less than is put right may have sent this earlier.
+            state.hot.complete_since(hot.plus(AHEAD));
         }
         if oldest < recounted {
             state.seconds.complete_since(recounted);
