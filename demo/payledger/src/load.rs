@@ -23,8 +23,9 @@ use crate::process::{Process, answer, insiders_only};
 
 /// Tries of one payment, always under one key.
 const TRIES: u32 = 4;
-/// Requests that may be on their way at once; beyond it the clients hold back.
-const AT_ONCE: u64 = 400;
+/// Requests that may be on their way at once; beyond it the clients hold back, so that a machine which is too
+/// slow for them is not buried under what they still want.
+const AT_ONCE: u64 = 64;
 
 /// One transaction that was acknowledged: a line of `acknowledged.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

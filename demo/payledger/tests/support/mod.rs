@@ -34,6 +34,9 @@ pub struct Arrived {
     pub entities: BTreeMap<&'static str, BTreeSet<String>>,
     /// The last value of each metric of each entity: the largest gauge, the sum of a total's parts.
     pub metrics: BTreeMap<(String, String), f64>,
+    /// By how much each grew in a second, between its last two values.
+    pub speeds: BTreeMap<(String, String), f64>,
+    seen: BTreeMap<(String, String), Instant>,
     /// Every log record's text, with its entity.
     pub lines: Vec<(String, String)>,
     /// Entities of the spans of each trace.
@@ -113,7 +116,13 @@ async fn metrics(State(held): State<Held>, body: Bytes) {
             .flat_map(|scope| scope.metrics)
         {
             let value = value(metric.data);
-            held.metrics.insert((entity.clone(), metric.name), value);
+            let name = (entity.clone(), metric.name);
+            let now = Instant::now();
+            let before = held.metrics.insert(name.clone(), value);
+            if let (Some(before), Some(then)) = (before, held.seen.insert(name.clone(), now)) {
+                let passed = now.duration_since(then).as_secs_f64().max(0.5);
+                held.speeds.insert(name, (value - before) / passed);
+            }
         }
     }
 }
@@ -172,7 +181,7 @@ pub fn up(state: &Path, otlp: &str) -> Up {
             "up",
             "--fast",
             "--rate",
-            "15",
+            "5",
             "--die-with-parent",
             "--otlp",
             otlp,
@@ -260,7 +269,7 @@ fn plain(method: &str, url: &str, headers: &str, body: &str) -> (u16, Value) {
 pub async fn started(state: &Path, otlp: &str) -> (Up, Deployment) {
     let program = up(state, otlp);
     let places = StateFolder::new(state);
-    until("start", 60, async || {
+    until("start", 120, async || {
         places
             .deployment()
             .map(|_| ())
@@ -279,7 +288,7 @@ async fn mode(deployment: &Deployment) -> String {
 
 /// Waits until the router is in this mode.
 pub async fn serves(deployment: &Deployment, wanted: &str) {
-    until(wanted, 30, async || {
+    until(wanted, 120, async || {
         let now = mode(deployment).await;
         if now == wanted { Ok(()) } else { Err(now) }
     })
