@@ -21,7 +21,7 @@ use crate::deployment::{Intervals, StateFolder};
 use crate::failure::Failure;
 use crate::fault::{self, Injector};
 use crate::hop::plain_client;
-use crate::load::{Clients, keep_up};
+use crate::load::{Clients, PATIENT, keep_up};
 use crate::names::REGIONS;
 use crate::process::Process;
 use crate::supervise::{Program, Running, Wanted, is_payledger};
@@ -291,7 +291,10 @@ async fn seed(state: &StateFolder, count: u64, show: &show::Show) -> Result<u8, 
     let clients = Clients::new(state, &state.deployment()?.router)?;
     let mut dice = Sequence::new(u64::from_le_bytes(crate::chance::bytes()));
     for number in 0..count {
-        if !clients.pay(number, Sequence::new(dice.next())).await {
+        if !clients
+            .pay(number, Sequence::new(dice.next()), PATIENT)
+            .await
+        {
             show.tally(&clients.tally.describe());
             return Err(Failure::new(format!(
                 "transaction {} of {count} was not acknowledged",

@@ -23,6 +23,8 @@ use crate::process::{Process, answer, insiders_only};
 
 /// Tries of one payment, always under one key.
 const TRIES: u32 = 4;
+/// Tries of a payment that has to succeed: enough to outlast a failover.
+pub const PATIENT: u32 = 30;
 /// Requests that may be on their way at once; beyond it the clients hold back, so that a machine which is too
 /// slow for them is not buried under what they still want.
 const AT_ONCE: u64 = 64;
@@ -124,7 +126,7 @@ impl Clients {
         let mut sequence = Sequence::new(dice);
         match sequence.below(10) {
             0..=3 => {
-                self.pay(number, sequence).await;
+                self.pay(number, sequence, TRIES).await;
             }
             4..=6 => self.read("/transactions").await,
             _ => self.read("/balance").await,
@@ -140,7 +142,7 @@ impl Clients {
     }
 
     /// One payment. Was it acknowledged?
-    pub async fn pay(&self, number: u64, mut dice: Sequence) -> bool {
+    pub async fn pay(&self, number: u64, mut dice: Sequence, tries: u32) -> bool {
         const REASONS: [&str; 6] = [
             "groceries",
             "rent",
@@ -155,9 +157,9 @@ impl Clients {
         let reason = REASONS[usize::try_from(dice.below(6)).unwrap_or(0)];
         let key = format!("{}-{number}", self.run);
         let body = json!({"account": account, "amount": amount, "description": reason});
-        for attempt in 0..TRIES {
+        for attempt in 0..tries {
             if attempt > 0 {
-                tokio::time::sleep(Duration::from_millis(700 * u64::from(attempt))).await;
+                tokio::time::sleep(Duration::from_millis(700 * u64::from(attempt.min(3)))).await;
             }
             self.tally.requests.fetch_add(1, Ordering::Relaxed);
             let sent = self
