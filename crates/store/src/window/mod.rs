@@ -221,7 +221,8 @@ impl Window {
                 return Ok(());
             };
             // Whoever was not heard of since is not put back among the known.
-            let kept = newest.saturating_sub(self.limits.hot.0);
+            let reach = self.limits.hot.0.max(RECOUNTED.0);
+            let kept = newest.saturating_sub(reach);
             let chosen = choose(&segments, |head| head.at >= kept);
             (chosen, Timestamp(newest), Timestamp(oldest))
         };
