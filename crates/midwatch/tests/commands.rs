@@ -91,12 +91,12 @@ fn help_version_and_wrong_words() {
         run(&["--version"]).out,
         concat!("midwatch ", env!("CARGO_PKG_VERSION"), "\n")
     );
-    let wrong = run(&["mechanism", "x"]);
+    let wrong = run(&["completion", "x"]);
     assert_eq!(wrong.exit, Exit::BadInput);
     assert!(
         wrong
             .err
-            .contains("similar subcommand exists: 'mechanisms'"),
+            .contains("similar subcommand exists: 'completions'"),
         "{}",
         wrong.err
     );
