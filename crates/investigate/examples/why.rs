@@ -1,8 +1,9 @@
 //! Why is a verdict what it is? `cargo run --example why -- nezha DIR CASE[+CASE]`: anomalies, symptoms and the
-//! best hypotheses, term by term; two cases are spliced into one.
+//! best hypotheses, term by term; two cases are spliced into one. `-- recording PATH` looks at a recording.
 
 use std::path::Path;
 
+use connectors::files;
 use connectors::files::datasets::{Suite, cases, load};
 use connectors::files::transform::splice;
 use investigate::DEFAULT_BUDGET;
@@ -11,8 +12,15 @@ use model::ports::Eyes;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [word, path] = &arguments[..]
+        && word == "recording"
+    {
+        let recording = files::open(Path::new(path), &files::Limits::default())?;
+        show(&recording);
+        return Ok(());
+    }
     let [suite, folder, wanted, ..] = &arguments[..] else {
-        return Err("usage: why SUITE DIR CASE[+CASE]".into());
+        return Err("usage: why SUITE DIR CASE[+CASE] | why recording PATH".into());
     };
     let suite = Suite::parse(suite).ok_or("which suite?")?;
     let listed = cases(suite, Path::new(folder))?;
@@ -35,8 +43,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .flat_map(|a| a.entities.iter().map(ToString::to_string))
         .collect();
     println!("{} truth {truth:?}", case.manifest().id);
+    show(&case);
+    Ok(())
+}
+
+fn show(eyes: &dyn Eyes) {
     investigate::consider(
-        &case,
+        eyes,
         DEFAULT_BUDGET,
         &mut |_| {},
         |world, ground, hypotheses, _| {
@@ -128,7 +141,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             for (h, (raw, conf)) in hypotheses
                 .iter()
                 .zip(verdict.raw.iter().zip(&verdict.confidence))
-                .take(18)
+                .take(30)
             {
                 let s = &h.score;
                 println!(
@@ -155,5 +168,4 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
         },
     );
-    Ok(())
 }

@@ -93,6 +93,10 @@ pub struct Condition {
     /// A log line or event that also matches this regular expression (case-insensitive) does not count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub except: Option<String>,
+    /// What the line tells is the writer's own trouble, although it names another or came of a call to one: its
+    /// own certificate, its own rights.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub own: bool,
     /// The event is a moment (a failover, a kill) rather than a condition that lasts: it counts although
     /// the entity is well again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -291,7 +291,11 @@ fn propose(ground: &Ground<'_>, pulls: &BTreeMap<u32, f64>) -> BTreeMap<Key, Hyp
             .entry((hit.unit, hit.mechanism, None))
             .or_insert_with(|| empty(hit.unit, hit.mechanism, None));
         let facts: Vec<FactRef> = hit.refs.iter().map(FactRef::from).collect();
-        let factor = if hit.named {
+        let own = catalogue().mechanisms[hit.mechanism as usize]
+            .signatures
+            .get(hit.signature as usize)
+            .is_some_and(|signature| signature.own);
+        let factor = if hit.named || own {
             1.0
         } else {
             victim_factor(ground, hit.unit, &facts)

@@ -113,6 +113,9 @@ fn collect(matcher: &Matcher<'_>) -> Vec<Hit> {
             continue;
         };
         let candidates: Vec<u32> = match (sighting.named, condition.place) {
+            // A line about a role speaks of whoever acts under it no less: the right may have been taken from the
+            // role, or the role from its holder.
+            (Some(named), _) if holds(scene, sighting.unit, named) => vec![named, sighting.unit],
             (Some(named), _) => vec![named],
             (None, Where::Itself | Where::Anywhere) => vec![sighting.unit],
             (None, Where::Below) => scene.above(sighting.unit).map(|(unit, _)| unit).collect(),
@@ -148,6 +151,13 @@ fn collect(matcher: &Matcher<'_>) -> Vec<Hit> {
         hit.refs.dedup();
     }
     hits
+}
+
+/// Does `unit` act under this role?
+fn holds(scene: &Scene, unit: u32, role: u32) -> bool {
+    scene
+        .below(unit)
+        .any(|(below, edge)| below == role && edge.kind == model::EdgeKind::UsesRole)
 }
 
 #[cfg(test)]

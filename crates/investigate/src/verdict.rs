@@ -179,7 +179,10 @@ fn choose(
                 ((hypotheses[index].score.total - best).min(0.0) * k::BEHIND).exp();
         }
     }
-    let scores = vec![0.0; standing_ones.len()];
+    let scores: Vec<f64> = standing_ones
+        .iter()
+        .map(|&index| stands_alone(ground, &hypotheses[index], columns))
+        .collect();
     let question = Question {
         reach: &credited,
         scores: &scores,
@@ -215,6 +218,18 @@ fn choose(
         }
     }
     chosen
+}
+
+/// Nats that a cause brings of its own: where its unit is ill, what ails it is seen there first-hand, and a change
+/// set it off, one symptom that nobody else explains is enough to name it.
+fn stands_alone(ground: &Ground<'_>, hypothesis: &Hypothesis, columns: &[usize]) -> f64 {
+    let ill = columns
+        .iter()
+        .any(|&s| ground.symptoms[s].unit == hypothesis.unit);
+    let direct = hypothesis.score.signature >= k::STRONG_SIGN
+        && hypothesis.score.change >= k::STRONG_SIGN
+        && hypothesis.score.against <= 0.0;
+    if ill && direct { k::STANDS_ALONE } else { 0.0 }
 }
 
 /// Which symptoms could be of which unit's making?
@@ -313,20 +328,39 @@ fn shares_symptom(ground: &Ground<'_>, ties: &Ties, home: &[usize], other: &Hypo
             .any(|&s| ties.way(ground, other.unit, s).is_some())
 }
 
-/// Per hypothesis: the symptoms over which it competes, which are those within its reach whose best
-/// explanation is least far ahead of it. Two causes that show at one front and each at a place of its own
-/// are no rivals, if each has signs of its own; what nothing but a deviation speaks for competes everywhere.
+/// Per hypothesis: the symptoms over which it competes, which are those within its reach whose best explanation
+/// at another place is weakest. Two causes that show at one front and each at a place of its own are no rivals,
+/// if each has signs of its own; what nothing but a deviation speaks for competes everywhere.
 fn homes(ground: &Ground<'_>, hypotheses: &[Hypothesis], ties: &Ties) -> Vec<Vec<usize>> {
     let tied = |h: &Hypothesis, s: usize| ties.way(ground, h.unit, s).is_some();
     let count = ground.symptoms.len();
-    let mut best = vec![f64::NEG_INFINITY; count];
+    // Per symptom the two best places, each by its best mechanism: whoever is at the first has the second as rival.
+    let none = (f64::NEG_INFINITY, u32::MAX);
+    let mut best = vec![[none; 2]; count];
     for hypothesis in hypotheses.iter().filter(|h| h.aside.is_none()) {
-        for (s, best) in best.iter_mut().enumerate() {
-            if hypothesis.score.total > *best && tied(hypothesis, s) {
-                *best = hypothesis.score.total;
+        let own = (hypothesis.score.total, hypothesis.unit);
+        for (s, [first, second]) in best.iter_mut().enumerate() {
+            if own.0 <= second.0 || !tied(hypothesis, s) {
+                continue;
+            }
+            if own.1 == first.1 {
+                first.0 = first.0.max(own.0);
+            } else if own.0 > first.0 {
+                *second = *first;
+                *first = own;
+            } else {
+                *second = own;
             }
         }
     }
+    let rival = |own: &Hypothesis, s: usize| {
+        let [first, second] = best[s];
+        if first.1 == own.unit {
+            second.0
+        } else {
+            first.0
+        }
+    };
     hypotheses
         .iter()
         .map(|own| {
@@ -339,9 +373,12 @@ fn homes(ground: &Ground<'_>, hypotheses: &[Hypothesis], ties: &Ties) -> Vec<Vec
             }
             let least = reached
                 .iter()
-                .map(|&s| best[s])
+                .map(|&s| rival(own, s))
                 .fold(f64::INFINITY, f64::min);
-            reached.into_iter().filter(|&s| best[s] <= least).collect()
+            reached
+                .into_iter()
+                .filter(|&s| rival(own, s) <= least)
+                .collect()
         })
         .collect()
 }

@@ -388,6 +388,13 @@ fn of_words(own: &[String], words: &[String], above: &[String]) -> SettingClass 
             Concurrency
         };
     }
+    if pair(
+        &["read", "write", "provisioned", "request"],
+        &["capacity", "units", "throughput"],
+    ) || has(&["rcu", "wcu", "throughput"])
+    {
+        return RateLimit;
+    }
     if has(&[
         "rps",
         "qps",
@@ -540,6 +547,8 @@ mod tests {
             ("padding", "", Presentation),
             ("taxRate", "", Other),
             ("reserved_concurrent_executions", "", Concurrency),
+            ("readCapacityUnits", "provisionedThroughput", RateLimit),
+            ("maxReplicationThroughput", "", RateLimit),
             ("maximumSize", "", Entries),
         ];
         for (name, parents, expected) in cases {

@@ -98,7 +98,7 @@ pub(crate) fn view<'a>(diff: &'a Diff<'a>) -> (Vec<FileView<'a>>, bool) {
         .iter()
         .map(|file| FileView {
             path: &file.path,
-            language: file.language,
+            language: language(file),
             role: role_of(&file.path),
             status: file.status,
             hunks: {
@@ -112,8 +112,8 @@ pub(crate) fn view<'a>(diff: &'a Diff<'a>) -> (Vec<FileView<'a>>, bool) {
                     let lines = &hunk.lines[..taken];
                     hunks.push(HunkView {
                         section: hunk.section,
-                        before: image(lines, Tag::Removed, file.language),
-                        after: image(lines, Tag::Added, file.language),
+                        before: image(lines, Tag::Removed, language(file)),
+                        after: image(lines, Tag::Added, language(file)),
                     });
                 }
                 hunks
@@ -122,6 +122,40 @@ pub(crate) fn view<'a>(diff: &'a Diff<'a>) -> (Vec<FileView<'a>>, bool) {
         .collect();
     cancel_moved(&mut files);
     (files, complete)
+}
+
+/// The language of a file; of one whose path tells none, settings if every line is a name and a value. So does an
+/// audit trail show what a call altered.
+fn language(file: &super::diff::FileDiff<'_>) -> Language {
+    if file.language != Language::Other {
+        return file.language;
+    }
+    let mut lines = file
+        .hunks
+        .iter()
+        .flat_map(|hunk| &hunk.lines)
+        .map(|line| line.text.trim())
+        .filter(|text| !text.is_empty())
+        .peekable();
+    if lines.peek().is_some() && lines.all(is_setting) {
+        Language::Properties
+    } else {
+        Language::Other
+    }
+}
+
+/// `name: value` or `name = value`, where the name is a dotted path and the value ends no instruction.
+fn is_setting(text: &str) -> bool {
+    let Some((name, value)) = text.split_once([':', '=']) else {
+        return false;
+    };
+    let name = name.trim_end().trim_matches(['"', '\'']);
+    !name.is_empty()
+        && name
+            .chars()
+            .all(|c| c.is_alphanumeric() || "._-[]/@".contains(c))
+        && !value.starts_with(['=', ':'])
+        && !text.ends_with([';', '{', '(', ','])
 }
 
 fn image<'a>(lines: &[super::diff::Line<'a>], side: Tag, language: Language) -> Vec<CodeLine<'a>> {

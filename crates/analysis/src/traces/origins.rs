@@ -26,13 +26,20 @@ pub struct ErrorOrigin {
     pub kind: OriginKind,
 }
 
-/// All failing spans none of whose children failed, in the order of the spans.
+/// All failing spans below which nothing failed, in the order of the spans. A failure may have gone through spans
+/// that say nothing of it: who answers 503 in good order did not begin it.
 pub fn error_origins(forest: &Forest<'_>) -> Vec<ErrorOrigin> {
     let spans = forest.spans;
+    let mut passed_on = vec![false; spans.len()];
+    for i in (0..spans.len()).filter(|&i| forest.counts(i) && spans[i].error) {
+        let mut above = forest.parent(i);
+        while let Some(parent) = above.filter(|p| !passed_on[*p]) {
+            passed_on[parent] = true;
+            above = forest.parent(parent);
+        }
+    }
     (0..spans.len())
-        .filter(|&i| {
-            forest.counts(i) && spans[i].error && forest.children(i).all(|c| !spans[c].error)
-        })
+        .filter(|&i| forest.counts(i) && spans[i].error && !passed_on[i])
         .map(|i| {
             let answer = forest.answer(i);
             let callee = answer.map(|c| spans[c].entity);

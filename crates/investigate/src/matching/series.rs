@@ -41,8 +41,8 @@ pub(super) fn behaves<'a, L: Iterator<Item = &'a SeriesFact>>(
         Shape::High => fact.z >= FAR,
         Shape::Low => fact.z <= -FAR,
         Shape::Normal => fact.z.abs() < NEAR && fact.onset.is_none(),
-        Shape::Rising => (fact.ramp && fact.level > fact.normal) || climbs(fact, span, 1.0),
-        Shape::Falling => (fact.ramp && fact.level < fact.normal) || climbs(fact, span, -1.0),
+        Shape::Rising => (fact.ramp && fact.z >= NEAR) || climbs(fact, span, 1.0),
+        Shape::Falling => (fact.ramp && fact.z <= -NEAR) || climbs(fact, span, -1.0),
         Shape::AtLimit => at_limit(fact, limits()),
         Shape::Zero => fact.normal > 0.0 && fact.level.abs() <= 0.01 * fact.normal,
         Shape::Appeared => {

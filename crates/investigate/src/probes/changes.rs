@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use analysis::changes::{FailureKind, can_produce, read_change};
+use analysis::changes::{
+    ChangeReading, Effect, EffectKind, FailureKind, Provenance, can_produce, read_change,
+};
 use model::{Change, ChangeKind, Timestamp};
 
 use crate::facts::{ChangeFact, Reading};
@@ -10,6 +12,8 @@ use crate::scene::Scene;
 
 /// Least plausibility that is written down.
 const LEAST: f64 = 0.05;
+/// Strength of an effect that only the kind of the record tells.
+const RECORDED: f64 = 0.6;
 
 /// The word of a failure kind in snake case, as catalogue files and `kinds` write it.
 pub fn kind_word(kind: FailureKind) -> String {
@@ -45,7 +49,8 @@ pub fn judge(scene: &Scene, changes: Vec<Change>) -> Vec<ChangeFact> {
         .map(|change| {
             let deployed = carried.get(change.id.as_str());
             let files: Vec<&str> = change.files.iter().map(String::as_str).collect();
-            let read = read_change(&change.title, &files, change.diff.as_deref());
+            let mut read = read_change(&change.title, &files, change.diff.as_deref());
+            of_its_kind(&mut read, change);
             let mut units: BTreeSet<u32> = change
                 .entities
                 .iter()
@@ -94,6 +99,24 @@ pub fn judge(scene: &Scene, changes: Vec<Change>) -> Vec<ChangeFact> {
         .collect();
     facts.sort_by(|a, b| (a.acts_from, &a.change.id).cmp(&(b.acts_from, &b.change.id)));
     facts
+}
+
+/// What the record's own kind says of its effect, where nothing that was read says more.
+fn of_its_kind(read: &mut ChangeReading, change: &Change) {
+    let (kind, says) = match change.kind {
+        ChangeKind::Permission => (EffectKind::PermissionChanged, "changes who may do what"),
+        ChangeKind::Certificate => (EffectKind::TlsChanged, "changes a certificate"),
+        _ => return,
+    };
+    if read.harmless.is_some() || read.effects.iter().any(|e| e.strength >= RECORDED) {
+        return;
+    }
+    let file = read.paths.first().cloned().unwrap_or_default();
+    let effect = Effect {
+        provenance: Provenance::FromMessage,
+        ..Effect::new(kind, &file, RECORDED, says)
+    };
+    read.effects.insert(0, effect);
 }
 
 /// Finds a unit by the name of a folder: `checkout` is `checkoutservice` or `checkout-svc`.

@@ -212,6 +212,8 @@ pub(crate) fn verdict(kind: &str, document: &Value, time: Timestamp) -> Verdict 
         "load" => cloud::load(document),
         "concurrency" => cloud::concurrency(document),
         "targets" | "target_health" | "targethealth" => cloud::targets(document),
+        "function" | "configuration" => cloud::function(document),
+        "certificate" => cloud::certificate(document, time),
         _ => cloud::status(document),
     }
 }

@@ -31,6 +31,8 @@ use crate::telemetry::{Telemetry, Work};
 use capacity::Bucket;
 use store::{Item, Store};
 
+/// Why a request is turned away that the capacity has no room for.
+const THROUGHPUT_EXCEEDED: &str = "ProvisionedThroughputExceededException";
 /// Statements that take longer are logged.
 const SLOW: Duration = Duration::from_millis(250);
 
@@ -182,7 +184,7 @@ impl Table {
         }
         self.meters.throttled.add(1, &[]);
         Err(Refused {
-            kind: "ProvisionedThroughputExceededException",
+            kind: THROUGHPUT_EXCEEDED,
             message: format!(
                 "The level of configured provisioned throughput for the table was exceeded: {TABLE} allows {} reads and {} writes per second",
                 config.table.read_capacity, config.table.write_capacity
@@ -321,12 +323,14 @@ async fn asked(State(table): State<Arc<Table>>, headers: HeaderMap, body: Bytes)
         Ok(body) => answer(StatusCode::OK, body),
         Err(refused) => {
             work.set("error.type", refused.kind);
-            work.failed(format!("{}: {}", refused.kind, refused.message));
-            let status = if refused.kind == "InternalServerError" {
-                StatusCode::INTERNAL_SERVER_ERROR
-            } else {
-                StatusCode::BAD_REQUEST
+            // As the semantic conventions have it: what the caller did wrong is no error of the server's span.
+            let status = match refused.kind {
+                "InternalServerError" => StatusCode::INTERNAL_SERVER_ERROR,
+                _ => StatusCode::BAD_REQUEST,
             };
+            if status.is_server_error() || refused.kind == THROUGHPUT_EXCEEDED {
+                work.failed(format!("{}: {}", refused.kind, refused.message));
+            }
             answer(
                 status,
                 json!({"__type": refused.kind, "message": refused.message}),

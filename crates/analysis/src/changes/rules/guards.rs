@@ -3,7 +3,8 @@
 use super::super::diff::Tag;
 use super::super::effect::{Effect, EffectKind};
 use super::super::lexer::Token;
-use super::super::source::{CodeLine, FileView, matching_close, path_before};
+use super::super::path::Language;
+use super::super::source::{CodeLine, FileView, is_keyword, matching_close, path_before};
 use super::super::words::split_identifier;
 use super::facts::Facts;
 
@@ -32,8 +33,8 @@ struct Checks<'l> {
 pub(super) fn read(file: &FileView<'_>, effects: &mut Vec<Effect>) {
     let before: Vec<&CodeLine<'_>> = file.before().collect();
     let after: Vec<&CodeLine<'_>> = file.after().collect();
-    let then = checks(&before);
-    let now = checks(&after);
+    let then = checks(&before, file.language);
+    let now = checks(&after, file.language);
     nil_checks(file, &then, &now, &after, effects);
     error_handling(file, &then, &now, &before, &after, effects);
     aborts(file, &then, &now, &after, effects);
@@ -50,7 +51,9 @@ fn is_error_name(path: &str) -> bool {
         || last.ends_with("error")
 }
 
-fn checks<'l>(lines: &[&'l CodeLine<'l>]) -> Checks<'l> {
+fn checks<'l>(lines: &[&'l CodeLine<'l>], language: Language) -> Checks<'l> {
+    // Elsewhere an entry that is not there is nil, or does not compile.
+    let raises_on_absence = language == Language::Python;
     let mut found = Checks::default();
     for (at, line) in lines.iter().copied().enumerate() {
         let tokens = &line.tokens;
@@ -100,12 +103,32 @@ fn checks<'l>(lines: &[&'l CodeLine<'l>]) -> Checks<'l> {
                         .note(format!("!. {}", tokens[i - 1].text()), line);
                 }
                 Token::Word(word) => named_check(word, i, line, &mut found),
+                Token::Mark("[") if raises_on_absence => {
+                    if let Some(key) = key_read(tokens, i) {
+                        found.unchecked.note(format!(".{key}"), line);
+                    }
+                }
                 _ => {}
             }
         }
         statement_checks(at, line, lines, &mut found);
     }
     found
+}
+
+/// The key of `x["key"]` where it is read, not written; `open` is the bracket.
+fn key_read<'t>(tokens: &[Token<'t>], open: usize) -> Option<&'t str> {
+    let of_value = open > 0
+        && match tokens[open - 1] {
+            Token::Mark(mark) => [")", "]"].contains(&mark),
+            Token::Word(word) => !is_keyword(word),
+            _ => false,
+        };
+    let (Some(Token::Text(key)), Some(close)) = (tokens.get(open + 1), tokens.get(open + 2)) else {
+        return None;
+    };
+    let written = matches!(tokens.get(open + 3), Some(Token::Mark("=" | ":=")));
+    (of_value && close.is("]") && !written && !key.is_empty()).then_some(*key)
 }
 
 /// Checks that are spelled as a call or a keyword.

@@ -1,9 +1,10 @@
 //! Documents that are not the orchestrator's: databases, monitors, balancers' targets, functions.
 
+use model::Timestamp;
 use serde_json::Value;
 
 use super::path::{number, text, walk};
-use super::{Health, Verdict, first_number, first_text};
+use super::{Health, Verdict, first_number, first_text, first_time};
 
 /// A monitor or alarm: somebody's opinion, but a fresh one.
 pub(super) fn monitor(document: &Value) -> Verdict {
@@ -116,6 +117,45 @@ pub(super) fn load(document: &Value) -> Verdict {
     v
 }
 
+/// A certificate: until when is it good?
+pub(super) fn certificate(document: &Value, time: Timestamp) -> Verdict {
+    let mut v = status(document);
+    const ENDS: [&str; 6] = [
+        "notAfter",
+        "NotAfter",
+        "not_after",
+        "expires",
+        "expiry",
+        "status.notAfter",
+    ];
+    let Some((_, path)) = first_text(document, &ENDS) else {
+        return v;
+    };
+    let Some(end) = first_time(document, &[path]) else {
+        return v;
+    };
+    if end <= time {
+        v.say(format!("certificate has run out, at {end}"), path);
+        v.judge(Health::Unhealthy, format!("it ran out at {end}"), path);
+    } else {
+        let days = end.since(time).as_minutes() / 1440.0;
+        v.say(format!("certificate is valid for {days:.0} days"), path);
+        v.judge(Health::Healthy, format!("it is good until {end}"), path);
+    }
+    v
+}
+
+/// A function or another resource with its settings: its status, and how many copies may run at once.
+pub(super) fn function(document: &Value) -> Verdict {
+    let mut v = status(document);
+    let limit = concurrency(document);
+    v.sayings.extend(limit.sayings);
+    if limit.health == Health::Unhealthy {
+        v.judge(limit.health, limit.why, limit.path);
+    }
+    v
+}
+
 /// How many copies of a function may run at once.
 pub(super) fn concurrency(document: &Value) -> Verdict {
     let mut v = Verdict::new();
@@ -123,6 +163,8 @@ pub(super) fn concurrency(document: &Value) -> Verdict {
         document,
         &[
             "ReservedConcurrentExecutions",
+            "Concurrency.ReservedConcurrentExecutions",
+            "reservedConcurrentExecutions",
             "reserved_concurrent_executions",
             "reserved",
         ],
