@@ -52,6 +52,11 @@ const MAY_IN_TESTS: &[(&str, &str, &str)] = &[
         "store",
         "pushed telemetry is tried from real senders on, and the window keeps it",
     ),
+    (
+        "watch",
+        "store",
+        "the power is cut over the journal as it lies on a disk",
+    ),
 ];
 
 /// Floors that compute and do not reach out: what none of their dependencies may be able to do.

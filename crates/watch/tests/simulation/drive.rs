@@ -7,7 +7,7 @@ use act::gate::{ASK_ALWAYS, Gate, HARMLESS_ALONE, Rules};
 use act::run::Pace;
 use model::incident::{Entry, Incident, IncidentEvent, IncidentId, RunEnd};
 use model::plan::GateAnswer;
-use model::ports::{Clock as _, Journal};
+use model::ports::{Clock as _, Journal, Outbox, SilenceBook};
 use model::testkit::{Cut, MemoryBooks, MemoryJournal};
 use model::time::Span;
 use watch::attend::{AttendError, Person, Settings, Sockets, Watch};
@@ -28,10 +28,45 @@ pub enum Answer {
     Alone,
 }
 
-pub struct Run {
+/// A journal whose power can be cut.
+pub trait Power: Journal {
+    /// The ways in which its power can fail.
+    type How: Copy + std::fmt::Debug;
+    /// Lets the power fail at write `number`, counted from 1 over the journal's life.
+    fn cut_at(&self, number: u64, how: Self::How);
+    /// The power is back; what was on the disk is there.
+    fn restore(&self);
+    /// Is the power out?
+    fn dark(&self) -> bool;
+    /// How many entries were written in all.
+    fn writes(&self) -> u64;
+}
+
+impl Power for MemoryJournal {
+    type How = Cut;
+
+    fn cut_at(&self, number: u64, how: Cut) {
+        MemoryJournal::cut_at(self, number, how);
+    }
+
+    fn restore(&self) {
+        MemoryJournal::restore(self);
+    }
+
+    fn dark(&self) -> bool {
+        MemoryJournal::dark(self)
+    }
+
+    fn writes(&self) -> u64 {
+        MemoryJournal::writes(self)
+    }
+}
+
+pub struct Run<P = MemoryJournal> {
     pub world: Arc<World>,
-    pub journal: Arc<MemoryJournal>,
-    pub books: Arc<MemoryBooks>,
+    pub journal: Arc<P>,
+    outbox: Arc<dyn Outbox>,
+    silences: Arc<dyn SilenceBook>,
     pub answer: Answer,
     watch: Option<Watch>,
     asked_at: Option<model::Timestamp>,
@@ -41,10 +76,26 @@ pub struct Run {
 
 impl Run {
     pub fn new(world: Arc<World>, answer: Answer) -> Self {
+        let books = Arc::new(MemoryBooks::default());
+        let journal = Arc::new(MemoryJournal::new());
+        Self::over(world, answer, journal, books.clone(), books)
+    }
+}
+
+impl<P: Power + 'static> Run<P> {
+    /// With this journal and these books.
+    pub fn over(
+        world: Arc<World>,
+        answer: Answer,
+        journal: Arc<P>,
+        outbox: Arc<dyn Outbox>,
+        silences: Arc<dyn SilenceBook>,
+    ) -> Self {
         Self {
             world,
-            journal: Arc::new(MemoryJournal::new()),
-            books: Arc::new(MemoryBooks::default()),
+            journal,
+            outbox,
+            silences,
             answer,
             watch: None,
             asked_at: None,
@@ -81,8 +132,8 @@ impl Run {
         Watch::take_up(
             Sockets {
                 journal: self.journal.clone(),
-                outbox: self.books.clone(),
-                silences: self.books.clone(),
+                outbox: self.outbox.clone(),
+                silences: self.silences.clone(),
                 clock: self.world.clone(),
                 lookout: self.world.clone(),
                 around: self.world.clone(),
@@ -308,7 +359,7 @@ pub fn three_broken(seed: u64, manner: crate::world::Manner, answer: Answer) -> 
 }
 
 /// A run in which the power fails at write `number`.
-pub fn cut(mut run: Run, number: u64, how: Cut) -> Run {
+pub fn cut<P: Power + 'static>(mut run: Run<P>, number: u64, how: P::How) -> Run<P> {
     run.journal.cut_at(number, how);
     run.until_over(Span::minutes(180));
     run

@@ -1,10 +1,14 @@
 //! The whole watch in simulated time: real duty loop, real gate, real hands' room, a world that is invented. One
 //! seed replays everything. The power is cut at every journal write.
 
+mod disk;
 mod drive;
 mod world;
 
-use drive::{Answer, Run, cut, one, three_broken};
+use std::sync::atomic::Ordering;
+
+use disk::Fall;
+use drive::{Answer, Power, Run, cut, one, three_broken};
 use model::alarm::{Alarm, AlarmState};
 use model::incident::{Ending, IncidentEvent, RunEnd};
 use model::ports::Clock as _;
@@ -55,21 +59,37 @@ fn one_alarm_three_causes_a_verified_way_back() {
     );
 }
 
+/// A seed, the control plane's manner, and the person's answer: what replays one incident.
+const SEEDS: [(u64, Manner, Answer); 9] = [
+    (0, Manner::Moody, Answer::Yes),
+    (1, Manner::Moody, Answer::Yes),
+    (2, Manner::Moody, Answer::Yes),
+    (6, Manner::Moody, Answer::Alone),
+    (9, Manner::Good, Answer::Yes),
+    (10, Manner::Good, Answer::No),
+    (11, Manner::Lies, Answer::Alone),
+    (12, Manner::Deaf, Answer::Yes),
+    (13, Manner::Refuses, Answer::Alone),
+];
+
+/// What must be so whenever the power failed once.
+fn over_after_one_cut<P: Power + 'static>(run: &Run<P>, what: &str) {
+    run.check(what);
+    assert_eq!(run.cuts, 1, "{what}");
+    for (incident, _) in run.incidents() {
+        let over = incident.closed.is_some() || incident.handed_over.is_some();
+        assert!(over, "{what}: {:?}", incident.latest_plan());
+        if incident.closed.map(|(_, how)| how) == Some(Ending::Recovered) {
+            assert!(run.world.healthy(), "{what}");
+        }
+    }
+}
+
 /// Every write of a whole incident, both ways of failing, many seeds.
 #[test]
 fn the_power_fails_at_every_write() {
     let mut runs = 0;
-    for (seed, manner, answer) in (0..3)
-        .map(|seed| (seed, Manner::Moody, Answer::Yes))
-        .chain([
-            (6, Manner::Moody, Answer::Alone),
-            (9, Manner::Good, Answer::Yes),
-            (10, Manner::Good, Answer::No),
-            (11, Manner::Lies, Answer::Alone),
-            (12, Manner::Deaf, Answer::Yes),
-            (13, Manner::Refuses, Answer::Alone),
-        ])
-    {
+    for (seed, manner, answer) in SEEDS {
         let mut whole = three_broken(seed, manner, answer);
         whole.until_over(HOURS);
         whole.check(&format!("seed {seed}, {manner:?}, {answer:?}, no cut"));
@@ -77,15 +97,7 @@ fn the_power_fails_at_every_write() {
             for how in [Cut::Before, Cut::After] {
                 let what = format!("seed {seed}, {manner:?}, {answer:?}, write {number}, {how:?}");
                 let run = cut(three_broken(seed, manner, answer), number, how);
-                run.check(&what);
-                assert_eq!(run.cuts, 1, "{what}");
-                for (incident, _) in run.incidents() {
-                    let over = incident.closed.is_some() || incident.handed_over.is_some();
-                    assert!(over, "{what}: {:?}", incident.latest_plan());
-                    if incident.closed.map(|(_, how)| how) == Some(Ending::Recovered) {
-                        assert!(run.world.healthy(), "{what}");
-                    }
-                }
+                over_after_one_cut(&run, &what);
                 if manner == Manner::Good && answer == Answer::Yes {
                     assert!(run.world.healthy(), "{what}");
                 }
@@ -94,6 +106,36 @@ fn the_power_fails_at_every_write() {
         }
     }
     assert!(runs > 400, "{runs} runs only");
+}
+
+/// The same over the journal as it lies on a disk, where a write can also be torn.
+#[test]
+fn the_power_fails_at_every_write_to_the_disk() {
+    let fails = |seed: u64, manner, answer| -> u64 {
+        let mut whole = disk::three_broken(seed, manner, answer);
+        whole.until_over(HOURS);
+        whole.check(&format!("seed {seed}, {manner:?}, {answer:?}, no cut"));
+        let mut runs = 0;
+        for number in 1..=whole.journal.writes() {
+            for how in [Fall::Before, Fall::After, Fall::Torn(seed * 1_000 + number)] {
+                let what = format!("seed {seed}, {manner:?}, {answer:?}, write {number}, {how:?}");
+                let run = cut(disk::three_broken(seed, manner, answer), number, how);
+                over_after_one_cut(&run, &what);
+                runs += 1;
+            }
+        }
+        runs
+    };
+    let runs: u64 = std::thread::scope(|scope| {
+        let each =
+            SEEDS.map(|(seed, manner, answer)| scope.spawn(move || fails(seed, manner, answer)));
+        each.into_iter().map(|runs| runs.join().unwrap()).sum()
+    });
+    assert!(runs > 600, "{runs} runs only");
+    for count in [&disk::TORN.kept, &disk::TORN.lost, &disk::TORN.databases] {
+        assert!(count.load(Ordering::SeqCst) > 0, "{:?}", disk::TORN);
+    }
+    println!("{runs} cuts; torn writes: {:?}", disk::TORN);
 }
 
 /// The power fails again and again in one incident.
