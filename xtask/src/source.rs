@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 /// The floors that compute.
-const PURE: &[&str] = &["model", "analysis", "investigate"];
+const PURE: &[&str] = &["model", "analysis", "investigate", "learn"];
 
 /// Companies and products whose words belong into a folder of `connectors`.
 const VENDORS: &[&str] = &[

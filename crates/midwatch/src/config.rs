@@ -303,11 +303,7 @@ fn nearest(message: &str) -> Option<String> {
     let unknown = message
         .starts_with("unknown field")
         .then(|| names.next())??;
-    names
-        .map(|known| (strsim::damerau_levenshtein(unknown, known), known))
-        .filter(|(distance, known)| *distance <= known.len().max(3) / 2)
-        .min()
-        .map(|(_, known)| known.to_string())
+    watch::detect::nearest(unknown, names).map(str::to_string)
 }
 
 /// What types cannot say.

@@ -160,7 +160,7 @@ fn an_alarm_becomes_an_incident_with_a_report_and_survives_a_restart() {
     let doctor = run(&["doctor", "--config", &config]);
     assert!(doctor.out.contains("keeps watch"), "{}", doctor.out);
     let silenced = run(&[
-        "silence", "--rule", "errors", "--for", "1min", "--why", "a test", "--config", &config,
+        "silence", "--rule", "errors", "--for", "1m", "--why", "a test", "--config", &config,
     ]);
     assert_eq!(silenced.exit, Exit::Done, "{}", silenced.err);
 
@@ -207,7 +207,7 @@ fn an_alarm_becomes_an_incident_with_a_report_and_survives_a_restart() {
 
     serving.end();
     let nobody = run(&[
-        "silence", "--all", "--for", "1min", "--why", "x", "--config", &config,
+        "silence", "--all", "--for", "1m", "--why", "x", "--config", &config,
     ]);
     assert!(nobody.err.contains("no server answers"), "{}", nobody.err);
     let house = House::built(Written::read(Some(&file)).unwrap());

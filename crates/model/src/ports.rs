@@ -314,6 +314,12 @@ pub enum NotTaken {
 
 /// Where pushed telemetry goes.
 pub trait TelemetryInlet: Send + Sync {
+    /// How long senders should stay away, if nothing can be taken at `now`: asked before a request is unpacked and
+    /// decoded, which would be work for nothing.
+    fn busy(&self, now: Timestamp) -> Option<Span> {
+        let _ = now;
+        None
+    }
     /// Takes one export request, whole, already decompressed.
     fn take(
         &self,

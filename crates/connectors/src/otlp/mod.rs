@@ -206,9 +206,10 @@ impl Decoder {
 }
 
 /// The socket's plug: a decoder, and where the rows go.
-pub struct Inlet<K> {
+pub struct Inlet<K, B = fn(Timestamp) -> Option<Span>> {
     decoder: Decoder,
     keep: K,
+    busy: B,
 }
 
 impl<K: Fn(Batch, Timestamp) -> Result<(), NotTaken> + Send + Sync> Inlet<K> {
@@ -217,6 +218,18 @@ impl<K: Fn(Batch, Timestamp) -> Result<(), NotTaken> + Send + Sync> Inlet<K> {
         Self {
             decoder: Decoder::new(limits),
             keep,
+            busy: |_| None,
+        }
+    }
+}
+
+impl<K, B> Inlet<K, B> {
+    /// `busy` says beforehand for how long `keep` would refuse everything: nothing is decoded meanwhile.
+    pub fn unless<C: Fn(Timestamp) -> Option<Span> + Send + Sync>(self, busy: C) -> Inlet<K, C> {
+        Inlet {
+            decoder: self.decoder,
+            keep: self.keep,
+            busy,
         }
     }
 
@@ -226,7 +239,15 @@ impl<K: Fn(Batch, Timestamp) -> Result<(), NotTaken> + Send + Sync> Inlet<K> {
     }
 }
 
-impl<K: Fn(Batch, Timestamp) -> Result<(), NotTaken> + Send + Sync> TelemetryInlet for Inlet<K> {
+impl<K, B> TelemetryInlet for Inlet<K, B>
+where
+    K: Fn(Batch, Timestamp) -> Result<(), NotTaken> + Send + Sync,
+    B: Fn(Timestamp) -> Option<Span> + Send + Sync,
+{
+    fn busy(&self, now: Timestamp) -> Option<Span> {
+        (self.busy)(now)
+    }
+
     fn take(
         &self,
         signal: Signal,
@@ -234,6 +255,10 @@ impl<K: Fn(Batch, Timestamp) -> Result<(), NotTaken> + Send + Sync> TelemetryInl
         body: &[u8],
         now: Timestamp,
     ) -> Result<Taken, NotTaken> {
+        // It may have been let in before there was too much.
+        if let Some(retry_after) = self.busy(now) {
+            return Err(NotTaken::Busy { retry_after });
+        }
         let (batch, taken) = self.decoder.decode(signal, encoding, body, now)?;
         if !batch.is_empty() {
             (self.keep)(batch, now)?;

@@ -841,3 +841,26 @@ fn a_live_look_and_a_recording_agree() {
         assert!(live.contains(&line), "{line}");
     }
 }
+
+#[test]
+fn nothing_is_decoded_while_nothing_can_be_kept() {
+    let kept = std::sync::atomic::AtomicU64::new(0);
+    let inlet = Inlet::new(Limits::default(), |batch: Batch, _| {
+        kept.fetch_add(batch.logs() as u64, Ordering::SeqCst);
+        Ok(())
+    })
+    .unless(|at: Timestamp| (at < NOW).then_some(model::Span(7)));
+    let body = logs(&[], vec![LogRecord::default()]).encode_to_vec();
+    let early = NOW.minus(model::Span(1));
+    let take = |body: &[u8], at| inlet.take(Signal::Logs, Encoding::Protobuf, body, at);
+    let busy = Err(NotTaken::Busy {
+        retry_after: model::Span(7),
+    });
+    assert_eq!(inlet.busy(early), Some(model::Span(7)));
+    assert_eq!(take(&body, early), busy);
+    // Not even what could not be read is looked at.
+    assert_eq!(take(b"\xff", early), busy);
+    assert_eq!(inlet.tally(), super::Tally::default());
+    assert_eq!(take(&body, NOW).map(|taken| taken.accepted), Ok(1));
+    assert_eq!(kept.load(Ordering::SeqCst), 1);
+}

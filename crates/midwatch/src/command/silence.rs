@@ -12,7 +12,7 @@ use crate::wiring::house::House;
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  \
     midwatch silence --entity function/eu/report --for 2h --why 'load test'\n  \
-    midwatch silence --rule checkout-errors --for 30min --why 'planned migration'")]
+    midwatch silence --rule checkout-errors --for 30m --why 'planned migration'")]
 pub struct Args {
     #[command(flatten)]
     house: super::Place,

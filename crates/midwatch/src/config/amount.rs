@@ -8,17 +8,9 @@ use model::time::Span;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A length of time, written like `500ms`, `10s`, `5min`, `2h`, `1d`.
+/// A length of time, written like `500ms`, `10s`, `5m`, `1h30m`, `1d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Length(Span);
-
-const UNITS: [(&str, i64); 5] = [
-    ("d", 86_400_000),
-    ("h", 3_600_000),
-    ("min", 60_000),
-    ("s", 1_000),
-    ("ms", 1),
-];
 
 impl Length {
     /// From milliseconds.
@@ -56,33 +48,18 @@ impl FromStr for Length {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let bad = || {
+        // The same words as in the files of alarms.
+        watch::detect::span(text).map(Self).ok_or_else(|| {
             format!(
-                "{text:?} is no length of time; write it like \"500ms\", \"10s\", \"5min\" or \"2h\""
+                "{text:?} is no length of time; write it like \"500ms\", \"10s\", \"5m\" or \"1h30m\""
             )
-        };
-        let (number, unit) = split(text).ok_or_else(bad)?;
-        let unit = if unit == "m" { "min" } else { unit };
-        let (_, ms) = UNITS
-            .iter()
-            .find(|(name, _)| *name == unit)
-            .ok_or_else(bad)?;
-        number
-            .checked_mul(*ms)
-            .and_then(|ms| ms.checked_mul(1_000_000))
-            .map(|ns| Self(Span(ns)))
-            .ok_or_else(bad)
+        })
     }
 }
 
 impl fmt::Display for Length {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ms = self.0.0 / 1_000_000;
-        let (name, unit) = UNITS
-            .iter()
-            .find(|(_, unit)| ms != 0 && ms % unit == 0)
-            .unwrap_or(&("s", 1000));
-        write!(f, "{}{name}", ms / unit)
+        f.write_str(&watch::detect::written(self.0))
     }
 }
 
@@ -164,6 +141,6 @@ macro_rules! written_as_text {
 written_as_text!(
     Length,
     "Length",
-    "A length of time, like 500ms, 10s, 5min, 2h."
+    "A length of time, like 500ms, 10s, 5m, 1h30m."
 );
 written_as_text!(Bytes, "Bytes", "A number of bytes, like 512MiB or 4GiB.");

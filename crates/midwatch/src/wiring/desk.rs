@@ -9,23 +9,23 @@ use model::time::{Span, TimeWindow};
 use server::control::{Desk, Person, Reply, Request};
 use store::window::Window;
 
-use super::live::{Inlet, SystemClock};
+use super::live::{Pushed, SystemClock};
 use super::watchman::Watchman;
 
 /// The desk of a server that runs.
 pub struct LiveDesk {
     watchman: Arc<Watchman>,
     window: Arc<Window>,
-    inlet: Arc<Inlet>,
+    pushed: Arc<Pushed>,
 }
 
 impl LiveDesk {
     /// Of this server.
-    pub fn new(watchman: Arc<Watchman>, window: Arc<Window>, inlet: Arc<Inlet>) -> Self {
+    pub fn new(watchman: Arc<Watchman>, window: Arc<Window>, pushed: Arc<Pushed>) -> Self {
         Self {
             watchman,
             window,
-            inlet,
+            pushed,
         }
     }
 
@@ -148,7 +148,7 @@ impl LiveDesk {
 
     fn health(&self) -> (String, serde_json::Value) {
         let window = self.window.stats();
-        let refused = self.inlet.tally().refused();
+        let refused = self.pushed.tally().refused();
         let open = self
             .watchman
             .store()

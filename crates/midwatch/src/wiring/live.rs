@@ -3,12 +3,12 @@
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use connectors::otlp::Decoder;
-use connectors::payledger;
+use connectors::{otlp, payledger};
 use model::case::Case;
-use model::ports::{Clock, Encoding, Lookout, NotTaken, Signal, Taken, TelemetryInlet};
+use model::ports::{Clock, Lookout, NotTaken, TelemetryInlet};
 use model::query::{Gap, GapReason};
 use model::recording::{BaselineKind, BaselineWindow, Manifest, SCHEMA};
+use model::telemetry::Batch;
 use model::time::{SECOND, Span, TimeWindow, Timestamp};
 use store::window::Window;
 use watch::correlate::Surroundings;
@@ -28,59 +28,70 @@ impl Clock for SystemClock {
     }
 }
 
-/// Pushed telemetry: decoded, counted for the alarms, and put into the window.
-pub struct Inlet {
-    decoder: Decoder,
-    window: Arc<Window>,
-    tally: Mutex<Tally>,
+/// Pushed telemetry: put into the window, and counted for the alarms.
+pub struct Pushed {
+    inlet: Arc<dyn TelemetryInlet>,
+    tally: Arc<Mutex<Tally>>,
 }
 
-impl Inlet {
-    /// Into this window, counted for these rules.
-    pub fn new(window: Arc<Window>, rules: &Rules) -> Self {
+impl Pushed {
+    /// Into this window, which keeps it for so long, counted for these rules.
+    pub fn new(window: &Arc<Window>, kept: Span, rules: &Rules) -> Self {
+        let tally = Arc::new(Mutex::new(Tally::new(rules, Keep::for_rules(rules))));
+        let limits = otlp::Limits {
+            // What is older than the window keeps would be of no use: its sender's clock is put right instead.
+            behind: kept,
+            ..otlp::Limits::default()
+        };
+        let (full, window) = (Arc::clone(window), Arc::clone(window));
+        let counted = Arc::clone(&tally);
+        let keep = move |batch: Batch, now: Timestamp| {
+            let batch = Arc::new(batch);
+            window
+                .append(Arc::clone(&batch), now)
+                .map_err(|_| NotTaken::Busy {
+                    retry_after: window.closed(now).unwrap_or(Span(SECOND)),
+                })?;
+            // Counted only once it is kept: a batch that was sent away comes again.
+            count(&batch, &mut held(&counted));
+            Ok(())
+        };
+        let inlet = otlp::Inlet::new(limits, keep).unless(move |now| full.closed(now));
         Self {
-            decoder: Decoder::new(connectors::otlp::Limits::default()),
-            window,
-            tally: Mutex::new(Tally::new(rules, Keep::for_rules(rules))),
+            inlet: Arc::new(inlet),
+            tally,
         }
+    }
+
+    /// Where requests go in.
+    pub fn inlet(&self) -> Arc<dyn TelemetryInlet> {
+        Arc::clone(&self.inlet)
     }
 
     /// The numbers that alarms look at.
     pub fn tally(&self) -> MutexGuard<'_, Tally> {
-        // Whoever panicked while counting left at worst one number short.
-        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+        held(&self.tally)
     }
 }
 
-impl TelemetryInlet for Inlet {
-    fn take(
-        &self,
-        signal: Signal,
-        encoding: Encoding,
-        body: &[u8],
-        now: Timestamp,
-    ) -> Result<Taken, NotTaken> {
-        let (batch, taken) = self.decoder.decode(signal, encoding, body, now)?;
-        let counted = batch.clone();
-        self.window.append(batch, now).map_err(|_| NotTaken::Busy {
-            retry_after: Span(SECOND),
-        })?;
-        // Counted only once it is kept: a batch that was sent away comes again.
-        let nowhere: Arc<str> = Arc::from("");
-        let mut tally = self.tally();
-        for point in &counted.points {
-            tally.take_point(&point.key, point.time, point.value);
-        }
-        let _ = counted.each_span(&nowhere, 0, &mut |row| {
-            tally.take_span(row);
-            ControlFlow::Continue(())
-        });
-        let _ = counted.each_log(&nowhere, 0, &mut |row| {
-            tally.take_log(row);
-            ControlFlow::Continue(())
-        });
-        Ok(taken)
+fn held(tally: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
+    // Whoever panicked while counting left at worst one number short.
+    tally.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn count(batch: &Batch, tally: &mut Tally) {
+    let nowhere: Arc<str> = Arc::from("");
+    for point in &batch.points {
+        tally.take_point(&point.key, point.time, point.value);
     }
+    let _ = batch.each_span(&nowhere, 0, &mut |row| {
+        tally.take_span(row);
+        ControlFlow::Continue(())
+    });
+    let _ = batch.each_log(&nowhere, 0, &mut |row| {
+        tally.take_log(row);
+        ControlFlow::Continue(())
+    });
 }
 
 /// Takes down everything that is known at one moment: the window's telemetry, and what connectors say.

@@ -20,7 +20,7 @@ use watch::detect::{Rules, States};
 
 use super::desk::LiveDesk;
 use super::house::{House, unusable};
-use super::live::{Inlet, SystemClock};
+use super::live::{Pushed, SystemClock};
 use super::watchman::Watchman;
 use crate::problem::Problem;
 
@@ -31,7 +31,7 @@ const LEASE: model::Span = model::Span(15 * model::time::SECOND);
 pub struct Inbound {
     runtime: Runtime,
     window: Arc<Window>,
-    inlet: Arc<Inlet>,
+    pushed: Arc<Pushed>,
     rules: Rules,
     bound: Bound,
     stop: signal::Sender<bool>,
@@ -59,7 +59,7 @@ impl Inbound {
             )
         })?;
         let window = Arc::new(window);
-        let inlet = Arc::new(Inlet::new(Arc::clone(&window), &rules));
+        let pushed = Arc::new(Pushed::new(&window, limits.age, &rules));
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -75,7 +75,7 @@ impl Inbound {
                     grpc: Some(config.grpc),
                     http: Some(config.http),
                 },
-                inlet.clone(),
+                pushed.inlet(),
                 Arc::new(SystemClock),
                 server::otlp::Limits {
                     body_bytes: usize::try_from(config.max_request.0).unwrap_or(usize::MAX),
@@ -95,7 +95,7 @@ impl Inbound {
         Ok(Self {
             runtime,
             window,
-            inlet,
+            pushed,
             rules,
             bound,
             stop,
@@ -117,10 +117,13 @@ impl Inbound {
         &self.window
     }
 
-    /// Stops listening.
+    /// Stops listening, and writes what came in.
     pub fn close(self) {
         let _ = self.stop.send(true);
         self.runtime.block_on(self.bound.ended());
+        if let Err(error) = self.window.flush(SystemClock.now()) {
+            tracing::warn!(%error, "the telemetry of the last seconds is lost");
+        }
         self.runtime.shutdown_timeout(Duration::from_secs(2));
     }
 }
@@ -155,7 +158,7 @@ impl Serving {
         let desk = Arc::new(LiveDesk::new(
             Arc::clone(&watchman),
             Arc::clone(&inbound.window),
-            Arc::clone(&inbound.inlet),
+            Arc::clone(&inbound.pushed),
         ));
         let over = Arc::new(AtomicBool::new(false));
         let threads = vec![
@@ -233,7 +236,7 @@ fn detect(
     over: &Arc<AtomicBool>,
 ) -> JoinHandle<()> {
     let every = house.config().watch.every.duration();
-    let (inlet, window) = (Arc::clone(&inbound.inlet), Arc::clone(&inbound.window));
+    let (pushed, window) = (Arc::clone(&inbound.pushed), Arc::clone(&inbound.window));
     let (rules, watchman) = (inbound.rules.clone(), Arc::clone(watchman));
     let (clock, over) = (Arc::clone(clock), Arc::clone(over));
     std::thread::spawn(move || {
@@ -241,7 +244,7 @@ fn detect(
         while !over.load(Ordering::SeqCst) {
             let now = clock.now();
             let (after, turned) = {
-                let mut tally = inlet.tally();
+                let mut tally = pushed.tally();
                 tally.advance(now);
                 watch::detect::evaluate(&rules, &*tally, &states, now)
             };

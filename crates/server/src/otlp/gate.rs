@@ -81,17 +81,24 @@ impl Gate {
         }
     }
 
-    /// A place for one more request, if there is one.
-    pub fn enter(&self) -> Option<Place> {
+    /// A place for one more request.
+    ///
+    /// # Errors
+    /// When there is none, or the inlet could not take what it brings: it is sent away before it is unpacked.
+    pub fn enter(&self) -> Result<Place, NotTaken> {
+        if let Some(retry_after) = self.inlet.busy(self.clock.now()) {
+            self.shed();
+            return Err(NotTaken::Busy { retry_after });
+        }
         match Arc::clone(&self.requests).try_acquire_owned() {
-            Ok(request) => Some(Place {
+            Ok(request) => Ok(Place {
                 _request: request,
                 bytes: None,
                 reserved: 0,
             }),
             Err(_) => {
                 self.shed();
-                None
+                Err(self.busy())
             }
         }
     }

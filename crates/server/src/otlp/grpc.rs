@@ -76,12 +76,13 @@ impl Service<http::Request<Body>> for Export {
             };
             // A message is unpacked whole before it is seen: room for the largest is taken first.
             let most = gate.limits.message_bytes;
-            let place = gate
-                .enter()
-                .and_then(|mut place| gate.reserve(&mut place, most).then_some(place));
-            let Some(place) = place else {
-                return Ok(refused(gate.busy()).into_http());
+            let mut place = match gate.enter() {
+                Ok(place) => place,
+                Err(why) => return Ok(refused(why).into_http()),
             };
+            if !gate.reserve(&mut place, most) {
+                return Ok(refused(gate.busy()).into_http());
+            }
             let mut grpc = Grpc::new(Raw)
                 .accept_compressed(CompressionEncoding::Gzip)
                 .max_decoding_message_size(most);

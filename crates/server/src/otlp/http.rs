@@ -90,8 +90,9 @@ async fn export(gate: Arc<Gate>, signal: Signal, request: Request) -> Response {
         );
     };
     let refused = |why| refused(encoding, why);
-    let Some(mut place) = gate.enter() else {
-        return refused(gate.busy());
+    let mut place = match gate.enter() {
+        Ok(place) => place,
+        Err(why) => return refused(why),
     };
     let reading = read(&gate, &mut place, request.into_body());
     let body = match tokio::time::timeout(gate.limits.read_timeout, reading).await {

@@ -27,9 +27,15 @@ struct Noting {
     seen: Mutex<Vec<(Signal, Encoding, usize, Timestamp)>>,
     waits: AtomicBool,
     go: AtomicBool,
+    full: AtomicBool,
 }
 
 impl TelemetryInlet for Noting {
+    fn busy(&self, _: Timestamp) -> Option<Span> {
+        let full = self.full.load(Ordering::SeqCst);
+        full.then_some(Span(2 * SECOND))
+    }
+
     fn take(
         &self,
         signal: Signal,
@@ -266,6 +272,25 @@ fn zeros_gzip() -> Vec<u8> {
     }
     out.extend([0; 8]);
     out
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_unpacked_while_the_inlet_can_take_nothing() {
+    let standing = standing(small()).await;
+    let (http, grpc) = (standing.bound.http.unwrap(), standing.bound.grpc.unwrap());
+    standing.inlet.full.store(true, Ordering::SeqCst);
+    // Neither is what was packed looked at, or it would be refused for good.
+    let packed = format!("{}\r\nContent-Encoding: gzip", post("/v1/logs", PROTOBUF));
+    let (status, head, _) = send(http, &packed, b"no gzip at all").await;
+    assert_eq!(status, 503);
+    assert!(head.contains("retry-after: 2"), "{head}");
+    let refused = call(grpc, "trace.v1.TraceService", b"x", false).await;
+    assert_eq!(refused.unwrap_err().code(), Code::Unavailable);
+    assert_eq!(standing.bound.counts().shed, 2);
+    assert_eq!(standing.inlet.seen.lock().unwrap().len(), 0);
+    standing.inlet.full.store(false, Ordering::SeqCst);
+    let (status, ..) = send(http, &post("/v1/logs", PROTOBUF), b"x").await;
+    assert_eq!(status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -48,6 +48,8 @@ const RECOUNTED: Span = Span(15 * MINUTE);
 const AHEAD: Span = Span(5 * MINUTE);
 /// After a write that failed the next one waits so long.
 const RETRY: Span = Span(5 * SECOND);
+/// Senders are sent away for so long when too much waits for the disk.
+const PAUSE: Span = Span(SECOND);
 /// How often old things are forgotten.
 const TRIM: Span = Span(10 * SECOND);
 
@@ -145,6 +147,8 @@ struct State {
     known: Known,
     trimmed: Option<Timestamp>,
     retry_at: Option<Timestamp>,
+    /// Too much waits for the disk: nothing is taken before then.
+    closed_until: Option<Timestamp>,
     stats: Stats,
 }
 
@@ -290,20 +294,28 @@ impl Window {
         &self.folder
     }
 
+    /// For how long nothing will be taken, if too much waited for the disk a moment ago: until something was
+    /// written, or until [`append`](Self::append) is worth another try.
+    pub fn closed(&self, now: Timestamp) -> Option<Span> {
+        let until = held(&self.state).closed_until?;
+        (now < until).then(|| Span(until.since(now).0.min(PAUSE.0)))
+    }
+
     /// Takes the rows that came in at `now`.
     ///
     /// # Errors
     /// When too much waits for the disk already; nothing of the batch is taken then, and it may come again.
     /// That a write fails is no error yet: what was taken waits, and [`stats`](Self::stats) says why.
-    pub fn append(&self, batch: Batch, now: Timestamp) -> Result<(), WindowError> {
+    pub fn append(&self, batch: impl Into<Arc<Batch>>, now: Timestamp) -> Result<(), WindowError> {
+        let batch = batch.into();
         let bytes = batch.bytes();
-        let batch = Arc::new(batch);
         {
             let mut state = held(&self.state);
             let state = &mut *state;
             let waiting = state.head_bytes + state.sealing_bytes;
             if waiting + bytes > self.limits.waiting_bytes && waiting > 0 {
                 state.stats.refused += 1;
+                state.closed_until = Some(now.plus(PAUSE));
                 let why = state.stats.error.clone();
                 return Err(WindowError::Full {
                     held: waiting as u64,
@@ -405,6 +417,7 @@ impl Window {
                 state.sealing.clear();
                 state.sealing_bytes = 0;
                 state.retry_at = None;
+                state.closed_until = None;
                 state.stats.error = None;
                 drop(state);
                 self.drop_old(segments, now);

@@ -22,44 +22,65 @@ impl Length {
         self.0.0.div_euclid(SECOND)
     }
 
-    /// Reads one; `None` for anything else, for zero, and for more than 100 years.
+    /// Reads one; `None` for anything else, for zero, for parts of a second, and for more than 100 years.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut seconds = 0i64;
-        let mut digits = String::new();
-        let mut units = 0;
-        for letter in text.trim().chars() {
-            if letter.is_ascii_digit() {
-                digits.push(letter);
-                continue;
-            }
-            let unit = match letter {
-                's' => 1,
-                'm' => 60,
-                'h' => 3600,
-                'd' => 86_400,
-                'w' => 604_800,
-                _ => return None,
-            };
-            let count: i64 = digits.parse().ok()?;
-            seconds = seconds.checked_add(count.checked_mul(unit)?)?;
-            digits.clear();
-            units += 1;
-        }
-        let within = (1..=100 * 366 * 86_400).contains(&seconds);
-        (units > 0 && digits.is_empty() && within).then(|| Self::seconds(seconds))
+        let span = span(text)?;
+        let within = (1..=LONGEST).contains(&(span.0 / SECOND));
+        (within && span.0 % SECOND == 0).then_some(Self(span))
     }
 }
 
+/// The longest that makes sense, in seconds: 100 years.
+const LONGEST: i64 = 100 * 366 * 86_400;
+
+/// Milliseconds of each unit, the largest first. Minutes may be written out a little further, `5min`.
+const UNITS: [(&str, i64); 7] = [
+    ("w", 604_800_000),
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("min", 60_000),
+    ("m", 60_000),
+    ("s", 1_000),
+    ("ms", 1),
+];
+
+/// Reads a length of time as people write it wherever Midwatch asks for one: `10s`, `5m`, `1h30m`, `500ms`, also `0s`.
+/// `None` for anything else, and for what a [`Span`] cannot hold.
+pub fn span(text: &str) -> Option<Span> {
+    let mut rest = text.trim();
+    let mut millis = 0i64;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+        let (count, after) = rest.split_at(digits);
+        let letters = after
+            .find(|c: char| !c.is_ascii_alphabetic())
+            .unwrap_or(after.len());
+        let (unit, after) = after.split_at(letters);
+        let (_, worth) = UNITS.iter().find(|(name, _)| *name == unit)?;
+        let count: i64 = count.parse().ok()?;
+        millis = millis.checked_add(count.checked_mul(*worth)?)?;
+        rest = after;
+    }
+    let some = text.trim().starts_with(|c: char| c.is_ascii_digit());
+    let nanos = millis.checked_mul(SECOND / 1000)?;
+    some.then_some(Span(nanos))
+}
+
+/// Writes a length of time as [`span`] reads it, with the largest unit that fits; what is below a millisecond is left
+/// out.
+pub fn written(span: Span) -> String {
+    let millis = span.0 / (SECOND / 1000);
+    let fits = |unit: &i64| millis != 0 && millis % unit == 0;
+    let (name, unit) = UNITS
+        .iter()
+        .find(|(name, unit)| *name != "min" && fits(unit))
+        .unwrap_or(&("s", 1000));
+    format!("{}{name}", millis / unit)
+}
+
 impl fmt::Display for Length {
-    /// As it is written in rules, with the largest unit that fits.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.whole_seconds();
-        for (unit, letter) in [(604_800, 'w'), (86_400, 'd'), (3600, 'h'), (60, 'm')] {
-            if seconds >= unit && seconds % unit == 0 {
-                return write!(f, "{}{letter}", seconds / unit);
-            }
-        }
-        write!(f, "{seconds}s")
+        f.write_str(&written(self.0))
     }
 }
 
@@ -80,7 +101,7 @@ impl<'de> Deserialize<'de> for Length {
         let (read, shown) = match Written::deserialize(deserializer)? {
             Written::Seconds(seconds) => (
                 Some(seconds)
-                    .filter(|s| (1..=100 * 366 * 86_400).contains(s))
+                    .filter(|s| (1..=LONGEST).contains(s))
                     .map(Self::seconds),
                 seconds.to_string(),
             ),
@@ -124,6 +145,10 @@ mod tests {
             ("ten", None),
             ("5x", None),
             ("-5m", None),
+            ("500ms", None),
+            ("1000ms", Some(1)),
+            ("1h 30m", None),
+            ("5min", Some(300)),
             ("99999999999999999999s", None),
             ("", None),
         ];
@@ -135,5 +160,35 @@ mod tests {
             );
         }
         assert_eq!(Length::seconds(5400).to_string(), "90m");
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        for millis in [
+            0,
+            1,
+            999,
+            1000,
+            1500,
+            60_000,
+            90_000,
+            5_400_000,
+            604_800_000,
+        ] {
+            let exact = Span(millis * 1_000_000);
+            assert_eq!(span(&written(exact)), Some(exact), "{}", written(exact));
+        }
+        assert_eq!(written(Span(0)), "0s");
+        assert_eq!(written(Span(1_500_000_000)), "1500ms");
+        assert_eq!(span("1s500ms"), Some(Span(1_500_000_000)));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in "[0-9a-z ]{0,24}|\\PC{0,12}") {
+            if let Some(read) = span(&text) {
+                proptest::prop_assert_eq!(span(&written(read)), Some(read));
+            }
+        }
     }
 }

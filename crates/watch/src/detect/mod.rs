@@ -40,8 +40,9 @@ pub use declared::{
 };
 pub use evaluate::evaluate;
 pub use filter::Pattern;
-pub use length::Length;
+pub use length::{Length, span, written};
 pub use missing::{Decision, Missing, decide, evaluation_range};
+pub use nearest::nearest;
 pub use rules::{MetricFilter, Rules, RulesError, read};
 pub use state::{AlarmKey, SOURCE, Standing, State, States, Transition};
 pub use suppress::{Hold, Patience, SuppressedBy, step};

@@ -9,7 +9,7 @@ pub(super) fn hint<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> 
 }
 
 /// The known word that is nearest by typing errors; `None` if all are far. The first of equals.
-fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // A word much longer than any name is not a mistyped name, and measuring it would cost.
     if word.len() > 200 {
         return None;

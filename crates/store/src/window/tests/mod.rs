@@ -471,10 +471,13 @@ fn what_the_disk_does_not_take_waits_within_bounds_and_is_not_lost() {
             .is_some_and(|e| e.contains("cannot make the file"))
     );
     assert_eq!(stats.refused, 1);
+    assert_eq!(window.closed(now), Some(Span(SECOND)));
+    assert_eq!(window.closed(now.plus(Span(SECOND))), None);
     assert_eq!(all(&window).spans.len(), taken);
     fs::create_dir_all(&folder).unwrap();
     now = now.plus(Span(MINUTE));
     window.tick(now).unwrap();
+    assert_eq!(window.closed(now), None);
     assert_eq!(window.stats().error, None);
     assert_eq!(window.stats().waiting_bytes, 0);
     assert_eq!(all(&window).spans.len(), taken);
