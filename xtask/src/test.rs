@@ -79,7 +79,15 @@ pub fn run() -> anyhow::Result<bool> {
     // Both are tools of their own, which this does not install: that would take longer than all the rest.
     with_tool(&mut steps, "unused dependencies", "machete", &[]);
     // Advisories need the network on top: told apart from what is wrong here.
-    let deny = ["--all-features", "check", "licenses", "bans", "sources"];
+    let deny = [
+        "--log-level",
+        "error",
+        "--all-features",
+        "check",
+        "licenses",
+        "bans",
+        "sources",
+    ];
     with_tool(&mut steps, "licences and bans", "deny", &deny);
     Ok(steps.end())
 }
