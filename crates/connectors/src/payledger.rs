@@ -10,6 +10,7 @@ mod read;
 
 use std::time::Duration;
 
+use model::plan::Condition;
 use model::query::{Gap, GapReason};
 use model::time::{Span, TimeWindow, Timestamp};
 use model::topology::Topology;
@@ -93,6 +94,13 @@ impl Eyes {
             }
         }
         looked
+    }
+
+    /// What must hold again before an incident is over, whatever was wrong: where a router tells who serves, that
+    /// the primary does.
+    pub fn home(&self) -> Vec<Condition> {
+        let router = self.router.iter();
+        router.map(|_| read::primary_serves()).collect()
     }
 
     /// Does the control plane answer? What it said, for people.

@@ -205,6 +205,58 @@ fn an_alarm_becomes_an_incident_with_a_report_and_survives_a_restart() {
         "{notices}"
     );
 
+    // A person's word, on the record.
+    let noted = run(&["incidents", "note", &id, "seen", "it", "--config", &config]);
+    assert_eq!(noted.exit, Exit::Done, "{}", noted.err);
+    refused(
+        &["incidents", "note", &id, " ", "--config", &config],
+        "it says nothing",
+    );
+    refused(
+        &["incidents", "note", "no-such", "x", "--config", &config],
+        "no incident is called so",
+    );
+    let long = "x".repeat(4001);
+    refused(
+        &[
+            "incidents",
+            "close",
+            &id,
+            "--why",
+            &long,
+            "--config",
+            &config,
+        ],
+        "4001 characters",
+    );
+    let closed = run(&[
+        "incidents",
+        "close",
+        &id,
+        "--why",
+        "a drill",
+        "--config",
+        &config,
+    ]);
+    assert_eq!(closed.exit, Exit::Done, "{}", closed.err);
+    let again = run(&[
+        "incidents",
+        "close",
+        &id,
+        "--why",
+        "a drill",
+        "--config",
+        &config,
+    ]);
+    assert_eq!(again.exit, Exit::No, "{}{}", again.out, again.err);
+    let timeline = run(&["incidents", "timeline", &id, "--config", &config]).out;
+    assert!(timeline.contains("seen it"), "{timeline}");
+    assert_eq!(
+        timeline.matches("closed it: a drill").count(),
+        1,
+        "{timeline}"
+    );
+
     serving.end();
     let nobody = run(&[
         "silence", "--all", "--for", "1m", "--why", "x", "--config", &config,

@@ -97,11 +97,80 @@ impl Topology {
             .dedup_by(|a, b| (&a.from, &a.to, a.kind) == (&b.from, &b.to, b.kind));
     }
 
+    /// Takes in what another source knows of the same moment. What is known here counts more: of an entity that
+    /// both know only labels that are missing here come in. Normalised afterwards.
+    pub fn join(&mut self, other: Self) {
+        self.normalise();
+        let known = self.entities.len();
+        for met in other.entities {
+            match self.entities[..known].binary_search_by(|e| e.id.cmp(&met.id)) {
+                Ok(at) => {
+                    for (name, value) in met.labels {
+                        self.entities[at].labels.entry(name).or_insert(value);
+                    }
+                }
+                Err(_) => self.entities.push(met),
+            }
+        }
+        self.edges.extend(other.edges);
+        self.normalise();
+    }
+
     /// The entity with this id.
     pub fn entity(&self, id: &EntityId) -> Option<&Entity> {
         self.entities
             .binary_search_by(|e| e.id.cmp(id))
             .ok()
             .map(|i| &self.entities[i])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entity::EntityKind;
+
+    fn known(id: &str, name: &str, labels: &[(&str, &str)]) -> Entity {
+        Entity {
+            id: EntityId::new(id),
+            kind: EntityKind::Service,
+            name: name.to_string(),
+            labels: labels
+                .iter()
+                .map(|(key, value)| (key.to_string(), value.to_string()))
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn what_one_source_knows_is_completed_by_another() {
+        let mut one = Topology {
+            entities: vec![
+                known("service/b", "B", &[("region", "here")]),
+                known("service/a", "A", &[]),
+            ],
+            edges: Vec::new(),
+        };
+        one.join(Topology {
+            entities: vec![
+                known("service/c", "first of two", &[]),
+                known("service/b", "b", &[("region", "there"), ("version", "2")]),
+                known("service/c", "second of two", &[]),
+            ],
+            edges: Vec::new(),
+        });
+        let said: Vec<String> = one
+            .entities
+            .iter()
+            .map(|e| format!("{} {} {:?}", e.id, e.name, e.labels))
+            .collect();
+        assert_eq!(
+            said,
+            [
+                "service/a A {}",
+                r#"service/b B {"region": "here", "version": "2"}"#,
+                "service/c first of two {}",
+            ]
+        );
     }
 }

@@ -92,11 +92,12 @@ pub struct Sockets {
 
 /// What the operator orders.
 pub struct Settings {
-    /// How long is waited for what.
+    /// How long is waited for what. What the gate knows of too is taken from there ([`Orders::under`]).
     pub orders: Orders,
     /// How far before the first alarm a look reaches.
     pub lookback: Span,
-    /// What plans need to know; its changes are filled in at each proposal.
+    /// What plans need to know; what telemetry tells is filled in at each proposal, and how sure a cause must be is
+    /// the gate's.
     pub plan: act::plan::Context,
     /// What may be done.
     pub gate: Gate,
@@ -173,6 +174,15 @@ impl Watch {
     /// # Errors
     /// If the journal cannot be read.
     pub fn take_up(sockets: Sockets, settings: Settings) -> Result<Self, AttendError> {
+        let rules = settings.gate.rules();
+        let settings = Settings {
+            orders: settings.orders.under(rules),
+            plan: act::plan::Context {
+                sure: rules.confidence,
+                ..settings.plan
+            },
+            ..settings
+        };
         let watch = Self {
             sockets,
             settings,

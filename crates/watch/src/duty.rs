@@ -30,9 +30,9 @@ pub struct Orders {
     pub looks: u32,
     /// Facts older than this are looked at again before anything is done because of them.
     pub facts_last: Span,
-    /// How long a question to people stands.
+    /// How long a question to people stands: as long as the gate lets a yes count ([`Orders::under`]).
     pub approval_lasts: Span,
-    /// How many plans may be performed for one incident.
+    /// How many plans may be performed for one incident: as many as the gate lets ([`Orders::under`]).
     pub attempts: u32,
     /// The least time between two checks of a plan that was performed.
     pub check_every: Span,
@@ -60,6 +60,20 @@ impl Default for Orders {
             linger: Span::minutes(20),
             calm: Span::seconds(30),
             idle_close: Span::minutes(30),
+        }
+    }
+}
+
+impl Orders {
+    /// The same orders under a gate: what both know of counts as the gate has it, and facts are looked at again
+    /// before the gate would call them old.
+    #[must_use]
+    pub fn under(self, gate: &act::gate::Rules) -> Self {
+        Self {
+            approval_lasts: gate.approval_lasts,
+            attempts: gate.attempts,
+            facts_last: Span(self.facts_last.0.min(gate.facts_last.0)),
+            ..self
         }
     }
 }

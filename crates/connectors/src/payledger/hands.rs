@@ -182,7 +182,8 @@ impl Actuator for Hands {
     }
 
     fn preview(&self, action: &Action) -> Result<Preview, HandsError> {
-        let request = self.request(action)?;
+        // What could not be asked for must not be promised.
+        self.request(action)?;
         let entity = action.entity().clone();
         let shown = |value: &Value| match value {
             Value::Null => "none".to_string(),
@@ -320,7 +321,6 @@ impl Actuator for Hands {
         };
         // A fresh certificate takes nothing away although the old one does not come back.
         let harmless = undo.is_some() || matches!(action, Action::Renew { .. });
-        let _ = request;
         Ok(Preview {
             before,
             after,

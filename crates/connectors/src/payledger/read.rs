@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use model::plan::Condition;
 use model::telemetry::RawRef;
 use model::time::Timestamp;
 use model::topology::{Edge, Topology};
@@ -356,6 +357,19 @@ pub(super) fn tables(answer: &Value, now: Timestamp) -> Vec<StateSnapshot> {
         .collect()
 }
 
+/// The router, as the control plane calls it.
+const ROUTER: &str = "router/router";
+
+/// The router sends requests to the primary region.
+pub(super) fn primary_serves() -> Condition {
+    Condition::State {
+        entity: entity(ROUTER),
+        kind: "router".to_string(),
+        path: "mode".to_string(),
+        equals: Value::String("primary".to_string()),
+    }
+}
+
 /// `GET /state` of the router.
 pub(super) fn router(answer: Value, now: Timestamp) -> StateSnapshot {
     let document = if answer.is_object() {
@@ -363,5 +377,5 @@ pub(super) fn router(answer: Value, now: Timestamp) -> StateSnapshot {
     } else {
         json!({})
     };
-    snapshot("router/router", "router", document, now)
+    snapshot(ROUTER, "router", document, now)
 }

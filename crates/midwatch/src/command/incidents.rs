@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use model::alarm::AlarmState;
 use model::incident::{Entry, Incident, IncidentId};
 use serde_json::json;
+use server::control::Request;
 
 use super::Answer;
 use crate::console::Console;
@@ -21,8 +22,11 @@ use crate::wiring::house::House;
     midwatch incidents show inc-20260618-150612-3f9a1c\n  \
     midwatch incidents timeline 3f9a1c        the end of a name is enough\n  \
     midwatch incidents report 3f9a1c --format html --out report.html\n  \
-    midwatch incidents postmortem 3f9a1c --out postmortem.md\n\n\
-    They read the journal of the data folder; no server need run.")]
+    midwatch incidents postmortem 3f9a1c --out postmortem.md\n  \
+    midwatch incidents note 3f9a1c 'the deploy is mine, I am on it'\n  \
+    midwatch incidents close 3f9a1c --why 'a drill'\n\n\
+    `note` and `close` are said to the server that runs; the others read the journal of the data folder, and\n\
+    no server need run.")]
 pub struct Args {
     #[command(flatten)]
     house: super::Place,
@@ -68,6 +72,24 @@ enum What {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    /// Write a remark into its journal, in your name; also into that of one that is closed
+    Note {
+        /// Its name, or the end of it
+        id: String,
+        /// The remark
+        #[arg(required = true, value_name = "TEXT")]
+        text: Vec<String>,
+    },
+    /// Close it by hand, in your name: the watch does nothing more about it
+    ///
+    /// Refused while a plan is being performed. An alarm that fires again opens another incident.
+    Close {
+        /// Its name, or the end of it
+        id: String,
+        /// Why: whoever reads its journal will ask
+        #[arg(long, value_name = "TEXT")]
+        why: String,
+    },
     /// The post-mortem, as Markdown; what only people know is left visibly empty
     Postmortem {
         /// Its name, or the end of it
@@ -77,6 +99,9 @@ enum What {
         out: Option<PathBuf>,
     },
 }
+
+/// The longest remark; what is longer belongs into a document that the remark names.
+const LONGEST: usize = 4000;
 
 /// Reads the journal and tells.
 pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
@@ -116,12 +141,47 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
             console.deliver(&dress::report(report, *format, &pencil), out.as_deref())?;
             Ok(report.header.status.into())
         }
+        What::Note { id, text } => {
+            let request = Request::Note {
+                incident: house.find(id)?.to_string(),
+                text: said(&text.join(" "), "the remark")?,
+            };
+            house.tell(&request, console)
+        }
+        What::Close { id, why } => {
+            let request = Request::Close {
+                incident: house.find(id)?.to_string(),
+                why: said(why, "--why")?,
+            };
+            house.tell(&request, console)
+        }
         What::Postmortem { id, out } => {
             let (incident, _) = house.incident(id)?;
             console.deliver(&learn::postmortem(&incident).to_string(), out.as_deref())?;
             Ok(Exit::Done)
         }
     }
+}
+
+/// What a person writes into the journal, if it can stand there as it is.
+fn said(text: &str, place: &str) -> Result<String, Problem> {
+    let text = text.trim();
+    let length = text.chars().count();
+    if text.is_empty() {
+        return Err(Problem::bad_input(
+            "it says nothing",
+            place,
+            "write a few words for whoever reads the journal",
+        ));
+    }
+    if length > LONGEST {
+        return Err(Problem::bad_input(
+            format!("it is {length} characters long; the journal takes {LONGEST}"),
+            place,
+            "write it down elsewhere, and say here where",
+        ));
+    }
+    Ok(text.to_string())
 }
 
 fn no_report(id: &IncidentId) -> Problem {

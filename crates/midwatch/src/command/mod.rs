@@ -103,7 +103,7 @@ pub enum Command {
     /// Check the configuration, or show every key
     Config(config::Args),
 
-    /// See the whole life of an incident on a system that really runs
+    /// See what it does: on a recorded incident, or through the whole life of one on a system that really runs
     Demo(demo::Args),
     /// Make, check, show, pack and unpack recorded incidents
     Recording(recording::Args),

@@ -36,16 +36,9 @@ impl LiveDesk {
             .store()
             .incidents(false)
             .map_err(|error| error.to_string())?;
-        let mut fitting = all.iter().filter(|id| id.0 == name || id.0.ends_with(name));
-        match (fitting.next(), fitting.next()) {
-            (Some(one), None) => Ok(one.clone()),
-            (None, _) => Err(format!(
-                "no incident is called {name}; `midwatch incidents list --all` shows them"
-            )),
-            (Some(_), Some(_)) => Err(format!(
-                "several incidents end in {name}; give more of the name"
-            )),
-        }
+        super::house::named(&all, name)
+            .cloned()
+            .map_err(|problem| format!("{name}: {}; {}", problem.what, problem.remedy))
     }
 
     fn approve(&self, who: &Person, incident: &str, plan: &str) -> Result<String, String> {
@@ -88,13 +81,14 @@ impl LiveDesk {
 
     fn close(&self, who: &Person, incident: &str, why: &str) -> Result<String, String> {
         let id = self.find(incident)?;
-        self.watchman
-            .watch()
-            .note(&id, &who.name, &format!("closes it: {why}"))
-            .map_err(|error| error.to_string())?;
+        // The reason only stands there if it was closed: it may not be while hands are moving.
         self.watchman
             .watch()
             .close(&id, &who.name, Ending::HandedOver)
+            .map_err(|error| error.to_string())?;
+        self.watchman
+            .watch()
+            .note(&id, &who.name, &format!("closed it: {why}"))
             .map_err(|error| error.to_string())?;
         Ok(format!("{id} is closed"))
     }

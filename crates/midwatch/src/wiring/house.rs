@@ -6,6 +6,7 @@ use std::sync::Arc;
 use act::gate::{Gate, Person};
 use connectors::payledger;
 use model::incident::{Entry, Incident, IncidentId};
+use model::plan::Condition;
 use model::ports::{Actuator, Journal as _, JournalError};
 use model::report::Report;
 use server::control::{self, ControlError, Reply, Request};
@@ -96,21 +97,7 @@ impl House {
 
     /// One incident by its whole name or the end of it.
     pub fn find(&self, name: &str) -> Result<IncidentId, Problem> {
-        let all = self.incidents(false)?;
-        let mut fitting = all.iter().filter(|id| id.0 == name || id.0.ends_with(name));
-        match (fitting.next(), fitting.next()) {
-            (Some(one), None) => Ok(one.clone()),
-            (None, _) => Err(Problem::bad_input(
-                "no incident is called so",
-                name,
-                "`midwatch incidents list --all` shows them; the end of a name is enough",
-            )),
-            (Some(one), Some(other)) => Err(Problem::bad_input(
-                format!("{one} and {other} both end so"),
-                name,
-                "give more of the name",
-            )),
-        }
+        named(&self.incidents(false)?, name).cloned()
     }
 
     /// One incident, folded from its journal, and the journal.
@@ -210,6 +197,11 @@ impl House {
             })
     }
 
+    /// What must hold again before any incident is over, as the connectors know it.
+    pub fn home(&self) -> Result<Vec<Condition>, Problem> {
+        Ok(self.payledger()?.map_or_else(Vec::new, |eyes| eyes.home()))
+    }
+
     /// The hands that are configured.
     pub fn hands(&self) -> Result<Vec<Arc<dyn Actuator>>, Problem> {
         let mut hands: Vec<Arc<dyn Actuator>> = Vec::new();
@@ -263,6 +255,28 @@ impl House {
             self.journal_file().display().to_string(),
             "`midwatch journal verify` says how the rest stands; keep the file as it is",
         )
+    }
+}
+
+/// Of these incidents the one of that name, or the only one whose name ends so.
+pub fn named<'a>(all: &'a [IncidentId], name: &str) -> Result<&'a IncidentId, Problem> {
+    if let Some(exact) = all.iter().find(|id| id.0 == name) {
+        return Ok(exact);
+    }
+    let ends_so = |id: &&IncidentId| !name.is_empty() && id.0.ends_with(name);
+    let mut fitting = all.iter().filter(ends_so);
+    match (fitting.next(), fitting.next()) {
+        (Some(one), None) => Ok(one),
+        (None, _) => Err(Problem::bad_input(
+            "no incident is called so",
+            name,
+            "`midwatch incidents list --all` shows them; the end of a name is enough",
+        )),
+        (Some(one), Some(other)) => Err(Problem::bad_input(
+            format!("{one} and {other} both end so"),
+            name,
+            "give more of the name",
+        )),
     }
 }
 

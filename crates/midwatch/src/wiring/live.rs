@@ -127,15 +127,8 @@ impl Live {
         let brief = TimeWindow::new(now.minus(Span(SECOND)), now).unwrap_or(day);
         let mut topology = looked.topology;
         if let Ok(captured) = self.window.capture(brief, &[], now) {
-            for met in captured.topology.entities {
-                if topology.entity(&met.id).is_none() {
-                    topology.entities.push(met);
-                    topology.entities.sort_by(|a, b| a.id.cmp(&b.id));
-                }
-            }
-            topology.edges.extend(captured.topology.edges);
+            topology.join(captured.topology);
         }
-        topology.normalise();
         Surroundings {
             topology,
             changes: looked.changes,
@@ -199,20 +192,8 @@ impl Lookout for Live {
 
 /// What the control plane knows of an entity (its kind, its name) counts more than what telemetry shows.
 fn merge(case: &mut Case, looked: payledger::Looked) {
-    let mut topology = looked.topology;
-    for met in std::mem::take(&mut case.topology.entities) {
-        match topology.entities.iter_mut().find(|e| e.id == met.id) {
-            Some(known) => {
-                for (name, value) in met.labels {
-                    known.labels.entry(name).or_insert(value);
-                }
-            }
-            None => topology.entities.push(met),
-        }
-    }
-    topology.edges.append(&mut case.topology.edges);
-    topology.normalise();
-    case.topology = topology;
+    let met = std::mem::replace(&mut case.topology, looked.topology);
+    case.topology.join(met);
     case.changes = Some(looked.changes);
     case.snapshots = Some(looked.snapshots);
     case.manifest.gaps.extend(looked.gaps);

@@ -4,11 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use connectors::files::{self, Limits};
-use model::EntityId;
 use model::case::Case;
 use model::incident::Incident;
 use model::lesson::Lesson;
-use model::plan::Condition;
 use model::ports::Notifier;
 use model::report::{BudgetLimit, Report};
 use model::time::Timestamp;
@@ -112,13 +110,11 @@ impl Watchman {
         let settings = Settings {
             orders: Orders {
                 idle_close: config.watch.idle_close.span(),
-                approval_lasts: config.act.approval_valid.span(),
-                attempts: config.act.attempts,
                 ..Orders::default()
             },
             lookback: config.investigate.lookback.span(),
             plan: act::plan::Context {
-                also: failback(house),
+                also: house.home()?,
                 settle: config.act.settle.span(),
                 patience: config.act.patience.span(),
                 ..act::plan::Context::default()
@@ -151,23 +147,4 @@ impl Watchman {
     pub fn live(&self) -> &Live {
         &self.live
     }
-}
-
-/// Nothing is over before the primary serves again, where a router tells who serves.
-fn failback(house: &House) -> Vec<Condition> {
-    let router = house
-        .config()
-        .connectors
-        .payledger
-        .as_ref()
-        .and_then(|payledger| payledger.router.as_ref());
-    router
-        .map(|_| Condition::State {
-            entity: EntityId::new("service/router"),
-            kind: "router".to_string(),
-            path: "mode".to_string(),
-            equals: serde_json::Value::String("primary".to_string()),
-        })
-        .into_iter()
-        .collect()
 }

@@ -15,12 +15,11 @@ impl Watch {
         let Some(report) = incident.report() else {
             return Ok(());
         };
-        let around = self.sockets.around.around(self.now());
-        let context = act::plan::Context {
-            changes: around.changes,
-            topology: around.topology,
-            ..self.settings.plan.clone()
-        };
+        // A fresh look: what was altered, who leans on whom, and how the ill did when they were well, which is what
+        // the plan's success is held against.
+        let now = self.now();
+        let case = self.case(incident, self.window(incident, now), now);
+        let context = self.settings.plan.clone().informed_by(&case, report);
         let begun = incident.plans.iter().filter(|p| p.run_started.is_some());
         let attempt = u32::try_from(begun.count())
             .unwrap_or(u32::MAX)
@@ -183,8 +182,8 @@ impl Watch {
             return None;
         }
         let now = self.now();
-        // Before the first step the stop condition says how things were; from the run's beginning it counts.
-        let since = incident.latest_plan()?.run_started.unwrap_or(now);
+        // How things are now counts, not since when the run goes on: whoever is hurt in its first seconds is seen.
+        let since = now.minus(stop.over);
         self.check(incident, stop, since, now)
             .into_iter()
             .find(|checked| checked.holds == Holds::No)

@@ -129,7 +129,7 @@ impl Watch {
     }
 
     /// From well before the first alarm until now.
-    fn window(&self, incident: &Incident, now: Timestamp) -> TimeWindow {
+    pub(super) fn window(&self, incident: &Incident, now: Timestamp) -> TimeWindow {
         let heard = incident.alarms.iter().map(|alarm| alarm.alarm.fired_at);
         // What an alarm says of its time counts if it can be true; clocks may be days off.
         let far = Span(self.settings.lookback.0.max(0));
