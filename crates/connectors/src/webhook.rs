@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use model::ports::{Notice, Notifier};
+use model::time::Timestamp;
 use sha2::Sha256;
 
 use crate::client::{self, ClientError};
@@ -67,9 +68,10 @@ impl Notifier for Webhook {
         "webhook"
     }
 
-    fn tell(&self, notice: &Notice) -> Result<(), String> {
+    fn tell(&self, notice: &Notice, now: Timestamp) -> Result<(), String> {
         let body = event(notice).to_string();
-        let seconds = notice.at.seconds().to_string();
+        // The moment of this try: receivers refuse what is old, and a notice may have waited.
+        let seconds = now.seconds().to_string();
         let signature = signature(&self.secret, &notice.id, &seconds, body.as_bytes())
             .ok_or("the secret cannot be used as a key")?;
         let request = self
@@ -177,7 +179,7 @@ mod tests {
     fn a_notice_arrives_signed() {
         let (url, served) = one("HTTP/1.1 204 No Content\r\n\r\n");
         let hook = Webhook::new(&url, b"0123456789abcdef").unwrap();
-        hook.tell(&notice()).unwrap();
+        hook.tell(&notice(), notice().at).unwrap();
         let seen = served.join().unwrap();
         let body = seen.split("\r\n\r\n").nth(1).unwrap();
         let expected = signature(
@@ -200,10 +202,10 @@ mod tests {
         let (url, served) =
             one("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 4\r\n\r\nbusy");
         let hook = Webhook::new(&url, b"0123456789abcdef").unwrap();
-        let why = hook.tell(&notice()).unwrap_err();
+        let why = hook.tell(&notice(), notice().at).unwrap_err();
         served.join().unwrap();
         assert!(why.ends_with("it answered 503: busy"), "{why}");
-        let why = hook.tell(&notice()).unwrap_err();
+        let why = hook.tell(&notice(), notice().at).unwrap_err();
         assert!(why.contains("it cannot be reached"), "{why}");
         assert!(Webhook::new("ftp://x", b"0123456789abcdef").is_err());
         assert!(Webhook::new("https://x", b"short").is_err());

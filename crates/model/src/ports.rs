@@ -263,8 +263,8 @@ pub trait SilenceBook: Send + Sync {
 pub trait Notifier: Send + Sync {
     /// Its name, for the journal of deliveries.
     fn name(&self) -> &str;
-    /// Delivers one notice, or says why it could not.
-    fn tell(&self, notice: &Notice) -> Result<(), String>;
+    /// Delivers one notice at `now`, or says why it could not. May take its time; whoever calls has a thread for it.
+    fn tell(&self, notice: &Notice, now: Timestamp) -> Result<(), String>;
 }
 
 /// One of OpenTelemetry's three signals.

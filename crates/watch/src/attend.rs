@@ -8,6 +8,7 @@ mod books;
 mod desk;
 mod hands;
 mod look;
+mod tell;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,7 +20,7 @@ use model::case::Case;
 use model::incident::{Fingerprint, Incident, IncidentEvent, IncidentId};
 use model::lesson::Lesson;
 use model::ports::{
-    Actuator, Clock, Journal, JournalError, Lookout, Notice, Notifier, Outbox, SilenceBook,
+    Actuator, Clock, Journal, JournalError, Lookout, Notifier, Outbox, SilenceBook,
 };
 use model::report::{BudgetLimit, Report};
 use model::time::{Span, Timestamp};
@@ -30,6 +31,7 @@ use crate::intake::{self, Taken};
 
 pub use act::gate::Person;
 pub use desk::Refusal;
+pub use tell::{Standing, Trouble};
 
 /// What the watch needs to know of the system at any moment, without a whole look.
 pub trait Around: Send + Sync {
@@ -143,6 +145,8 @@ pub struct Watch {
     sockets: Sockets,
     settings: Settings,
     memory: Mutex<Memory>,
+    /// Who is told, and of what not yet.
+    channels: Vec<tell::Channel>,
     /// Incidents that some thread attends to at this moment.
     busy: Mutex<BTreeSet<IncidentId>>,
     /// One alarm at a time, so that two that belong together find each other.
@@ -158,8 +162,6 @@ struct Memory {
     closed: BTreeMap<Fingerprint, (IncidentId, Timestamp)>,
     /// What was performed in incidents that are closed.
     recoveries: BTreeMap<IncidentId, Vec<Recovery>>,
-    /// Notices that have to be told.
-    notices: Vec<Notice>,
 }
 
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -183,7 +185,9 @@ impl Watch {
             },
             ..settings
         };
+        let notifiers = sockets.notifiers.iter().cloned();
         let watch = Self {
+            channels: notifiers.map(tell::Channel::new).collect(),
             sockets,
             settings,
             memory: Mutex::default(),
@@ -266,7 +270,8 @@ impl Watch {
     }
 
     /// Does everything that is owed to every open incident, and says when to come again at the latest. An incident
-    /// whose journal cannot be written is left for the next time, and told about.
+    /// whose journal cannot be written is left for the next time, and told about. People are told by
+    /// [`Watch::tell_through`], which may take longer.
     pub fn tick(&self) -> Ticked {
         let mut ticked = Ticked::default();
         for incident in self.open() {
@@ -282,7 +287,6 @@ impl Watch {
                 Err(error) => ticked.errors.push((incident.id.clone(), error)),
             }
         }
-        self.tell();
         ticked
     }
 

@@ -1,9 +1,26 @@
 //! What people are told because of an entry. Pure: the same entry gives the same notice under the same id, so
 //! that it can be worked out again after a crash and still be told once.
 
-use model::incident::{Ending, Entry, Incident, IncidentEvent, RunEnd};
+use model::incident::{Ending, Entry, IllegalEvent, Incident, IncidentEvent, IncidentId, RunEnd};
 use model::ports::Notice;
 use model::report::Status;
+
+/// The notices that these entries of an incident, from its first on, ask for.
+///
+/// # Errors
+/// If they do not follow each other.
+pub fn all(id: &IncidentId, entries: &[Entry]) -> Result<Vec<Notice>, IllegalEvent> {
+    let mut notices = Vec::new();
+    let mut standing: Option<Incident> = None;
+    for entry in entries {
+        match &mut standing {
+            None => standing = Some(Incident::begin(id, entry)?),
+            Some(incident) => incident.apply(entry.seq, entry.at, &entry.event)?,
+        }
+        notices.extend(standing.as_ref().and_then(|incident| of(incident, entry)));
+    }
+    Ok(notices)
+}
 
 /// The notice that an entry asks for, if any. `incident` is how the incident stands after it.
 pub fn of(incident: &Incident, entry: &Entry) -> Option<Notice> {

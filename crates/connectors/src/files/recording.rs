@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use model::case::Case;
 use model::ports::{
     ChangeSource, Eyes, KnowledgeSource, LogSource, MetricSource, Runbook, Scanned, StateSource,
     TopologySource, TraceSource,
@@ -44,17 +45,11 @@ pub(crate) struct RowFile {
 pub struct Recording {
     root: PathBuf,
     limits: Limits,
-    manifest: Manifest,
-    alarms: Vec<Alarm>,
-    topology: Topology,
-    series: Option<Vec<Arc<Series>>>,
+    /// Everything but logs and traces.
+    case: Case,
     rows: Vec<RowFile>,
     has_logs: bool,
     has_traces: bool,
-    changes: Option<Vec<Change>>,
-    snapshots: Option<Vec<StateSnapshot>>,
-    events: Option<Vec<Event>>,
-    runbooks: Vec<Runbook>,
     dropped: Dropped,
     passed_over: Vec<(String, &'static str)>,
     declared: Arc<Declared>,
@@ -214,41 +209,32 @@ pub fn open(root: &Path, limits: &Limits) -> Result<Recording, FilesError> {
     let mut late = 0;
     if let Some(changes) = &mut changes {
         late += keep(changes, |c| c.start <= now);
-        changes.sort_by(|a, b| (a.start, &a.id).cmp(&(b.start, &b.id)));
     }
     if let Some(events) = &mut events {
         late += keep(events, |e| e.first <= now);
-        let key = |e: &Event| {
-            (
-                e.first,
-                e.entity.clone(),
-                e.reason.clone(),
-                e.message.clone(),
-            )
-        };
-        events.sort_by_cached_key(key);
     }
     if let Some(snapshots) = &mut snapshots {
         late += keep(snapshots, |s| s.time <= now);
-        snapshots.sort_by(|a, b| (&a.entity, &a.kind, a.time).cmp(&(&b.entity, &b.kind, b.time)));
     }
     dropped.after_now += late;
-    alarms.sort_by(|a, b| (a.fired_at, &a.id).cmp(&(b.fired_at, &b.id)));
-    runbooks.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(Recording {
-        root: root.to_path_buf(),
-        limits: *limits,
-        manifest,
+    let mut case = Case {
         alarms,
         topology,
         series: has_metrics.then_some(series),
-        rows: kept,
-        has_logs,
-        has_traces,
         changes,
         snapshots,
         events,
         runbooks,
+        ..Case::new(manifest)
+    };
+    case.normalise();
+    Ok(Recording {
+        root: root.to_path_buf(),
+        limits: *limits,
+        case,
+        rows: kept,
+        has_logs,
+        has_traces,
         dropped,
         passed_over: folder.passed_over,
         declared,
@@ -364,12 +350,12 @@ impl Recording {
 
     /// Entities and edges.
     pub fn known_topology(&self) -> &Topology {
-        &self.topology
+        &self.case.topology
     }
 
     /// The series, if metrics were collected.
     pub fn known_series(&self) -> Option<&[Arc<Series>]> {
-        self.series.as_deref()
+        self.case.series.as_deref()
     }
 
     /// Were logs collected?
@@ -386,45 +372,24 @@ impl Recording {
         &self.rows
     }
 
-    fn gap<T>(&self, wanted: &str) -> Answer<T> {
-        Answer::CouldNotLook(self.why_not(wanted, String::new()))
-    }
-
-    /// The recorded reason, or that there is none.
-    fn why_not(&self, wanted: &str, detail: String) -> Gap {
-        let known = self
-            .manifest
-            .gaps
-            .iter()
-            .find(|gap| gap.wanted == wanted && gap.entity.is_none());
-        known.cloned().unwrap_or_else(|| Gap {
-            wanted: wanted.to_string(),
-            entity: None,
-            why: if detail.is_empty() {
-                GapReason::NotRecorded
-            } else {
-                GapReason::Connector
-            },
-            detail,
-            how_to_close: String::new(),
-        })
-    }
-
-    fn filtered<T: Clone>(
-        &self,
-        all: &Option<Vec<T>>,
-        wanted: &str,
-        pass: impl Fn(&T) -> bool,
-    ) -> Answer<Vec<T>> {
-        let Some(all) = all else {
-            return self.gap(wanted);
-        };
-        let kept: Vec<T> = all.iter().filter(|item| pass(item)).cloned().collect();
-        if kept.is_empty() {
-            Answer::Nothing
-        } else {
-            Answer::Found(kept)
+    /// An answer as the case gives it. Where a kind is not there, files that by their names may hold it and were
+    /// passed over are named.
+    fn explained<T>(&self, mut answer: Answer<T>) -> Answer<T> {
+        if let Answer::CouldNotLook(gap) = &mut answer
+            && gap.detail.is_empty()
+        {
+            let kind = gap.wanted.trim_end_matches('s');
+            let passed = self.passed_over.iter();
+            let mut fitting = passed.filter(|(file, _)| file.to_lowercase().contains(kind));
+            if let Some((file, why)) = fitting.next() {
+                let more = match fitting.count() {
+                    0 => String::new(),
+                    count => format!(", and {count} more"),
+                };
+                gap.detail = format!("{file} was passed over: {why}{more}");
+            }
         }
+        answer
     }
 
     fn scanned(&self, wanted: &str, result: Result<Scanned, FilesError>) -> Answer<Scanned> {
@@ -445,11 +410,7 @@ impl Recording {
 
 impl MetricSource for Recording {
     fn series(&self) -> Answer<Vec<Arc<Series>>> {
-        match &self.series {
-            None => self.gap("metrics"),
-            Some(series) if series.is_empty() => Answer::Nothing,
-            Some(series) => Answer::Found(series.clone()),
-        }
+        self.explained(self.case.series())
     }
 }
 
@@ -461,7 +422,7 @@ impl LogSource for Recording {
         visit: &mut dyn FnMut(&LogLine<'_>) -> ControlFlow<()>,
     ) -> Answer<Scanned> {
         if !self.has_logs {
-            return self.gap("logs");
+            return self.explained(LogSource::scan(&self.case, entity, window, visit));
         }
         let mut scanned = Scanned::default();
         for row in &self.rows {
@@ -469,7 +430,7 @@ impl LogSource for Recording {
             for part in row.logs.parts(entity, window, packed) {
                 let mut visitor = LogVisitor {
                     file: &row.file,
-                    now: self.manifest.now,
+                    now: self.case.manifest.now,
                     entity,
                     window,
                     directory: Directory::new(Arc::clone(&self.declared)),
@@ -501,7 +462,7 @@ impl TraceSource for Recording {
         visit: &mut dyn FnMut(&SpanRow<'_>) -> ControlFlow<()>,
     ) -> Answer<Scanned> {
         if !self.has_traces {
-            return self.gap("traces");
+            return self.explained(TraceSource::scan(&self.case, window, visit));
         }
         let mut scanned = Scanned::default();
         for row in &self.rows {
@@ -509,7 +470,7 @@ impl TraceSource for Recording {
             for part in row.spans.parts(None, window, packed) {
                 let mut visitor = SpanVisitor {
                     file: &row.file,
-                    now: self.manifest.now,
+                    now: self.case.manifest.now,
                     window,
                     directory: Directory::new(Arc::clone(&self.declared)),
                     visit: &mut *visit,
@@ -535,50 +496,38 @@ impl TraceSource for Recording {
 
 impl ChangeSource for Recording {
     fn changes(&self, window: TimeWindow) -> Answer<Vec<Change>> {
-        self.filtered(&self.changes, "changes", |c| {
-            c.start < window.to() && c.end >= window.from()
-        })
+        self.explained(self.case.changes(window))
     }
 }
 
 impl TopologySource for Recording {
-    fn topology(&self, _: TimeWindow) -> Answer<Topology> {
-        if self.topology.entities.is_empty() {
-            self.gap("topology")
-        } else {
-            Answer::Found(self.topology.clone())
-        }
+    fn topology(&self, window: TimeWindow) -> Answer<Topology> {
+        self.explained(self.case.topology(window))
     }
 }
 
 impl StateSource for Recording {
     fn snapshots(&self, window: TimeWindow) -> Answer<Vec<StateSnapshot>> {
-        self.filtered(&self.snapshots, "state", |s| window.contains(s.time))
+        self.explained(self.case.snapshots(window))
     }
 
     fn events(&self, window: TimeWindow) -> Answer<Vec<Event>> {
-        self.filtered(&self.events, "events", |e| {
-            e.first < window.to() && e.last >= window.from()
-        })
+        self.explained(self.case.events(window))
     }
 }
 
 impl KnowledgeSource for Recording {
     fn runbooks(&self) -> Answer<Vec<Runbook>> {
-        if self.runbooks.is_empty() {
-            Answer::Nothing
-        } else {
-            Answer::Found(self.runbooks.clone())
-        }
+        self.case.runbooks()
     }
 }
 
 impl Eyes for Recording {
     fn manifest(&self) -> &Manifest {
-        &self.manifest
+        &self.case.manifest
     }
 
     fn alarms(&self) -> &[Alarm] {
-        &self.alarms
+        &self.case.alarms
     }
 }

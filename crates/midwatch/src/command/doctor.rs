@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use server::control::Reply;
+use watch::attend::Standing;
 
 use super::Answer;
 use crate::console::Console;
@@ -133,6 +134,14 @@ fn examine(house: &House) -> Vec<Finding> {
                     "see to the disk of the data folder",
                 );
             }
+            for (stands, said) in channels(&facts["channels"]) {
+                find(
+                    "notify",
+                    stands,
+                    said,
+                    "look at what it says; what waits is told when it answers again",
+                );
+            }
         }
         Some(Reply::Refused { why }) => find("server", "broken", why, "look at its log"),
         None => find(
@@ -191,4 +200,30 @@ fn examine(house: &House) -> Vec<Finding> {
         ),
     }
     findings
+}
+
+/// How each channel stands by which people are told.
+fn channels(facts: &serde_json::Value) -> Vec<(&'static str, String)> {
+    let channels: Vec<Standing> = serde_json::from_value(facts.clone()).unwrap_or_default();
+    if channels.is_empty() {
+        return vec![("missing", "nobody is told; see [notify]".to_string())];
+    }
+    let said = |channel: Standing| {
+        let (name, waiting, told) = (channel.name, channel.waiting, channel.told);
+        let lost = match channel.given_up {
+            0 => String::new(),
+            count => format!(", {count} given up"),
+        };
+        match channel.trouble {
+            Some(trouble) => (
+                "broken",
+                format!(
+                    "{name}: {waiting} wait since {}{lost}: {}",
+                    trouble.since, trouble.why
+                ),
+            ),
+            None => ("ok", format!("{name}: {told} told, {waiting} wait{lost}")),
+        }
+    };
+    channels.into_iter().map(said).collect()
 }

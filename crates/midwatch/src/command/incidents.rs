@@ -9,7 +9,10 @@ use server::control::Request;
 
 use super::Answer;
 use crate::console::Console;
-use crate::dress::{self, Format, incident as dressed, pencil::Pencil};
+use crate::dress::{
+    self, Format, incident as dressed,
+    pencil::{Pencil, Tone},
+};
 use crate::exit::Exit;
 use crate::problem::Problem;
 use crate::wiring::house::House;
@@ -114,9 +117,26 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
         What::List { all, format } => list(&house, *all, *format, console),
         What::Show { id, format } => {
             let (incident, entries) = house.incident(id)?;
+            let untold = house.untold(&incident.id, &entries)?;
             let text = match format {
-                Answer::Terminal => dressed::card(&incident, &console.pencil()),
-                Answer::Json => dress::json(&summary(&incident, &entries)),
+                Answer::Terminal => {
+                    let pencil = console.pencil();
+                    let mut card = dressed::card(&incident, &pencil);
+                    for one in &untold {
+                        let (channel, notice) = (one.channel, &one.notice);
+                        let said = format!(
+                            "{channel} was not told of {notice}, tried {} times: {}",
+                            one.tries, one.why
+                        );
+                        card += &pencil.paragraph("  ", 4, &[(Tone::Bad, said)]);
+                    }
+                    card
+                }
+                Answer::Json => {
+                    let mut all = summary(&incident, &entries);
+                    all["untold"] = json!(untold);
+                    dress::json(&all)
+                }
             };
             console.print(&text)?;
             Ok(Exit::Done)

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use model::ports::{Notice, Notifier};
+use model::time::Timestamp;
 
 use crate::console::Console;
 use crate::exit::Exit;
@@ -34,7 +35,7 @@ impl Notifier for Terminal {
         "terminal"
     }
 
-    fn tell(&self, notice: &Notice) -> Result<(), String> {
+    fn tell(&self, notice: &Notice, _: Timestamp) -> Result<(), String> {
         use std::io::Write as _;
         let safe = |text: &str| crate::dress::text::plain(text).into_owned();
         let mut text = format!(

@@ -161,6 +161,7 @@ impl LiveDesk {
                 },
                 "alarms_refused": format!("{refused:?}"),
                 "open": open,
+                "channels": self.watchman.watch().standings(),
             }),
         )
     }

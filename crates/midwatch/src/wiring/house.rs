@@ -7,7 +7,7 @@ use act::gate::{Gate, Person};
 use connectors::payledger;
 use model::incident::{Entry, Incident, IncidentId};
 use model::plan::Condition;
-use model::ports::{Actuator, Journal as _, JournalError};
+use model::ports::{Actuator, Journal as _, JournalError, Outbox as _};
 use model::report::Report;
 use server::control::{self, ControlError, Reply, Request};
 use store::journal::{Store, StoreError};
@@ -19,6 +19,19 @@ use crate::config::{Config, Written};
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::problem::Problem;
+
+/// A notice that did not arrive.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Untold {
+    /// What it is about: `opened`, `verdict`, `approval_wanted`, …
+    pub notice: String,
+    /// Who should have delivered it.
+    pub channel: &'static str,
+    /// How often that was tried.
+    pub tries: u32,
+    /// Why it failed, the last time.
+    pub why: String,
+}
 
 /// A configuration, and the folder it keeps things in.
 pub struct House {
@@ -116,6 +129,30 @@ impl House {
                 )
             })?;
         Ok((incident, entries))
+    }
+
+    /// What people were not told of an incident although it was tried: notice, channel, and how it went.
+    pub fn untold(&self, id: &IncidentId, entries: &[Entry]) -> Result<Vec<Untold>, Problem> {
+        let journal = self.journal()?;
+        let notices = watch::notices::all(id, entries)
+            .map_err(|error| self.refused(&JournalError::from(error)))?;
+        let mut untold = Vec::new();
+        for notice in notices {
+            for channel in super::notify::names(&self.config().notify) {
+                let delivery = journal
+                    .delivery(&notice.id, channel)
+                    .map_err(|error| self.refused(&error))?;
+                if let Some(delivery) = delivery.filter(|d| !d.told && d.tries > 0) {
+                    untold.push(Untold {
+                        notice: notice.kind.clone(),
+                        channel,
+                        tries: delivery.tries,
+                        why: delivery.why,
+                    });
+                }
+            }
+        }
+        Ok(untold)
     }
 
     /// One incident by the end of its name.

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use model::ports::{Clock, Notifier};
 use server::otlp::{Addresses, Bound};
@@ -26,6 +26,12 @@ use crate::problem::Problem;
 
 /// How long a server that fell silent still holds the watch.
 const LEASE: model::Span = model::Span(15 * model::time::SECOND);
+
+/// How long a server that ends waits for those who are being told something.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// How often a channel looks for what is to be told.
+const TELL: Duration = Duration::from_millis(100);
 
 /// Telemetry that comes in.
 pub struct Inbound {
@@ -135,6 +141,9 @@ pub struct Serving {
     desk: Arc<LiveDesk>,
     over: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
+    /// Nothing is left to be told.
+    told: Arc<AtomicBool>,
+    tellers: Vec<JoinHandle<()>>,
 }
 
 impl Serving {
@@ -165,6 +174,8 @@ impl Serving {
             detect(house, &inbound, &watchman, &clock, &over),
             attend(house, &store, &watchman, &clock, &over),
         ];
+        let told = Arc::new(AtomicBool::new(false));
+        let tellers = tell(&watchman, &told);
         let socket = server::control::socket(house.data());
         let serving = server::control::serve(socket, desk.clone(), inbound.stop.subscribe());
         inbound.runtime.spawn(async move {
@@ -178,6 +189,8 @@ impl Serving {
             desk,
             over,
             threads,
+            told,
+            tellers,
         })
     }
 
@@ -201,6 +214,14 @@ impl Serving {
         self.over.store(true, Ordering::SeqCst);
         for thread in self.threads {
             let _ = thread.join();
+        }
+        self.told.store(true, Ordering::SeqCst);
+        let patience = Instant::now();
+        for teller in self.tellers {
+            // Whoever does not answer is not waited for: what was not told is told after the next start.
+            while !teller.is_finished() && patience.elapsed() < FAREWELL {
+                std::thread::sleep(Duration::from_millis(10));
+            }
         }
         if let Err(error) = self.store.release_watch(SystemClock.now()) {
             tracing::warn!(%error, "the watch could not be given back; it ends by itself");
@@ -294,4 +315,24 @@ fn attend(
             std::thread::sleep(every);
         }
     })
+}
+
+/// Tells people, each channel in a thread of its own.
+fn tell(watchman: &Arc<Watchman>, over: &Arc<AtomicBool>) -> Vec<JoinHandle<()>> {
+    (0..watchman.watch().channels())
+        .map(|channel| {
+            let (watchman, over) = (Arc::clone(watchman), Arc::clone(over));
+            std::thread::spawn(move || {
+                loop {
+                    // Once more after the end: what was written last is told too.
+                    let last = over.load(Ordering::SeqCst);
+                    watchman.watch().tell_through(channel);
+                    if last {
+                        break;
+                    }
+                    std::thread::sleep(TELL);
+                }
+            })
+        })
+        .collect()
 }

@@ -4,23 +4,15 @@ use std::sync::Arc;
 
 use act::gate::{Recovery, recoveries};
 use model::incident::{Entry, Incident, IncidentEvent, IncidentId};
-use model::ports::{Delivery, JournalError};
-use model::time::{Span, Timestamp};
+use model::ports::JournalError;
+use model::time::Timestamp;
 
+use super::tell::STALE;
 use super::{AttendError, OVERTAKEN, Watch, held};
 use crate::notices;
 
 /// Closed incidents that are read when the watch is taken up.
 const LATEST: usize = 50;
-
-/// Notices older than this are not told after a restart: they would only confuse.
-const STALE_NOTICE: Span = Span(30 * model::time::MINUTE);
-
-/// A notice that could not be delivered so often is given up.
-const TRIES: u32 = 6;
-
-/// The wait after the first failed delivery; doubled each time.
-const RETRY: Span = Span(2 * model::time::SECOND);
 
 impl Watch {
     /// Reads what the watch has to know to begin.
@@ -51,21 +43,9 @@ impl Watch {
         entries: &[Entry],
         now: Timestamp,
     ) -> Result<(), AttendError> {
-        let mut incident: Option<Incident> = None;
-        for entry in entries {
-            match &mut incident {
-                None => {
-                    incident = Some(Incident::begin(id, entry).map_err(JournalError::from)?);
-                }
-                Some(incident) => incident
-                    .apply(entry.seq, entry.at, &entry.event)
-                    .map_err(JournalError::from)?,
-            }
-            if now.since(entry.at) < STALE_NOTICE
-                && let Some(incident) = &incident
-                && let Some(notice) = notices::of(incident, entry)
-            {
-                held(&self.memory).notices.push(notice);
+        for notice in notices::all(id, entries).map_err(JournalError::from)? {
+            if now.since(notice.at) < STALE {
+                self.owe(notice);
             }
         }
         Ok(())
@@ -177,7 +157,7 @@ impl Watch {
             None => self.read(id)?,
         };
         if let Some(notice) = notices::of(&incident, &entry) {
-            held(&self.memory).notices.push(notice);
+            self.owe(notice);
         }
         Ok(incident)
     }
@@ -188,54 +168,5 @@ impl Watch {
         let mut all = recoveries(memory.open.values().map(Arc::as_ref));
         all.extend(memory.recoveries.values().flatten().cloned());
         all
-    }
-
-    /// Tells what has to be told, each notice once per notifier; what cannot be delivered is tried again later.
-    /// Called by [`Watch::tick`]; may be called from a thread of its own as well.
-    pub fn tell(&self) {
-        let waiting = std::mem::take(&mut held(&self.memory).notices);
-        let mut later = Vec::new();
-        for notice in waiting {
-            let mut settled = true;
-            for notifier in &self.sockets.notifiers {
-                let name = notifier.name();
-                let before = match self.sockets.outbox.delivery(&notice.id, name) {
-                    Ok(before) => before.unwrap_or_default(),
-                    // Who cannot remember what was told does not tell: it might be the second time.
-                    Err(_) => {
-                        settled = false;
-                        continue;
-                    }
-                };
-                if before.told || before.tries >= TRIES {
-                    continue;
-                }
-                let now = self.now();
-                let wait = Span(RETRY.0.saturating_mul(1 << before.tries.min(10)));
-                if before.tries > 0 && now < before.at.plus(wait) {
-                    settled = false;
-                    continue;
-                }
-                let result = notifier.tell(&notice);
-                let delivery = Delivery {
-                    tries: before.tries.saturating_add(1),
-                    at: now,
-                    told: result.is_ok(),
-                    why: result.err().unwrap_or_default(),
-                };
-                settled &= delivery.told || delivery.tries >= TRIES;
-                settled &= self
-                    .sockets
-                    .outbox
-                    .note(&notice.id, name, &delivery)
-                    .is_ok();
-            }
-            if !settled {
-                later.push(notice);
-            }
-        }
-        let mut memory = held(&self.memory);
-        later.append(&mut memory.notices);
-        memory.notices = later;
     }
 }

@@ -181,6 +181,7 @@ impl<P: Power + 'static> Run<P> {
             }
         }
         let mut ticked = watch.tick();
+        watch.tell();
         match ticked.errors.pop() {
             Some((_, error)) => Err(error),
             None => Ok(()),

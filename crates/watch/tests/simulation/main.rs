@@ -238,6 +238,7 @@ fn a_stranger_or_another_plan_is_refused() {
     }
     watch.approve(&incident.id, &digest[..12], "ada").unwrap();
     watch.tick();
+    watch.tell();
     assert_eq!(run.world.state().deeds.len(), 3);
     // Too late, and for the wrong thing.
     assert!(matches!(
@@ -256,6 +257,7 @@ fn the_kill_switch_stops_all_hands() {
     watch.approve(&incident.id, &digest, "ada").unwrap();
     watch.kill(Some("audit".to_string()));
     watch.tick();
+    watch.tell();
     assert!(run.world.state().deeds.is_empty());
     let stands = watch.incident(&incident.id).unwrap();
     let why = stands.handed_over.clone().unwrap().1;
@@ -277,6 +279,7 @@ fn two_writers_share_one_incident() {
             scope.spawn(|| {
                 for _ in 0..40 {
                     watch.tick();
+                    watch.tell();
                     run.world.clock.pass(Span::seconds(1));
                 }
             });
@@ -301,6 +304,7 @@ fn a_storm_is_one_incident_and_one_plan() {
     assert_eq!(watch.open().len(), 1);
     assert_eq!(watch.open()[0].alarms.len(), 300);
     watch.tick();
+    watch.tell();
     let incident = watch.open().remove(0);
     assert_eq!(incident.investigations.len(), 1, "looked at once");
     // They are over when all is well.
@@ -337,6 +341,7 @@ fn flapping_is_one_item_and_no_storm_of_looks() {
         };
         watch.receive(&alarm).unwrap();
         watch.tick();
+        watch.tell();
         run.world.clock.pass(Span::seconds(20));
     }
     let (_, incident, entries) = one(&run);

@@ -459,7 +459,7 @@ impl Notifier for World {
         "ears"
     }
 
-    fn tell(&self, notice: &Notice) -> Result<(), String> {
+    fn tell(&self, notice: &Notice, _: Timestamp) -> Result<(), String> {
         let mut state = self.state();
         if state.manner == Manner::Moody && state.chance.one_in(3) {
             return Err("refused".to_string());

@@ -2,6 +2,7 @@
 
 mod measure;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;

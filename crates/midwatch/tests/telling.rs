@@ -1,0 +1,275 @@
+//! People are told of a live incident through a webhook that hangs, refuses, is slow, and at last listens: the watch
+//! does not wait for it, what is wrong is shown, and each notice arrives once, also after a restart.
+
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use midwatch::config::Written;
+use midwatch::console::{Console, Surroundings};
+use midwatch::wiring::house::House;
+use midwatch::wiring::notify;
+use midwatch::wiring::serving::{Inbound, Serving};
+
+/// How the receiver behaves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mood {
+    /// Reads, and never answers.
+    Hangs,
+    /// Answers 500.
+    Refuses,
+    /// Takes it, after a while.
+    Slow,
+}
+
+/// A receiver of webhooks.
+struct Receiver {
+    mood: Mutex<Mood>,
+    /// How often each notice was taken.
+    taken: Mutex<BTreeMap<String, u32>>,
+    tries: Mutex<u32>,
+}
+
+impl Receiver {
+    fn begin() -> (SocketAddr, Arc<Self>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let receiver = Arc::new(Self {
+            mood: Mutex::new(Mood::Hangs),
+            taken: Mutex::default(),
+            tries: Mutex::default(),
+        });
+        let serving = Arc::clone(&receiver);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let receiver = Arc::clone(&serving);
+                std::thread::spawn(move || receiver.answer(stream));
+            }
+        });
+        (address, receiver)
+    }
+
+    /// One request a connection.
+    fn answer(&self, mut stream: TcpStream) {
+        let mut seen = Vec::new();
+        let mut buffer = [0; 4096];
+        let body = |seen: &[u8]| {
+            let text = String::from_utf8_lossy(seen).into_owned();
+            let (head, body) = text.split_once("\r\n\r\n")?;
+            let head = head.to_lowercase();
+            let length: usize = header(&head, "content-length")?.parse().ok()?;
+            (body.len() >= length).then_some(head)
+        };
+        let head = loop {
+            match stream.read(&mut buffer) {
+                Ok(read) if read > 0 => seen.extend_from_slice(&buffer[..read]),
+                _ => return,
+            }
+            if let Some(head) = body(&seen) {
+                break head;
+            }
+        };
+        *self.tries.lock().unwrap() += 1;
+        let mood = loop {
+            let mood = *self.mood.lock().unwrap();
+            if mood != Mood::Hangs {
+                break mood;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        let answer = if mood == Mood::Refuses {
+            "500 Internal Server Error"
+        } else {
+            std::thread::sleep(Duration::from_millis(300));
+            let id = header(&head, "webhook-id").unwrap().to_string();
+            *self.taken.lock().unwrap().entry(id).or_default() += 1;
+            "204 No Content"
+        };
+        let _ = write!(
+            stream,
+            "HTTP/1.1 {answer}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        );
+    }
+}
+
+fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    head.lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+}
+
+fn run(args: &[&str]) -> String {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let mut console = Console::new(&mut out, &mut err, Surroundings::default());
+    let _ = midwatch::run(
+        std::iter::once("midwatch").chain(args.iter().copied()),
+        &mut console,
+    );
+    String::from_utf8(out).unwrap() + &String::from_utf8(err).unwrap()
+}
+
+/// Asks again and again until `right` says so, or a minute has passed.
+#[track_caller]
+fn until(what: &str, mut said: impl FnMut() -> String, right: impl Fn(&str) -> bool) -> String {
+    let began = Instant::now();
+    loop {
+        let now = said();
+        if right(&now) {
+            return now;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "{what}: {now}");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+fn configured(folder: &Path, hook: SocketAddr) -> PathBuf {
+    let file = folder.join("midwatch.toml");
+    std::fs::write(
+        folder.join("rules.toml"),
+        "[[alarm]]\nname = \"errors\"\nentity = \"service/*\"\nmetric = \"span.error_share\"\n\
+         statistic = \"Average\"\nperiod = \"1s\"\nevery = \"1s\"\n\
+         comparison = \"GreaterThanThreshold\"\nthreshold = 0.5\ntreat_missing_data = \"ignore\"\n",
+    )
+    .unwrap();
+    std::fs::write(folder.join("secret"), "0123456789abcdef0123456789abcdef").unwrap();
+    std::fs::write(
+        &file,
+        format!(
+            "[telemetry]\ngrpc = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\n\
+             [watch]\nrules = [\"rules.toml\"]\nevery = \"50ms\"\n\
+             [notify]\nfile = \"notices.ndjson\"\nterminal = false\n\
+             [notify.webhook]\nurl = \"http://{hook}/\"\nsecret_file = \"secret\"\n"
+        ),
+    )
+    .unwrap();
+    file
+}
+
+/// Failed calls as OTLP/JSON.
+fn push(address: SocketAddr) {
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_nanos();
+    let spans: Vec<String> = (1..=20)
+        .map(|i| {
+            let (start, end) = (now - 40_000_000, now - 20_000_000);
+            format!(
+                r#"{{"traceId":"{i:032x}","spanId":"{i:016x}","name":"GET /","kind":2,"startTimeUnixNano":"{start}","endTimeUnixNano":"{end}","status":{{"code":2,"message":"boom"}}}}"#
+            )
+        })
+        .collect();
+    let body = format!(
+        r#"{{"resourceSpans":[{{"resource":{{"attributes":[{{"key":"service.name","value":{{"stringValue":"checkout"}}}}]}},"scopeSpans":[{{"spans":[{}]}}]}}]}}"#,
+        spans.join(",")
+    );
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(
+        stream,
+        "POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+fn begin(file: &Path) -> Serving {
+    let house = House::built(Written::read(Some(file)).unwrap());
+    let inbound = Inbound::open(&house).unwrap();
+    let notifiers = notify::configured(&house).unwrap();
+    Serving::begin(&house, inbound, notifiers).unwrap()
+}
+
+/// The ids in the file of notices, which is never slow.
+fn filed(folder: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(folder.join("notices.ndjson")).unwrap_or_default();
+    text.lines()
+        .map(|line| {
+            let notice: model::ports::Notice = serde_json::from_str(line).unwrap();
+            notice.id
+        })
+        .collect()
+}
+
+#[test]
+fn a_webhook_that_hangs_holds_up_nobody_and_is_told_once_when_it_listens() {
+    let folder = tempfile::tempdir().unwrap();
+    let (address, receiver) = Receiver::begin();
+    let file = configured(folder.path(), address);
+    let config = file.display().to_string();
+    let serving = begin(&file);
+    let http = serving.inbound().http().unwrap();
+
+    // Nobody answers at the webhook, and yet there is a report, and the file has its notices.
+    let listed = until(
+        "a report",
+        || {
+            push(http);
+            run(&["incidents", "list", "--format", "json", "--config", &config])
+        },
+        |listed| listed.contains("\"standing\"") && !listed.contains("being looked at"),
+    );
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    let id = listed[0]["id"].as_str().unwrap().to_string();
+    until(
+        "notices in the file",
+        || filed(folder.path()).join("\n"),
+        |ids| ids.contains("/verdict"),
+    );
+    assert!(receiver.taken.lock().unwrap().is_empty());
+    // Lines are broken where the terminal ends.
+    let told = |args: &[&str]| run(args).split_whitespace().collect::<Vec<_>>().join(" ");
+    let doctor = || told(&["doctor", "--config", &config]);
+    until("that it hangs", doctor, |said| {
+        let hangs = said.contains("not answered yet") || said.contains("no answer came");
+        said.contains("broken notify: webhook: ") && hangs
+    });
+
+    *receiver.mood.lock().unwrap() = Mood::Refuses;
+    until("that it refuses", doctor, |said| {
+        said.contains("webhook: ") && said.contains("500")
+    });
+    until(
+        "what was not told of the incident",
+        || told(&["incidents", "show", &id, "--config", &config]),
+        |said| said.contains("webhook was not told of") && said.contains("500"),
+    );
+
+    *receiver.mood.lock().unwrap() = Mood::Slow;
+    let closed = run(&[
+        "incidents",
+        "close",
+        &id,
+        "--why",
+        "a test",
+        "--config",
+        &config,
+    ]);
+    assert!(closed.contains("is closed"), "{closed}");
+    until("that all are told", doctor, |said| {
+        said.matches("told, 0 wait").count() == 2
+    });
+    let once = |ids: &[String]| -> BTreeMap<String, u32> {
+        ids.iter().map(|id| (id.clone(), 1)).collect()
+    };
+    serving.end();
+    let ids = filed(folder.path());
+    assert!(ids.iter().any(|id| id.ends_with("/closed")), "{ids:?}");
+    assert_eq!(*receiver.taken.lock().unwrap(), once(&ids));
+    assert!(*receiver.tries.lock().unwrap() > u32::try_from(ids.len()).unwrap());
+
+    // Whoever takes up the watch after that tells nothing twice.
+    let again = begin(&file);
+    std::thread::sleep(Duration::from_secs(1));
+    again.end();
+    let told = filed(folder.path());
+    assert_eq!(
+        told.iter().filter(|told| ids.contains(told)).count(),
+        ids.len()
+    );
+    assert_eq!(*receiver.taken.lock().unwrap(), once(&told));
+}
