@@ -318,7 +318,7 @@ fn per_second(table: &str, bench: &str) -> Option<f64> {
     Some((number.parse::<f64>().ok()? * scale).round())
 }
 
-fn commit() -> Option<String> {
+pub fn commit() -> Option<String> {
     let output = Command::new("git")
         .args(["rev-parse", "--short", "HEAD"])
         .current_dir(root())
@@ -329,7 +329,7 @@ fn commit() -> Option<String> {
 }
 
 /// On what was measured: without it the times say nothing.
-fn machine() -> Value {
+pub fn machine() -> Value {
     let read = |file: &str| fs::read_to_string(file).unwrap_or_default();
     let cpu = read("/proc/cpuinfo");
     let cpu = cpu

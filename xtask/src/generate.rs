@@ -26,7 +26,14 @@ pub fn run() -> anyhow::Result<bool> {
 fn report() -> anyhow::Result<()> {
     let output = cargo()
         .args([
-            "run", "--quiet", "--", "demo", "--color", "never", "--quiet",
+            "run",
+            "--quiet",
+            "--",
+            "demo",
+            "--recorded",
+            "--color",
+            "never",
+            "--quiet",
         ])
         .env("LC_ALL", "C.UTF-8")
         .current_dir(root())

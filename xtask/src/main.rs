@@ -9,6 +9,7 @@ mod figures;
 mod floors;
 mod generate;
 mod house;
+mod live;
 mod marks;
 mod rooms;
 mod source;
@@ -27,6 +28,11 @@ The project's own chores.
                                          and the README's figures (DIR: --data, or MIDWATCH_DATA)
   cargo xtask bench --data DIR --quick   the same with the plain runs only
   cargo xtask bench --write              only write the README's figures again from docs/bench/latest.json
+  cargo xtask live [--runs N] [--faults three|all|NAME,NAME+NAME] [--recover] [--at-once N] [--keep DIR]
+                                         the live demonstration again and again; writes docs/bench/live.json and
+                                         the README's live figures
+  cargo xtask live --pairs N --seed S    random pairs of faults
+  cargo xtask live --write               only write the README's live figures again
   cargo xtask changelog VERSION          move the fragments in changelog.d/ into CHANGELOG.md
 ";
 
@@ -38,6 +44,7 @@ fn main() -> ExitCode {
         ["floors"] => floors::run(),
         ["generate"] => generate::run(),
         ["bench", options @ ..] => bench::run(options),
+        ["live", options @ ..] => live::run(options),
         ["changelog", version] => changelog::run(version),
         [] | ["help" | "--help" | "-h"] => {
             print!("{USAGE}");

@@ -106,8 +106,12 @@ fn smoke(steps: &mut Steps, house: &House) {
     let program = house.program("debug");
     let mut runs = vec![
         (vec!["--version"], 0, "midwatch "),
-        (vec!["demo"], 0, "What to try next"),
-        (vec!["demo", "--format", "json"], 0, "\"schema\""),
+        (vec!["demo", "--recorded"], 0, "What to try next"),
+        (
+            vec!["demo", "--recorded", "--format", "json"],
+            0,
+            "\"schema\"",
+        ),
         (vec!["mechanisms", "list"], 0, "resource.disk-full"),
         (vec!["investigate", "no/such/recording"], 2, ""),
         (vec!["no-such-command"], 2, ""),

@@ -108,7 +108,7 @@ impl Hypothesis {
         self.mechanism == other.mechanism
             && self.mechanism().generic.is_none()
             && self.score.signature > other.score.signature
-            && scene.above(self.unit).any(|(unit, _)| unit == other.unit)
+            && leans_on(scene, other.unit, self.unit)
             && !self.is_hearsay(facts)
             && other.is_hearsay(facts)
     }
@@ -141,6 +141,13 @@ impl Hypothesis {
         }
         refs
     }
+}
+
+/// Does `above` lean on `below`, or on something that does, as a caller leans on the machine of its database?
+fn leans_on(scene: &Scene, above: u32, below: u32) -> bool {
+    scene
+        .above(below)
+        .any(|(unit, _)| unit == above || scene.above(unit).any(|(farther, _)| farther == above))
 }
 
 /// The kind of source that a fact comes from.

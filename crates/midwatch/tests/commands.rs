@@ -66,6 +66,7 @@ fn demo(here: &Path) -> (PathBuf, PathBuf) {
     let (recording, report) = (here.join("incident"), here.join("report.json"));
     let args = [
         "demo",
+        "--recorded",
         "--format",
         "json",
         "--out",
@@ -130,12 +131,12 @@ fn every_command_has_examples() {
 
 #[test]
 fn demo_investigates_and_says_what_is_next() {
-    let ran = run(&["demo"]);
+    let ran = run(&["demo", "--recorded"]);
     assert_eq!(ran.exit, Exit::Done, "{}", ran.err);
     assert!(ran.out.starts_with("[CAUSE FOUND] "), "{}", ran.out);
     assert!(ran.out.contains("What to try next"), "{}", ran.out);
     assert_eq!(ran.err, "");
-    let json = run(&["demo", "--format", "json"]).json();
+    let json = run(&["demo", "--recorded", "--format", "json"]).json();
     assert_eq!(json["schema"], "midwatch.report/1");
 }
 

@@ -305,12 +305,7 @@ fn wrong_input_is_told_with_place_and_remedy() {
         "no server answers",
     );
     refused(
-        &[
-            "demo",
-            "--live",
-            "--out",
-            &folder.path().display().to_string(),
-        ],
+        &["demo", "--out", &folder.path().display().to_string()],
         "something is there already",
     );
 

@@ -121,6 +121,10 @@ fn where_errors_begin() {
             .collect::<Vec<_>>()
     };
     assert_eq!(kinds(&spans), [(2, None, OriginKind::Own)]);
+    // Whoever passes it on without a word about it did not end it.
+    spans[1].error = false;
+    assert_eq!(kinds(&spans), [(2, None, OriginKind::Own)]);
+    spans[1].error = true;
     spans[2].error = false;
     assert_eq!(kinds(&spans), [(1, Some(2), OriginKind::ClientSide)]);
     spans.pop();

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use model::Timestamp;
 use model::ports::{Encoding, NotTaken, Signal, Taken, TelemetryInlet};
 use model::telemetry::Batch;
-use model::time::{MINUTE, Span};
+use model::time::{MINUTE, SECOND, Span};
 
 use crate::files::otlp::points::Memory;
 use crate::files::otlp::read_request;
@@ -53,7 +53,7 @@ impl Default for Limits {
             value_bytes: 4096,
             body_bytes: 64 << 10,
             series: 50_000,
-            ahead: Span(5 * MINUTE),
+            ahead: Span(10 * SECOND),
             behind: Span(26 * 60 * MINUTE),
         }
     }

@@ -1,4 +1,4 @@
-//! `midwatch demo`: what a report looks like, without having an incident; or, live, a system that is broken and watched.
+//! `midwatch demo`: a system that really runs is broken and watched; or what a report looks like, from a recording.
 
 mod live;
 
@@ -13,60 +13,67 @@ use crate::wiring;
 /// What to show, and how.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  \
-    midwatch demo                                    a bundled recording, investigated\n  \
-    midwatch demo --format html --out report.html\n  \
-    midwatch demo --keep incident/                   keeps the recording, to try the other commands on\n  \
-    midwatch demo --live                             PayLedger in two regions, three faults, one alarm\n  \
-    midwatch demo --live --yes --fast                the same without a question, with short intervals\n  \
-    midwatch demo --live --fault bad-deploy          another fault; `--fault list` shows all\n\n\
+    midwatch demo                                    PayLedger in two regions, three faults, one alarm\n  \
+    midwatch demo --yes --fast                       the same without a question, with short intervals\n  \
+    midwatch demo --fault bad-deploy                 another fault; `--fault list` shows all\n  \
+    midwatch demo --recorded                         a bundled recording, investigated in a moment\n  \
+    midwatch demo --recorded --format html --out report.html\n  \
+    midwatch demo --recorded --keep incident/        keeps the recording, to try the other commands on\n\n\
     The live one listens on free loopback ports, needs no root, sends nothing elsewhere, and ends everything that\n\
     it started, also on Ctrl-C.")]
 pub struct Args {
+    /// Only investigate the bundled recording of an incident
+    #[arg(long, conflicts_with_all = ["fault", "yes", "fast", "healthy", "observe", "patience"])]
+    recorded: bool,
     /// How to tell
-    #[arg(long, value_enum, default_value_t, conflicts_with = "live")]
+    #[arg(long, value_enum, default_value_t, requires = "recorded")]
     format: Format,
-    /// Write to this file, whole or not at all; `-` is standard output. With --live: a new folder
+    /// A new folder for report, post-mortem, recording and journal; with --recorded the report's file, `-` is standard
+    /// output
     #[arg(long, value_name = "PATH")]
     out: Option<PathBuf>,
     /// Keep the bundled recording in this new folder
-    #[arg(long, value_name = "DIR", conflicts_with = "live")]
+    #[arg(long, value_name = "DIR", requires = "recorded")]
     keep: Option<PathBuf>,
-    /// Keep watch over a system that really runs, and break it
-    #[arg(long)]
-    live: bool,
-    /// Which fault to inject; `list` shows all
-    #[arg(long, value_name = "NAME", default_value = "three", requires = "live")]
+    /// Which fault to inject, or several with `+` between them; `list` shows all
+    #[arg(long, value_name = "NAME", default_value = "three")]
     fault: String,
     /// Say yes to the plan
-    #[arg(long, short, requires = "live")]
+    #[arg(long, short)]
     yes: bool,
     /// Short intervals: health checks and metrics every second
-    #[arg(long, requires = "live")]
+    #[arg(long)]
     fast: bool,
     /// Seconds of healthy load before the fault
-    #[arg(long, value_name = "SECONDS", default_value_t = 45, requires = "live")]
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     healthy: u64,
+    /// Only watch: no hands, and the end is the report
+    #[arg(long, conflicts_with = "yes")]
+    observe: bool,
+    /// Seconds after which what stands is told, whether or not it is over
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    patience: u64,
 }
 
 /// What to try after the first report.
 const NEXT: &str = "\
 What to try next
-  midwatch demo --format html --out report.html     the same with pictures, in a browser
-  midwatch demo --keep incident/                    keep the recording
-  midwatch demo --format json --out report.json     keep the report, and then:
+  midwatch demo                                     a system that really runs, broken and watched
+  midwatch demo --recorded --format html --out report.html     the same with pictures, in a browser
+  midwatch demo --recorded --keep incident/                    keep the recording
+  midwatch demo --recorded --format json --out report.json     keep the report, and then:
     midwatch verify report.json --recording incident/
     midwatch explain report.json C1 --recording incident/
-  midwatch demo --live                              a system that really runs, broken and watched
   midwatch mechanisms                               the ways in which things break
   midwatch investigate YOUR_RECORDING               docs/recordings.md says how to make one
 ";
 
 /// Shows it.
 pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
-    if args.live {
-        live::run(args, console)
-    } else {
+    if args.recorded {
         recorded(args, console)
+    } else {
+        live::run(args, console)
     }
 }
 

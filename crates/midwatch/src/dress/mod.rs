@@ -13,6 +13,7 @@ mod page;
 pub mod pencil;
 pub mod scores;
 mod terminal;
+pub use terminal::causes;
 pub mod text;
 mod view;
 pub mod words;

@@ -37,6 +37,16 @@ pub fn report(report: &Report, pencil: &Pencil) -> String {
     .concat()
 }
 
+/// Its beginning: the verdict, and the causes with their evidence.
+pub fn causes(report: &Report, pencil: &Pencil) -> String {
+    let sheet = Sheet {
+        report,
+        pencil,
+        names: Names::of(report),
+    };
+    [sheet.verdict(), sheet.causes()].concat()
+}
+
 struct Sheet<'a> {
     report: &'a Report,
     pencil: &'a Pencil,

@@ -115,6 +115,9 @@ impl Watch {
     pub(super) fn case(&self, incident: &Incident, window: TimeWindow, now: Timestamp) -> Case {
         let mut case = self.sockets.lookout.look(window, now);
         case.manifest.id.clone_from(&incident.id.0);
+        if let Some(joined) = incident.alarms.first() {
+            case.manifest.title = format!("{} on {}", joined.alarm.rule, joined.alarm.entity);
+        }
         case.alarms = incident
             .alarms
             .iter()

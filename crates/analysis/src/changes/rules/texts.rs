@@ -437,7 +437,11 @@ pub(super) fn removed(file: &FileView<'_>, s: &Setting<'_>, effects: &mut Vec<Ef
     }
     let name = s.name.as_str();
     let environment = env_name(name);
+    let index = split_identifier(&s.parents)
+        .iter()
+        .any(|word| word == "index" || word == "indexes" || word == "indices");
     let (kind, strength) = match topic_of(s) {
+        _ if index => (EffectKind::IndexDropped, 0.85),
         Topic::Tls => (EffectKind::TlsChanged, 0.6),
         Topic::Dns => (EffectKind::DnsChanged, 0.7),
         Topic::Permission => (EffectKind::PermissionChanged, 0.7),

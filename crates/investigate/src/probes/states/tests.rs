@@ -92,6 +92,26 @@ fn health_is_told_from_many_shapes() {
             json!({"ReservedConcurrentExecutions": 0}),
             Health::Unhealthy,
         ),
+        (
+            "function.configuration",
+            json!({"state": "Active", "ReservedConcurrentExecutions": 0}),
+            Health::Unhealthy,
+        ),
+        (
+            "function.configuration",
+            json!({"state": "Active", "Concurrency": {"ReservedConcurrentExecutions": 12}}),
+            Health::Healthy,
+        ),
+        (
+            "certificate",
+            json!({"notAfter": "1969-12-31T00:00:00Z"}),
+            Health::Unhealthy,
+        ),
+        (
+            "certificate",
+            json!({"notAfter": "2100-01-01T00:00:00Z"}),
+            Health::Healthy,
+        ),
         ("anything", json!({"colour": "blue"}), Health::Unknown),
     ];
     for (kind, document, expected) in table {

@@ -1,5 +1,6 @@
 //! The live demonstration: PayLedger runs, a fault is injected, and the watch does the rest.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, IsTerminal as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -24,8 +25,6 @@ use crate::wiring::serving::{Inbound, Serving};
 
 /// What users feel; nothing in it knows what could be broken.
 const RULES: &str = include_str!("rules.toml");
-/// Longer than any declared fault needs from injection to closing.
-const PATIENCE: Duration = Duration::from_secs(600);
 /// How often the journal is looked at; the demonstration is for people.
 const GLANCE: Duration = Duration::from_millis(100);
 
@@ -97,6 +96,20 @@ impl Guest {
             format!("midwatch payledger {}", words.join(" ")),
             "`midwatch payledger fault list` shows what can be broken",
         ))
+    }
+}
+
+impl Guest {
+    /// Its own audit, as it tells it to programs; `None` where it cannot look. An audit that finds something is no
+    /// error of asking.
+    fn audit(&self) -> Option<serde_json::Value> {
+        let output = this_program()
+            .ok()?
+            .args(["payledger", "audit", "--format", "json", "--state"])
+            .arg(&self.state)
+            .output()
+            .ok()?;
+        serde_json::from_slice(&output.stdout).ok()
     }
 }
 
@@ -260,7 +273,7 @@ pub(super) fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Proble
     config.connectors.payledger = Some(PayLedger {
         control_plane: deployment.control.clone(),
         router: Some(deployment.router.clone()),
-        hands: true,
+        hands: !args.observe,
     });
     let house = House::built(Written { config, file: None });
     let serving = Serving::begin(&house, listening, Vec::new())?;
@@ -293,10 +306,11 @@ pub(super) fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Proble
         std::thread::sleep(GLANCE);
     }
     waiting.on("injecting the fault");
-    let injected = guest.tell(&["fault", "inject", &args.fault]);
-    if let Err(problem) = injected {
-        serving.end();
-        return Err(problem);
+    for fault in args.fault.split('+') {
+        if let Err(problem) = guest.tell(&["fault", "inject", fault]) {
+            serving.end();
+            return Err(problem);
+        }
     }
     waiting.print(
         console,
@@ -307,9 +321,26 @@ pub(super) fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Proble
         ),
     )?;
 
-    let outcome = follow(args, &serving, &over, &waiting, console, &pencil);
+    let mut telling = Telling {
+        args,
+        serving: &serving,
+        over: &over,
+        waiting: &waiting,
+        console: &mut *console,
+        pencil: &pencil,
+        unanswered: false,
+    };
+    let outcome = telling.follow();
+    let unanswered = telling.unanswered;
     let told = outcome
         .and_then(|incident| write_down(&house, &serving, &incident, &out).map(|()| incident));
+    let audit = match &told {
+        Ok(_) if !args.observe => {
+            waiting.on("auditing: is every acknowledged transaction in both regions, once?");
+            guest.audit()
+        }
+        _ => None,
+    };
     waiting.on("ending everything that was started");
     drop(guest);
     serving.end();
@@ -321,11 +352,31 @@ pub(super) fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Proble
         "\nWritten to {}\n  report.html        with pictures, in a browser\n  report.json        midwatch verify {0}/report.json --recording {0}/recording\n  postmortem.md      what only people know is left empty\n  recording/         midwatch investigate {0}/recording\n  journal.ndjson     every entry, hash-chained\n",
         out.display()
     );
+    if let Some(audit) = audit {
+        let refused =
+            |error: std::io::Error| Problem::unwritable(out.display().to_string(), &error);
+        std::fs::write(out.join("audit.json"), format!("{audit:#}\n")).map_err(refused)?;
+        text += &if audit["clean"] == serde_json::Value::Bool(true) {
+            format!(
+                "  audit.json         all {} acknowledged transactions are in both regions, once\n",
+                audit["acknowledged"]
+            )
+        } else {
+            "  audit.json         PayLedger's books do not agree: see there\n".to_string()
+        };
+    }
     console.print(&text)?;
     let recovered = incident
         .latest_plan()
         .is_some_and(model::incident::PlanState::worked);
-    Ok(if recovered { Exit::Done } else { Exit::No })
+    let named = incident
+        .report()
+        .is_some_and(|report| !report.causes.is_empty());
+    Ok(if recovered || ((args.observe || unanswered) && named) {
+        Exit::Done
+    } else {
+        Exit::No
+    })
 }
 
 /// The folder for what is kept: the one named, or the first free one.
@@ -358,60 +409,140 @@ fn folder(args: &Args) -> Result<PathBuf, Problem> {
         })
 }
 
-/// Prints the journal as it grows, answers the question, and returns the incident once it is over.
-fn follow(
-    args: &Args,
-    serving: &Serving,
-    over: &AtomicBool,
-    waiting: &Waiting,
-    console: &mut Console<'_>,
-    pencil: &Pencil,
-) -> Result<Incident, Problem> {
-    let began = Instant::now();
-    let store = serving.store();
-    let mut shown: std::collections::BTreeMap<IncidentId, u64> = std::collections::BTreeMap::new();
-    waiting.on("waiting for an alarm");
-    loop {
-        if over.load(Ordering::SeqCst) {
-            return Err(stopped());
-        }
-        if began.elapsed() > PATIENCE {
-            return Err(Problem::bad_input(
-                format!("it was not over after {} min", PATIENCE.as_secs() / 60),
-                args.fault.clone(),
-                "try again on a quieter machine, or with --fast",
-            ));
-        }
-        let ids = store.incidents(false).map_err(|error| unreadable(&error))?;
-        for id in ids.iter().rev() {
-            let entries = store.read(id).map_err(|error| unreadable(&error))?;
-            let Some(opened) = entries.first().map(|entry| entry.at) else {
-                continue;
-            };
-            let seen = shown.get(id).copied().unwrap_or(0);
-            for entry in entries.iter().filter(|entry| entry.seq > seen) {
-                shown.insert(id.clone(), entry.seq);
-                waiting.print(console, &dressed::timeline_line(entry, opened, pencil))?;
-                waiting.on(awaited(entry));
-                if let IncidentEvent::ApprovalAsked { plan, .. } = &entry.event {
-                    answer(args, serving, id, plan, &entries, waiting, console, pencil)?;
+/// Who tells what happens, and answers.
+struct Telling<'a, 'c> {
+    args: &'a Args,
+    serving: &'a Serving,
+    over: &'a AtomicBool,
+    waiting: &'a Waiting,
+    console: &'a mut Console<'c>,
+    pencil: &'a Pencil,
+    /// Nobody was there to say yes or no.
+    unanswered: bool,
+}
+
+impl Telling<'_, '_> {
+    /// Prints the journal as it grows, answers the question, and returns the incident once nothing more happens.
+    fn follow(&mut self) -> Result<Incident, Problem> {
+        let began = Instant::now();
+        let store = self.serving.store();
+        let mut shown: BTreeMap<IncidentId, u64> = BTreeMap::new();
+        self.waiting.on("waiting for an alarm");
+        loop {
+            if self.over.load(Ordering::SeqCst) {
+                return Err(stopped());
+            }
+            let late = began.elapsed() > Duration::from_secs(self.args.patience);
+            let ids = store.incidents(false).map_err(|error| unreadable(&error))?;
+            for id in ids.iter().rev() {
+                let entries = store.read(id).map_err(|error| unreadable(&error))?;
+                let Some(opened) = entries.first().map(|entry| entry.at) else {
+                    continue;
+                };
+                let seen = shown.get(id).copied().unwrap_or(0);
+                for entry in entries.iter().filter(|entry| entry.seq > seen) {
+                    shown.insert(id.clone(), entry.seq);
+                    let line = dressed::timeline_line(entry, opened, self.pencil);
+                    self.waiting.print(self.console, &line)?;
+                    self.waiting.on(awaited(entry));
+                    match &entry.event {
+                        IncidentEvent::InvestigationEnded { report, .. } => {
+                            let told = dress::causes(report, self.pencil);
+                            self.waiting.print(self.console, &format!("\n{told}\n"))?;
+                        }
+                        IncidentEvent::ApprovalAsked { plan, .. } => {
+                            self.answer(id, plan, &entries)?;
+                        }
+                        _ => {}
+                    }
+                }
+                let incident = Incident::fold(id, &entries).map_err(|error| {
+                    Problem::bad_input(
+                        error.to_string(),
+                        id.to_string(),
+                        "this is a defect; please tell",
+                    )
+                })?;
+                if let Some(incident) = incident
+                    && (late || self.is_over(&incident, &entries))
+                {
+                    return Ok(incident);
                 }
             }
-            let incident = Incident::fold(id, &entries).map_err(|error| {
-                Problem::bad_input(
-                    error.to_string(),
-                    id.to_string(),
-                    "this is a defect; please tell",
-                )
-            })?;
-            if let Some(incident) = incident
-                && incident.closed.is_some()
-                && store.incidents(true).is_ok_and(|open| open.is_empty())
-            {
-                return Ok(incident);
+            if late {
+                return Err(Problem::bad_input(
+                    format!("no alarm was raised within {} s", self.args.patience),
+                    self.args.fault.clone(),
+                    "try again on a quieter machine, or with more --patience",
+                ));
             }
+            std::thread::sleep(GLANCE);
         }
-        std::thread::sleep(GLANCE);
+    }
+
+    /// Does nothing more happen by itself?
+    fn is_over(&self, incident: &Incident, entries: &[Entry]) -> bool {
+        let calm = || {
+            self.serving
+                .store()
+                .incidents(true)
+                .is_ok_and(|open| open.is_empty())
+        };
+        let handed_over = entries.last().is_some_and(|entry| {
+            matches!(
+                entry.event,
+                IncidentEvent::HandedOver { .. } | IncidentEvent::NoPlan { .. }
+            )
+        });
+        let looked = incident.report().is_some();
+        handed_over
+            || self.unanswered
+            || (self.args.observe && looked)
+            || (incident.closed.is_some() && calm())
+    }
+
+    /// Shows the plan, and answers as the person does.
+    fn answer(&mut self, id: &IncidentId, plan: &str, entries: &[Entry]) -> Result<(), Problem> {
+        let incident = Incident::fold(id, entries).ok().flatten();
+        if let Some(state) = incident.as_ref().and_then(Incident::latest_plan) {
+            let text = dressed::plan_card(state, self.pencil);
+            self.waiting.print(self.console, &text)?;
+        }
+        let yes = if self.args.yes {
+            self.waiting.print(self.console, "  --yes answers: yes\n")?;
+            true
+        } else if std::io::stdin().is_terminal() {
+            self.waiting.0.suspend(|| {
+                self.console.mutter("\nPerform this plan? Type yes or no: ");
+                let mut line = String::new();
+                let read = std::io::stdin().lock().read_line(&mut line);
+                read.is_ok() && line.trim() == "yes"
+            })
+        } else {
+            self.unanswered = true;
+            return self.waiting.print(
+                self.console,
+                "  nobody is at a terminal to say yes, so nothing is performed; `midwatch demo --yes` says it\n",
+            );
+        };
+        let who = Person {
+            name: server::control::own_name(),
+            uid: nix::unistd::getuid().as_raw(),
+        };
+        let (incident, plan) = (id.to_string(), plan.to_string());
+        let request = if yes {
+            Request::Approve { incident, plan }
+        } else {
+            Request::Refuse {
+                incident,
+                plan,
+                why: "refused in the demonstration".to_string(),
+            }
+        };
+        match self.serving.desk().answer(&who, request) {
+            Reply::Done { .. } => Ok(()),
+            Reply::Refused { why } => Err(Problem::bad_input(why, "the plan", "look at it again")),
+        }
     }
 }
 
@@ -441,66 +572,6 @@ fn awaited(entry: &Entry) -> &'static str {
         }
         IncidentEvent::Verified { .. } => "learning",
         _ => "keeping watch",
-    }
-}
-
-#[allow(clippy::too_many_arguments)]
-fn answer(
-    args: &Args,
-    serving: &Serving,
-    id: &IncidentId,
-    plan: &str,
-    entries: &[Entry],
-    waiting: &Waiting,
-    console: &mut Console<'_>,
-    pencil: &Pencil,
-) -> Result<(), Problem> {
-    let incident = Incident::fold(id, entries).ok().flatten();
-    if let Some(state) = incident.as_ref().and_then(Incident::latest_plan) {
-        let mut text = String::from("\n");
-        if let Some(report) = incident.as_ref().and_then(Incident::report) {
-            for claim in &report.verdict {
-                text += &pencil.paragraph("  ", 4, &[(Tone::Plain, claim.text.clone())]);
-            }
-            text.push('\n');
-        }
-        text += &dressed::plan_card(state, pencil);
-        waiting.print(console, &text)?;
-    }
-    let yes = if args.yes {
-        waiting.print(console, "  --yes answers: yes\n")?;
-        true
-    } else if std::io::stdin().is_terminal() {
-        waiting.0.suspend(|| {
-            console.mutter("\nPerform this plan? Type yes or no: ");
-            let mut line = String::new();
-            let read = std::io::stdin().lock().read_line(&mut line);
-            read.is_ok() && line.trim() == "yes"
-        })
-    } else {
-        return Err(Problem::bad_input(
-            "nobody is at the terminal to say yes",
-            "standard input",
-            "run it with --yes",
-        ));
-    };
-    let who = Person {
-        name: server::control::own_name(),
-        uid: nix::unistd::getuid().as_raw(),
-    };
-    let (incident, plan) = (id.to_string(), plan.to_string());
-    let request = if yes {
-        Request::Approve { incident, plan }
-    } else {
-        Request::Refuse {
-            incident,
-            plan,
-            why: "refused in the demonstration".to_string(),
-        }
-    };
-    match serving.desk().answer(&who, request) {
-        Reply::Done { .. } => Ok(()),
-        Reply::Refused { why } => Err(Problem::bad_input(why, "the plan", "look at it again")),
     }
 }
 
