@@ -304,6 +304,9 @@ pub struct Mechanism {
     /// A change is the trigger: the candidate needs one (`needed`), may have one (`possible`), has none (`none`).
     #[serde(default)]
     pub change: ChangeRole,
+    /// Whom its echo is heard from.
+    #[serde(default)]
+    pub spreads: Spread,
     /// Mechanisms that this one commonly causes further along: if both fit one entity, this is the root.
     #[serde(default)]
     pub causes: Vec<String>,
@@ -323,6 +326,21 @@ pub struct Mechanism {
 
 fn default_prior() -> f64 {
     0.02
+}
+
+/// Where the same trouble shows again, that is only the echo of it.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Spread {
+    /// At those who lean on whoever has it.
+    #[default]
+    Callers,
+    /// With the requests: at those whom it calls, and whom they call.
+    Requests,
+    /// At the machine that it runs on, and at those who lean on it.
+    Machine,
 }
 
 /// What part a change plays in a mechanism.

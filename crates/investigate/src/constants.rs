@@ -34,6 +34,8 @@ pub const GONE: f64 = 0.05;
 pub const COVERED_REQUESTS: u64 = 10;
 /// What remains of a busy processor that slows no request.
 pub const IDLE_HEAT: f64 = 0.25;
+/// What remains of a reading that has come back, while what users feel lasts.
+pub const CAME_BACK: f64 = 0.5;
 /// Prior that a share turned just where the incident is said to begin.
 pub const AT_THE_LINE: f64 = 0.5;
 /// Nats from which on a changed step is no chance.
@@ -48,6 +50,8 @@ pub const ALWAYS: f64 = 0.95;
 pub const RARE_AMONG_PEERS: f64 = 2.0;
 /// Clocks of deploy systems and telemetry differ by this much at most.
 pub const CLOCK_SLACK: Span = Span(60 * model::time::SECOND);
+/// What a line and a reading tell within this time may be one and the same event.
+pub const ONE_MOMENT: Span = Span(10 * model::time::SECOND);
 /// A `must` that was covered and failed.
 pub const MUST_FAILED: f64 = 3.0;
 /// A `must not` that was seen.
@@ -66,6 +70,9 @@ pub const TIMING_LATE: f64 = 3.0;
 pub const ROOT_LEAST: f64 = 3.5;
 /// Most of a consequence's lead that its root may take over.
 pub const ROOT_LIFT: f64 = 4.0;
+/// Most that who shows a failure first-hand may take over of the lead of those who only hear of it: what they do on
+/// their own account is then its echo.
+pub const SOURCE_LIFT: f64 = 1.3 * MOST_ANOMALY;
 /// By how much the root then leads.
 pub const ROOT_EDGE: f64 = 0.2;
 /// Cost of each cause, nats.
@@ -111,8 +118,8 @@ pub fn change_risk(kind: ChangeKind) -> (f64, f64) {
 /// A text of all numbers, for the rules digest.
 pub fn digest_text() -> String {
     format!(
-        "{CHANGE_EFFECT} {CHANGE_RELEVANCE} {CHANGE_NEARNESS} {CHANGE_COST} {MOST_CHANGE} {MOST_SIGNATURE} {MOST_ANOMALY} {LEAST_FIT} {UNPLACED} {VICTIM} {OWN_FULL} {COVERED_REQUESTS} {OF_ITS_KIND} {GONE} {IDLE_HEAT} {AT_THE_LINE} {SURE_OF_STEPS} {SURE_OF_CALLS} {HABIT_REQUESTS} {ALWAYS} {RARE_AMONG_PEERS} {} {MUST_FAILED} {MUST_NOT_SEEN} {MUST_MET} {MAY_MET} {TIMING_BEFORE} {TIMING_SCALE_MIN} {TIMING_LATE} {ROOT_LEAST} {ROOT_LIFT} {ROOT_EDGE} {CAUSE_COST} {STANDS_ALONE} {LEAK} {MOST_CAUSES} {HOP} {HOP_UP} {MOST_HOPS} {NO_MAP} {CAP_NEARNESS} {CAP_PEERS_ONLY} {CAP_ONE_SOURCE} {CAP_GAP} {CAP_BLIND_TO_CHANGES} {CAP_ALWAYS} {STRONG} {STRONG_SIGN} {STRONG_ANOMALY} {SILENT_ALARM} {SOMETHING_ELSE} {SAME_PLACE} {NAMED} {UNKNOWN_BELOW} {EXPLAINS} {BEHIND} {WAY}",
-        CLOCK_SLACK.0
+        "{CHANGE_EFFECT} {CHANGE_RELEVANCE} {CHANGE_NEARNESS} {CHANGE_COST} {MOST_CHANGE} {MOST_SIGNATURE} {MOST_ANOMALY} {LEAST_FIT} {UNPLACED} {VICTIM} {OWN_FULL} {COVERED_REQUESTS} {OF_ITS_KIND} {GONE} {IDLE_HEAT} {CAME_BACK} {AT_THE_LINE} {SURE_OF_STEPS} {SURE_OF_CALLS} {HABIT_REQUESTS} {ALWAYS} {RARE_AMONG_PEERS} {} {} {MUST_FAILED} {MUST_NOT_SEEN} {MUST_MET} {MAY_MET} {TIMING_BEFORE} {TIMING_SCALE_MIN} {TIMING_LATE} {ROOT_LEAST} {ROOT_LIFT} {SOURCE_LIFT} {ROOT_EDGE} {CAUSE_COST} {STANDS_ALONE} {LEAK} {MOST_CAUSES} {HOP} {HOP_UP} {MOST_HOPS} {NO_MAP} {CAP_NEARNESS} {CAP_PEERS_ONLY} {CAP_ONE_SOURCE} {CAP_GAP} {CAP_BLIND_TO_CHANGES} {CAP_ALWAYS} {STRONG} {STRONG_SIGN} {STRONG_ANOMALY} {SILENT_ALARM} {SOMETHING_ELSE} {SAME_PLACE} {NAMED} {UNKNOWN_BELOW} {EXPLAINS} {BEHIND} {WAY}",
+        CLOCK_SLACK.0, ONE_MOMENT.0
     )
 }
 

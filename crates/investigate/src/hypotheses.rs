@@ -10,7 +10,7 @@ use analysis::ranking::{capped_group, logit};
 use model::SourceKind;
 use model::report::{PredictionOutcome, Score};
 
-use crate::catalogue::{ChangeRole, Condition, Mechanism, catalogue};
+use crate::catalogue::{ChangeRole, Condition, Mechanism, Spread, catalogue};
 use crate::constants as k;
 use crate::facts::{Facts, Interval};
 use crate::kinds::{self, FactRef};
@@ -18,6 +18,7 @@ use crate::matching::{Matcher, Outcome};
 use crate::plan::source_of;
 use crate::pull::Anomaly;
 use crate::reach::Reach;
+use crate::role::Role;
 use crate::scene::Scene;
 use crate::symptoms;
 
@@ -105,12 +106,32 @@ impl Hypothesis {
     /// Does `other`, who leans on this one, only pass on the same failure? A caller writes down what its
     /// database or provider told it; who shows it first-hand, and more clearly, is where it is.
     pub fn is_echoed_by(&self, other: &Self, scene: &Scene, facts: &Facts) -> bool {
-        self.mechanism == other.mechanism
-            && self.mechanism().generic.is_none()
-            && self.score.signature > other.score.signature
-            && leans_on(scene, other.unit, self.unit)
-            && !self.is_hearsay(facts)
-            && other.is_hearsay(facts)
+        if self.mechanism != other.mechanism
+            || self.unit == other.unit
+            || self.mechanism().generic.is_some()
+        {
+            return false;
+        }
+        let heard = || {
+            self.score.signature > other.score.signature
+                && leans_on(scene, other.unit, self.unit)
+                && !self.is_hearsay(facts)
+                && other.is_hearsay(facts)
+        };
+        match self.mechanism().spreads {
+            Spread::Callers => heard(),
+            Spread::Requests => {
+                self.score.signature > 0.0 && calls_down_to(scene, self.unit, other.unit)
+            }
+            Spread::Machine => {
+                let below = |kind| {
+                    scene
+                        .below(self.unit)
+                        .any(|(unit, edge)| unit == other.unit && edge.kind == kind)
+                };
+                heard() || (self.score.signature > 0.0 && below(model::EdgeKind::RunsOn))
+            }
+        }
     }
 
     /// Nothing speaks for it but lines, calls, and readings that users or callers feel.
@@ -141,6 +162,26 @@ impl Hypothesis {
         }
         refs
     }
+}
+
+/// Do requests that `from` sends reach `to`, over whomever?
+fn calls_down_to(scene: &Scene, from: u32, to: u32) -> bool {
+    let mut met = BTreeSet::from([from]);
+    let mut layer = vec![from];
+    for _ in 0..k::MOST_HOPS {
+        let next: Vec<u32> = layer
+            .iter()
+            .flat_map(|unit| scene.below(*unit))
+            .filter(|(_, edge)| edge.kind == model::EdgeKind::Calls)
+            .map(|(unit, _)| unit)
+            .filter(|unit| met.insert(*unit))
+            .collect();
+        if next.contains(&to) {
+            return true;
+        }
+        layer = next;
+    }
+    false
 }
 
 /// Does `above` lean on `below`, or on something that does, as a caller leans on the machine of its database?
@@ -306,8 +347,9 @@ fn propose(ground: &Ground<'_>, pulls: &BTreeMap<u32, f64>) -> BTreeMap<Key, Hyp
             1.0
         } else {
             victim_factor(ground, hit.unit, &facts)
-                .min(foreground(ground, hit.unit, hit.source, pulls))
+                .min(foreground(ground, hit.unit, hit.source, &facts, pulls))
                 .min(heat_factor(ground, &facts))
+                .min(lasting_factor(ground, &facts))
         };
         let group = entry.groups.entry(hit.source).or_default();
         for (nth, at) in facts.into_iter().take(4).enumerate() {
@@ -350,8 +392,21 @@ fn foreground(
     ground: &Ground<'_>,
     unit: u32,
     source: SourceKind,
+    refs: &[FactRef],
     pulls: &BTreeMap<u32, f64>,
 ) -> f64 {
+    // What waits, how late a copy is, how wrong a clock is: no span shows it, and none can deny it.
+    let role = refs.first().and_then(|at| match at {
+        FactRef::Series(i) => Some(ground.facts.series[*i as usize].role),
+        _ => None,
+    });
+    if role.is_some_and(Role::is_unseen_by_spans) {
+        return 1.0;
+    }
+    // Where requests enter from outside, nobody else's trouble brings more of them.
+    if role == Some(Role::Traffic) && is_entrance(ground.scene, unit) {
+        return 1.0;
+    }
     // Where spans were taken before the incident, they cover whoever shows in them, even one that nobody
     // asked for anything until now.
     let earlier: u64 = ground.facts.work.iter().map(|w| w.requests.0).sum();
@@ -373,6 +428,13 @@ fn foreground(
     k::VICTIM + (1.0 - k::VICTIM) * (own / k::OWN_FULL).min(1.0)
 }
 
+/// Does nobody on the map call it, while it calls others?
+fn is_entrance(scene: &Scene, unit: u32) -> bool {
+    let is_call = |kind: model::EdgeKind| kind == model::EdgeKind::Calls;
+    !scene.above(unit).any(|(_, edge)| is_call(edge.kind))
+        && scene.below(unit).any(|(_, edge)| is_call(edge.kind))
+}
+
 /// A busy processor that slows no request says little about what users feel, by whichever name.
 fn heat_factor(ground: &Ground<'_>, refs: &[FactRef]) -> f64 {
     let idle = refs.first().is_some_and(|at| match at {
@@ -384,6 +446,19 @@ fn heat_factor(ground: &Ground<'_>, refs: &[FactRef]) -> f64 {
         _ => false,
     });
     if idle { k::IDLE_HEAT } else { 1.0 }
+}
+
+/// A reading that has come back says less of what still lasts.
+fn lasting_factor(ground: &Ground<'_>, refs: &[FactRef]) -> f64 {
+    let lasts = ground.symptoms.iter().any(|s| s.active);
+    let over = refs.iter().all(|at| match at {
+        FactRef::Series(i) => {
+            let fact = &ground.facts.series[*i as usize];
+            !fact.active && fact.recovered.is_some()
+        }
+        _ => false,
+    });
+    if lasts && over { k::CAME_BACK } else { 1.0 }
 }
 
 /// A line that names somebody further down speaks of that one rather than of its writer: the client's
@@ -819,7 +894,11 @@ fn is_over(ground: &Ground<'_>, hypothesis: &Hypothesis) -> bool {
     if of_unit().any(|f| f.active) {
         return false;
     }
-    let came_back = of_unit().filter_map(|f| f.recovered).map(|r| r.hi).max();
+    let came_back = of_unit()
+        .filter_map(|f| f.recovered.map(|back| (f.role, back)))
+        .filter(|(role, back)| !went_with_its_process(ground, hypothesis, *role, *back))
+        .map(|(_, back)| back.hi)
+        .max();
     match last {
         Some(_) => came_back.is_some() && came_back >= last,
         // Only series speak for it, all of them came back, and nothing else shows that it lasts.
@@ -828,6 +907,36 @@ fn is_over(ground: &Ground<'_>, hypothesis: &Hypothesis) -> bool {
                 && own_anomalies_are_over(ground, hypothesis.unit)
         }
     }
+}
+
+/// Memory that is free again because its process was ended is no recovery: what took it begins anew.
+fn went_with_its_process(
+    ground: &Ground<'_>,
+    hypothesis: &Hypothesis,
+    role: Role,
+    back: Interval,
+) -> bool {
+    if !matches!(role, Role::Memory | Role::MemoryFree) {
+        return false;
+    }
+    let (from, to) = (back.lo.minus(k::ONE_MOMENT), back.hi.plus(k::ONE_MOMENT));
+    let near = |at: model::Timestamp| from <= at && at <= to;
+    hypothesis
+        .groups
+        .values()
+        .flatten()
+        .filter(|(nats, _)| *nats > 0.0)
+        .any(|(_, at)| match at {
+            FactRef::Log(i) => {
+                let fact = &ground.facts.logs[*i as usize];
+                near(fact.first) || near(fact.last)
+            }
+            FactRef::Event(i) => {
+                let event = &ground.facts.events[*i as usize].1;
+                near(event.first) || near(event.last)
+            }
+            _ => false,
+        })
 }
 
 /// Does all that the unit does on its own account rest on readings that have come back?
@@ -871,7 +980,7 @@ fn prefer_roots(ground: &Ground<'_>, all: &mut [Hypothesis]) {
             && held
             && hypothesis.score.signature + hypothesis.score.change >= k::ROOT_LEAST
         {
-            let lift = (best - hypothesis.score.total).clamp(0.0, k::ROOT_LIFT) + k::ROOT_EDGE;
+            let lift = (best - hypothesis.score.total).clamp(0.0, k::SOURCE_LIFT) + k::ROOT_EDGE;
             hypothesis.score.difference += lift;
             hypothesis.score.total += lift;
         }
@@ -896,7 +1005,7 @@ fn prefer_sources(ground: &Ground<'_>, all: &mut [Hypothesis]) {
         .zip(leads)
         .filter(|(h, lead)| h.aside.is_none() && lead.is_finite())
     {
-        let lift = (lead - hypothesis.score.total).clamp(0.0, k::ROOT_LIFT) + k::ROOT_EDGE;
+        let lift = (lead - hypothesis.score.total).clamp(0.0, k::SOURCE_LIFT) + k::ROOT_EDGE;
         hypothesis.score.difference += lift;
         hypothesis.score.total += lift;
     }

@@ -133,6 +133,11 @@ impl Role {
         )
     }
 
+    /// Is it a matter of which the spans of requests know nothing: what waits, how late a copy is, names and clocks?
+    pub fn is_unseen_by_spans(self) -> bool {
+        matches!(self, Self::Lag | Self::Queue | Self::Naming)
+    }
+
     /// The word in snake case, as catalogue files write it.
     pub fn word(self) -> &'static str {
         WORDS
@@ -240,6 +245,17 @@ pub fn classify(metric: &str, statistic: &str, unit: &str) -> Role {
         unit,
         "ms" | "s" | "us" | "ns" | "Seconds" | "Milliseconds" | "Microseconds"
     );
+    // A distribution of times comes with how many there were, and their sum: the one is how much is asked, the other
+    // grows with that.
+    if timed && has(&["latency", "duration", "time", "seconds"]) {
+        let part = [statistic, words.last().map_or("", String::as_str)];
+        if part.contains(&"count") || statistic == "SampleCount" {
+            return Role::Traffic;
+        }
+        if part.contains(&"sum") || statistic == "Sum" {
+            return Role::Other;
+        }
+    }
     // The order is that of precision: the narrowest custom first.
     if has(&[
         "max",

@@ -83,6 +83,7 @@ pub fn seen(scene: &Scene, eyes: &dyn Eyes, facts: &Facts) -> Vec<Seen> {
         .iter()
         .filter_map(|a| a.metric.as_deref())
         .collect();
+    let crowded = crowded(scene, eyes);
     // What does not tell when it began had begun by the time of the alarm.
     let window = Interval {
         lo: scene.window.from().min(scene.alarm_at),
@@ -98,6 +99,21 @@ pub fn seen(scene: &Scene, eyes: &dyn Eyes, facts: &Facts) -> Vec<Seen> {
             && fact.z < -BAND
             && fact.level <= crate::constants::GONE * fact.normal
             && in_scope[fact.unit as usize];
+        // More than usual is no trouble by itself; it is where an alarm draws the line.
+        let flooded = fact.role == Role::Traffic
+            && fact.z > BAND
+            && alarmed
+            && (is_named || crowded.contains(&fact.unit));
+        if flooded {
+            add(
+                fact.unit,
+                aspect(fact.role),
+                fact.onset.unwrap_or(window),
+                fact.active,
+                fact.z,
+                FactRef::Series(i as u32),
+            );
+        }
         if fact.bad > BAND && (is_named || felt || inside || gone) {
             add(
                 fact.unit,
@@ -247,6 +263,23 @@ pub fn add_silent_alarms(
         }
     }
     seen.sort_by(|a, b| (a.unit, a.aspect).cmp(&(b.unit, b.aspect)));
+}
+
+/// Units of which an alarm says that more is asked of them than they are meant for.
+pub(crate) fn crowded(scene: &Scene, eyes: &dyn Eyes) -> Vec<u32> {
+    let about_traffic = |alarm: &&model::Alarm| {
+        let statistic = alarm.statistic.as_deref().unwrap_or("");
+        alarm
+            .metric
+            .as_deref()
+            .is_some_and(|metric| crate::role::classify(metric, statistic, "") == Role::Traffic)
+    };
+    eyes.alarms()
+        .iter()
+        .filter(about_traffic)
+        .filter(|a| matches!((a.observed, a.threshold), (Some(seen), Some(line)) if seen >= line))
+        .filter_map(|a| scene.unit(&a.entity))
+        .collect()
 }
 
 /// Units whose state is tested: those alarmed and those one step from them; everybody, if no alarm's

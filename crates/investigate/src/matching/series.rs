@@ -69,7 +69,6 @@ pub(super) fn behaves<'a, L: Iterator<Item = &'a SeriesFact>>(
 /// Up to its extreme, the medians of six stretches of equal length must each exceed the one before, and
 /// the last the first by a quarter; the extreme must lie far out of the usual.
 fn climbs(fact: &SeriesFact, span: TimeWindow, sign: f64) -> bool {
-    const STRETCHES: usize = 6;
     if sign * (fact.worst - fact.normal) < FAR * fact.scale {
         return false;
     }
@@ -80,7 +79,20 @@ fn climbs(fact: &SeriesFact, span: TimeWindow, sign: f64) -> bool {
             top = i;
         }
     }
-    let climb = values.get(..=top).unwrap_or_default();
+    let whole = values.get(..=top).unwrap_or_default();
+    // It may have been level until it began.
+    let risen = |value: f64| sign * (value - fact.normal);
+    let begun = (0..top)
+        .rev()
+        .find(|i| risen(values[*i]) <= 0.1 * risen(values[top]))
+        .unwrap_or(0);
+    let late = values.get(begun..=top).unwrap_or_default();
+    [whole, late].into_iter().any(|climb| is_climb(climb, sign))
+}
+
+/// Do the medians of six stretches of equal length each exceed the one before, the last the first by a quarter?
+fn is_climb(climb: &[f64], sign: f64) -> bool {
+    const STRETCHES: usize = 6;
     if climb.len() < 2 * STRETCHES {
         return false;
     }

@@ -295,9 +295,12 @@ fn one(
 pub fn onset_of_alarms(scene: &Scene, eyes: &dyn Eyes, facts: &[SeriesFact]) -> Option<Onset> {
     let mut named: Vec<Onset> = Vec::new();
     let mut felt: Vec<Onset> = Vec::new();
+    let crowded = crate::symptoms::crowded(scene, eyes);
+    let is_flood =
+        |f: &SeriesFact| f.role == Role::Traffic && f.z > BAND && crowded.contains(&f.unit);
     for fact in facts
         .iter()
-        .filter(|f| f.bad > BAND && scene.alarmed.binary_search(&f.unit).is_ok())
+        .filter(|f| (f.bad > BAND || is_flood(f)) && scene.alarmed.binary_search(&f.unit).is_ok())
     {
         let Some(onset) = fact
             .onset
@@ -324,7 +327,7 @@ pub fn onset_of_alarms(scene: &Scene, eyes: &dyn Eyes, facts: &[SeriesFact]) -> 
                     .as_ref()
                     .is_none_or(|s| *s == fact.series.key.statistic)
         });
-        if is_named {
+        if is_named || is_flood(fact) {
             named.push(onset);
         } else if fact.role.is_felt() {
             felt.push(onset);

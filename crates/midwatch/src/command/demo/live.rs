@@ -585,15 +585,16 @@ fn write_down(
     let refused = |error: std::io::Error| Problem::unwritable(out.display().to_string(), &error);
     std::fs::create_dir_all(out).map_err(refused)?;
     let write = |name: &str, text: &str| std::fs::write(out.join(name), text).map_err(refused);
-    // The first report with a cause is the one that the plan answers to.
-    let investigated = incident
+    let mut reports = incident
         .investigations
         .iter()
         .filter_map(|look| match &look.ended {
             Some((_, Ok(report))) => Some(report),
             _ => None,
-        })
-        .find(|report| !report.causes.is_empty());
+        });
+    let first = reports.clone().next();
+    // The first report with a cause is the one that the plan answers to.
+    let investigated = reports.find(|report| !report.causes.is_empty()).or(first);
     if let Some(report) = investigated {
         let plain = Pencil::default();
         write("report.html", &dress::report(report, Format::Html, &plain))?;
