@@ -5,6 +5,7 @@ pub mod house;
 pub mod live;
 pub mod notify;
 pub mod serving;
+pub mod troubles;
 pub mod watchman;
 
 use std::fs::File;

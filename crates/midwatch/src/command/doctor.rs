@@ -126,6 +126,10 @@ fn examine(house: &House) -> Vec<Finding> {
                     );
                 }
             }
+            for trouble in facts["troubles"].as_array().into_iter().flatten() {
+                let said = [0, 1].map(|part| trouble[part].as_str().unwrap_or_default());
+                find("running", "broken", said.join(": "), "it says what to do");
+            }
             if let Some(error) = facts["window"]["error"].as_str() {
                 find(
                     "telemetry window",

@@ -7,7 +7,7 @@ use crate::console::Console;
 use crate::dress;
 use crate::exit::Exit;
 use crate::problem::Problem;
-use crate::wiring::house::House;
+use crate::wiring::house::{House, unusable};
 
 /// What to do with the journal.
 #[derive(clap::Args, Debug)]
@@ -46,21 +46,23 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
     let house = House::of(args.house.config.as_deref())?;
     match &args.what {
         What::Verify { id, format } => {
-            let ids = match id {
-                Some(id) => vec![house.find(id)?],
-                None => house.incidents(false)?,
-            };
+            let one = id.as_ref().map(|id| house.find(id)).transpose()?;
+            let checked = house
+                .journal()?
+                .verify(one.as_ref())
+                .map_err(|error| unusable(&house.journal_file(), &error))?;
             let mut told = Vec::new();
             let mut broken = 0;
-            for id in ids {
-                let (whole, said) = match house.fold(&id) {
-                    Ok((_, entries)) => {
-                        (true, format!("{} entries, the chain holds", entries.len()))
-                    }
-                    Err(problem) => (false, problem.what),
+            for one in checked {
+                let whole = one.fault.is_none();
+                let said = match one.fault {
+                    None => format!("{} entries, the chain holds", one.entries),
+                    Some(fault) => fault.to_string(),
                 };
                 broken += usize::from(!whole);
-                told.push(serde_json::json!({"incident": id, "whole": whole, "said": said}));
+                told.push(
+                    serde_json::json!({"incident": one.incident, "whole": whole, "said": said}),
+                );
             }
             let text = match format {
                 Answer::Json => dress::json(&told),
@@ -80,12 +82,12 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
             Ok(if broken == 0 { Exit::Done } else { Exit::No })
         }
         What::Export { id, out } => {
-            let (_, entries) = house.incident(id)?;
-            let mut text = String::new();
-            for entry in &entries {
-                text += &serde_json::to_string(entry).unwrap_or_default();
-                text.push('\n');
-            }
+            let id = house.find(id)?;
+            let text = house
+                .journal()?
+                .export(&id)
+                .map_err(|error| house.refused(&error))?
+                .unwrap_or_default();
             console.deliver(&text, out.as_deref())?;
             Ok(Exit::Done)
         }

@@ -63,6 +63,13 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
         .with_writer(std::io::stderr)
         .try_init();
     let house = House::of(args.config.as_deref())?;
+    if let Some(fault) = house.gate()?.fault() {
+        // It is kept watch nevertheless: alarms and causes are worth having without hands.
+        console.mutter(&format!(
+            "the policy act.policy = {:?} cannot be read, so nothing is permitted: {fault}\n",
+            house.config().act.policy
+        ));
+    }
     let mut notifiers = notify::configured(&house)?;
     if house.config().notify.terminal {
         notifiers.push(Arc::new(Terminal));

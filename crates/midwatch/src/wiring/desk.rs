@@ -7,9 +7,11 @@ use model::ports::{Clock as _, Journal as _, Lookout as _};
 use model::silence::{Recurrence, Silence};
 use model::time::{Span, TimeWindow};
 use server::control::{Desk, Person, Reply, Request};
+use server::otlp::Counter;
 use store::window::Window;
 
 use super::live::{Pushed, SystemClock};
+use super::troubles::Troubles;
 use super::watchman::Watchman;
 
 /// The desk of a server that runs.
@@ -17,15 +19,25 @@ pub struct LiveDesk {
     watchman: Arc<Watchman>,
     window: Arc<Window>,
     pushed: Arc<Pushed>,
+    counter: Counter,
+    troubles: Arc<Troubles>,
 }
 
 impl LiveDesk {
     /// Of this server.
-    pub fn new(watchman: Arc<Watchman>, window: Arc<Window>, pushed: Arc<Pushed>) -> Self {
+    pub fn new(
+        watchman: Arc<Watchman>,
+        window: Arc<Window>,
+        pushed: Arc<Pushed>,
+        counter: Counter,
+        troubles: Arc<Troubles>,
+    ) -> Self {
         Self {
             watchman,
             window,
             pushed,
+            counter,
+            troubles,
         }
     }
 
@@ -142,23 +154,41 @@ impl LiveDesk {
 
     fn health(&self) -> (String, serde_json::Value) {
         let window = self.window.stats();
+        let counts = self.counter.counts();
         let refused = self.pushed.tally().refused();
         let open = self
             .watchman
             .store()
             .incidents(true)
             .map_or(0, |open| open.len());
+        let mut said = format!(
+            "keeps watch; {} spans, {} log lines and {} points taken; {open} incidents open",
+            window.spans, window.logs, window.points
+        );
+        for (count, what) in [
+            (counts.shed, "requests sent away to come again"),
+            (counts.too_large, "requests refused as too large"),
+            (counts.malformed, "requests that cannot be read"),
+            (counts.rejected, "spans, points and lines refused"),
+        ] {
+            if count > 0 {
+                said += &format!("; {count} {what}");
+            }
+        }
         (
-            format!(
-                "keeps watch; {} spans, {} log lines and {} points taken; {open} incidents open",
-                window.spans, window.logs, window.points
-            ),
+            said,
             serde_json::json!({
                 "window": {
                     "spans": window.spans, "logs": window.logs, "points": window.points,
                     "refused": window.refused, "bytes": window.bytes, "error": window.error,
                     "dropped_by_age": window.dropped_by_age, "dropped_by_bytes": window.dropped_by_bytes,
                 },
+                "requests": {
+                    "taken": counts.taken, "shed": counts.shed, "too_large": counts.too_large,
+                    "malformed": counts.malformed, "rows_accepted": counts.accepted,
+                    "rows_rejected": counts.rejected,
+                },
+                "troubles": self.troubles.standing(),
                 "alarms_refused": format!("{refused:?}"),
                 "open": open,
                 "channels": self.watchman.watch().standings(),

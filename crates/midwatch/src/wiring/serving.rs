@@ -3,6 +3,7 @@
 //! Two steps, because who sends telemetry must know where to before the watch can know whom to ask: [`Inbound`]
 //! listens, [`Serving`] watches.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,6 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use model::EntityId;
+use model::alarm::Alarm;
 use model::ports::{Clock, Notifier};
 use server::otlp::{Addresses, Bound};
 use store::journal::{Holder, Store, StoreError};
@@ -21,6 +24,7 @@ use watch::detect::{Rules, States};
 use super::desk::LiveDesk;
 use super::house::{House, unusable};
 use super::live::{Pushed, SystemClock};
+use super::troubles::Troubles;
 use super::watchman::Watchman;
 use crate::problem::Problem;
 
@@ -164,15 +168,25 @@ impl Serving {
             Arc::clone(&inbound.window),
             notifiers,
         )?);
+        let troubles = Arc::new(Troubles::default());
         let desk = Arc::new(LiveDesk::new(
             Arc::clone(&watchman),
             Arc::clone(&inbound.window),
             Arc::clone(&inbound.pushed),
+            inbound.bound.counter(),
+            Arc::clone(&troubles),
         ));
         let over = Arc::new(AtomicBool::new(false));
+        let shared = Shared {
+            store: Arc::clone(&store),
+            watchman: Arc::clone(&watchman),
+            clock,
+            troubles,
+            over: Arc::clone(&over),
+        };
         let threads = vec![
-            detect(house, &inbound, &watchman, &clock, &over),
-            attend(house, &store, &watchman, &clock, &over),
+            detect(house, &inbound, shared.clone()),
+            attend(house, shared),
         ];
         let told = Arc::new(AtomicBool::new(false));
         let tellers = tell(&watchman, &told);
@@ -248,70 +262,92 @@ fn take_watch(store: &Store, file: &Path, now: model::Timestamp) -> Result<(), P
     })
 }
 
+/// Alarms that could not be written down are brought again; the oldest are given up beyond so many.
+const OWED: usize = 10_000;
+
+/// What the threads of a server share.
+#[derive(Clone)]
+struct Shared {
+    store: Arc<Store>,
+    watchman: Arc<Watchman>,
+    clock: Arc<dyn Clock>,
+    troubles: Arc<Troubles>,
+    over: Arc<AtomicBool>,
+}
+
 /// Evaluates the alarms, and hands those that turned to the watch at once.
-fn detect(
-    house: &House,
-    inbound: &Inbound,
-    watchman: &Arc<Watchman>,
-    clock: &Arc<dyn Clock>,
-    over: &Arc<AtomicBool>,
-) -> JoinHandle<()> {
+fn detect(house: &House, inbound: &Inbound, shared: Shared) -> JoinHandle<()> {
     let every = house.config().watch.every.duration();
     let (pushed, window) = (Arc::clone(&inbound.pushed), Arc::clone(&inbound.window));
-    let (rules, watchman) = (inbound.rules.clone(), Arc::clone(watchman));
-    let (clock, over) = (Arc::clone(clock), Arc::clone(over));
+    let rules = inbound.rules.clone();
     std::thread::spawn(move || {
         let mut states = States::default();
-        while !over.load(Ordering::SeqCst) {
-            let now = clock.now();
+        let mut owed: Vec<Alarm> = Vec::new();
+        while !shared.over.load(Ordering::SeqCst) {
+            let now = shared.clock.now();
             let (after, turned) = {
                 let mut tally = pushed.tally();
                 tally.advance(now);
                 watch::detect::evaluate(&rules, &*tally, &states, now)
             };
             states = after;
-            for transition in turned {
-                if let Err(error) = watchman.watch().receive(&transition.alarm()) {
-                    tracing::error!(%error, rule = %transition.rule, "an alarm could not be taken in");
-                }
-            }
-            if let Err(error) = window.tick(now) {
-                tracing::warn!(%error, "the telemetry window could not be written");
-            }
+            owed.extend(turned.iter().map(|transition| transition.alarm()));
+            shared
+                .troubles
+                .fares("alarms", bring(&mut owed, &shared), now);
+            let written = window.tick(now).map_err(|error| error.to_string());
+            shared.troubles.fares("telemetry window", written, now);
             std::thread::sleep(every);
         }
     })
 }
 
+/// Brings alarms to the watch, in the order in which they turned. What the journal does not take stays, and so does
+/// what came after it about the same alarm.
+fn bring(owed: &mut Vec<Alarm>, shared: &Shared) -> Result<(), String> {
+    let mut failed: BTreeSet<(String, EntityId)> = BTreeSet::new();
+    let mut outcome = Ok(());
+    owed.retain(|alarm| {
+        let whose = (alarm.rule.clone(), alarm.entity.clone());
+        if failed.contains(&whose) {
+            return true;
+        }
+        let Err(error) = shared.watchman.watch().receive(alarm) else {
+            return false;
+        };
+        outcome = Err(format!("{}, {}: {error}", alarm.rule, alarm.entity));
+        failed.insert(whose);
+        true
+    });
+    let much = owed.len().saturating_sub(OWED);
+    owed.drain(..much);
+    outcome
+}
+
 /// Attends every incident that is owed something, and keeps the lease.
-fn attend(
-    house: &House,
-    store: &Arc<Store>,
-    watchman: &Arc<Watchman>,
-    clock: &Arc<dyn Clock>,
-    over: &Arc<AtomicBool>,
-) -> JoinHandle<()> {
+fn attend(house: &House, shared: Shared) -> JoinHandle<()> {
     let every = house
         .config()
         .watch
         .every
         .duration()
         .min(Duration::from_millis(250));
-    let (store, watchman) = (Arc::clone(store), Arc::clone(watchman));
-    let (clock, over) = (Arc::clone(clock), Arc::clone(over));
     std::thread::spawn(move || {
-        let mut renewed = clock.now();
-        while !over.load(Ordering::SeqCst) {
-            let now = clock.now();
+        let mut renewed = shared.clock.now();
+        while !shared.over.load(Ordering::SeqCst) {
+            let now = shared.clock.now();
             if now.since(renewed).0 > LEASE.0 / 3 {
-                match store.renew_watch(now, LEASE) {
-                    Ok(()) => renewed = now,
-                    Err(error) => tracing::error!(%error, "the watch could not be kept"),
+                let kept = shared.store.renew_watch(now, LEASE);
+                if kept.is_ok() {
+                    renewed = now;
                 }
+                let kept = kept.map_err(|error| format!("the watch could not be kept: {error}"));
+                shared.troubles.fares("journal", kept, now);
             }
-            for (incident, error) in watchman.watch().tick().errors {
-                tracing::error!(%error, %incident, "an incident could not be attended to");
-            }
+            let errors = shared.watchman.watch().tick().errors;
+            let first = errors.first();
+            let outcome = first.map_or(Ok(()), |(id, error)| Err(format!("{id}: {error}")));
+            shared.troubles.fares("incidents", outcome, now);
             std::thread::sleep(every);
         }
     })

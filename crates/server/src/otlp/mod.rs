@@ -93,7 +93,23 @@ pub struct Bound {
     task: JoinHandle<()>,
 }
 
+/// Tells what came and what was sent away, for as long as anybody asks.
+#[derive(Clone, Debug)]
+pub struct Counter(Arc<Gate>);
+
+impl Counter {
+    /// Since the start.
+    pub fn counts(&self) -> Counts {
+        self.0.counts()
+    }
+}
+
 impl Bound {
+    /// The counts, for whoever outlives this.
+    pub fn counter(&self) -> Counter {
+        Counter(Arc::clone(&self.gate))
+    }
+
     /// What came and what was sent away, since the start.
     pub fn counts(&self) -> Counts {
         self.gate.counts()

@@ -31,8 +31,11 @@ const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql")];
 /// What the journal's thread owns.
 pub(super) struct Inner {
     path: PathBuf,
+    options: Options,
     runtime: Runtime,
     connection: SqliteConnection,
+    /// The last operation failed, and nobody knows in which state that left the connection.
+    doubtful: bool,
     /// How incidents stand that were written to lately. Forgotten whenever a write fails.
     known: BTreeMap<IncidentId, Incident>,
     /// By how much an entry prolongs the watch.
@@ -64,8 +67,10 @@ impl Inner {
             .map_err(|error| StoreError::from_sqlite(path, &error))?;
         let mut inner = Self {
             path: path.to_path_buf(),
+            options: options.clone(),
             runtime,
             connection,
+            doubtful: false,
             known: BTreeMap::new(),
             prolong: Span::default(),
         };
@@ -105,35 +110,27 @@ impl Inner {
                 Ok(())
             };
         }
+        self.sound()?;
+        let done = usize::try_from(version).unwrap_or(0);
+        self.run(async |c| {
+            safely(c).await?;
+            migrate(c, done).await
+        })?;
+        self.run(async |c| bounded(c, options.max_bytes).await)
+    }
+
+    /// Are the file's pages whole?
+    fn sound(&mut self) -> Result<(), StoreError> {
         let sound: String = self.run(async |c| {
             sqlx::query_scalar("PRAGMA quick_check(1)")
                 .fetch_one(c)
                 .await
         })?;
-        if sound != "ok" {
-            return Err(StoreError::Corrupt { path, why: sound });
+        if sound == "ok" {
+            return Ok(());
         }
-        let done = usize::try_from(version).unwrap_or(0);
-        self.run(async |c| {
-            // On the disk when a call returns: FULL syncs the write-ahead log at every commit.
-            sqlx::raw_sql("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
-                .execute(&mut *c)
-                .await?;
-            migrate(c, done).await
-        })?;
-        if let Some(bytes) = options.max_bytes {
-            self.run(async |c| {
-                let page: i64 = sqlx::query_scalar("PRAGMA page_size")
-                    .fetch_one(&mut *c)
-                    .await?;
-                let pages = i64::try_from(bytes).unwrap_or(i64::MAX) / page.max(1);
-                sqlx::raw_sql(AssertSqlSafe(format!("PRAGMA max_page_count = {pages}")))
-                    .execute(&mut *c)
-                    .await?;
-                Ok(())
-            })?;
-        }
-        Ok(())
+        let path = self.path.clone();
+        Err(StoreError::Corrupt { path, why: sound })
     }
 
     /// Does one thing with the connection, and waits for it.
@@ -141,9 +138,36 @@ impl Inner {
         &mut self,
         operation: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, sqlx::Error>,
     ) -> Result<T, StoreError> {
+        if self.doubtful {
+            self.connect_anew()?;
+        }
         self.runtime
             .block_on(operation(&mut self.connection))
-            .map_err(|error| StoreError::from_sqlite(&self.path, &error))
+            .map_err(|error| {
+                self.doubtful = true;
+                StoreError::from_sqlite(&self.path, &error)
+            })
+    }
+
+    /// After a write that failed, SQLite has ended the transaction by itself or has not, and the connection
+    /// counts otherwise: it would refuse every further transaction although the disk has room again.
+    fn connect_anew(&mut self) -> Result<(), StoreError> {
+        let (path, options) = (&self.path, &self.options);
+        let anew = async {
+            let mut connection = connect(path, options).await?;
+            if !options.read_only {
+                safely(&mut connection).await?;
+                bounded(&mut connection, options.max_bytes).await?;
+            }
+            Ok(connection)
+        };
+        // The old one goes only then, so that the log is never without anybody who has it open.
+        self.connection = self
+            .runtime
+            .block_on(anew)
+            .map_err(|error| StoreError::from_sqlite(path, &error))?;
+        self.doubtful = false;
+        Ok(())
     }
 
     /// Writes one entry, if the token is still the newest, the writer has read all there is (J5), and the event can
@@ -192,8 +216,10 @@ impl Inner {
         Ok(entry)
     }
 
-    /// Checks chains link by link.
+    /// Checks chains link by link, once the file itself is found whole: where pages are damaged, entries are
+    /// missing from what can be read, and the chains that are left say nothing of them.
     pub fn verify(&mut self, one: Option<IncidentId>) -> Result<Vec<Checked>, StoreError> {
+        self.sound()?;
         let incidents = match one {
             Some(one) => vec![one],
             None => self.run(async |c| rows::all(c).await)?,
@@ -243,13 +269,53 @@ impl Inner {
 }
 
 async fn connect(path: &Path, options: &Options) -> Result<SqliteConnection, sqlx::Error> {
-    SqliteConnectOptions::new()
+    let how = SqliteConnectOptions::new()
         .filename(path)
         .read_only(options.read_only)
         .create_if_missing(!options.read_only)
-        .busy_timeout(PATIENCE)
-        .connect()
+        .busy_timeout(PATIENCE);
+    if !options.read_only {
+        return how.connect().await;
+    }
+    // Even a reader makes files beside the database. Where it may not (a backup, a disk that became read-only),
+    // a database without a log of its own can be read as it is: nobody writes it.
+    let mut log = path.as_os_str().to_os_string();
+    log.push("-wal");
+    let alone = std::fs::metadata(&log).map_or(true, |log| log.len() == 0);
+    let first = async {
+        let mut connection = how.clone().connect().await?;
+        sqlx::query("SELECT count(*) FROM sqlite_schema")
+            .execute(&mut connection)
+            .await?;
+        Ok(connection)
+    };
+    match first.await {
+        Err(sqlx::Error::Database(_)) if alone => how.immutable(true).connect().await,
+        other => other,
+    }
+}
+
+/// On the disk when a call returns: FULL syncs the write-ahead log at every commit.
+async fn safely(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+        .execute(connection)
         .await
+        .map(|_| ())
+}
+
+/// No larger than `most` bytes.
+async fn bounded(connection: &mut SqliteConnection, most: Option<u64>) -> Result<(), sqlx::Error> {
+    let Some(bytes) = most else {
+        return Ok(());
+    };
+    let page: i64 = sqlx::query_scalar("PRAGMA page_size")
+        .fetch_one(&mut *connection)
+        .await?;
+    let pages = i64::try_from(bytes).unwrap_or(i64::MAX) / page.max(1);
+    sqlx::raw_sql(AssertSqlSafe(format!("PRAGMA max_page_count = {pages}")))
+        .execute(connection)
+        .await
+        .map(|_| ())
 }
 
 /// Brings the tables from version `done` to [`SCHEMA`], all or nothing.
