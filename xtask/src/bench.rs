@@ -6,13 +6,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context as _, bail, ensure};
 use serde_json::{Map, Value, json};
 
-use crate::figures;
 use crate::house::{House, cargo, root};
+use crate::{estate, figures};
 
 /// The sets, and their folders below the data folder.
 const SUITES: [(&str, &str); 4] = [
@@ -26,12 +26,6 @@ const KINDS: [&str; 6] = ["metrics", "logs", "traces", "changes", "state", "even
 /// Any seed will do; a fixed one can be repeated.
 const DISGUISE_SEED: &str = "7";
 const SPLICED_PAIRS: &str = "300";
-/// Entities, edges, metric points, log lines, spans.
-const ESTATES: [[u64; 5]; 2] = [
-    [1_000, 5_000, 1_200_000, 100_000, 20_000],
-    [10_000, 50_000, 12_000_000, 1_000_000, 200_000],
-];
-
 /// What was asked for.
 struct Options {
     data: PathBuf,
@@ -42,7 +36,9 @@ struct Options {
 /// Measures, or with `--write` only writes the README again.
 pub fn run(words: &[&str]) -> anyhow::Result<bool> {
     let file = root().join("docs/bench/latest.json");
-    if words != ["--write"] {
+    if words == ["--long"] {
+        only_long(&file)?;
+    } else if words != ["--write"] {
         let measured = measure(&options(words)?)?;
         fs::create_dir_all(root().join("docs/bench"))?;
         fs::write(&file, serde_json::to_string_pretty(&measured)? + "\n")?;
@@ -52,6 +48,32 @@ pub fn run(words: &[&str]) -> anyhow::Result<bool> {
     figures::write(&root().join("README.md"), &serde_json::from_str(&measured)?)?;
     println!("wrote the figures of README.md");
     Ok(true)
+}
+
+/// Measures the long recordings alone, which need no incident sets, and leaves all else as it was kept. What
+/// was measured apart says at which commit.
+fn only_long(file: &Path) -> anyhow::Result<()> {
+    let kept = fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    let mut kept: Value = serde_json::from_str(&kept)?;
+    let profile = kept["profile"].as_str().unwrap_or("dist").to_string();
+    let mut long = estate::long(&program(&profile)?, &profile)?;
+    for one in long.as_array_mut().into_iter().flatten() {
+        one["commit"] = json!(commit());
+    }
+    kept["long"] = long;
+    fs::write(file, serde_json::to_string_pretty(&kept)? + "\n")?;
+    println!("wrote {}", file.display());
+    Ok(())
+}
+
+/// Builds the program in `profile`; where it is.
+fn program(profile: &str) -> anyhow::Result<PathBuf> {
+    let built = cargo()
+        .args(["build", "--profile", profile, "--package", "midwatch"])
+        .current_dir(root())
+        .status()?;
+    ensure!(built.success(), "the program cannot be built");
+    Ok(House::survey()?.program(profile))
 }
 
 fn options(words: &[&str]) -> anyhow::Result<Options> {
@@ -83,14 +105,8 @@ fn options(words: &[&str]) -> anyhow::Result<Options> {
 
 fn measure(options: &Options) -> anyhow::Result<Value> {
     let profile = options.profile.as_str();
-    let built = cargo()
-        .args(["build", "--profile", profile, "--package", "midwatch"])
-        .current_dir(root())
-        .status()?;
-    ensure!(built.success(), "the program cannot be built");
-    let house = House::survey()?;
     let bench = Bench {
-        program: house.program(profile),
+        program: program(profile)?,
         data: &options.data,
     };
     let mut suites = Map::new();
@@ -113,7 +129,8 @@ fn measure(options: &Options) -> anyhow::Result<Value> {
         }
         measured["drop"] = Value::Object(dropped);
         measured["splice"] = bench.spliced()?;
-        measured["estate"] = bench.estates(profile)?;
+        measured["estate"] = estate::estates(&bench.program, profile)?;
+        measured["long"] = estate::long(&bench.program, profile)?;
         measured["miner"] = miner()?;
     }
     // Single cases are for the terminal; what is kept is what is compared.
@@ -220,70 +237,10 @@ impl Bench<'_> {
         }
         Ok(Value::Object(found))
     }
-
-    /// Made-up estates of two sizes: time and memory from files to report.
-    fn estates(&self, profile: &str) -> anyhow::Result<Value> {
-        let mut found = Vec::new();
-        for size in ESTATES {
-            let folder = self.program.with_file_name(format!("estate-{}", size[0]));
-            if folder.exists() {
-                fs::remove_dir_all(&folder)?;
-            }
-            let made = cargo()
-                .args([
-                    "run",
-                    "--quiet",
-                    "--profile",
-                    profile,
-                    "--package",
-                    "midwatch-connectors",
-                ])
-                .args(["--example", "make_estate", "--"])
-                .arg(&folder)
-                .args(size.map(|n| n.to_string()))
-                .current_dir(root())
-                .status()?;
-            ensure!(made.success(), "the estate cannot be made");
-            let begun = Instant::now();
-            let mut child = Command::new(&self.program)
-                .arg("investigate")
-                .arg(&folder)
-                .args(["--format", "json", "--quiet"])
-                .stdout(Stdio::null())
-                .spawn()?;
-            let mut peak = None;
-            let status = loop {
-                peak = peak.max(peak_kib(child.id()));
-                if let Some(status) = child.try_wait()? {
-                    break status;
-                }
-                std::thread::sleep(Duration::from_millis(5));
-            };
-            let seconds = begun.elapsed().as_secs_f64();
-            fs::remove_dir_all(&folder)?;
-            println!(
-                "estate of {}: {seconds:.2} s, peak {peak:?} KiB, exit {:?}",
-                size[0],
-                status.code()
-            );
-            found.push(json!({
-                "entities": size[0], "edges": size[1], "points": size[2], "log_lines": size[3], "spans": size[4],
-                "seconds": (seconds * 1000.0).round() / 1000.0, "peak_kib": peak, "exit": status.code(),
-            }));
-        }
-        Ok(Value::Array(found))
-    }
 }
 
 fn cases(result: &Value) -> &[Value] {
     result["cases"].as_array().map_or(&[], Vec::as_slice)
-}
-
-/// The most memory that a process has held so far, where the system tells.
-fn peak_kib(process: u32) -> Option<u64> {
-    let text = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = text.lines().find(|line| line.starts_with("VmHWM:"))?;
-    line.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// Lines per second of the log miner and its peer, measured in one run.

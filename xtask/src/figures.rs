@@ -189,6 +189,31 @@ fn rows(all: &Value) -> Vec<Row> {
             format!("{:.1} x", seconds(large) / seconds(small)),
         ));
     }
+    let long = all["long"].as_array().map_or(&[][..], Vec::as_slice);
+    if let [small, large] = long {
+        let peaks = |runs: &[&str]| {
+            let peak = |of: &Value, run: &str| of["runs"][run]["peak_kib"].as_f64();
+            let one = |of: &Value, run: &&str| {
+                peak(of, run).map_or("unknown".to_string(), |kib| {
+                    format!("{:.0} MB", kib * 1024.0 / 1e6)
+                })
+            };
+            let all: Vec<String> = (runs.iter())
+                .map(|run| format!("{} ({})", one(large, run), one(small, run)))
+                .collect();
+            all.join("; ")
+        };
+        rows.push((
+            "recording of 2 GB, 10 M lines and 3 M spans (a tenth of them): memory to open it, as a folder; packed",
+            "bounded",
+            peaks(&["show_folder", "show_packed"]),
+        ));
+        rows.push((
+            "the same: memory to investigate it, as a folder; packed",
+            "bounded",
+            peaks(&["investigate_folder", "investigate_packed"]),
+        ));
+    }
     if let (Some(own), Some(peer)) = (
         all["miner"]["midwatch"].as_f64(),
         all["miner"]["logdrain"].as_f64(),
@@ -238,5 +263,14 @@ mod tests {
         let rows = rows(&json!({"suites": {"petshop": {"systems": {"latency": {"ac1": 1.0}}}}}));
         assert_eq!(rows[0].2, "1.00 / not measured");
         assert!(rows.iter().all(|row| !row.0.contains("spliced")));
+        assert!(rows.iter().all(|row| !row.0.contains("2 GB,")));
+    }
+
+    #[test]
+    fn memory_for_two_sizes_stands_beside_each_other() {
+        let ran = |kib: u64| json!({"runs": {"show_folder": {"peak_kib": kib}}});
+        let rows = rows(&json!({"long": [ran(50_000), ran(60_000)]}));
+        let row = rows.iter().find(|row| row.0.contains("2 GB,")).unwrap();
+        assert_eq!(row.2, "61 MB (51 MB); unknown (unknown)");
     }
 }

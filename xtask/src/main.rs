@@ -5,6 +5,7 @@
 
 mod bench;
 mod changelog;
+mod estate;
 mod figures;
 mod floors;
 mod generate;
@@ -27,6 +28,7 @@ The project's own chores.
   cargo xtask bench [--data DIR]         measure on the public incident sets; writes docs/bench/latest.json
                                          and the README's figures (DIR: --data, or MIDWATCH_DATA)
   cargo xtask bench --data DIR --quick   the same with the plain runs only
+  cargo xtask bench --long               only what recordings of 0.2 GB and 2 GB take; needs 5 GB of disk, no DIR
   cargo xtask bench --write              only write the README's figures again from docs/bench/latest.json
   cargo xtask live [--runs N] [--faults three|all|NAME,NAME+NAME] [--recover] [--at-once N] [--keep DIR]
                                          the live demonstration again and again; writes docs/bench/live.json and

@@ -5,6 +5,10 @@ mod support;
 use payledger::fault::{Fault, Road};
 use support::{Arrived, Held, ask, get, json, receiver, run, serves, started, until};
 
+/// Each test starts a whole system and waits for what it tells: two at once would make each other late. (With
+/// nextest each test is a process of its own, and its configuration says the same.)
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// What shows that a fault acts.
 enum Sign {
     /// A log record of this entity with this text.
@@ -121,6 +125,7 @@ async fn shows(fault: &Fault, arrived: &Held, lines_before: usize) {
 
 #[tokio::test]
 async fn every_fault_shows_and_goes_away() {
+    let _alone = ALONE.lock().await;
     let folder = tempfile::tempdir().expect("folder");
     let state = folder.path();
     let (otlp, arrived) = receiver().await;
@@ -210,6 +215,7 @@ const MENDED: [(&str, &str, &str, &str); 5] = [
 
 #[tokio::test]
 async fn the_control_plane_can_mend_what_happened_by_itself() {
+    let _alone = ALONE.lock().await;
     use Sign::{Above, Below};
     let folder = tempfile::tempdir().expect("folder");
     let state = folder.path();

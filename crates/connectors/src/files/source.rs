@@ -83,7 +83,8 @@ impl DataFile {
     pub fn examine(path: &Path, name: &str, size: u64) -> Result<Self, FilesError> {
         let mut file = File::open(path).map_err(|e| FilesError::io(name, &e))?;
         let mut magic = [0; 4];
-        let count = read_full(&mut file, &mut magic).map_err(|e| FilesError::io(name, &e))?;
+        let (count, read) = read_full(&mut file, &mut magic);
+        read.map_err(|e| FilesError::io(name, &e))?;
         Ok(Self {
             path: path.to_path_buf(),
             name: name.into(),
@@ -157,10 +158,8 @@ impl DataFile {
     pub fn document(&self, limits: &Limits) -> Result<String, FilesError> {
         let mut bytes = Vec::new();
         let most = limits.document_bytes as u64;
-        self.open(limits)?
-            .take(most + 1)
-            .read_to_end(&mut bytes)
-            .map_err(|e| self.wrong(&e))?;
+        let read = self.open(limits)?.take(most + 1).read_to_end(&mut bytes);
+        read.map_err(|e| self.wrong_at(Some(line_after(&bytes)), &e))?;
         if bytes.len() as u64 > most {
             return Err(self.too_large(
                 None,
@@ -170,8 +169,7 @@ impl DataFile {
         }
         String::from_utf8(bytes).map_err(|bad| {
             let at = bad.utf8_error().valid_up_to();
-            let line = 1 + memchr_iter(b'\n', &bad.as_bytes()[..at]).count() as u64;
-            self.not_utf8(line)
+            self.not_utf8(line_after(&bad.as_bytes()[..at]))
         })
     }
 
@@ -179,8 +177,9 @@ impl DataFile {
     pub fn head(&self, most: usize, limits: &Limits) -> Result<Vec<u8>, FilesError> {
         let mut bytes = vec![0; most];
         let mut input = self.open(limits)?;
-        let count = read_full(&mut input, &mut bytes).map_err(|e| self.wrong(&e))?;
+        let (count, read) = read_full(&mut input, &mut bytes);
         bytes.truncate(count);
+        read.map_err(|e| self.wrong_at(Some(line_after(&bytes)), &e))?;
         Ok(bytes)
     }
 
@@ -203,6 +202,11 @@ impl DataFile {
 
     /// What an IO error on this file means.
     pub fn wrong(&self, error: &io::Error) -> FilesError {
+        self.wrong_at(None, error)
+    }
+
+    /// What an IO error means that came while `line` was read.
+    fn wrong_at(&self, line: Option<u64>, error: &io::Error) -> FilesError {
         if error.kind() == io::ErrorKind::FileTooLarge {
             return self.bomb();
         }
@@ -217,7 +221,7 @@ impl DataFile {
         FilesError::new(
             Fault::Compression,
             &self.name,
-            None,
+            line,
             found,
             "a complete gzip or zstd file",
             "copy or export the file again",
@@ -289,17 +293,23 @@ impl DataFile {
     }
 }
 
-fn read_full(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+/// The line that begins or goes on after `bytes`, counted from 1.
+fn line_after(bytes: &[u8]) -> u64 {
+    1 + memchr_iter(b'\n', bytes).count() as u64
+}
+
+/// Fills the buffer as far as the input goes: how many bytes came, and why no more if it broke.
+fn read_full(input: &mut impl Read, buffer: &mut [u8]) -> (usize, io::Result<()>) {
     let mut count = 0;
     while count < buffer.len() {
         match input.read(&mut buffer[count..]) {
             Ok(0) => break,
             Ok(n) => count += n,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            Err(error) => return (count, Err(error)),
         }
     }
-    Ok(count)
+    (count, Ok(()))
 }
 
 /// One line, or one CSV record, and where it stands.
@@ -439,7 +449,7 @@ impl<'f> Lines<'f> {
                 Ok(0) => self.eof = true,
                 Ok(count) => self.end += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(self.file.wrong(&error)),
+                Err(error) => return Err(self.file.wrong_at(Some(self.next_line), &error)),
             }
             return Ok(());
         }

@@ -5,6 +5,7 @@ use std::io::{BufRead as _, IsTerminal as _};
 use model::incident::PlanState;
 use server::control::Request;
 
+use super::Answer;
 use crate::console::Console;
 use crate::dress::incident as dressed;
 use crate::exit::Exit;
@@ -16,7 +17,7 @@ use crate::wiring::house::House;
 #[command(after_help = "Examples:\n  \
     midwatch approve 3f9a1c                       shows the plan and asks\n  \
     midwatch approve 3f9a1c --plan 9b1f02c4a8d7   to that plan and no other\n  \
-    midwatch refuse 3f9a1c --why 'the deploy is mine, I am on it'\n\n\
+    midwatch approve 3f9a1c --plan 9b1f02c4a8d7 --format json\n\n\
     The yes is bound to the plan's digest: should the plan have changed in the meantime, it is void.\n\
     The system says who you are; the journal keeps it.")]
 pub struct Args {
@@ -27,10 +28,16 @@ pub struct Args {
     /// The plan's digest or its beginning; without it the plan is shown and you are asked
     #[arg(long, value_name = "DIGEST")]
     plan: Option<String>,
+    /// How to tell
+    #[arg(long, value_enum, default_value_t)]
+    format: Answer,
 }
 
 /// Which plan, and why not.
 #[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    midwatch refuse 3f9a1c --why 'the deploy is mine, I am on it'\n  \
+    midwatch refuse 3f9a1c --plan 9b1f02c4a8d7    that plan, though there is a newer one")]
 pub struct RefuseArgs {
     #[command(flatten)]
     house: super::Place,
@@ -42,6 +49,9 @@ pub struct RefuseArgs {
     /// Why
     #[arg(long, value_name = "TEXT", default_value = "")]
     why: String,
+    /// How to tell
+    #[arg(long, value_enum, default_value_t)]
+    format: Answer,
 }
 
 /// Says yes.
@@ -60,6 +70,7 @@ pub fn approve(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> 
             incident: incident.id.to_string(),
             plan,
         },
+        args.format,
         console,
     )
 }
@@ -82,6 +93,7 @@ pub fn refuse(args: &RefuseArgs, console: &mut Console<'_>) -> Result<Exit, Prob
             plan,
             why: args.why.clone(),
         },
+        args.format,
         console,
     )
 }

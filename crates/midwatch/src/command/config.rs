@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use super::Answer;
 use crate::config::{Written, reference};
 use crate::console::Console;
+use crate::dress;
 use crate::exit::Exit;
 use crate::problem::Problem;
 use crate::wiring::house;
@@ -22,12 +24,19 @@ pub struct Args {
 #[derive(clap::Subcommand, Debug)]
 enum What {
     /// Read the configuration with everything that it names, and say whether it is sound
+    #[command(after_help = "Examples:\n  \
+        midwatch config check                         midwatch.toml of this folder\n  \
+        midwatch config check /etc/midwatch.toml --format json")]
     Check {
         /// The file; without it, midwatch.toml of this folder
         #[arg(value_name = "FILE")]
         file: Option<PathBuf>,
+        /// How to tell
+        #[arg(long, value_enum, default_value_t)]
+        format: Answer,
     },
     /// Every key with its default and what it does
+    #[command(after_help = "Example:\n  midwatch config reference > midwatch.toml")]
     Reference,
 }
 
@@ -35,7 +44,7 @@ enum What {
 pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
     match &args.what {
         What::Reference => console.print(&reference())?,
-        What::Check { file } => {
+        What::Check { file, format } => {
             let written = Written::read(file.as_deref())?;
             let found = house::examine(&written)?;
             let name = written
@@ -44,10 +53,15 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
                 .map_or("no file: everything is as by default".to_string(), |file| {
                     file.display().to_string()
                 });
-            console.print(&format!("{name}: sound\n"))?;
-            for line in found {
-                console.print(&format!("  {line}\n"))?;
+            let mut text = format!("{name}: sound\n");
+            for line in &found {
+                text += &format!("  {line}\n");
             }
+            if *format == Answer::Json {
+                let file = written.file.as_ref().map(|file| file.display().to_string());
+                text = dress::json(&serde_json::json!({"file": file, "found": found}));
+            }
+            console.print(&text)?;
         }
     }
     Ok(Exit::Done)

@@ -40,6 +40,7 @@ pub struct Args {
 #[derive(clap::Subcommand, Debug)]
 enum What {
     /// One line for each
+    #[command(after_help = "Example:\n  midwatch incidents list --all --format json")]
     List {
         /// Those that are closed, too
         #[arg(long)]
@@ -49,6 +50,7 @@ enum What {
         format: Answer,
     },
     /// How one stands: alarms, verdict, plan
+    #[command(after_help = "Example:\n  midwatch incidents show 3f9a1c")]
     Show {
         /// Its name, or the end of it
         id: String,
@@ -57,6 +59,7 @@ enum What {
         format: Answer,
     },
     /// Everything that happened, in order
+    #[command(after_help = "Example:\n  midwatch incidents timeline 3f9a1c")]
     Timeline {
         /// Its name, or the end of it
         id: String,
@@ -65,6 +68,9 @@ enum What {
         format: Answer,
     },
     /// Its newest report, in full
+    #[command(after_help = "Examples:\n  \
+        midwatch incidents report 3f9a1c\n  \
+        midwatch incidents report 3f9a1c --format html --out report.html")]
     Report {
         /// Its name, or the end of it
         id: String,
@@ -94,6 +100,10 @@ enum What {
         why: String,
     },
     /// The post-mortem, as Markdown; what only people know is left visibly empty
+    #[command(
+        after_help = "Example:\n  midwatch incidents postmortem 3f9a1c --out postmortem.md\n\n\
+        Its facts as JSON: midwatch incidents timeline 3f9a1c --format json"
+    )]
     Postmortem {
         /// Its name, or the end of it
         id: String,

@@ -24,6 +24,9 @@ pub struct Args {
 #[derive(clap::Subcommand, Debug)]
 enum What {
     /// Walk every hash chain from its first entry; exit 1 if one is broken
+    #[command(after_help = "Examples:\n  \
+        midwatch journal verify\n  \
+        midwatch journal verify 3f9a1c --format json")]
     Verify {
         /// Only this incident: its name, or the end of it
         id: Option<String>,
@@ -32,6 +35,7 @@ enum What {
         format: Answer,
     },
     /// Write one incident as lines of JSON, with the digests that chain them
+    #[command(after_help = "Example:\n  midwatch journal export 3f9a1c --out incident.ndjson")]
     Export {
         /// Its name, or the end of it
         id: String,

@@ -31,6 +31,9 @@ pub struct Args {
 #[derive(clap::Subcommand, Debug)]
 enum What {
     /// All of them, a line each
+    #[command(after_help = "Examples:\n  \
+        midwatch mechanisms list --category resource-limit\n  \
+        midwatch mechanisms list --format json")]
     List {
         /// Of this category only
         #[arg(long, value_enum)]
@@ -40,6 +43,9 @@ enum What {
         format: Answer,
     },
     /// One of them, whole
+    #[command(after_help = "Examples:\n  \
+        midwatch mechanisms show resource.connection-pool-exhausted\n  \
+        midwatch mechanisms show resource.disk-full --format json")]
     Show {
         /// Its id, such as resource.connection-pool-exhausted
         id: String,

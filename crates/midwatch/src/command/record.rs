@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use model::report::Report;
 
+use super::Answer;
 use crate::console::Console;
+use crate::dress;
 use crate::exit::Exit;
 use crate::problem::Problem;
 use crate::wiring::{self, house::House};
@@ -28,6 +30,9 @@ pub struct Args {
     /// The new folder
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// How to tell
+    #[arg(long, value_enum, default_value_t)]
+    format: Answer,
 }
 
 /// Copies, investigates again, compares.
@@ -67,11 +72,16 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
         ));
     }
     wiring::keep_folder(&folder, &args.out)?;
-    console.print(&format!(
-        "{}: the recording of look {attempt} at {}; investigated again it leads to the same report, byte for byte\n",
-        args.out.display(),
-        incident.id
-    ))?;
+    let path = args.out.display().to_string();
+    console.print(&match args.format {
+        Answer::Terminal => format!(
+            "{path}: the recording of look {attempt} at {}; investigated again it leads to the same report, byte for byte\n",
+            incident.id
+        ),
+        Answer::Json => dress::json(&serde_json::json!({
+            "path": path, "incident": incident.id, "attempt": attempt, "same_report": true,
+        })),
+    })?;
     Ok(Exit::Done)
 }
 

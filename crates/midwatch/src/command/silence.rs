@@ -2,6 +2,7 @@
 
 use server::control::Request;
 
+use super::Answer;
 use crate::config::Length;
 use crate::console::Console;
 use crate::exit::Exit;
@@ -31,6 +32,9 @@ pub struct Args {
     /// Why: whoever comes next will ask
     #[arg(long, value_name = "TEXT")]
     why: String,
+    /// How to tell
+    #[arg(long, value_enum, default_value_t)]
+    format: Answer,
 }
 
 /// Tells the server.
@@ -43,6 +47,7 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
             seconds: args.length.duration().as_secs(),
             why: args.why.clone(),
         },
+        args.format,
         console,
     )
 }

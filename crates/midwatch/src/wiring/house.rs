@@ -15,8 +15,10 @@ use store::window::Window;
 use watch::detect::Rules;
 
 use super::live::Live;
+use crate::command::Answer;
 use crate::config::{Config, Written};
 use crate::console::Console;
+use crate::dress;
 use crate::exit::Exit;
 use crate::problem::Problem;
 
@@ -171,19 +173,24 @@ impl House {
     }
 
     /// Asks the server that runs, and tells what it said.
-    pub fn tell(&self, request: &Request, console: &mut Console<'_>) -> Result<Exit, Problem> {
-        match control::ask(&control::socket(&self.data), request)
-            .map_err(|error| unreached(&error))?
-        {
-            Reply::Done { said, .. } => {
-                console.print(&format!("{said}\n"))?;
-                Ok(Exit::Done)
-            }
-            Reply::Refused { why } => {
-                console.mutter(&format!("{why}\n"));
-                Ok(Exit::No)
-            }
+    pub fn tell(
+        &self,
+        request: &Request,
+        format: Answer,
+        console: &mut Console<'_>,
+    ) -> Result<Exit, Problem> {
+        let reply = control::ask(&control::socket(&self.data), request)
+            .map_err(|error| unreached(&error))?;
+        let exit = match &reply {
+            Reply::Done { .. } => Exit::Done,
+            Reply::Refused { .. } => Exit::No,
+        };
+        match (&reply, format) {
+            (_, Answer::Json) => console.print(&dress::json(&reply))?,
+            (Reply::Done { said, .. }, Answer::Terminal) => console.print(&format!("{said}\n"))?,
+            (Reply::Refused { why }, Answer::Terminal) => console.mutter(&format!("{why}\n")),
         }
+        Ok(exit)
     }
 
     /// How far the answers of the server reach; `None` where no server runs.
