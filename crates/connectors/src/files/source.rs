@@ -196,7 +196,7 @@ impl DataFile {
         self.too_large(
             None,
             "it expands to more than an honest file does (a decompression bomb?)".to_string(),
-            "unpack it by hand and look, or raise the limits if the data is really that regular",
+            "unpack it by hand and look; if it is honest, leave it unpacked",
         )
     }
 

@@ -82,22 +82,32 @@ enum What {
         out: Option<PathBuf>,
     },
     /// Write a remark into its journal, in your name; also into that of one that is closed
+    #[command(
+        after_help = "Example:\n  midwatch incidents note 3f9a1c 'the deploy is mine, I am on it'"
+    )]
     Note {
         /// Its name, or the end of it
         id: String,
         /// The remark
         #[arg(required = true, value_name = "TEXT")]
         text: Vec<String>,
+        /// How to tell
+        #[arg(long, value_enum, default_value_t)]
+        format: Answer,
     },
     /// Close it by hand, in your name: the watch does nothing more about it
     ///
     /// Refused while a plan is being performed. An alarm that fires again opens another incident.
+    #[command(after_help = "Example:\n  midwatch incidents close 3f9a1c --why 'a drill'")]
     Close {
         /// Its name, or the end of it
         id: String,
         /// Why: whoever reads its journal will ask
         #[arg(long, value_name = "TEXT")]
         why: String,
+        /// How to tell
+        #[arg(long, value_enum, default_value_t)]
+        format: Answer,
     },
     /// The post-mortem, as Markdown; what only people know is left visibly empty
     #[command(
@@ -171,19 +181,19 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
             console.deliver(&dress::report(report, *format, &pencil), out.as_deref())?;
             Ok(report.header.status.into())
         }
-        What::Note { id, text } => {
+        What::Note { id, text, format } => {
             let request = Request::Note {
                 incident: house.find(id)?.to_string(),
                 text: said(&text.join(" "), "the remark")?,
             };
-            house.tell(&request, console)
+            house.tell(&request, *format, console)
         }
-        What::Close { id, why } => {
+        What::Close { id, why, format } => {
             let request = Request::Close {
                 incident: house.find(id)?.to_string(),
                 why: said(why, "--why")?,
             };
-            house.tell(&request, console)
+            house.tell(&request, *format, console)
         }
         What::Postmortem { id, out } => {
             let (incident, _) = house.incident(id)?;
