@@ -34,6 +34,8 @@ pub const GONE: f64 = 0.05;
 pub const COVERED_REQUESTS: u64 = 10;
 /// What remains of a busy processor that slows no request.
 pub const IDLE_HEAT: f64 = 0.25;
+/// How much more a reading counts for which somebody drew a line that is crossed.
+pub const TOLD_BY_ALARM: f64 = 1.5;
 /// What remains of a reading that has come back, while what users feel lasts.
 pub const CAME_BACK: f64 = 0.5;
 /// Prior that a share turned just where the incident is said to begin.
@@ -118,7 +120,7 @@ pub fn change_risk(kind: ChangeKind) -> (f64, f64) {
 /// A text of all numbers, for the rules digest.
 pub fn digest_text() -> String {
     format!(
-        "{CHANGE_EFFECT} {CHANGE_RELEVANCE} {CHANGE_NEARNESS} {CHANGE_COST} {MOST_CHANGE} {MOST_SIGNATURE} {MOST_ANOMALY} {LEAST_FIT} {UNPLACED} {VICTIM} {OWN_FULL} {COVERED_REQUESTS} {OF_ITS_KIND} {GONE} {IDLE_HEAT} {CAME_BACK} {AT_THE_LINE} {SURE_OF_STEPS} {SURE_OF_CALLS} {HABIT_REQUESTS} {ALWAYS} {RARE_AMONG_PEERS} {} {} {MUST_FAILED} {MUST_NOT_SEEN} {MUST_MET} {MAY_MET} {TIMING_BEFORE} {TIMING_SCALE_MIN} {TIMING_LATE} {ROOT_LEAST} {ROOT_LIFT} {SOURCE_LIFT} {ROOT_EDGE} {CAUSE_COST} {STANDS_ALONE} {LEAK} {MOST_CAUSES} {HOP} {HOP_UP} {MOST_HOPS} {NO_MAP} {CAP_NEARNESS} {CAP_PEERS_ONLY} {CAP_ONE_SOURCE} {CAP_GAP} {CAP_BLIND_TO_CHANGES} {CAP_ALWAYS} {STRONG} {STRONG_SIGN} {STRONG_ANOMALY} {SILENT_ALARM} {SOMETHING_ELSE} {SAME_PLACE} {NAMED} {UNKNOWN_BELOW} {EXPLAINS} {BEHIND} {WAY}",
+        "{CHANGE_EFFECT} {CHANGE_RELEVANCE} {CHANGE_NEARNESS} {CHANGE_COST} {MOST_CHANGE} {MOST_SIGNATURE} {MOST_ANOMALY} {LEAST_FIT} {UNPLACED} {VICTIM} {OWN_FULL} {COVERED_REQUESTS} {OF_ITS_KIND} {GONE} {IDLE_HEAT} {CAME_BACK} {TOLD_BY_ALARM} {AT_THE_LINE} {SURE_OF_STEPS} {SURE_OF_CALLS} {HABIT_REQUESTS} {ALWAYS} {RARE_AMONG_PEERS} {} {} {MUST_FAILED} {MUST_NOT_SEEN} {MUST_MET} {MAY_MET} {TIMING_BEFORE} {TIMING_SCALE_MIN} {TIMING_LATE} {ROOT_LEAST} {ROOT_LIFT} {SOURCE_LIFT} {ROOT_EDGE} {CAUSE_COST} {STANDS_ALONE} {LEAK} {MOST_CAUSES} {HOP} {HOP_UP} {MOST_HOPS} {NO_MAP} {CAP_NEARNESS} {CAP_PEERS_ONLY} {CAP_ONE_SOURCE} {CAP_GAP} {CAP_BLIND_TO_CHANGES} {CAP_ALWAYS} {STRONG} {STRONG_SIGN} {SIGN_BESIDE_CHANGE} {PLAIN_SIGN} {STRONG_ANOMALY} {SILENT_ALARM} {SOMETHING_ELSE} {SAME_PLACE} {NAMED} {UNKNOWN_BELOW} {EXPLAINS} {BEHIND} {WAY}",
         CLOCK_SLACK.0, ONE_MOMENT.0
     )
 }
@@ -127,6 +129,10 @@ pub fn digest_text() -> String {
 pub const STRONG: f64 = 0.0;
 /// … if its own signatures count at least this,
 pub const STRONG_SIGN: f64 = 3.0;
+/// Signatures that name what is wrong plainly.
+pub const PLAIN_SIGN: f64 = 5.0;
+/// Signatures that are enough beside a change that can have done just what is seen.
+pub const SIGN_BESIDE_CHANGE: f64 = 2.0;
 /// … or its unit's own anomaly does.
 pub const STRONG_ANOMALY: f64 = 2.5;
 /// Own anomaly that makes a symptom of an alarm which names no metric: somebody saw something.

@@ -57,6 +57,8 @@ pub struct Hypothesis {
     pub change: Option<u32>,
     /// What speaks for it, by kind of source: nats and fact.
     pub groups: BTreeMap<SourceKind, Vec<(f64, FactRef)>>,
+    /// What of it tells the unit's own trouble, whomever else it names.
+    pub own: BTreeSet<FactRef>,
     /// Term by term.
     pub score: Score,
     /// Its predictions.
@@ -317,6 +319,7 @@ fn empty(unit: u32, mechanism: u32, change: Option<u32>) -> Hypothesis {
         mechanism,
         change,
         groups: BTreeMap::new(),
+        own: BTreeSet::new(),
         score: Score::default(),
         tested: Vec::new(),
         onset: None,
@@ -351,6 +354,15 @@ fn propose(ground: &Ground<'_>, pulls: &BTreeMap<u32, f64>) -> BTreeMap<Key, Hyp
                 .min(heat_factor(ground, &facts))
                 .min(lasting_factor(ground, &facts))
         };
+        if own && hit.unit == hit.seen_on {
+            entry.own.extend(facts.iter().copied());
+        }
+        let stressed = if is_told_by_alarm(ground, hit.unit, &facts) {
+            k::TOLD_BY_ALARM
+        } else {
+            1.0
+        };
+        let factor = factor * stressed;
         let group = entry.groups.entry(hit.source).or_default();
         for (nth, at) in facts.into_iter().take(4).enumerate() {
             group.push((if nth == 0 { hit.strength * factor } else { 0.0 }, at));
@@ -426,6 +438,19 @@ fn foreground(
     }
     let own = pulls.get(&unit).copied().unwrap_or(0.0);
     k::VICTIM + (1.0 - k::VICTIM) * (own / k::OWN_FULL).min(1.0)
+}
+
+/// Is it traffic, and has somebody drawn a line for the traffic of this very unit that is crossed?
+fn is_told_by_alarm(ground: &Ground<'_>, unit: u32, refs: &[FactRef]) -> bool {
+    let traffic = refs.iter().any(|at| match at {
+        FactRef::Series(i) => ground.facts.series[*i as usize].role == Role::Traffic,
+        _ => false,
+    });
+    traffic
+        && ground
+            .symptoms
+            .iter()
+            .any(|s| s.unit == unit && s.aspect == "traffic" && s.alarmed && s.active)
 }
 
 /// Does nobody on the map call it, while it calls others?
@@ -527,14 +552,15 @@ fn add_changes(ground: &Ground<'_>, table: &mut BTreeMap<Key, Hypothesis>) {
                 if !fits {
                     continue;
                 }
-                let base = table
+                let (groups, own) = table
                     .get(&(unit, index as u32, None))
-                    .map(|h| h.groups.clone())
+                    .map(|h| (h.groups.clone(), h.own.clone()))
                     .unwrap_or_default();
                 let entry = table
                     .entry((unit, index as u32, change))
                     .or_insert_with(|| Hypothesis {
-                        groups: base,
+                        groups,
+                        own,
                         ..empty(unit, index as u32, change)
                     });
                 let nats = k::CHANGE_EFFECT * fit;
@@ -587,14 +613,15 @@ fn add_by_its_kind(ground: &Ground<'_>, table: &mut BTreeMap<Key, Hypothesis>, n
         })
         .collect();
     for (unit, mechanism, path) in shown {
-        let base = table
+        let (groups, own) = table
             .get(&(unit, mechanism, None))
-            .map(|h| h.groups.clone())
+            .map(|h| (h.groups.clone(), h.own.clone()))
             .unwrap_or_default();
         let entry = table
             .entry((unit, mechanism, Some(number)))
             .or_insert_with(|| Hypothesis {
-                groups: base,
+                groups,
+                own,
                 ..empty(unit, mechanism, Some(number))
             });
         let nats = k::CHANGE_EFFECT * k::OF_ITS_KIND * path;
@@ -707,8 +734,12 @@ fn score(ground: &Ground<'_>, hypothesis: &mut Hypothesis, pulls: &BTreeMap<u32,
 /// How well the unit's own anomaly fits the mechanism: a generic mechanism takes only anomalies of its
 /// own kind; a specific one takes what its unit does, whatever it is.
 fn aspect_fit(ground: &Ground<'_>, hypothesis: &Hypothesis) -> f64 {
-    let Some(generic) = hypothesis.mechanism().generic.as_deref() else {
-        return 1.0;
+    let mechanism = hypothesis.mechanism();
+    let generic = match mechanism.generic.as_deref() {
+        Some(generic) => generic,
+        // What comes in from outside is nothing that a unit does on its own account, save to take more of it.
+        None if mechanism.spreads == Spread::Requests => "traffic",
+        None => return 1.0,
     };
     let own = ground
         .anomalies

@@ -13,6 +13,7 @@ use crate::facts::Facts;
 use crate::hypotheses::{Ground, Hypothesis};
 use crate::kinds::FactRef;
 use crate::probes::series::BAND;
+use crate::symptoms::Seen as Symptom;
 
 /// How many hypotheses compete in the joint explanation.
 const COMPETING: usize = 48;
@@ -226,19 +227,25 @@ fn stands_alone(ground: &Ground<'_>, hypothesis: &Hypothesis, columns: &[usize])
     let ill = columns
         .iter()
         .any(|&s| ground.symptoms[s].unit == hypothesis.unit);
-    let direct = hypothesis.score.signature >= k::STRONG_SIGN
-        && hypothesis.score.change >= k::STRONG_SIGN
-        && hypothesis.score.against <= 0.0;
+    let direct = is_seen_with_its_change(hypothesis) && hypothesis.score.against <= 0.0;
     if ill && direct { k::STANDS_ALONE } else { 0.0 }
+}
+
+/// Signs of its own, and a change that can have done just this: what the one leaves open, the other tells.
+fn is_seen_with_its_change(hypothesis: &Hypothesis) -> bool {
+    hypothesis.score.signature >= k::SIGN_BESIDE_CHANGE && hypothesis.score.change >= k::STRONG_SIGN
 }
 
 /// Which symptoms could be of which unit's making?
 ///
 /// Where the map is known, those that a way leads to. Where it is not, anything could be of anybody's making, save
-/// what has an explanation of its own: a unit that shows first-hand what ails it needs no stranger's trouble.
+/// what has an explanation of its own: a unit that shows first-hand what ails it needs no stranger's trouble. Where a
+/// unit shows it plainly, no other trouble elsewhere is needed for what it suffers.
 struct Ties {
     /// Per symptom: its own unit shows first-hand what could cause it.
     at_home: Vec<bool>,
+    /// Per symptom: the mechanisms of which its own unit shows plainly that they cause it.
+    settled: Vec<BTreeSet<u32>>,
 }
 
 impl Ties {
@@ -248,24 +255,51 @@ impl Ties {
                 .iter()
                 .any(|h| h.aside.is_none() && h.unit == unit && h.score.signature >= k::STRONG_SIGN)
         };
+        let plain = |s: &Symptom| {
+            let with_change = |h: &Hypothesis| {
+                h.score.signature >= k::PLAIN_SIGN && h.score.change >= k::STRONG_SIGN
+            };
+            // What fails with its own words needs no slowness elsewhere; what is slow may wait for another still.
+            let in_its_words = |h: &Hypothesis| {
+                matches!(s.aspect, "errors" | "logs" | "state")
+                    && h.score.signature >= k::STRONG_SIGN
+                    && !h.own.is_empty()
+            };
+            let plainly = hypotheses.iter().filter(|h| {
+                h.aside.is_none()
+                    && h.unit == s.unit
+                    && h.score.against <= 0.0
+                    && (with_change(h) || in_its_words(h))
+            });
+            plainly.map(|h| h.mechanism).collect()
+        };
         Self {
             at_home: ground.symptoms.iter().map(|s| direct(s.unit)).collect(),
+            settled: ground.symptoms.iter().map(plain).collect(),
         }
     }
 
-    /// How surely trouble at `unit` can show as symptom `s`.
-    fn way(&self, ground: &Ground<'_>, unit: u32, s: usize) -> Option<f64> {
+    /// How surely this can show as symptom `s`. What a unit shows plainly needs no other trouble elsewhere; the same
+    /// trouble elsewhere may be its source.
+    fn way(&self, ground: &Ground<'_>, hypothesis: &Hypothesis, s: usize) -> Option<f64> {
+        let unit = hypothesis.unit;
         let symptom = &ground.symptoms[s];
+        let settled = &self.settled[s];
         ground
             .reach
             .either(symptom.unit, unit)
             .filter(|_| !(self.at_home[s] && ground.reach.is_guess(symptom.unit, unit)))
+            .filter(|_| {
+                unit == symptom.unit
+                    || settled.is_empty()
+                    || settled.contains(&hypothesis.mechanism)
+            })
     }
 }
 
 /// p(hypothesis explains symptom): the way between them, times compatible onset.
 fn explains(ground: &Ground<'_>, ties: &Ties, hypothesis: &Hypothesis, symptom: usize) -> f64 {
-    let Some(way) = ties.way(ground, hypothesis.unit, symptom) else {
+    let Some(way) = ties.way(ground, hypothesis, symptom) else {
         return 0.0;
     };
     let symptom = &ground.symptoms[symptom];
@@ -322,17 +356,14 @@ fn is_same_cause(a: &Hypothesis, b: &Hypothesis) -> bool {
 }
 
 fn shares_symptom(ground: &Ground<'_>, ties: &Ties, home: &[usize], other: &Hypothesis) -> bool {
-    ground.symptoms.is_empty()
-        || home
-            .iter()
-            .any(|&s| ties.way(ground, other.unit, s).is_some())
+    ground.symptoms.is_empty() || home.iter().any(|&s| ties.way(ground, other, s).is_some())
 }
 
 /// Per hypothesis: the symptoms over which it competes, which are those within its reach whose best explanation
 /// at another place is weakest. Two causes that show at one front and each at a place of its own are no rivals,
 /// if each has signs of its own; what nothing but a deviation speaks for competes everywhere.
 fn homes(ground: &Ground<'_>, hypotheses: &[Hypothesis], ties: &Ties) -> Vec<Vec<usize>> {
-    let tied = |h: &Hypothesis, s: usize| ties.way(ground, h.unit, s).is_some();
+    let tied = |h: &Hypothesis, s: usize| ties.way(ground, h, s).is_some();
     let count = ground.symptoms.len();
     // Per symptom the two best places, each by its best mechanism: whoever is at the first has the second as rival.
     let none = (f64::NEG_INFINITY, u32::MAX);
@@ -368,7 +399,7 @@ fn homes(ground: &Ground<'_>, hypotheses: &[Hypothesis], ties: &Ties) -> Vec<Vec
                 return Vec::new();
             }
             let reached: Vec<usize> = (0..count).filter(|&s| tied(own, s)).collect();
-            if own.score.signature < k::STRONG_SIGN {
+            if own.score.signature < k::STRONG_SIGN && !is_seen_with_its_change(own) {
                 return reached;
             }
             let least = reached

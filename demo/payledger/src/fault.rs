@@ -48,6 +48,9 @@ pub struct Fault {
     /// Other faults that it consists of, by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub of: Vec<String>,
+    /// Other faults that nobody can see while this one lasts: what they break is never reached.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hides: Vec<String>,
     /// What is done, in order.
     #[serde(default, rename = "step", skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<Step>,

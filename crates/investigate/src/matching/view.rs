@@ -161,8 +161,26 @@ impl<'a> Matcher<'a> {
                 .edges
                 .get(*number as usize)
                 .map(|edge| edge.callee),
+            (None, FactRef::Series(number)) => {
+                let metric = condition.metric.as_ref()?;
+                let fact = self.facts.series.get(*number as usize)?;
+                (Role::parse(&metric.role) == Some(Role::ProviderErrors))
+                    .then(|| self.only_outsider(fact.unit))
+                    .flatten()
+            }
             _ => None,
         }
+    }
+
+    /// The one outside of the house whom this unit calls, where there is just one.
+    fn only_outsider(&self, unit: u32) -> Option<u32> {
+        let mut outside = self
+            .scene
+            .below(unit)
+            .map(|(callee, _)| callee)
+            .filter(|callee| self.scene.entities[*callee as usize].kind == EntityKind::External);
+        let first = outside.next()?;
+        outside.all(|other| other == first).then_some(first)
     }
 
     fn condition(&self, (mechanism, signature): Signature) -> &'static Condition {

@@ -50,6 +50,14 @@ pub struct Args {
     /// Only watch: no hands, and the end is the report
     #[arg(long, conflicts_with = "yes")]
     observe: bool,
+    /// With --observe: seconds to go on watching after the first report; the last report of each incident is kept
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 0,
+        requires = "observe"
+    )]
+    linger: u64,
     /// Seconds after which what stands is told, whether or not it is over
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     patience: u64,

@@ -329,6 +329,7 @@ pub(super) fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Proble
         console: &mut *console,
         pencil: &pencil,
         unanswered: false,
+        reported: None,
     };
     let outcome = telling.follow();
     let unanswered = telling.unanswered;
@@ -419,6 +420,8 @@ struct Telling<'a, 'c> {
     pencil: &'a Pencil,
     /// Nobody was there to say yes or no.
     unanswered: bool,
+    /// When the first report was there.
+    reported: Option<Instant>,
 }
 
 impl Telling<'_, '_> {
@@ -447,6 +450,7 @@ impl Telling<'_, '_> {
                     self.waiting.on(awaited(entry));
                     match &entry.event {
                         IncidentEvent::InvestigationEnded { report, .. } => {
+                            self.reported.get_or_insert_with(Instant::now);
                             let told = dress::causes(report, self.pencil);
                             self.waiting.print(self.console, &format!("\n{told}\n"))?;
                         }
@@ -488,17 +492,17 @@ impl Telling<'_, '_> {
                 .incidents(true)
                 .is_ok_and(|open| open.is_empty())
         };
+        if self.args.observe {
+            let lingered = |since: Instant| since.elapsed().as_secs() >= self.args.linger;
+            return self.reported.is_some_and(lingered);
+        }
         let handed_over = entries.last().is_some_and(|entry| {
             matches!(
                 entry.event,
                 IncidentEvent::HandedOver { .. } | IncidentEvent::NoPlan { .. }
             )
         });
-        let looked = incident.report().is_some();
-        handed_over
-            || self.unanswered
-            || (self.args.observe && looked)
-            || (incident.closed.is_some() && calm())
+        handed_over || self.unanswered || (incident.closed.is_some() && calm())
     }
 
     /// Shows the plan, and answers as the person does.
@@ -607,6 +611,33 @@ fn write_down(
         if recording.is_dir() {
             crate::wiring::copy(&recording, &out.join("recording")).map_err(refused)?;
         }
+    }
+    if serving
+        .store()
+        .incidents(false)
+        .is_ok_and(|all| all.len() > 1)
+    {
+        // Others that were opened meanwhile: what was last said of each.
+        let others = out.join("others");
+        std::fs::create_dir_all(&others).map_err(refused)?;
+        for id in serving.store().incidents(false).unwrap_or_default() {
+            let entries = serving.store().read(&id).unwrap_or_default();
+            let other = Incident::fold(&id, &entries).ok().flatten();
+            if let Some(report) = other
+                .as_ref()
+                .filter(|_| id != incident.id)
+                .and_then(Incident::report)
+            {
+                let text = dress::report(report, Format::Json, &Pencil::default());
+                std::fs::write(others.join(format!("{id}.json")), text).map_err(refused)?;
+            }
+        }
+    }
+    if let Some(last) = incident.report() {
+        write(
+            "last-report.json",
+            &dress::report(last, Format::Json, &Pencil::default()),
+        )?;
     }
     write("postmortem.md", &learn::postmortem(incident).to_string())?;
     if let Ok(Some(journal)) = serving.store().export(&incident.id) {
