@@ -470,6 +470,40 @@ fn an_alarm_that_cannot_be_written_down_is_written_once_there_is_room() {
     assert!(verified.contains("1 journals, 0 broken"), "{verified}");
 }
 
+/// What is looked at may be part of what is broken.
+#[test]
+fn an_incident_is_opened_although_the_control_plane_hangs() {
+    // It takes connections and never says a word.
+    let hangs = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let more = format!(
+        "[connectors.payledger]\ncontrol_plane = \"http://{}\"\n",
+        hangs.local_addr().unwrap()
+    );
+    let mut server = Server::plain(&configured(folder.path(), &more));
+    let mut calls = Request::of("checkout", 30, true, 0);
+    let began = Instant::now();
+    while server.incidents() == 0 {
+        calls.at(now());
+        assert!(server.traces(&calls.bytes).starts_with("HTTP/1.1 200"));
+        server.alive();
+        assert!(began.elapsed() < Duration::from_secs(40));
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let file = folder.path().join("midwatch-data/midwatch.db");
+    let store = Store::open_read_only(&file).unwrap();
+    let ids = model::ports::Journal::incidents(&store, false).unwrap();
+    let first = model::ports::Journal::read(&store, &ids[0])
+        .unwrap()
+        .remove(0);
+    let model::incident::IncidentEvent::Opened { alarm, .. } = &first.event else {
+        panic!("{first:?}");
+    };
+    // Three seconds for each of six questions is what connectors wait.
+    let waited = first.at.since(alarm.fired_at);
+    assert!(waited < model::time::Span::seconds(3), "{waited:?}");
+}
+
 fn ask(name: &str, otherwise: u64) -> u64 {
     let text = std::env::var(name).ok();
     text.and_then(|text| text.parse().ok()).unwrap_or(otherwise)

@@ -37,6 +37,12 @@ pub use tell::{Standing, Trouble};
 pub trait Around: Send + Sync {
     /// What leans on what, and what was altered in the last day.
     fn around(&self, now: Timestamp) -> Surroundings;
+
+    /// The same, as far as it is known without waiting for anybody: an incident is opened at once, also while the
+    /// system that would have to be asked does not answer.
+    fn glance(&self, now: Timestamp) -> Surroundings {
+        self.around(now)
+    }
 }
 
 /// Writes reports.
@@ -240,7 +246,7 @@ impl Watch {
         let silences = self.sockets.silences.silences()?;
         let _turn = held(&self.intake);
         let now = self.now();
-        let around = self.sockets.around.around(now);
+        let around = self.sockets.around.glance(now);
         for _ in 0..OVERTAKEN {
             let open = self.open();
             let open: Vec<&Incident> = open.iter().map(Arc::as_ref).collect();

@@ -1,13 +1,15 @@
 //! The watch with everything it is connected to: one value that the threads of a server share.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::Duration;
 
 use connectors::files::{self, Limits};
 use model::case::Case;
 use model::incident::Incident;
 use model::lesson::Lesson;
-use model::ports::Notifier;
+use model::ports::{Clock as _, Notifier};
 use model::report::{BudgetLimit, Report};
 use model::time::Timestamp;
 use store::journal::Store;
@@ -53,12 +55,69 @@ impl Investigator for Investigating {
     }
 }
 
+/// How long the opening of an incident waits for connectors: they answer in milliseconds, or they are part of what
+/// is broken.
+const GLANCE: Duration = Duration::from_millis(300);
+
 /// What leans on what, and what was altered of late.
-struct Round(Arc<Live>);
+struct Round {
+    live: Arc<Live>,
+    glanced: Arc<Glanced>,
+}
+
+/// What the last look showed, and whether one is under way.
+#[derive(Default)]
+struct Glanced {
+    last: Mutex<Surroundings>,
+    looking: AtomicBool,
+}
+
+impl Glanced {
+    fn last(&self) -> MutexGuard<'_, Surroundings> {
+        // It is replaced as a whole, so whoever panicked left nothing half done.
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The look is over, however it ended.
+struct Over<'a>(&'a Glanced);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.looking.store(false, Ordering::SeqCst);
+    }
+}
+
+impl Round {
+    fn new(live: Arc<Live>) -> Self {
+        let glanced = Arc::default();
+        Self { live, glanced }
+    }
+}
 
 impl Around for Round {
     fn around(&self, now: Timestamp) -> Surroundings {
-        self.0.around(now)
+        let found = self.live.around(now);
+        self.glanced.last().clone_from(&found);
+        found
+    }
+
+    fn glance(&self, now: Timestamp) -> Surroundings {
+        if !self.glanced.looking.swap(true, Ordering::SeqCst) {
+            let (tell, heard) = mpsc::channel();
+            let (live, glanced) = (Arc::clone(&self.live), Arc::clone(&self.glanced));
+            std::thread::spawn(move || {
+                let over = Over(&glanced);
+                let found = live.around(now);
+                glanced.last().clone_from(&found);
+                drop(over);
+                let _ = tell.send(found);
+            });
+            if let Ok(found) = heard.recv_timeout(GLANCE) {
+                return found;
+            }
+        }
+        self.glanced.last().clone()
     }
 }
 
@@ -90,13 +149,16 @@ impl Watchman {
     ) -> Result<Self, Problem> {
         let config = house.config();
         let live = Arc::new(house.live(window)?);
+        let round = Round::new(live.clone());
+        // So that the first alarm finds something to go by.
+        round.glance(SystemClock.now());
         let sockets = Sockets {
             journal: store.clone(),
             outbox: store.clone(),
             silences: store.clone(),
             clock: Arc::new(SystemClock),
             lookout: live.clone(),
-            around: Arc::new(Round(live.clone())),
+            around: Arc::new(round),
             hands: house.hands()?,
             notifiers,
             investigator: Arc::new(Investigating {
