@@ -6,8 +6,11 @@ use std::sync::Arc;
 
 use act::plan::{Context, Way, propose};
 use model::action::Action;
-use model::plan::Condition;
+use model::plan::{Basis, Check, Comparison, Condition};
 use model::ports::Actuator;
+use model::time::Span;
+use model::{EntityId, MechanismId, Plan};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use world::{Deed, Hands, alarm, arc, cause, id, read, report, restart, revert, symptom};
 
@@ -432,4 +435,55 @@ fn what_was_usual_is_what_is_expected() {
         expect time of service/b is at most 6.8
         touches service/a",
     );
+}
+
+/// Any number that JSON can hold.
+fn finite() -> impl Strategy<Value = f64> {
+    any::<u64>()
+        .prop_map(f64::from_bits)
+        .prop_filter("finite", |number| number.is_finite())
+}
+
+proptest! {
+    /// What an approval is bound to survives the journal, whatever numbers stand in the plan.
+    #[test]
+    fn a_digest_survives_being_written_down(
+        confidence in prop_oneof![0.0..1.0f64, finite()],
+        at_most in prop_oneof![0.0..1.0f64, finite()],
+        value in finite(),
+    ) {
+        let entity = EntityId::new("function/create");
+        let conditions = vec![
+            Condition::ErrorShare { entity: entity.clone(), at_most, calls: 10 },
+            Condition::Metric {
+                entity: entity.clone(),
+                metric: "saturation".to_string(),
+                statistic: "avg".to_string(),
+                is: Comparison::AtMost,
+                value,
+            },
+        ];
+        let check = Check { all: conditions, over: Span::seconds(5) };
+        let plan = Plan {
+            incident: id(),
+            report: "r".to_string(),
+            attempt: 1,
+            basis: vec![Basis {
+                entity,
+                mechanism: MechanismId("x".to_string()),
+                change: None,
+                confidence,
+            }],
+            steps: Vec::new(),
+            expect: check.clone(),
+            stop: check,
+            settle: Span::seconds(5),
+            patience: Span::minutes(5),
+            touches: Vec::new(),
+            risks: Vec::new(),
+        };
+        let stored = serde_json::to_string(&plan).unwrap();
+        let again: Plan = serde_json::from_str(&stored).unwrap();
+        prop_assert_eq!(again.digest(), plan.digest());
+    }
 }

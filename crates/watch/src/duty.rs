@@ -600,3 +600,28 @@ fn doubled(first: Span, times: u32) -> Span {
     let factor = 1_i64 << times.saturating_sub(1).min(20);
     Span(first.0.saturating_mul(factor).min(Span::minutes(60).0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_gate_knows_too_counts_as_the_gate_has_it() {
+        let gate = act::gate::Rules {
+            approval_lasts: Span::minutes(7),
+            attempts: 9,
+            facts_last: Span::minutes(3),
+            ..act::gate::Rules::default()
+        };
+        let orders = Orders::default().under(&gate);
+        assert_eq!(orders.approval_lasts, Span::minutes(7));
+        assert_eq!(orders.attempts, 9);
+        assert_eq!(orders.facts_last, Span::minutes(3));
+        let lax = act::gate::Rules {
+            facts_last: Span::minutes(60),
+            ..gate
+        };
+        let facts_last = Orders::default().facts_last;
+        assert_eq!(Orders::default().under(&lax).facts_last, facts_last);
+    }
+}
