@@ -132,6 +132,10 @@ async fn every_fault_shows_and_goes_away() {
     let (_program, deployment) = started(state, &otlp).await;
     for fault in payledger::fault::all().expect("faults") {
         let whole = payledger::fault::find(&fault.name).expect("found");
+        if whole.expected.is_empty() {
+            // Minutes of innocent deploys show nothing, which is their point.
+            continue;
+        }
         let (_, audit) = get(&format!("{}/audit", deployment.control)).await;
         let records = audit["Records"].as_array().map_or(0, Vec::len);
         let lines = arrived.lock().expect("held").lines.len();

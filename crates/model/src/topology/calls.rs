@@ -47,6 +47,31 @@ fn kind_of_peer(span: &OwnedSpan) -> EntityKind {
     }
 }
 
+/// Who answers a caller that names a peer so; `None` where it is not always the same.
+fn usual_callees(spans: &[OwnedSpan]) -> HashMap<(&EntityId, &str), Option<&EntityId>> {
+    let mut asking: HashMap<(&str, &str), &OwnedSpan> = HashMap::new();
+    for span in spans {
+        let calling = matches!(span.kind, SpanKind::Client | SpanKind::Producer);
+        if calling && !span.peer.is_empty() {
+            asking.insert((&span.trace_id, &span.span_id), span);
+        }
+    }
+    let mut usual: HashMap<(&EntityId, &str), Option<&EntityId>> = HashMap::new();
+    for answer in spans {
+        let Some(asked) = asking.get(&(&*answer.trace_id, &*answer.parent_id)) else {
+            continue;
+        };
+        if asked.entity == answer.entity {
+            continue;
+        }
+        usual
+            .entry((&asked.entity, &*asked.peer))
+            .and_modify(|known| *known = known.filter(|id| **id == answer.entity))
+            .or_insert(Some(&answer.entity));
+    }
+    usual
+}
+
 impl Topology {
     /// Adds the edges that `spans` show, with the calls made per request that the caller received: from the
     /// entity of a parent to that of its child, and to the peers that a caller's span names where no span
@@ -94,6 +119,7 @@ impl Topology {
                 None => *received.entry(&span.entity).or_default() += 1,
             }
         }
+        let usual = usual_callees(spans);
         let mut met: BTreeMap<EntityId, Entity> = BTreeMap::new();
         for span in spans {
             let calling = matches!(span.kind, SpanKind::Client | SpanKind::Producer);
@@ -105,9 +131,15 @@ impl Topology {
             }
             let name = host(&span.peer);
             let first = name.split('.').next().unwrap_or(name);
-            let known = [&*span.peer, name, first]
-                .iter()
-                .find_map(|n| names.get(*n));
+            // Whose answer is lost or late is most likely who answers this caller under this name at other times.
+            let known = usual
+                .get(&(&span.entity, &*span.peer))
+                .copied()
+                .flatten()
+                .or_else(|| {
+                    let spelt = [&*span.peer, name, first];
+                    spelt.iter().find_map(|n| names.get(*n))
+                });
             let to = match known {
                 Some(id) => id.clone(),
                 None if anonymous(name) => continue,
@@ -217,5 +249,32 @@ mod tests {
         let mut again = Topology::default();
         again.add_calls(&spans);
         assert_eq!(topology, again);
+    }
+
+    #[test]
+    fn a_lost_answer_is_that_of_whoever_answers_by_this_name() {
+        use SpanKind::{Client, Server};
+        let spans = vec![
+            span("1", "", "service/eu/api", Server, ""),
+            span("2", "1", "service/eu/api", Client, "ledger"),
+            span("3", "2", "service/eu/ledger", Server, ""),
+            span("4", "1", "service/eu/api", Client, "ledger"),
+            span("5", "", "service/us/api", Server, ""),
+            span("6", "5", "service/us/api", Client, "ledger"),
+        ];
+        let mut topology = Topology::default();
+        topology.add_calls(&spans);
+        let edges: Vec<String> = topology
+            .edges
+            .iter()
+            .map(|e| format!("{} {} {:?}", e.from, e.to, e.calls_per_request))
+            .collect();
+        assert_eq!(
+            edges,
+            [
+                "service/eu/api service/eu/ledger Some(2.0)",
+                "service/us/api database/ledger Some(1.0)",
+            ]
+        );
     }
 }
