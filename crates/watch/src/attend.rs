@@ -48,7 +48,8 @@ pub trait Around: Send + Sync {
 /// Writes reports.
 pub trait Investigator: Send + Sync {
     /// From a case to its report; tells whoever waits what it is doing.
-    fn investigate(&self, case: &Case, progress: &mut dyn FnMut(String)) -> Report;
+    /// The case is given away, so that it need not be held while what was made of it is read.
+    fn investigate(&self, case: Case, progress: &mut dyn FnMut(String)) -> Report;
 }
 
 /// The engine, with its budget.
@@ -59,8 +60,8 @@ pub struct Engine {
 }
 
 impl Investigator for Engine {
-    fn investigate(&self, case: &Case, progress: &mut dyn FnMut(String)) -> Report {
-        investigate::investigate(case, self.budget, &mut |step| {
+    fn investigate(&self, case: Case, progress: &mut dyn FnMut(String)) -> Report {
+        investigate::investigate(&case, self.budget, &mut |step| {
             if let Some(text) = look::told(&step) {
                 progress(text);
             }

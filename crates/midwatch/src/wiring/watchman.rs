@@ -35,21 +35,23 @@ struct Investigating {
 }
 
 impl Investigator for Investigating {
-    fn investigate(&self, case: &Case, progress: &mut dyn FnMut(String)) -> Report {
-        let mut clean = case.clone();
+    fn investigate(&self, mut case: Case, progress: &mut dyn FnMut(String)) -> Report {
         // What goes to the disk carries no secrets, and the report is written from what is on the disk.
-        files::redact(&mut clean);
+        files::redact(&mut case);
         let mut step = |step: investigate::Step| progress(super::said(&step));
         let folder = self
             .recordings
             .join(folder_name(&case.manifest.id, case.manifest.now));
         let written =
-            files::write(&clean, &folder).and_then(|()| files::open(&folder, &Limits::default()));
+            files::write(&case, &folder).and_then(|()| files::open(&folder, &Limits::default()));
         match written {
-            Ok(recording) => investigate::investigate(&recording, self.budget, &mut step),
+            Ok(recording) => {
+                drop(case);
+                investigate::investigate(&recording, self.budget, &mut step)
+            }
             Err(error) => {
                 tracing::warn!(%error, "what was taken down could not be written; the report stands without a recording");
-                investigate::investigate(&clean, self.budget, &mut step)
+                investigate::investigate(&case, self.budget, &mut step)
             }
         }
     }

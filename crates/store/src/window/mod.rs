@@ -85,7 +85,7 @@ impl Default for Limits {
             hot: Span(180 * MINUTE),
             hot_points: 1_000_000,
             hot_seconds: 200_000,
-            capture_bytes: 1 << 30,
+            capture_bytes: 256 << 20,
         }
     }
 }

@@ -56,7 +56,7 @@ impl Watch {
         let case = self.case(&incident, window, now);
         let mut fault = None;
         let mut lines = 0;
-        let report = self.sockets.investigator.investigate(&case, &mut |at| {
+        let report = self.sockets.investigator.investigate(case, &mut |at| {
             // One that cannot be written is not the look's end; the next write will say so too.
             if fault.is_none() && lines < LINES {
                 lines += 1;

@@ -284,7 +284,7 @@ impl Lookout for World {
 
 impl Investigator for World {
     /// What a good engine would say: each broken function, by its change. It never sees the answer but by errors.
-    fn investigate(&self, case: &Case, progress: &mut dyn FnMut(String)) -> Report {
+    fn investigate(&self, case: Case, progress: &mut dyn FnMut(String)) -> Report {
         progress("traces: 90 rows".to_string());
         let mut ill: BTreeSet<EntityId> = BTreeSet::new();
         for span in case.spans.iter().flatten().filter(|span| span.error) {

@@ -12,7 +12,7 @@ use crate::signing::Caller;
 use crate::telemetry::Work;
 
 /// Records on one page of the list.
-const PAGE: usize = 20;
+const PAGE: usize = 100;
 
 /// What the code of a function does when it is loaded, before any request: it reads its environment.
 pub(super) fn load(function: &str, settings: &FunctionConfig) -> Result<(), Crash> {
@@ -196,7 +196,7 @@ impl Call<'_> {
                     .at(
                         13,
                         "handler",
-                        "items = ledger.query(index=\"byTime\", limit=20)",
+                        "items = ledger.query(index=\"byTime\", limit=100)",
                     )
                     .at(31, "query", "return self.table.query(**arguments)")
             })?;
