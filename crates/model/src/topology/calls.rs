@@ -48,15 +48,15 @@ fn kind_of_peer(span: &OwnedSpan) -> EntityKind {
 }
 
 /// Who answers a caller that names a peer so; `None` where it is not always the same.
-fn usual_callees(spans: &[OwnedSpan]) -> HashMap<(&EntityId, &str), Option<&EntityId>> {
-    let mut asking: HashMap<(&str, &str), &OwnedSpan> = HashMap::new();
+fn usual_callees(spans: &[OwnedSpan]) -> BTreeMap<(&EntityId, &str), Option<&EntityId>> {
+    let mut asking: HashMap<(&str, &str), &OwnedSpan> = HashMap::with_capacity(spans.len() / 2);
     for span in spans {
         let calling = matches!(span.kind, SpanKind::Client | SpanKind::Producer);
         if calling && !span.peer.is_empty() {
             asking.insert((&span.trace_id, &span.span_id), span);
         }
     }
-    let mut usual: HashMap<(&EntityId, &str), Option<&EntityId>> = HashMap::new();
+    let mut usual: BTreeMap<(&EntityId, &str), Option<&EntityId>> = BTreeMap::new();
     for answer in spans {
         let Some(asked) = asking.get(&(&*answer.trace_id, &*answer.parent_id)) else {
             continue;
