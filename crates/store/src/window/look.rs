@@ -93,7 +93,7 @@ impl Window {
     }
 
     /// The points of one entity's metric as one statistic inside of `window`, one series per set of labels,
-    /// sorted by key. From memory as far back as [`Limits::hot`], from the disk beyond.
+    /// sorted by key. From memory as far back as [`Limits::hot`](super::Limits::hot), from the disk beyond.
     pub fn points(
         &self,
         entity: &EntityId,
