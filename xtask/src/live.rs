@@ -560,7 +560,10 @@ fn table(kept: &Value) -> String {
     let time = |part: &Value, key: &str, rank: &str| {
         part["seconds"][key][rank]
             .as_f64()
-            .map_or("not measured".to_string(), |s| format!("{s:.1} s"))
+            .map_or("not measured".to_string(), |s| match s {
+                s if s < 0.1 => format!("{:.0} ms", s * 1e3),
+                s => format!("{s:.1} s"),
+            })
     };
     let three = ["three", "recovered"]
         .into_iter()
