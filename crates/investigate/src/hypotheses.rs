@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use analysis::ranking::{capped_group, logit};
 use model::SourceKind;
 use model::report::{PredictionOutcome, Score};
+use rustc_hash::FxHashSet;
 
 use crate::catalogue::{ChangeRole, Condition, Mechanism, Spread, catalogue};
 use crate::constants as k;
@@ -59,6 +60,8 @@ pub struct Hypothesis {
     pub groups: BTreeMap<SourceKind, Vec<(f64, FactRef)>>,
     /// What of it tells the unit's own trouble, whomever else it names.
     pub own: BTreeSet<FactRef>,
+    /// For what spreads with the requests, where it enters the house: all whom they reach.
+    pub sends_to: FxHashSet<u32>,
     /// Term by term.
     pub score: Score,
     /// Its predictions.
@@ -122,9 +125,7 @@ impl Hypothesis {
         };
         match self.mechanism().spreads {
             Spread::Callers => heard(),
-            Spread::Requests => {
-                self.score.signature > 0.0 && calls_down_to(scene, self.unit, other.unit)
-            }
+            Spread::Requests => self.score.signature > 0.0 && self.sends_to.contains(&other.unit),
             Spread::Machine => {
                 let below = |kind| {
                     scene
@@ -166,24 +167,20 @@ impl Hypothesis {
     }
 }
 
-/// Do requests that `from` sends reach `to`, over whomever?
-fn calls_down_to(scene: &Scene, from: u32, to: u32) -> bool {
-    let mut met = BTreeSet::from([from]);
+/// Whom do the requests that `from` sends reach, over whomever?
+fn called_from(scene: &Scene, from: u32) -> FxHashSet<u32> {
+    let mut met = FxHashSet::default();
     let mut layer = vec![from];
     for _ in 0..k::MOST_HOPS {
-        let next: Vec<u32> = layer
+        layer = layer
             .iter()
             .flat_map(|unit| scene.below(*unit))
             .filter(|(_, edge)| edge.kind == model::EdgeKind::Calls)
             .map(|(unit, _)| unit)
-            .filter(|unit| met.insert(*unit))
+            .filter(|unit| *unit != from && met.insert(*unit))
             .collect();
-        if next.contains(&to) {
-            return true;
-        }
-        layer = next;
     }
-    false
+    met
 }
 
 /// Does `above` lean on `below`, or on something that does, as a caller leans on the machine of its database?
@@ -289,6 +286,12 @@ pub fn weigh(ground: &Ground<'_>) -> Vec<Hypothesis> {
     for hypothesis in &mut all {
         score(ground, hypothesis, &pulls);
         gate(ground, hypothesis);
+        // Looked up once here: echoes are asked for pair by pair.
+        if hypothesis.mechanism().spreads == Spread::Requests
+            && is_entrance(ground.scene, hypothesis.unit)
+        {
+            hypothesis.sends_to = called_from(ground.scene, hypothesis.unit);
+        }
     }
     prefer_roots(ground, &mut all);
     prefer_sources(ground, &mut all);
@@ -320,6 +323,7 @@ fn empty(unit: u32, mechanism: u32, change: Option<u32>) -> Hypothesis {
         change,
         groups: BTreeMap::new(),
         own: BTreeSet::new(),
+        sends_to: FxHashSet::default(),
         score: Score::default(),
         tested: Vec::new(),
         onset: None,

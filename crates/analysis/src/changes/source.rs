@@ -96,9 +96,10 @@ pub(crate) fn view<'a>(diff: &'a Diff<'a>) -> (Vec<FileView<'a>>, bool) {
     let mut files: Vec<FileView<'a>> = diff
         .files
         .iter()
-        .map(|file| FileView {
+        .map(|file| (file, language(file)))
+        .map(|(file, language)| FileView {
             path: &file.path,
-            language: language(file),
+            language,
             role: role_of(&file.path),
             status: file.status,
             hunks: {
@@ -112,8 +113,8 @@ pub(crate) fn view<'a>(diff: &'a Diff<'a>) -> (Vec<FileView<'a>>, bool) {
                     let lines = &hunk.lines[..taken];
                     hunks.push(HunkView {
                         section: hunk.section,
-                        before: image(lines, Tag::Removed, language(file)),
-                        after: image(lines, Tag::Added, language(file)),
+                        before: image(lines, Tag::Removed, language),
+                        after: image(lines, Tag::Added, language),
                     });
                 }
                 hunks
