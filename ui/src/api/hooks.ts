@@ -1,0 +1,66 @@
+// What pages read, by name. The event stream says when something is out of date; a slow poll is the net below it.
+import { QueryCache, QueryClient, useQuery } from '@tanstack/react-query';
+import { api, Problem } from './client';
+
+/** Milliseconds between looks where no event comes. */
+const SLOW = 60_000;
+
+export function newQueryClient(): QueryClient {
+  const client: QueryClient = new QueryClient({
+    // A session that has ended shows itself in whatever is asked first.
+    queryCache: new QueryCache({
+      onError: (error, query) => {
+        if (error instanceof Problem && error.status === 401 && query.queryKey[0] !== 'session') {
+          void client.invalidateQueries({ queryKey: ['session'] });
+        }
+      },
+    }),
+    defaultOptions: {
+      queries: {
+        refetchInterval: SLOW,
+        refetchOnWindowFocus: true,
+        staleTime: 2_000,
+        // Shown data is kept while the server cannot be reached; its age is told.
+        retry: (count, error) =>
+          count < 2 && error instanceof Problem && (error.status === 0 || error.status >= 500),
+        retryDelay: 400,
+        networkMode: 'always',
+      },
+    },
+  });
+  return client;
+}
+
+export const useOpen = () =>
+  useQuery({ queryKey: ['incidents', 'open'], queryFn: ({ signal }) => api.open(signal) });
+export const useEverything = () =>
+  useQuery({ queryKey: ['incidents', 'all'], queryFn: ({ signal }) => api.everything(signal) });
+export const useIncident = (id: string) =>
+  useQuery({ queryKey: ['incident', id, 'show'], queryFn: ({ signal }) => api.incident(id, signal) });
+export const useTimeline = (id: string) =>
+  useQuery({ queryKey: ['incident', id, 'timeline'], queryFn: ({ signal }) => api.timeline(id, signal) });
+export const useReport = (id: string) =>
+  useQuery({ queryKey: ['incident', id, 'report'], queryFn: ({ signal }) => api.report(id, signal) });
+export const useExplained = (id: string, evidence: string) =>
+  useQuery({
+    queryKey: ['evidence', id, evidence],
+    queryFn: ({ signal }) => api.explain(id, evidence, signal),
+    staleTime: Number.POSITIVE_INFINITY,
+    refetchInterval: false,
+  });
+export const useStats = () => useQuery({ queryKey: ['stats'], queryFn: ({ signal }) => api.stats(signal) });
+export const useLessons = () =>
+  useQuery({ queryKey: ['lessons'], queryFn: ({ signal }) => api.lessons(signal) });
+export const useHealth = () =>
+  useQuery({ queryKey: ['health'], queryFn: ({ signal }) => api.health(signal), refetchInterval: 15_000 });
+export const useAlarms = () =>
+  useQuery({ queryKey: ['alarms'], queryFn: ({ signal }) => api.alarms(signal) });
+export const useSilences = () =>
+  useQuery({ queryKey: ['silences'], queryFn: ({ signal }) => api.silences(signal) });
+export const useMechanisms = () =>
+  useQuery({
+    queryKey: ['mechanisms'],
+    queryFn: ({ signal }) => api.mechanisms(signal),
+    refetchInterval: false,
+    staleTime: Number.POSITIVE_INFINITY,
+  });

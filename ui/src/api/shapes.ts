@@ -1,0 +1,211 @@
+// What the API answers: the JSON that the command of the same name prints with `--format json`.
+// docs/api/openapi.json will be the source of these once it is there; nothing outside of src/api names a route.
+import type { Alarm, EntityId, Query, Report, Timestamp, TimeWindow } from './report';
+
+export interface Page<T> {
+  items: T[];
+  next?: string | null;
+}
+
+export type Action = { do: string } & Record<string, unknown>;
+export type Condition = { that: string } & Record<string, unknown>;
+export interface PlannedStep {
+  action: Action;
+  undo?: Action | null;
+  actuator: string;
+  before: string;
+  after: string;
+  harmless: boolean;
+  because: string;
+}
+export interface Plan {
+  incident: string;
+  report: string;
+  attempt: number;
+  basis: { entity: EntityId; mechanism: string; change?: string | null; confidence: number }[];
+  steps: PlannedStep[];
+  expect: { all: Condition[]; over: number };
+  stop: { all: Condition[]; over: number };
+  /** Nanoseconds. */
+  settle: number;
+  /** Nanoseconds. */
+  patience: number;
+  touches: EntityId[];
+  risks: string[];
+}
+export interface Summary {
+  id: string;
+  title: string;
+  standing: string;
+  opened: Timestamp;
+  closed?: Timestamp | null;
+  firing: boolean;
+  alarms: Alarm[];
+  causes: {
+    entity: EntityId;
+    mechanism: string;
+    category: string;
+    change?: string | null;
+    confidence: number;
+    word: string;
+  }[];
+  plan?: { digest: string; plan: Plan } | null;
+  entries: number;
+  head?: string | null;
+  untold?: { channel: string; notice: string; tries: number; why: string }[];
+}
+
+export type GateAnswer =
+  | { gate: 'go'; reasons: string[] }
+  | { gate: 'ask'; reasons: string[]; who: string[] }
+  | { gate: 'refuse'; reasons: string[]; again_at?: Timestamp | null };
+export type Outcome =
+  | { outcome: 'done'; detail?: string }
+  | { outcome: 'failed'; why: string }
+  | { outcome: 'unknown'; why: string };
+export interface Checked {
+  condition: Condition;
+  holds: 'yes' | 'no' | 'cannot_tell';
+  seen: string;
+}
+export interface Advice {
+  area: string;
+  text: string;
+}
+export interface Lesson {
+  incident: string;
+  at: Timestamp;
+  title: string;
+  false_alarm: boolean;
+  causes: {
+    entity: EntityId;
+    mechanism: string;
+    category: string;
+    confidence: number;
+    cured?: boolean | null;
+  }[];
+  recovered?: boolean | null;
+  advice: Advice[];
+}
+export type IncidentEvent =
+  | { event: 'opened'; alarm: Alarm }
+  | { event: 'alarm_joined'; alarm: Alarm; because: string[] }
+  | { event: 'alarm_turned'; state: string }
+  | { event: 'flapping'; turns: number }
+  | { event: 'silenced'; by: string; why: string; until: Timestamp }
+  | { event: 'noted'; by: string; text: string }
+  | { event: 'investigation_started'; attempt: number; window: TimeWindow }
+  | { event: 'looked'; at: string }
+  | { event: 'investigation_ended'; attempt: number; report: Report }
+  | { event: 'investigation_failed'; attempt: number; why: string }
+  | { event: 'linked'; incident: string; why: string }
+  | { event: 'split_off'; incident: string; by: string }
+  | { event: 'plan_proposed'; plan: Plan }
+  | { event: 'plan_kept'; plan: string }
+  | { event: 'no_plan'; why: string[] }
+  | { event: 'gate_answered'; plan: string; answer: GateAnswer }
+  | { event: 'approval_asked'; plan: string; until: Timestamp }
+  | { event: 'approved'; approval: { plan: string; by: string; at: Timestamp; until: Timestamp } }
+  | { event: 'refused'; plan: string; by: string; why: string }
+  | { event: 'approval_expired'; plan: string }
+  | { event: 'run_started'; plan: string }
+  | { event: 'step_started'; plan: string; step: number; key: string }
+  | { event: 'step_ended'; plan: string; step: number; outcome: Outcome }
+  | { event: 'undo_started'; plan: string; step: number; key: string }
+  | { event: 'undo_ended'; plan: string; step: number; outcome: Outcome }
+  | {
+      event: 'run_ended';
+      plan: string;
+      end: { run: 'completed' } | { run: 'unwound' | 'stuck'; why: string };
+    }
+  | { event: 'verified'; plan: string; passed: boolean; checks: Checked[] }
+  | { event: 'handed_over'; why: string }
+  | { event: 'lesson_learned'; lesson: Lesson }
+  | { event: 'closed'; ending: { how: string; into?: string }; by?: string };
+export interface Entry {
+  seq: number;
+  at: Timestamp;
+  event: IncidentEvent;
+}
+
+/** What `midwatch explain` tells of one piece of evidence: the query as it can be asked again, and the rows. */
+export interface Explained {
+  id: string;
+  asked: string;
+  rows?: { file: string; line: number; text?: string; problem?: string }[];
+  points?: { time: Timestamp; value: number }[];
+}
+export interface Reply {
+  understood: string;
+  question: { about: string; entity?: EntityId | null; window: TimeWindow };
+  lines: { text: string; query: Query }[];
+  more: number;
+  gaps: { wanted: string; why: string; how_to_close?: string }[];
+}
+/** Nanoseconds, over so many incidents. */
+export interface Spread {
+  count: number;
+  mean: number;
+  p50: number;
+  p95: number;
+}
+export interface Share {
+  hits: number;
+  of: number;
+}
+export interface Stats {
+  incidents: number;
+  detect: Spread;
+  investigate: Spread;
+  recover: Spread;
+  approved_to_recovered: Spread;
+  recovery: Share;
+  false_alarms: Share;
+  labelled: number;
+  mechanisms: Record<string, number>;
+}
+/** One line of `midwatch doctor`. */
+export interface Finding {
+  what: string;
+  stands: 'ok' | 'missing' | 'broken';
+  said: string;
+  to_do: string;
+}
+export interface Silence {
+  id: string;
+  entity?: string | null;
+  rule?: string | null;
+  from: Timestamp;
+  until: Timestamp;
+  every?: string;
+  by: string;
+  why: string;
+  ended?: Timestamp | null;
+}
+export interface Mechanism {
+  id: string;
+  title: string;
+  category: string;
+  nature: string;
+  summary: string;
+}
+export interface AlarmRow {
+  rule?: string;
+  name?: string;
+  entity?: string;
+  state?: string;
+  description?: string;
+  since?: Timestamp;
+}
+export interface Session {
+  name: string;
+  role?: string | null;
+  /** Sent back in a header with everything that alters something. */
+  csrf?: string | null;
+}
+/** What an event stream says: something was written into an incident's journal. */
+export interface Notice {
+  incident: string;
+  seq: number;
+  kind: string;
+}

@@ -1,0 +1,157 @@
+import { useState } from 'react';
+import { useAlarms, useHealth, useMechanisms, useSilences } from '../api/hooks';
+import { Stands } from '../parts/mark';
+import { Nothing, Part, Trouble, useNow, useTitle, Waiting } from '../parts/small';
+import { useSession } from '../session';
+import { clock, moment } from '../time';
+import { CATEGORY, say } from '../words';
+import { FindingRow } from './now';
+
+/** What is connected, watched and kept quiet. Only to be read: it is set up in midwatch.toml. */
+export default function Setup() {
+  useTitle('Set-up');
+  const session = useSession();
+  return (
+    <div className="setup">
+      <h1>Set-up</h1>
+      <p className="faint">
+        Read from the server; altered in <code>midwatch.toml</code>.{' '}
+        {session
+          ? `You are ${session.name}${session.role ? `, ${session.role}` : ''}.`
+          : 'This server knows no accounts: whoever reaches it is let in.'}
+      </p>
+      <Sources />
+      <div className="columns">
+        <Alarms />
+        <Silences />
+      </div>
+      <Mechanisms />
+    </div>
+  );
+}
+
+const ABSENT = 'This server does not tell.';
+
+function Sources() {
+  const health = useHealth();
+  return (
+    <Part title="Sources, and what each can see">
+      {health.isPending && <Waiting what="the sources" />}
+      {health.isError && !health.data && <Trouble error={health.error} again={() => void health.refetch()} />}
+      {health.data === null && <Nothing>{ABSENT} At its terminal: midwatch doctor.</Nothing>}
+      <ul className="findings">
+        {health.data?.map((one) => (
+          <FindingRow key={one.what} one={one} />
+        ))}
+      </ul>
+    </Part>
+  );
+}
+
+function Alarms() {
+  const alarms = useAlarms();
+  return (
+    <Part title="Alarms" count={alarms.data?.length}>
+      {alarms.isPending && <Waiting what="the alarms" />}
+      {alarms.isError && !alarms.data && <Trouble error={alarms.error} again={() => void alarms.refetch()} />}
+      {alarms.data === null && <Nothing>{ABSENT} At its terminal: midwatch config check.</Nothing>}
+      {alarms.data?.length === 0 && <Nothing>None is declared: nothing will be detected here.</Nothing>}
+      <ul className="rules">
+        {alarms.data?.map((one) => {
+          const firing = one.state === 'firing' || one.state === 'alarm';
+          return (
+            <li key={(one.rule ?? one.name ?? '') + (one.entity ?? '')}>
+              <Stands
+                tone={firing ? 'bad' : one.state === 'no_data' ? 'quiet' : 'good'}
+                word={(one.state ?? 'declared').replaceAll('_', ' ')}
+              />
+              <div>
+                <b>{one.rule ?? one.name}</b> {one.entity && <span className="mono small">{one.entity}</span>}
+                {one.description && <p className="faint">{one.description}</p>}
+              </div>
+            </li>
+          );
+        })}
+      </ul>
+    </Part>
+  );
+}
+
+function Silences() {
+  const silences = useSilences();
+  const now = useNow(10_000);
+  return (
+    <Part title="Silences" count={silences.data?.length}>
+      {silences.isPending && <Waiting what="the silences" />}
+      {silences.isError && !silences.data && (
+        <Trouble error={silences.error} again={() => void silences.refetch()} />
+      )}
+      {silences.data === null && <Nothing>{ABSENT}</Nothing>}
+      {silences.data?.length === 0 && <Nothing>Nothing is silenced.</Nothing>}
+      <ul className="rules">
+        {silences.data?.map((one) => {
+          const over =
+            Boolean(one.ended) || ((one.every ?? 'once') === 'once' && Date.parse(one.until) < now);
+          return (
+            <li key={one.id}>
+              <Stands tone={over ? 'quiet' : 'good'} word={over ? 'over' : 'in force'} />
+              <div>
+                <b>{one.rule ?? one.entity ?? 'everything'}</b>{' '}
+                <span>
+                  until {clock(one.until)} UTC{one.every && one.every !== 'once' ? `, ${one.every}` : ''}
+                </span>
+                <p className="faint" title={moment(one.from)}>
+                  by {one.by}: {one.why}
+                </p>
+              </div>
+            </li>
+          );
+        })}
+      </ul>
+    </Part>
+  );
+}
+
+function Mechanisms() {
+  const mechanisms = useMechanisms();
+  const [typed, setTyped] = useState('');
+  const wanted = typed.toLowerCase().trim();
+  const found = (mechanisms.data ?? []).filter((one) =>
+    `${one.id} ${one.title} ${one.summary}`.toLowerCase().includes(wanted),
+  );
+  return (
+    <Part title="How things break, as Midwatch knows it" count={mechanisms.data?.length}>
+      {mechanisms.isPending && <Waiting what="the catalogue" />}
+      {mechanisms.isError && !mechanisms.data && (
+        <Trouble error={mechanisms.error} again={() => void mechanisms.refetch()} />
+      )}
+      {mechanisms.data === null && <Nothing>{ABSENT} At its terminal: midwatch mechanisms.</Nothing>}
+      {mechanisms.data && (
+        <>
+          <label className="field">
+            Find
+            <input type="search" value={typed} onChange={(event) => setTyped(event.target.value)} />
+          </label>
+          <p className="faint small" role="status">
+            {wanted ? `${found.length} of ${mechanisms.data.length}` : ''}
+          </p>
+          <ul className="mechanisms">
+            {found.map((one) => (
+              <li key={one.id}>
+                <details>
+                  <summary data-item>
+                    <span className="mono">{one.id}</span> {one.title}
+                  </summary>
+                  <p>{one.summary}</p>
+                  <p className="faint">
+                    {say(CATEGORY, one.category)} · {one.nature}
+                  </p>
+                </details>
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
+    </Part>
+  );
+}

@@ -1,0 +1,61 @@
+// Addresses behind the `#`, so that the page works from any folder of any server without rules for rewriting.
+import { useSyncExternalStore } from 'react';
+
+export type Route =
+  | { page: 'now' }
+  | { page: 'incident'; id: string; show: string }
+  | { page: 'approve'; id: string }
+  | { page: 'ask'; question: string }
+  | { page: 'learned' }
+  | { page: 'setup' }
+  | { page: 'lost' };
+
+const decode = (text: string): string => {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+};
+
+export function parse(hash: string): Route {
+  const [path = '', search = ''] = hash.replace(/^#\/?/, '').split('?');
+  const parts = path.split('/').filter(Boolean).map(decode);
+  const query = new URLSearchParams(search);
+  const [first, id, third] = parts;
+  if (first === undefined) return { page: 'now' };
+  if (first === 'incidents' && id && third === undefined) {
+    return { page: 'incident', id, show: query.get('show') ?? '' };
+  }
+  if (first === 'incidents' && id && third === 'plan') return { page: 'approve', id };
+  if (first === 'ask' && !id) return { page: 'ask', question: query.get('q') ?? '' };
+  if (first === 'learned' && !id) return { page: 'learned' };
+  if (first === 'setup' && !id) return { page: 'setup' };
+  return { page: 'lost' };
+}
+
+export const to = {
+  now: '#/',
+  incident: (id: string, show = '') =>
+    `#/incidents/${encodeURIComponent(id)}${show ? `?show=${encodeURIComponent(show)}` : ''}`,
+  approve: (id: string) => `#/incidents/${encodeURIComponent(id)}/plan`,
+  ask: (question = '') => `#/ask${question ? `?q=${encodeURIComponent(question)}` : ''}`,
+  learned: '#/learned',
+  setup: '#/setup',
+};
+
+export function go(hash: string): void {
+  location.hash = hash.replace(/^#/, '');
+}
+
+/** Changes the address without a new step in the history. */
+export function swap(hash: string): void {
+  history.replaceState(null, '', hash);
+  window.dispatchEvent(new HashChangeEvent('hashchange'));
+}
+
+const subscribe = (told: () => void) => {
+  window.addEventListener('hashchange', told);
+  return () => window.removeEventListener('hashchange', told);
+};
+export const useHash = (): string => useSyncExternalStore(subscribe, () => location.hash);

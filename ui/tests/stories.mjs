@@ -1,0 +1,443 @@
+// What a person does, and what must be seen then. Each is run on a server and in a browser of its own.
+import { HOSTILE } from './world.mjs';
+
+const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
+const THREE = 'inc-20261121-122740-91a2fb';
+const INCIDENT = `#/incidents/${THREE}`;
+const PLAN = `${INCIDENT}/plan`;
+
+/** Waits until an element with that text is to be seen. */
+const sees = (page, text, options = {}) =>
+  page.getByText(text, options).first().waitFor({ state: 'visible' });
+const role = (page, kind, name, exact = false) => page.getByRole(kind, { name, exact });
+/** No part of the page reaches over the edge of the screen. */
+const fits = async ({ page, equal }, where) => {
+  const over = await page.evaluate(
+    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  );
+  equal(over, 0, `${where}: pixels over the edge`);
+};
+/** Has everything arrived that is drawn later? */
+const drawn = async (page) => {
+  await page.locator('.path svg .node').first().waitFor();
+  await page.locator('.plot canvas').first().waitFor();
+};
+
+export const stories = [
+  {
+    name: 'watch, approve, verified',
+    server: { upTo: 1, pace: 150 },
+    async walk({ page, world, open, picture, accessible, equal }) {
+      await open();
+      await sees(page, 'being looked at');
+      await picture('opened');
+      await page.locator('.incident .cover').click();
+      await sees(page, 'There is no report yet.');
+      world.tell(13);
+      await sees(page, 'Reading logs');
+      await picture('looking');
+      world.tell(17);
+      await sees(page, 'a setting that the program needs and no longer gets');
+      world.tell(20);
+      await sees(page, 'waits for a yes');
+      equal(await page.locator('.verdict > li').count(), 5, 'lines of the verdict');
+      equal(await page.locator('.cause').count(), 3, 'causes');
+      await drawn(page);
+      equal(await page.locator('.path .role-cause').count(), 3, 'causes on the path');
+      equal(await page.locator('.plot canvas').count(), 6, 'series');
+      await picture('incident');
+      await accessible('the incident');
+
+      await page.locator('.verdict .said').first().click();
+      await role(page, 'heading', 'What this stands on').waitFor();
+      await page.locator('.piece summary').first().click();
+      await sees(page, 'Raw rows');
+      equal(await page.locator('.piece[open] .query code').count(), 1, 'the query');
+      await picture('evidence', false);
+      await accessible('the evidence');
+      await page.keyboard.press('Escape');
+      await role(page, 'heading', 'What this stands on').waitFor({ state: 'detached' });
+      equal(
+        await page.evaluate(() => document.activeElement?.classList.contains('said')),
+        true,
+        'the focus is back at the sentence',
+      );
+
+      await role(page, 'link', 'See the plan, say yes or no').click();
+      await sees(page, 'Perform this plan?');
+      await picture('plan');
+      await accessible('the plan');
+      await role(page, 'button', 'Approve …').click();
+      await sees(page, 'Say yes to exactly this?');
+      await picture('question', false);
+      await accessible('the question');
+      await role(page, 'button', 'Yes, perform it').click();
+      await sees(page, 'being performed');
+      await sees(page, 'Verification');
+      await picture('verifying');
+      await sees(page, 'showed at 12:28:00 UTC that it worked');
+      equal(await page.locator('.step .stands-good').count(), 3, 'steps that are done');
+      equal(world.decisions, [{ what: 'approve', plan: world.digest, by: 'root' }], 'what was sent');
+      await picture('verified');
+      await accessible('the verified plan');
+      await role(page, 'link', 'Learned').click();
+      await sees(page, 'config.required-value-missing');
+      await picture('learned');
+      await accessible('what was learned');
+      await role(page, 'link', 'Now').click();
+      await sees(page, 'Nothing is broken that Midwatch knows of');
+      await picture('quiet');
+      await accessible('Now, quiet');
+    },
+  },
+  {
+    name: 'refused by a person',
+    async walk({ page, world, open, picture, equal }) {
+      await open(PLAN);
+      await role(page, 'button', 'Refuse …').click();
+      // Without a reason it is not sent.
+      await role(page, 'button', 'No, refuse it').click();
+      equal(world.decisions, undefined, 'nothing is sent without a reason');
+      await page.getByLabel(/^Why\?/).fill('the deploy is mine, I roll it back by hand');
+      await picture('why', false);
+      await role(page, 'button', 'No, refuse it').click();
+      await sees(page, 'root said no: the deploy is mine, I roll it back by hand.');
+      equal(await page.locator('.decide').count(), 0, 'nothing to decide any more');
+      equal(world.decisions?.[0]?.what, 'refuse', 'what was sent');
+      await picture('refused');
+      await page.keyboard.press('u');
+      await sees(page, 'plan refused');
+    },
+  },
+  {
+    name: 'refused by the gate',
+    server: { policy: 'Between 02:00 and 04:00 nobody may alter the ledger (night-freeze).' },
+    async walk({ page, open, picture, accessible, equal }) {
+      await open(PLAN);
+      await role(page, 'button', 'Approve …').click();
+      await role(page, 'button', 'Yes, perform it').click();
+      await sees(page, 'night-freeze');
+      equal(await page.locator('.step .stands-good').count(), 0, 'steps that are done');
+      await picture('told');
+      await accessible('a refusal');
+    },
+  },
+  {
+    name: 'the plan changes while it is read',
+    async walk({ page, world, open, picture, accessible, equal }) {
+      await open(PLAN);
+      await role(page, 'button', 'Approve …').click();
+      await sees(page, 'Say yes to exactly this?');
+      world.replacePlan();
+      await sees(page, 'There is a newer plan.');
+      equal(await page.locator('dialog[open]').count(), 0, 'the question is taken back');
+      equal(await page.locator('.decide').count(), 0, 'the old plan cannot be approved');
+      equal(await page.locator('.step').count(), 3, 'the old plan is still shown');
+      await picture('newer', false);
+      await accessible('a newer plan');
+      await role(page, 'button', 'Show the newer plan').click();
+      equal(await page.locator('.step').count(), 2, 'steps of the newer plan');
+      await role(page, 'button', 'Approve …').click();
+      await role(page, 'button', 'Yes, perform it').click();
+      await page.locator('dialog[open]').waitFor({ state: 'detached' });
+      equal(
+        world.decisions,
+        [{ what: 'approve', plan: 'f'.repeat(64), by: 'root' }],
+        'the newer plan is what was sent',
+      );
+    },
+  },
+  {
+    name: 'sign-in, roles and the token',
+    server: {
+      accounts: {
+        vera: { password: 'watch', role: 'viewer' },
+        otto: { password: 'act', role: 'approver' },
+      },
+      pace: 20,
+    },
+    async walk({ page, world, open, picture, accessible, equal }) {
+      await open(PLAN);
+      await picture('asked');
+      await accessible('sign-in');
+      const enter = async (name, password) => {
+        await page.getByLabel('Name').fill(name);
+        await page.getByLabel('Password').fill(password);
+        await role(page, 'button', 'Sign in').click();
+      };
+      await enter('vera', 'guess');
+      await sees(page, 'The name or the password is wrong.');
+      equal(await page.getByLabel('Password').inputValue(), '', 'a wrong password is not kept');
+      await enter('vera', 'watch');
+      await sees(page, 'You are signed in as viewer: an approver must answer.');
+      equal(await role(page, 'button', 'Approve …').isDisabled(), true, 'a viewer cannot say yes');
+      await role(page, 'button', 'Sign out').click();
+      await enter('otto', 'act');
+      await role(page, 'button', 'Approve …').click();
+      await sees(page, 'It is written down in the name of otto.');
+      await role(page, 'button', 'Yes, perform it').click();
+      await sees(page, 'that it worked');
+      equal(world.decisions, [{ what: 'approve', plan: world.digest, by: 'otto' }], 'who said yes');
+    },
+  },
+  {
+    name: 'on a phone',
+    context: { ...PHONE, colorScheme: 'dark' },
+    server: { pace: 100 },
+    async walk(tools) {
+      const { page, open, picture, accessible, equal } = tools;
+      await open();
+      await sees(page, 'waits for a yes');
+      await fits(tools, 'Now');
+      await picture('now', false);
+      await accessible('Now on a phone');
+      await page.locator('.incident .cover').tap();
+      await drawn(page);
+      await fits(tools, 'the incident');
+      await picture('incident', false);
+      await role(page, 'button', 'Series', true).tap();
+      await picture('series', false);
+      await page.locator('.verdict .said').first().tap();
+      await role(page, 'heading', 'What this stands on').waitFor();
+      await fits(tools, 'the evidence');
+      await picture('evidence', false);
+      await accessible('the evidence on a phone');
+      await role(page, 'button', 'Close Esc').tap();
+      await role(page, 'link', 'See the plan, say yes or no').tap();
+      await sees(page, 'Perform this plan?');
+      await fits(tools, 'the plan');
+      await picture('plan', false);
+      await role(page, 'button', 'Approve …').tap();
+      await picture('question', false);
+      await role(page, 'button', 'Yes, perform it').tap();
+      await sees(page, 'that it worked');
+      await fits(tools, 'the verified plan');
+      await picture('verified');
+      for (const place of ['Ask', 'Learned', 'Set-up']) {
+        await role(page, 'link', place).tap();
+        await page.locator('main h1').waitFor();
+        await fits(tools, place);
+        await picture(place.toLowerCase(), false);
+        await accessible(`${place} on a phone`);
+      }
+      const small = await page.evaluate(
+        () =>
+          [...document.querySelectorAll('.rail nav a, .decide button')].filter(
+            (one) => one.getBoundingClientRect().height < 40,
+          ).length,
+      );
+      equal(small, 0, 'things too small for a thumb');
+    },
+  },
+  {
+    name: 'keyboard only',
+    server: { pace: 40 },
+    async walk({ page, open, picture, equal }) {
+      const press = async (...keys) => {
+        for (const key of keys) await page.keyboard.press(key);
+      };
+      const focused = () => page.evaluate(() => document.activeElement?.textContent?.trim() ?? '');
+      await open();
+      await sees(page, 'waits for a yes');
+      await press('Tab');
+      equal(await focused(), 'Skip to the content', 'what Tab reaches first');
+      await press('j');
+      const outline = await page.evaluate(
+        () => getComputedStyle(document.activeElement, '::after').outlineStyle,
+      );
+      equal(outline, 'solid', 'the focus is to be seen');
+      await picture('focus', false);
+      await press('j', 'k', 'Enter');
+      await role(page, 'heading', 'Verdict').waitFor();
+      await press('?');
+      await role(page, 'heading', 'Keys').waitFor();
+      await picture('help', false);
+      await press('Escape');
+      await page.locator('.verdict .said').first().waitFor();
+      await press('j', 'Enter');
+      await role(page, 'heading', 'What this stands on').waitFor();
+      equal(await focused(), 'What this stands on', 'the focus follows to the evidence');
+      await press('Escape');
+      await press('p');
+      await sees(page, 'Perform this plan?');
+      for (let tries = 0; tries < 40 && (await focused()) !== 'Approve …'; tries += 1) await press('Tab');
+      equal(await focused(), 'Approve …', 'Tab reaches the yes');
+      await press('Enter');
+      await sees(page, 'Say yes to exactly this?');
+      for (let tries = 0; tries < 10 && (await focused()) !== 'Yes, perform it'; tries += 1)
+        await press('Tab');
+      await press('Enter');
+      await sees(page, 'that it worked');
+      await press('u');
+      await role(page, 'heading', 'Verdict').waitFor();
+      await press('g', 'l');
+      await role(page, 'heading', 'What was learned').waitFor();
+      await press('g', 's');
+      await role(page, 'heading', 'Set-up').waitFor();
+      await press('/');
+      await role(page, 'heading', 'Ask how things stand').waitFor();
+      // In a field letters are letters.
+      await page.keyboard.type('gn?');
+      equal(await page.locator('#question').inputValue(), 'gn?', 'letters typed into a field');
+      await press('Tab', 'Tab');
+      await press('g', 'n');
+      await sees(page, 'Nothing is broken that Midwatch knows of');
+      // They can be switched off.
+      await press('?');
+      await page.getByLabel('Single keys do something').uncheck();
+      await press('Escape');
+      await press('g', 'l');
+      await page.waitForTimeout(200);
+      equal(
+        await page.locator('main h1').innerText(),
+        'Nothing is broken that Midwatch knows of',
+        'keys are off',
+      );
+    },
+  },
+  {
+    name: 'the connection is lost and comes back',
+    server: { upTo: 17, pace: 40 },
+    async walk({ page, server, world, open, picture, accessible, equal }) {
+      await open(INCIDENT);
+      await drawn(page);
+      await sees(page, 'live', { exact: true });
+      world.tell(20);
+      await sees(page, 'waits for a yes');
+      // The other pages are fetched once the first one stands.
+      await page.waitForTimeout(2500);
+      const events = world.events.length;
+      server.lose();
+      await sees(page, 'Connection lost.');
+      await sees(page, /What is shown is as of 12:2\d:\d\d UTC, .* ago/);
+      equal(await page.locator('.verdict > li').count(), 5, 'what was read stays');
+      await picture('lost', false);
+      await accessible('a lost connection');
+      // A page that was not read before cannot be shown: it says so.
+      await page.keyboard.press('g');
+      await page.keyboard.press('s');
+      await page.locator('main .trouble').first().waitFor();
+      await picture('unread', false);
+      await page.keyboard.press('u');
+      world.tell(30);
+      server.regain();
+      await role(page, 'button', 'Try now').click();
+      await page.locator('.banner').waitFor({ state: 'detached' });
+      equal(world.resumedFrom, events, 'the stream goes on after the last event that was seen');
+      await sees(page, 'verifying');
+      world.tell(38);
+      await sees(page, 'Nothing is broken that Midwatch knows of');
+    },
+  },
+  {
+    name: 'text is only ever text',
+    server: { hostile: true },
+    async walk({ page, world, open, picture, equal }) {
+      const harmless = async (where) => {
+        const harm = await page.evaluate(() => ({
+          ran: Boolean(window.__harmed),
+          images: document.querySelectorAll('img[src="x"]').length,
+          scripts: [...document.scripts].filter((one) => one.textContent).length,
+        }));
+        equal(harm, { ran: false, images: 0, scripts: 0 }, where);
+      };
+      await open();
+      await sees(page, HOSTILE);
+      await harmless('Now');
+      await open(INCIDENT);
+      await drawn(page);
+      await harmless('the incident');
+      await page.locator('.verdict .said').first().click();
+      for (const piece of await page.locator('.piece summary').all()) await piece.click();
+      await page.locator('.rows pre').first().waitFor();
+      await harmless('the evidence');
+      equal(
+        (await page.locator('.piece[open] .query code').first().innerText()).includes('<script>'),
+        true,
+        'marks are shown',
+      );
+      await picture('evidence', false);
+      await open(PLAN);
+      await role(page, 'button', 'Approve …').click();
+      await harmless('the plan');
+      await page.keyboard.press('Escape');
+      await open(`#/ask?q=${encodeURIComponent('errors in the last 2 minutes')}`);
+      await page.locator('.answers summary').first().waitFor();
+      await harmless('an answer');
+      await open('#/setup');
+      await page.locator('.mechanisms summary').first().click();
+      await harmless('the set-up');
+      world.tell(38);
+      await open('#/learned');
+      await page.locator('.area li').first().waitFor();
+      await harmless('what was learned');
+      await open(`#/incidents/${encodeURIComponent(HOSTILE)}?show=${encodeURIComponent(HOSTILE)}`);
+      await sees(page, 'No such incident');
+      await harmless('an address');
+    },
+  },
+  {
+    name: 'ask, light and dark',
+    async walk({ page, world, open, picture, accessible, equal }) {
+      await open('#/ask');
+      await page.locator('#question').fill('latency router');
+      await page.locator('#question').fill('errors in the last 2 minutes');
+      await page.keyboard.press('Enter');
+      await sees(page, 'Understood: which calls failed from 2026-11-21 12:25:41 UTC');
+      await page.locator('.answers summary').first().click();
+      await page.locator('#question').fill('sing me a song');
+      await role(page, 'button', 'Ask', true).click();
+      await sees(page, 'Not understood.');
+      equal(world.asked, ['errors in the last 2 minutes', 'sing me a song'], 'what was asked');
+      await picture('light');
+      await accessible('answers, light');
+      await page.getByLabel('Look').selectOption('dark');
+      await picture('dark');
+      await accessible('answers, dark');
+      await page.reload();
+      equal(await page.evaluate(() => document.documentElement.dataset.theme), 'dark', 'the choice is kept');
+      for (const [name, hash] of [
+        ['now', '#/'],
+        ['incident', INCIDENT],
+        ['plan', PLAN],
+        ['setup', '#/setup'],
+        ['learned', '#/learned'],
+      ]) {
+        await open(hash);
+        await page.locator('main h1').waitFor();
+        if (name === 'incident') await drawn(page);
+        await picture(`dark-${name}`);
+        await accessible(`${name}, dark`);
+      }
+    },
+  },
+  {
+    name: 'a report that does not know, and one without a path',
+    async walk({ page, world, open, picture, accessible }) {
+      for (const one of world.incidents.slice(1)) {
+        await open(`#/incidents/${one.id}`);
+        await role(page, 'heading', 'Verdict').waitFor();
+        await page.locator('.plot canvas').first().waitFor();
+        await picture(one.id.slice(0, 12));
+        await accessible(one.id);
+        await open(`#/incidents/${one.id}/plan`);
+        await role(page, 'heading', 'There is no plan').waitFor();
+      }
+      await open('#/nowhere');
+      await sees(page, 'There is nothing at this address');
+    },
+  },
+  {
+    name: 'two hundred closed incidents, and a server that tells less',
+    server: { many: 200, lessons: false },
+    async walk({ page, world, open, equal }) {
+      world.tell(38);
+      const before = Date.now();
+      await open('#/learned');
+      await page.locator('.history tbody tr').nth(203).waitFor();
+      await sees(page, 'So that it does not happen again');
+      await page.locator('.area li').first().waitFor();
+      equal(Date.now() - before < 10_000, true, 'shown within ten seconds');
+    },
+  },
+];
