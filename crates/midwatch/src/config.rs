@@ -26,6 +26,8 @@ pub const FILE: &str = "midwatch.toml";
 pub struct Config {
     /// Where things are kept.
     pub store: Store,
+    /// The API and the page.
+    pub server: Server,
     /// Telemetry that is pushed here.
     pub telemetry: Telemetry,
     /// The watch: alarms of our own, and the duty loop.
@@ -54,6 +56,17 @@ impl Default for Store {
             path: PathBuf::from("midwatch-data"),
         }
     }
+}
+
+/// The API and the page.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Server {
+    /// Where they are, such as `127.0.0.1:8787`; port 0 takes a free one. Not there unless this is set. Loopback only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<SocketAddr>,
+    /// Names under which they may be asked, beside `localhost` and the loopback addresses.
+    pub hosts: Vec<String>,
 }
 
 /// Telemetry that is pushed here.
@@ -315,6 +328,17 @@ fn checked(config: Config, name: &str) -> Result<Config, Problem> {
             remedy.to_string(),
         ))
     };
+    if config
+        .server
+        .listen
+        .is_some_and(|address| !address.ip().is_loopback())
+    {
+        return refuse(
+            "server.listen",
+            "can be reached from other machines, and the API knows no accounts yet",
+            "listen on loopback, such as \"127.0.0.1:8787\"",
+        );
+    }
     if !(0.0..=1.0).contains(&config.act.min_confidence) {
         return refuse(
             "act.min_confidence",

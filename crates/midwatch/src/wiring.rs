@@ -4,6 +4,7 @@ pub mod desk;
 pub mod house;
 pub mod live;
 pub mod notify;
+pub mod reception;
 pub mod serving;
 pub mod troubles;
 pub mod watchman;

@@ -61,6 +61,8 @@ treat_missing_data = "ignore"
 "#;
     std::fs::write(folder.join("rules.toml"), rules).unwrap();
     let text = r#"
+[server]
+listen = "127.0.0.1:0"
 [telemetry]
 grpc = "127.0.0.1:0"
 http = "127.0.0.1:0"
@@ -103,6 +105,43 @@ fn push(address: std::net::SocketAddr, now_ns: i64) {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+/// What the API answers, and that it is well.
+#[track_caller]
+fn told(api: std::net::SocketAddr, path: &str) -> String {
+    use std::io::{Read as _, Write as _};
+    let mut stream = std::net::TcpStream::connect(api).unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{path}: {answer}");
+    body.to_string()
+}
+
+/// The API answers what the command prints; the incident may go on between the two, so it is asked again.
+#[track_caller]
+fn agree(api: std::net::SocketAddr, path: &str, args: &[&str]) {
+    let mut last = (serde_json::Value::Null, serde_json::Value::Null);
+    for _ in 0..20 {
+        let text = told(api, path);
+        let mut answered: serde_json::Value = serde_json::from_str(&text).unwrap();
+        if let Some(items) = answered.get_mut("items") {
+            answered = items.take();
+        }
+        let printed = serde_json::from_str(&run(args).out).unwrap();
+        if answered == printed {
+            return;
+        }
+        last = (answered, printed);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    panic!("{path}: {:#}\n{:#}", last.0, last.1);
 }
 
 fn now_ns() -> i64 {
@@ -194,6 +233,33 @@ fn an_alarm_becomes_an_incident_with_a_report_and_survives_a_restart() {
             .starts_with("# ")
     );
     assert!(run(&["stats", "--config", &config]).exit == Exit::Done);
+
+    // Programs are told over HTTP what commands print.
+    let api = serving.api().unwrap();
+    let (one, space) = (format!("/v1/spaces/main/incidents/{id}"), "/v1/spaces/main");
+    let json = ["--format", "json", "--config", &config];
+    let with = |words: &[&'static str]| [words, &json].concat();
+    let of_it = |word: &'static str| [&["incidents", word, &id][..], &json].concat();
+    agree(
+        api,
+        &format!("{space}/incidents"),
+        &with(&["incidents", "list"]),
+    );
+    agree(api, &one, &of_it("show"));
+    agree(api, &format!("{one}/report"), &of_it("report"));
+    agree(api, &format!("{space}/stats"), &with(&["stats"]));
+    agree(
+        api,
+        &format!("{space}/mechanisms?limit=200"),
+        &["mechanisms", "--format", "json"],
+    );
+    assert!(told(api, &format!("{one}/report?format=html")).contains("<!doctype html>"));
+    assert!(told(api, &format!("{one}/timeline")).contains("opened by errors on service/checkout"));
+    assert!(told(api, &format!("{space}/topology")).contains("service/checkout"));
+    assert!(told(api, &format!("{space}/alarms")).contains(&id));
+    assert!(told(api, &format!("{space}/silences")).contains("a test"));
+    assert!(told(api, "/metrics").contains("midwatch_incidents_open 1"));
+    assert!(told(api, "/readyz").contains("ok"));
 
     // What was looked at leads to the same report again.
     let out = folder.path().join("recording").display().to_string();

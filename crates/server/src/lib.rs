@@ -1,5 +1,6 @@
-//! The only room that knows sockets that are listened on: the desk for commands of the same machine, and the
-//! inlets of pushed telemetry.
+//! The only room that knows sockets that are listened on: the desk for commands of the same machine, the inlets of
+//! pushed telemetry, and the API.
 
+pub mod api;
 pub mod control;
 pub mod otlp;

@@ -86,6 +86,21 @@ pub struct Placed {
     pub entry: Entry,
 }
 
+/// One entry's place and word, without what it says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Word {
+    /// Its place among all incidents' entries.
+    pub position: u64,
+    /// Whose.
+    pub incident: IncidentId,
+    /// Its place in that incident, from 1.
+    pub seq: u64,
+    /// When it was written.
+    pub at: Timestamp,
+    /// The event's word.
+    pub word: String,
+}
+
 type Job = Box<dyn FnOnce(&mut Inner) + Send>;
 
 /// The journal and the tables beside it. See the module.
@@ -311,6 +326,34 @@ impl Store {
                 })
             })
             .collect()
+    }
+}
+
+impl Store {
+    /// At most `limit` entries of all incidents after the place named, in the order of writing, by their words alone:
+    /// cheap, and taken as they stand, without the chain.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn words(&self, position: u64, limit: u32) -> Result<Vec<Word>, JournalError> {
+        Ok(self.call(move |inner| inner.run(async |c| rows::words(c, position, limit).await))?)
+    }
+
+    /// The place of the newest entry; 0 if there is none.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn position(&self) -> Result<u64, JournalError> {
+        Ok(self.call(|inner| inner.run(async |c| rows::position(c).await))?)
+    }
+
+    /// The newest entry of an incident, its seq and its digest; `None` if there is no such incident.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn head(&self, incident: &IncidentId) -> Result<Option<(u64, String)>, JournalError> {
+        let id = incident.clone();
+        Ok(self.call(move |inner| inner.run(async |c| rows::head(c, id).await))?)
     }
 }
 

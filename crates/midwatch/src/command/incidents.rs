@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use model::alarm::AlarmState;
 use model::incident::{Entry, Incident, IncidentId};
 use serde_json::json;
+use server::api::incidents::Summary;
 use server::control::Request;
 
 use super::Answer;
@@ -143,7 +143,7 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
                     let pencil = console.pencil();
                     let mut card = dressed::card(&incident, &pencil);
                     for one in &untold {
-                        let (channel, notice) = (one.channel, &one.notice);
+                        let (channel, notice) = (&one.channel, &one.notice);
                         let said = format!(
                             "{channel} was not told of {notice}, tried {} times: {}",
                             one.tries, one.why
@@ -253,38 +253,9 @@ fn list(
     Ok(Exit::Done)
 }
 
-/// What programs are told of one incident.
+/// What programs are told of one incident; the API tells the same.
 fn summary(incident: &Incident, entries: &[Entry]) -> serde_json::Value {
-    let causes: Vec<_> = incident
-        .report()
-        .map(|report| {
-            report
-                .causes
-                .iter()
-                .map(|cause| {
-                    json!({
-                        "entity": cause.entity,
-                        "mechanism": cause.mechanism,
-                        "category": cause.category,
-                        "change": cause.change,
-                        "confidence": cause.confidence,
-                        "word": cause.word,
-                    })
-                })
-                .collect()
-        })
-        .unwrap_or_default();
-    json!({
-        "id": incident.id,
-        "title": dressed::title(incident),
-        "standing": dressed::standing(incident).0,
-        "opened": incident.opened,
-        "closed": incident.closed.as_ref().map(|(at, _)| at),
-        "firing": incident.alarms.iter().any(|a| a.state == AlarmState::Firing),
-        "alarms": incident.alarms.iter().map(|a| &a.alarm).collect::<Vec<_>>(),
-        "causes": causes,
-        "plan": incident.latest_plan().map(|p| json!({"digest": p.digest, "plan": p.plan})),
-        "entries": entries.len(),
-        "head": entries.last().map(|e| &e.digest),
-    })
+    let called = (dressed::title(incident), dressed::standing(incident).0);
+    let head = entries.last().map(|entry| entry.digest.clone());
+    json!(Summary::new(incident, called, head))
 }

@@ -19,7 +19,8 @@ use crate::wiring::serving::{Inbound, Serving};
     midwatch config reference > midwatch.toml\n  \
     midwatch serve                                 with midwatch.toml of this folder, or defaults\n  \
     midwatch serve --config /etc/midwatch.toml\n\n\
-    It listens for OTLP on loopback (4317 gRPC, 4318 HTTP) unless told otherwise. Ctrl-C or SIGTERM ends it in\n\
+    It listens for OTLP on loopback (4317 gRPC, 4318 HTTP) unless told otherwise, and for page and API where\n\
+    `server.listen` says. Ctrl-C or SIGTERM ends it in\n\
     good order; whatever was under way goes on from the journal at the next start.")]
 pub struct Args {
     /// The configuration; without it midwatch.toml of this folder, if it is there
@@ -86,6 +87,9 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
         shown(http),
         house.data().display()
     ));
+    if let Some(api) = serving.api() {
+        console.remark(&format!("page and API at http://{api}\n"));
+    }
     wait_for_the_end()?;
     console.remark("ending in good order\n");
     serving.end();

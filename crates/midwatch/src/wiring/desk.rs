@@ -152,6 +152,25 @@ impl LiveDesk {
         Ok((reply.understood, facts))
     }
 
+    /// How the server is, in numbers.
+    pub fn standing(&self) -> server::api::house::Health {
+        let window = self.window.stats();
+        let watch = self.watchman.watch();
+        let open = self.watchman.store().incidents(true);
+        server::api::house::Health {
+            troubles: self.troubles.standing(),
+            open: open.map_or(0, |open| open.len() as u64),
+            taken: [window.spans, window.logs, window.points],
+            window_bytes: window.bytes,
+            shed: self.counter.counts().shed,
+            channels: watch
+                .standings()
+                .into_iter()
+                .map(|standing| (standing.name, standing.trouble.is_none()))
+                .collect(),
+        }
+    }
+
     fn health(&self) -> (String, serde_json::Value) {
         let window = self.window.stats();
         let counts = self.counter.counts();

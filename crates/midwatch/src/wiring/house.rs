@@ -9,6 +9,7 @@ use model::incident::{Entry, Incident, IncidentId};
 use model::plan::Condition;
 use model::ports::{Actuator, Journal as _, JournalError, Outbox as _};
 use model::report::Report;
+use server::api::house::Untold;
 use server::control::{self, ControlError, Reply, Request};
 use store::journal::{Store, StoreError};
 use store::window::Window;
@@ -21,19 +22,6 @@ use crate::console::Console;
 use crate::dress;
 use crate::exit::Exit;
 use crate::problem::Problem;
-
-/// A notice that did not arrive.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Untold {
-    /// What it is about: `opened`, `verdict`, `approval_wanted`, …
-    pub notice: String,
-    /// Who should have delivered it.
-    pub channel: &'static str,
-    /// How often that was tried.
-    pub tries: u32,
-    /// Why it failed, the last time.
-    pub why: String,
-}
 
 /// A configuration, and the folder it keeps things in.
 pub struct House {
@@ -136,25 +124,8 @@ impl House {
     /// What people were not told of an incident although it was tried: notice, channel, and how it went.
     pub fn untold(&self, id: &IncidentId, entries: &[Entry]) -> Result<Vec<Untold>, Problem> {
         let journal = self.journal()?;
-        let notices = watch::notices::all(id, entries)
-            .map_err(|error| self.refused(&JournalError::from(error)))?;
-        let mut untold = Vec::new();
-        for notice in notices {
-            for channel in super::notify::names(&self.config().notify) {
-                let delivery = journal
-                    .delivery(&notice.id, channel)
-                    .map_err(|error| self.refused(&error))?;
-                if let Some(delivery) = delivery.filter(|d| !d.told && d.tries > 0) {
-                    untold.push(Untold {
-                        notice: notice.kind.clone(),
-                        channel,
-                        tries: delivery.tries,
-                        why: delivery.why,
-                    });
-                }
-            }
-        }
-        Ok(untold)
+        let channels = super::notify::names(&self.config().notify);
+        untold(&journal, id, entries, &channels).map_err(|error| self.refused(&error))
     }
 
     /// One incident by the end of its name.
@@ -300,6 +271,30 @@ impl House {
             "`midwatch journal verify` says how the rest stands; keep the file as it is",
         )
     }
+}
+
+/// What people were not told of an incident although it was tried.
+pub fn untold(
+    journal: &Store,
+    id: &IncidentId,
+    entries: &[Entry],
+    channels: &[&'static str],
+) -> Result<Vec<Untold>, JournalError> {
+    let mut untold = Vec::new();
+    for notice in watch::notices::all(id, entries)? {
+        for channel in channels {
+            let delivery = journal.delivery(&notice.id, channel)?;
+            if let Some(delivery) = delivery.filter(|d| !d.told && d.tries > 0) {
+                untold.push(Untold {
+                    notice: notice.kind.clone(),
+                    channel: (*channel).to_string(),
+                    tries: delivery.tries,
+                    why: delivery.why,
+                });
+            }
+        }
+    }
+    Ok(untold)
 }
 
 /// Of these incidents the one of that name, or the only one whose name ends so.

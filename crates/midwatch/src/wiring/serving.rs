@@ -24,6 +24,7 @@ use watch::detect::{Rules, States};
 use super::desk::LiveDesk;
 use super::house::{House, unusable};
 use super::live::{Pushed, SystemClock};
+use super::reception::Reception;
 use super::troubles::Troubles;
 use super::watchman::Watchman;
 use crate::problem::Problem;
@@ -148,6 +149,7 @@ pub struct Serving {
     /// Nothing is left to be told.
     told: Arc<AtomicBool>,
     tellers: Vec<JoinHandle<()>>,
+    api: Option<server::api::Bound>,
 }
 
 impl Serving {
@@ -197,7 +199,7 @@ impl Serving {
                 tracing::error!(%error, "commands cannot reach this server");
             }
         });
-        Ok(Self {
+        let mut serving = Self {
             inbound,
             store,
             desk,
@@ -205,7 +207,62 @@ impl Serving {
             threads,
             told,
             tellers,
-        })
+            api: None,
+        };
+        match serving.receive(house, watchman) {
+            Ok(api) => {
+                serving.api = api;
+                Ok(serving)
+            }
+            Err(problem) => {
+                serving.end();
+                Err(problem)
+            }
+        }
+    }
+
+    /// Opens the API, if it is configured.
+    fn receive(
+        &self,
+        house: &House,
+        watchman: Arc<Watchman>,
+    ) -> Result<Option<server::api::Bound>, Problem> {
+        let config = &house.config().server;
+        let Some(listen) = config.listen else {
+            return Ok(None);
+        };
+        // Through a connection of its own: whoever reads much holds up nobody who writes.
+        let file = house.journal_file();
+        let journal = Store::open_read_only(&file).map_err(|error| unusable(&file, &error))?;
+        let reception = Reception::new(
+            journal,
+            watchman,
+            Arc::clone(&self.desk),
+            super::notify::names(&house.config().notify),
+        );
+        let settings = server::api::Settings {
+            listen,
+            hosts: config.hosts.clone(),
+        };
+        let stopped = self.inbound.stop.subscribe();
+        let clock = Arc::new(SystemClock);
+        let serving = server::api::serve(settings, Arc::new(reception), clock, stopped);
+        self.inbound
+            .runtime
+            .block_on(serving)
+            .map(Some)
+            .map_err(|error| {
+                Problem::bad_input(
+                    error.to_string(),
+                    "server.listen",
+                    "name another address in [server], or port 0 for any that is free",
+                )
+            })
+    }
+
+    /// Where the API answers, if it is configured.
+    pub fn api(&self) -> Option<SocketAddr> {
+        self.api.as_ref().map(|api| api.address)
     }
 
     /// The journal.
@@ -239,6 +296,10 @@ impl Serving {
         }
         if let Err(error) = self.store.release_watch(SystemClock.now()) {
             tracing::warn!(%error, "the watch could not be given back; it ends by itself");
+        }
+        let _ = self.inbound.stop.send(true);
+        if let Some(api) = self.api {
+            self.inbound.runtime.block_on(api.ended());
         }
         self.inbound.close();
     }

@@ -10,7 +10,7 @@ use model::time::{Span, Timestamp};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
-use super::lease;
+use super::{Word, lease};
 
 /// Shorter events are stored as they are: a person with a database browser can read them.
 const PACK_FROM: usize = 4096;
@@ -170,6 +170,53 @@ pub(super) async fn after(
         ))
     })
     .collect()
+}
+
+/// Entries after that place, by their words.
+pub(super) async fn words(
+    connection: &mut SqliteConnection,
+    position: u64,
+    limit: u32,
+) -> Result<Vec<Word>, sqlx::Error> {
+    sqlx::query(
+        "SELECT position, incident, seq, at, word FROM entry WHERE position > ?1 ORDER BY position LIMIT ?2",
+    )
+    .bind(i64::try_from(position).unwrap_or(i64::MAX))
+    .bind(i64::from(limit))
+    .fetch_all(connection)
+    .await?
+    .iter()
+    .map(|row| {
+        Ok(Word {
+            position: whole(row, "position")?,
+            incident: IncidentId(row.try_get("incident")?),
+            seq: whole(row, "seq")?,
+            at: Timestamp(row.try_get("at")?),
+            word: row.try_get("word")?,
+        })
+    })
+    .collect()
+}
+
+/// The place of the newest entry; 0 if there is none.
+pub(super) async fn position(connection: &mut SqliteConnection) -> Result<u64, sqlx::Error> {
+    let newest: Option<i64> = sqlx::query_scalar("SELECT max(position) FROM entry")
+        .fetch_one(connection)
+        .await?;
+    Ok(newest.and_then(|p| u64::try_from(p).ok()).unwrap_or(0))
+}
+
+/// Seq and digest of an incident's newest entry.
+pub(super) async fn head(
+    connection: &mut SqliteConnection,
+    incident: IncidentId,
+) -> Result<Option<(u64, String)>, sqlx::Error> {
+    sqlx::query("SELECT seq, digest FROM entry WHERE incident = ?1 ORDER BY seq DESC LIMIT 1")
+        .bind(&incident.0)
+        .fetch_optional(connection)
+        .await?
+        .map(|row| Ok((whole(&row, "seq")?, row.try_get("digest")?)))
+        .transpose()
 }
 
 /// Incidents, newest first; only those that are not closed, if `open`.

@@ -560,3 +560,38 @@ fn every_version_that_ever_was_is_still_read() {
         assert_eq!(words.len(), 30, "{words:?}");
     }
 }
+
+#[test]
+fn whoever_follows_reads_words_alone() {
+    let folder = Folder::new();
+    let store = folder.kept();
+    assert_eq!(store.position().unwrap(), 0);
+    assert_eq!(store.head(&id("inc-1")).unwrap(), None);
+    begin(&store, "inc-1");
+    begin(&store, "inc-2");
+    store
+        .append(&id("inc-1"), 1, at(2), &noted("ada", "mine"))
+        .unwrap();
+    let words: Vec<_> = store
+        .words(0, 10)
+        .unwrap()
+        .into_iter()
+        .map(|word| (word.position, word.incident.0, word.seq, word.word))
+        .collect();
+    let told = |position, incident: &str, seq, word: &str| {
+        (position, incident.to_string(), seq, word.to_string())
+    };
+    assert_eq!(
+        words,
+        [
+            told(1, "inc-1", 1, "opened"),
+            told(2, "inc-2", 1, "opened"),
+            told(3, "inc-1", 2, "noted"),
+        ]
+    );
+    assert_eq!(store.words(1, 1).unwrap().len(), 1);
+    assert_eq!(store.position().unwrap(), 3);
+    let newest = store.read(&id("inc-1")).unwrap().pop().unwrap();
+    let head = store.head(&id("inc-1")).unwrap();
+    assert_eq!(head, Some((2, newest.digest)));
+}

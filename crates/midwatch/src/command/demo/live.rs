@@ -238,6 +238,7 @@ pub(super) fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Proble
     config.store.path = workshop.path().join("data");
     config.telemetry.grpc = SocketAddr::from(([127, 0, 0, 1], 0));
     config.telemetry.http = SocketAddr::from(([127, 0, 0, 1], 0));
+    config.server.listen = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
     config.watch.rules = vec![rules];
     let listening = Inbound::open(&House::built(Written {
         config: config.clone(),
@@ -306,6 +307,11 @@ pub(super) fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Proble
     }
     // Telemetry came in from the first moment; what a start looks like is no reason for an alarm.
     let serving = Serving::begin(&house, listening, Vec::new())?;
+    if let Some(api) = serving.api() {
+        let said = format!("Watched at http://{api} while it lasts");
+        let line = pencil.paragraph("", 2, &[(Tone::Plain, said)]);
+        waiting.print(console, &line)?;
+    }
     waiting.on("injecting the fault");
     for fault in args.fault.split('+') {
         if let Err(problem) = guest.tell(&["fault", "inject", fault]) {

@@ -1,0 +1,238 @@
+//! What the API shows: the journal, beside whoever writes it, and what the running server knows.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use model::change::Change;
+use model::incident::{Entry, Incident, IncidentId};
+use model::lesson::Lesson;
+use model::ports::{Clock as _, Journal as _, JournalError, SilenceBook as _};
+use model::report::Report;
+use model::silence::Silence;
+use model::time::{Span, Timestamp};
+use model::topology::Topology;
+use serde_json::Value;
+use server::api::house::{Dress, Fault, Folded, Happened, Health, House, Space, Untold};
+use store::journal::Store;
+
+use super::desk::LiveDesk;
+use super::live::SystemClock;
+use super::watchman::Watchman;
+use crate::dress::{self, incident as dressed};
+
+/// The only space there is so far.
+pub const MAIN: &str = "main";
+
+/// Folded incidents that are remembered; each holds its reports, some hundred kilobytes.
+const REMEMBERED: usize = 128;
+
+/// What is around is looked at anew after so long: a look asks the connectors.
+const FRESH: Span = Span(5 * model::time::SECOND);
+
+/// The house, as the API asks it.
+pub struct Reception {
+    main: Arc<Main>,
+    desk: Arc<LiveDesk>,
+    mechanisms: Vec<Value>,
+}
+
+impl Reception {
+    /// Over the journal, read beside its writer, of the server that runs.
+    pub fn new(
+        journal: Store,
+        watchman: Arc<Watchman>,
+        desk: Arc<LiveDesk>,
+        channels: Vec<&'static str>,
+    ) -> Self {
+        let mechanisms = investigate::catalogue()
+            .mechanisms
+            .iter()
+            .filter_map(|mechanism| serde_json::to_value(mechanism).ok())
+            .collect();
+        Self {
+            main: Arc::new(Main {
+                journal,
+                watchman,
+                channels,
+                folded: Mutex::default(),
+                around: Mutex::default(),
+            }),
+            desk,
+            mechanisms,
+        }
+    }
+}
+
+impl House for Reception {
+    fn spaces(&self) -> Vec<String> {
+        vec![MAIN.to_string()]
+    }
+
+    fn space(&self, name: &str) -> Option<Arc<dyn Space>> {
+        (name == MAIN).then(|| Arc::clone(&self.main) as Arc<dyn Space>)
+    }
+
+    fn mechanisms(&self) -> Vec<Value> {
+        self.mechanisms.clone()
+    }
+
+    fn health(&self) -> Health {
+        self.desk.standing()
+    }
+}
+
+/// What is around, and when it was looked at.
+type Around = Option<(Timestamp, Arc<(Topology, Vec<Change>)>)>;
+
+/// The space that the whole server is.
+struct Main {
+    journal: Store,
+    watchman: Arc<Watchman>,
+    channels: Vec<&'static str>,
+    /// By id: the digest of the newest entry tells whether it still stands so.
+    folded: Mutex<BTreeMap<IncidentId, Arc<Folded>>>,
+    around: Mutex<Around>,
+}
+
+fn held<T>(one: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Both are replaced as a whole, so whoever panicked left nothing half done.
+    one.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn failed(error: &JournalError) -> Fault {
+    Fault::Failed(error.to_string())
+}
+
+fn happened(word: store::journal::Word) -> Happened {
+    Happened {
+        position: word.position,
+        incident: word.incident,
+        seq: word.seq,
+        at: word.at,
+        kind: word.word,
+    }
+}
+
+impl Main {
+    /// All incidents, folded, newest first.
+    fn all(&self) -> Result<Vec<Arc<Folded>>, Fault> {
+        let mut all = Vec::new();
+        for id in self.incidents(false)? {
+            all.extend(self.incident(&id)?);
+        }
+        Ok(all)
+    }
+}
+
+impl Space for Main {
+    fn name(&self) -> &str {
+        MAIN
+    }
+
+    fn incidents(&self, open: bool) -> Result<Vec<IncidentId>, Fault> {
+        self.journal.incidents(open).map_err(|e| failed(&e))
+    }
+
+    fn incident(&self, id: &IncidentId) -> Result<Option<Arc<Folded>>, Fault> {
+        let Some((_, head)) = self.journal.head(id).map_err(|e| failed(&e))? else {
+            return Ok(None);
+        };
+        if let Some(known) = held(&self.folded)
+            .get(id)
+            .filter(|known| known.head == head)
+        {
+            return Ok(Some(Arc::clone(known)));
+        }
+        let entries = self.journal.read(id).map_err(|e| failed(&e))?;
+        let Some(head) = entries.last().map(|entry| entry.digest.clone()) else {
+            return Ok(None);
+        };
+        let Some(incident) = Incident::fold(id, &entries).map_err(|e| failed(&e.into()))? else {
+            return Ok(None);
+        };
+        let folded = Arc::new(Folded { incident, head });
+        let mut all = held(&self.folded);
+        // Ids begin with the time of opening: the oldest is asked for least.
+        while all.len() >= REMEMBERED && all.pop_first().is_some() {}
+        all.insert(id.clone(), Arc::clone(&folded));
+        Ok(Some(folded))
+    }
+
+    fn entries(&self, id: &IncidentId) -> Result<Vec<Entry>, Fault> {
+        self.journal.read(id).map_err(|e| failed(&e))
+    }
+
+    fn untold(&self, id: &IncidentId) -> Result<Vec<Untold>, Fault> {
+        let entries = self.entries(id)?;
+        super::house::untold(&self.journal, id, &entries, &self.channels).map_err(|e| failed(&e))
+    }
+
+    fn called(&self, incident: &Incident) -> (String, &'static str) {
+        (dressed::title(incident), dressed::standing(incident).0)
+    }
+
+    fn said(&self, entry: &Entry) -> String {
+        dressed::told(&entry.event).1
+    }
+
+    fn dressed(&self, report: &Report, wanted: Dress) -> String {
+        let format = match wanted {
+            Dress::Html => dress::Format::Html,
+            Dress::Markdown => dress::Format::Markdown,
+        };
+        dress::report(report, format, &dress::pencil::Pencil::default())
+    }
+
+    fn postmortem(&self, incident: &Incident) -> String {
+        learn::postmortem(incident).to_string()
+    }
+
+    fn happened(&self, after: u64, limit: u32) -> Result<Vec<Happened>, Fault> {
+        let words = self.journal.words(after, limit).map_err(|e| failed(&e))?;
+        Ok(words.into_iter().map(happened).collect())
+    }
+
+    fn entry(&self, of: &Happened) -> Result<Option<Entry>, Fault> {
+        let found = self
+            .journal
+            .after(of.position.saturating_sub(1), 1)
+            .map_err(|e| failed(&e))?;
+        Ok(found
+            .into_iter()
+            .find(|placed| placed.position == of.position)
+            .map(|placed| placed.entry))
+    }
+
+    fn position(&self) -> Result<u64, Fault> {
+        self.journal.position().map_err(|e| failed(&e))
+    }
+
+    fn silences(&self) -> Result<Vec<Silence>, Fault> {
+        self.journal.silences().map_err(|e| failed(&e))
+    }
+
+    fn lessons(&self) -> Result<Vec<Lesson>, Fault> {
+        let lesson = |folded: Arc<Folded>| folded.incident.lesson.as_deref().cloned();
+        Ok(self.all()?.into_iter().filter_map(lesson).collect())
+    }
+
+    fn stats(&self) -> Result<Value, Fault> {
+        let scores = learn::scores(&self.lessons()?);
+        serde_json::to_value(scores).map_err(|error| Fault::Failed(error.to_string()))
+    }
+
+    fn surroundings(&self) -> Result<Arc<(Topology, Vec<Change>)>, Fault> {
+        let now = SystemClock.now();
+        // Held while it is looked: whoever comes meanwhile gets what the first one sees.
+        let mut around = held(&self.around);
+        if let Some((at, known)) = &*around
+            && now.since(*at) < FRESH
+        {
+            return Ok(Arc::clone(known));
+        }
+        let found = self.watchman.live().around(now);
+        let found = Arc::new((found.topology, found.changes));
+        *around = Some((now, Arc::clone(&found)));
+        Ok(found)
+    }
+}

@@ -1,0 +1,499 @@
+//! The API: incidents, reports, plans and what is around them over HTTP, for programs and for the page.
+//!
+//! [`serve`] listens. A request passes [`gate`](pass) (request id, host, headers, log, numbers), finds its [`Route`],
+//! and is answered by a function that holds one [`Space`](house::Space) and nothing else. Begin reading at `route.rs`;
+//! each resource is a file with its routes, its shapes and its handlers. Shapes are published: what is there stays
+//! under `/v1`, and only more comes in.
+
+mod accept;
+mod alarms;
+mod audit;
+mod description;
+mod events;
+mod general;
+pub mod house;
+pub mod incidents;
+mod knowledge;
+mod listen;
+mod metrics;
+mod page;
+pub mod problem;
+pub mod route;
+mod silences;
+mod surroundings;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{FromRequestParts as _, MatchedPath, Path, Request, State};
+use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use axum::middleware::Next;
+use axum::routing::MethodFilter;
+use model::ports::Clock;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
+
+use house::House;
+use problem::{Code, Problem};
+use route::{Answer, Asked, Route, Work};
+
+/// How the API listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Where; port 0 takes any that is free.
+    pub listen: SocketAddr,
+    /// Names under which it may be asked beside the machine's own for itself.
+    pub hosts: Vec<String>,
+}
+
+/// Why the API cannot be there.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// Others could read it.
+    #[error(
+        "{address} can be reached from other machines, and the API knows no accounts yet; listen on loopback, such as 127.0.0.1:{port}", port = .address.port()
+    )]
+    Open {
+        /// Where it was to listen.
+        address: SocketAddr,
+    },
+    /// The system refuses.
+    #[error(
+        "the API cannot listen at {address}: {why}; name another address in [server] listen, or port 0 for any that is free"
+    )]
+    Taken {
+        /// Where.
+        address: SocketAddr,
+        /// What the operating system said.
+        why: String,
+    },
+    /// The journal cannot be followed.
+    #[error("the API cannot follow the journal: {0}")]
+    Journal(String),
+}
+
+/// An API that answers.
+#[derive(Debug)]
+pub struct Bound {
+    /// Where.
+    pub address: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl Bound {
+    /// Returns when it has ended: after its shutdown, when the last request was answered.
+    pub async fn ended(self) {
+        let _ = self.task.await;
+    }
+}
+
+/// Requests that are being answered at once; the rest wait.
+const AT_ONCE: usize = 32;
+/// How long a request waits for its turn.
+const QUEUE: Duration = Duration::from_secs(5);
+/// How long an answer may take.
+const ANSWER: Duration = Duration::from_secs(20);
+/// Streams of events at once.
+const STREAMS: usize = 256;
+
+/// Every route there is.
+pub fn routes() -> Vec<Route> {
+    let mut routes = general::routes();
+    routes.extend(incidents::routes());
+    routes.extend(alarms::routes());
+    routes.extend(silences::routes());
+    routes.extend(knowledge::routes());
+    routes.extend(surroundings::routes());
+    routes.extend(audit::routes());
+    routes
+}
+
+/// The API's description, OpenAPI 3.1 as JSON.
+pub fn description() -> &'static str {
+    description::text()
+}
+
+/// What all requests share.
+struct Api {
+    house: Arc<dyn House>,
+    clock: Arc<dyn Clock>,
+    metrics: metrics::Shared,
+    followers: BTreeMap<String, Arc<events::Follower>>,
+    streams: Arc<Semaphore>,
+    work: Arc<Semaphore>,
+    hosts: Vec<String>,
+    /// Where ids of requests begin.
+    seed: String,
+    counted: AtomicU64,
+    over: watch::Receiver<bool>,
+}
+
+/// Listens, and answers until `over` turns true.
+///
+/// # Errors
+/// If it cannot listen there, or may not.
+pub async fn serve(
+    settings: Settings,
+    house: Arc<dyn House>,
+    clock: Arc<dyn Clock>,
+    over: watch::Receiver<bool>,
+) -> Result<Bound, ListenError> {
+    let address = settings.listen;
+    if !address.ip().is_loopback() {
+        return Err(ListenError::Open { address });
+    }
+    let taken = |why: std::io::Error| ListenError::Taken {
+        address,
+        why: why.to_string(),
+    };
+    let listener = TcpListener::bind(address).await.map_err(taken)?;
+    let address = listener.local_addr().map_err(taken)?;
+    let mut followers = BTreeMap::new();
+    for name in house.spaces() {
+        let Some(space) = house.space(&name) else {
+            continue;
+        };
+        let follower = tokio::task::spawn_blocking(move || events::Follower::begin(space))
+            .await
+            .map_err(|error| ListenError::Journal(error.to_string()))?
+            .map_err(|fault| ListenError::Journal(fault.to_string()))?;
+        tokio::spawn(Arc::clone(&follower).follow(over.clone()));
+        followers.insert(name, follower);
+    }
+    let begun = clock.now();
+    let seed = blake3::hash(format!("{} {address}", begun.0).as_bytes()).to_hex();
+    let api = Arc::new(Api {
+        house,
+        clock,
+        metrics: Arc::default(),
+        followers,
+        streams: Arc::new(Semaphore::new(STREAMS)),
+        work: Arc::new(Semaphore::new(AT_ONCE)),
+        hosts: settings.hosts,
+        seed: seed.as_str()[..10].to_string(),
+        counted: AtomicU64::new(0),
+        over: over.clone(),
+    });
+    let router = router(api);
+    let task = tokio::spawn(listen::serve(listener, router, over));
+    Ok(Bound { address, task })
+}
+
+/// All routes, behind the gate.
+fn router(api: Arc<Api>) -> Router {
+    let mut router: Router<Arc<Api>> = Router::new();
+    for route in routes() {
+        let path = route.path.clone();
+        let filter = MethodFilter::try_from(route.method.clone()).unwrap_or(MethodFilter::GET);
+        let route = Arc::new(route);
+        let handler = move |State(api): State<Arc<Api>>, request: Request| {
+            let route = Arc::clone(&route);
+            async move { answered(&api, &route, request).await }
+        };
+        router = router.route(&path, axum::routing::on(filter, handler));
+    }
+    router
+        .fallback(|request: Request| async move {
+            let path: String = request.uri().path().chars().take(200).collect();
+            Problem::new(Code::NoRoute, format!("there is nothing at {path:?}"))
+                .response(id_of(request.extensions()))
+        })
+        .method_not_allowed_fallback(|request: Request| async move {
+            let detail = format!("{} is not known here", request.method());
+            Problem::new(Code::MethodNotAllowed, detail).response(id_of(request.extensions()))
+        })
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&api), pass))
+        .with_state(api)
+}
+
+/// A request's id, in its extensions.
+#[derive(Clone, Debug)]
+struct RequestId(String);
+
+/// The header that carries it, both ways.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+fn id_of(extensions: &axum::http::Extensions) -> &str {
+    extensions
+        .get::<RequestId>()
+        .map_or("", |RequestId(id)| id.as_str())
+}
+
+/// The id that the client gave, if it can stand in a header and a log; else one of ours.
+fn named(api: &Api, headers: &HeaderMap) -> String {
+    let given = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
+    let honest = |id: &&str| {
+        (1..=64).contains(&id.len())
+            && id
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+    };
+    given.filter(honest).map_or_else(
+        || {
+            let count = api.counted.fetch_add(1, Ordering::Relaxed);
+            format!("{}-{count}", api.seed)
+        },
+        str::to_string,
+    )
+}
+
+/// May it be asked under that name? A page of another site that has its name point here sends its own: this keeps
+/// it out (DNS rebinding).
+fn host_is_ours(api: &Api, headers: &HeaderMap) -> bool {
+    let Some(host) = headers.get(HOST).and_then(|host| host.to_str().ok()) else {
+        return false;
+    };
+    // [::1]:80, name:80, name
+    let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, _)) => address,
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    ["localhost", "127.0.0.1", "::1"]
+        .into_iter()
+        .chain(api.hosts.iter().map(String::as_str))
+        .any(|own| own.eq_ignore_ascii_case(name))
+}
+
+/// What every request and every answer passes.
+async fn pass(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response<Body> {
+    let begun = Instant::now();
+    let id = named(&api, request.headers());
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let method = match request.method().as_str() {
+        known @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS") => known,
+        _ => "other",
+    }
+    .to_string();
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or_else(|| "none".to_string(), |path| path.as_str().to_string());
+    let mut response = if host_is_ours(&api, request.headers()) {
+        next.run(request).await
+    } else {
+        Problem::new(
+            Code::Misdirected,
+            "the `Host` of this request is none of this server's names",
+        )
+        .response(&id)
+    };
+    let took = begun.elapsed();
+    let status = response.status().as_u16();
+    tracing::info!(
+        request = id,
+        method,
+        route,
+        status,
+        ms = took.as_millis(),
+        "answered"
+    );
+    api.metrics.answered(&route, &method, status, took);
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    let fixed = [
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "no-referrer"),
+        ("cross-origin-resource-policy", "same-origin"),
+        ("cross-origin-opener-policy", "same-origin"),
+    ];
+    for (name, value) in fixed {
+        headers.insert(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
+    }
+    headers
+        .entry("content-security-policy")
+        .or_insert(HeaderValue::from_static(page::POLICY));
+    headers
+        .entry(CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Answers, or says what went wrong.
+async fn answered(api: &Arc<Api>, route: &Arc<Route>, request: Request) -> Response<Body> {
+    let (mut parts, _) = request.into_parts();
+    let id = id_of(&parts.extensions).to_string();
+    match attempt(api, route, &mut parts).await {
+        Ok(response) => response,
+        Err(problem) => {
+            if !problem.secret.is_empty() {
+                tracing::error!(request = id, route = route.path, "{}", problem.secret);
+            }
+            problem.response(&id)
+        }
+    }
+}
+
+async fn attempt(
+    api: &Arc<Api>,
+    route: &Arc<Route>,
+    parts: &mut Parts,
+) -> Result<Response<Body>, Problem> {
+    let params = match Path::<BTreeMap<String, String>>::from_request_parts(parts, &()).await {
+        Ok(Path(params)) => params,
+        Err(error) => return Err(Problem::new(Code::BadRequest, error.body_text())),
+    };
+    let space = match params.get("space") {
+        None => None,
+        Some(name) => Some(
+            api.house
+                .space(name)
+                .ok_or_else(|| Problem::not_found("space", name))?,
+        ),
+    };
+    match &route.work {
+        Work::Events => streamed(api, space.as_ref().map(|space| space.name()), parts),
+        Work::Metrics => {
+            let (house, metrics) = (Arc::clone(&api.house), Arc::clone(&api.metrics));
+            let text = worked(api, move || Ok(metrics.written(&house.health()))).await?;
+            let mut response = Response::new(Body::from(text));
+            let media = HeaderValue::from_static(metrics::MEDIA);
+            response.headers_mut().insert(CONTENT_TYPE, media);
+            Ok(response)
+        }
+        Work::Answer(handler) => {
+            let accept = parts
+                .headers
+                .get(ACCEPT)
+                .and_then(|accept| accept.to_str().ok());
+            let asked = Asked {
+                house: Arc::clone(&api.house),
+                space,
+                params,
+                uri: parts.uri.clone(),
+                accept: accept.unwrap_or_default().to_string(),
+                now: api.clock.now(),
+            };
+            let handler = Arc::clone(handler);
+            let answer = worked(api, move || handler(&asked)).await?;
+            Ok(sent(answer, &parts.headers))
+        }
+    }
+}
+
+/// Does what may wait for the disk, off the event loop, when it is its turn.
+async fn worked<T: Send + 'static>(
+    api: &Api,
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    let turn = tokio::time::timeout(QUEUE, Arc::clone(&api.work).acquire_owned()).await;
+    let Ok(Ok(turn)) = turn else {
+        return Err(Problem::busy(2));
+    };
+    let working = tokio::task::spawn_blocking(move || {
+        // Held until the work is really over, also if nobody waits for it any more.
+        let _turn = turn;
+        work()
+    });
+    match tokio::time::timeout(ANSWER, working).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(error)) => Err(Problem::failed(format!("a handler failed: {error}"))),
+        Err(_) => Err(Problem {
+            detail: format!("the answer was not there within {} s", ANSWER.as_secs()),
+            ..Problem::busy(5)
+        }),
+    }
+}
+
+/// The answer, or word that it is as the client knows it.
+fn sent(answer: Answer, headers: &HeaderMap) -> Response<Body> {
+    let digest = blake3::hash(&answer.body).to_hex();
+    let tag = format!("\"{}\"", &digest.as_str()[..24]);
+    let known = headers
+        .get_all(IF_NONE_MATCH)
+        .iter()
+        .filter_map(|known| known.to_str().ok())
+        .flat_map(|known| known.split(','))
+        .map(|known| known.trim().trim_start_matches("W/"))
+        .any(|known| known == tag || known == "*");
+    let mut response = Response::new(Body::empty());
+    let headers = response.headers_mut();
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        headers.insert(ETAG, tag);
+    }
+    headers.insert("vary", HeaderValue::from_static("accept"));
+    if known {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        return response;
+    }
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(answer.media));
+    if answer.media.starts_with("text/html") && answer.media != page::MEDIA {
+        headers.insert(
+            "content-security-policy",
+            HeaderValue::from_static(page::SHEET_POLICY),
+        );
+    }
+    *response.body_mut() = Body::from(answer.body);
+    response
+}
+
+/// What follows the question mark of a stream.
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct From {
+    /// The space; `main` if nothing is said and the address names none.
+    space: String,
+    /// As `Last-Event-ID`, for clients that cannot set headers.
+    after: Option<u64>,
+}
+
+impl Default for From {
+    fn default() -> Self {
+        Self {
+            space: "main".to_string(),
+            after: None,
+        }
+    }
+}
+
+/// A stream of events.
+fn streamed(api: &Api, space: Option<&str>, parts: &Parts) -> Result<Response<Body>, Problem> {
+    let from = axum::extract::Query::<From>::try_from_uri(&parts.uri)
+        .map(|axum::extract::Query(from)| from)
+        .map_err(|error| Problem::new(Code::BadRequest, error.body_text()))?;
+    let name = space.unwrap_or(&from.space);
+    let follower = api
+        .followers
+        .get(name)
+        .ok_or_else(|| Problem::not_found("space", name))?;
+    let after = match parts.headers.get("last-event-id") {
+        None => from.after,
+        Some(id) => {
+            let id = id.to_str().ok().and_then(|id| id.trim().parse().ok());
+            Some(id.ok_or_else(|| {
+                Problem::new(
+                    Code::BadRequest,
+                    "Last-Event-ID is no id of an event of this stream",
+                )
+            })?)
+        }
+    };
+    let permit = Arc::clone(&api.streams)
+        .try_acquire_owned()
+        .map_err(|_| Problem::busy(10))?;
+    // Nothing is known that is newer than the newest: another journal, or a wrong number.
+    let newest = follower.newest();
+    let after = after.unwrap_or(newest).min(newest);
+    let counted = Arc::clone(&api.metrics);
+    counted.streams.inc();
+    Ok(events::stream(
+        Arc::clone(follower),
+        after,
+        events::Place::new(permit, move || {
+            counted.streams.dec();
+        }),
+        api.over.clone(),
+    ))
+}

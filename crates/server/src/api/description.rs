@@ -1,0 +1,154 @@
+//! The API's description (OpenAPI 3.1), made from the routes. Shapes are those of the values that handlers give,
+//! by their types; so what is described is what is sent.
+
+use std::sync::LazyLock;
+
+use schemars::SchemaGenerator;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+use super::problem::{Code, MEDIA, Sent};
+use super::route::{Route, Work};
+
+/// Where the schemas stand in the description.
+const PLACE: &str = "/components/schemas";
+
+/// The description, written out; the same bytes each time.
+pub fn text() -> &'static str {
+    static TEXT: LazyLock<String> = LazyLock::new(|| {
+        let described = of(&super::routes());
+        serde_json::to_string_pretty(&described).unwrap_or_default() + "\n"
+    });
+    &TEXT
+}
+
+/// Of these routes.
+fn of(routes: &[Route]) -> Value {
+    let mut shapes = SchemaSettings::draft2020_12()
+        .with(|settings| {
+            settings.definitions_path = PLACE.into();
+            settings.meta_schema = None;
+        })
+        .into_generator();
+    let mut paths = Map::new();
+    for route in routes {
+        let described = operation(route, &mut shapes);
+        let path = paths.entry(route.path.clone()).or_insert_with(|| json!({}));
+        path[route.method.as_str().to_ascii_lowercase()] = described;
+    }
+    let problem = shapes.subschema_for::<Sent>();
+    let mut schemas: Map<String, Value> = shapes.take_definitions(true);
+    schemas.sort_keys();
+    json!({
+        "openapi": "3.1.1",
+        "info": {
+            "title": "Midwatch",
+            "version": "1",
+            "summary": "Incidents, reports, plans and what is around them.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "responses": {"Problem": {
+                "description": "A request that failed (RFC 9457).",
+                "content": {MEDIA: {"schema": problem}},
+            }},
+        },
+    })
+}
+
+fn operation(route: &Route, shapes: &mut SchemaGenerator) -> Value {
+    let mut content = Map::new();
+    for (media, shape) in (route.gives)(shapes) {
+        let described = shape.map_or_else(|| json!({}), |shape| json!({"schema": shape}));
+        content.insert(media.to_string(), described);
+    }
+    let mut responses = Map::new();
+    let done = match route.work {
+        Work::Answer(_) => json!({
+            "description": "What was asked for.",
+            "headers": {"ETag": {"description": "Changes with the answer.", "schema": {"type": "string"}}},
+            "content": content,
+        }),
+        Work::Metrics => json!({"description": "The numbers.", "content": content}),
+        Work::Events => json!({
+            "description": "What happens, as it happens, for as long as the connection stands.",
+            "content": content,
+        }),
+    };
+    responses.insert("200".to_string(), done);
+    if matches!(route.work, Work::Answer(_)) {
+        responses.insert(
+            "304".to_string(),
+            json!({"description": "It is as `If-None-Match` knows it."}),
+        );
+    }
+    for code in failures(route) {
+        responses.insert(
+            code.status().as_u16().to_string(),
+            json!({"$ref": "#/components/responses/Problem"}),
+        );
+    }
+    responses.sort_keys();
+    json!({
+        "operationId": route.name,
+        "summary": route.summary,
+        "x-permission": route.permission.word(),
+        "parameters": parameters(route, shapes),
+        "responses": responses,
+    })
+}
+
+/// The problems that a route can end in.
+fn failures(route: &Route) -> Vec<Code> {
+    let mut codes = vec![
+        Code::BadRequest,
+        Code::Timeout,
+        Code::Misdirected,
+        Code::Busy,
+        Code::Failed,
+    ];
+    if route.path.contains('{') {
+        codes.push(Code::NotFound);
+    }
+    if route.name == "getReport" {
+        codes.push(Code::NotAcceptable);
+    }
+    codes
+}
+
+/// What stands in the address, and what follows the question mark.
+fn parameters(route: &Route, shapes: &mut SchemaGenerator) -> Vec<Value> {
+    let mut parameters: Vec<Value> = route
+        .path
+        .split('/')
+        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+        .map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}))
+        .collect();
+    let query = (route.query)(shapes);
+    let properties = query.get("properties").and_then(Value::as_object);
+    for (name, schema) in properties.into_iter().flatten() {
+        let mut schema = schema.clone();
+        let about = schema
+            .as_object_mut()
+            .and_then(|schema| schema.remove("description"));
+        parameters.push(json!({
+            "name": name,
+            "in": "query",
+            "required": false,
+            "description": about,
+            "schema": schema,
+        }));
+    }
+    if matches!(route.work, Work::Events) {
+        parameters.push(json!({
+            "name": "Last-Event-ID",
+            "in": "header",
+            "required": false,
+            "description": "The id of the last event that was seen: what came after it is sent first.",
+            "schema": {"type": "string", "pattern": "^[0-9]+$"},
+        }));
+    }
+    parameters
+}

@@ -1,0 +1,181 @@
+//! What belongs to no space: the list of spaces, what problems mean, how the server is, its numbers, the API's
+//! description.
+
+use axum::http::Method;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Serialize;
+
+use super::house::House;
+use super::page;
+use super::problem::{Help, Problem};
+use super::route::{
+    Answer, Asked, Gives, JSON, Json, Listed, Nothing, Part, Permission, Route, SPACE, Work,
+};
+
+/// The routes of this file.
+pub fn routes() -> Vec<Route> {
+    use Permission::{Open, Read};
+    vec![
+        Route::of_house(
+            "/v1/spaces",
+            "listSpaces",
+            "The spaces, by name",
+            Read,
+            spaces,
+        ),
+        Route::of_house(
+            "/v1/problems/{code}",
+            "getProblem",
+            "What an error's code means, and what to do",
+            Open,
+            problem,
+        ),
+        Route::of_house(
+            "/v1/openapi.json",
+            "getDescription",
+            "This description (OpenAPI 3.1)",
+            Open,
+            description,
+        ),
+        Route {
+            method: Method::GET,
+            path: "/metrics".to_string(),
+            name: "getMetrics",
+            summary: "The server's own numbers, for a scraper",
+            permission: Read,
+            query: Nothing::json_schema,
+            gives: |_| vec![(super::metrics::MEDIA, None)],
+            work: Work::Metrics,
+        },
+        Route {
+            method: Method::GET,
+            path: "/v1/events".to_string(),
+            name: "followEvents",
+            summary: "What happens, as it happens",
+            permission: Read,
+            query: super::From::json_schema,
+            gives: super::events::described,
+            work: Work::Events,
+        },
+        Route {
+            method: Method::GET,
+            path: format!("{SPACE}/events"),
+            name: "followEventsOfSpace",
+            summary: "What happens in one space, as it happens",
+            permission: Read,
+            query: super::From::json_schema,
+            gives: super::events::described,
+            work: Work::Events,
+        },
+        Route::of_house("/", "getPage", "The page", Open, root),
+        Route::of_house(
+            "/healthz",
+            "getHealth",
+            "Is the program alive?",
+            Open,
+            alive,
+        ),
+        Route::of_house(
+            "/readyz",
+            "getReadiness",
+            "Does it do its work?",
+            Open,
+            ready,
+        ),
+    ]
+}
+
+/// One space.
+#[derive(Debug, Serialize, JsonSchema)]
+struct SpaceShown {
+    /// Its name, as addresses have it.
+    id: String,
+}
+
+fn spaces(house: &dyn House, _: &Asked, part: Part) -> Result<Json<Listed<SpaceShown>>, Problem> {
+    let listed = part.of(house.spaces(), Clone::clone)?;
+    Ok(Json(listed.try_map(|id| Ok(SpaceShown { id }))?))
+}
+
+fn problem(_: &dyn House, asked: &Asked, _: Nothing) -> Result<Json<Help>, Problem> {
+    let code = asked.param("code");
+    Help::named(code)
+        .map(Json)
+        .ok_or_else(|| Problem::not_found("code", code))
+}
+
+/// The description, written once.
+struct Description;
+
+impl Gives for Description {
+    fn described(_: &mut SchemaGenerator) -> Vec<(&'static str, Option<Schema>)> {
+        vec![(JSON, None)]
+    }
+
+    fn written(self) -> Result<Answer, Problem> {
+        Ok(Answer {
+            media: JSON,
+            body: super::description::text().as_bytes().to_vec(),
+        })
+    }
+}
+
+fn description(_: &dyn House, _: &Asked, _: Nothing) -> Result<Description, Problem> {
+    Ok(Description)
+}
+
+/// The page, or what stands in its place.
+struct Page;
+
+impl Gives for Page {
+    fn described(_: &mut SchemaGenerator) -> Vec<(&'static str, Option<Schema>)> {
+        vec![(page::MEDIA, None)]
+    }
+
+    fn written(self) -> Result<Answer, Problem> {
+        Ok(Answer {
+            media: page::MEDIA,
+            body: page::PLAIN.as_bytes().to_vec(),
+        })
+    }
+}
+
+fn root(_: &dyn House, _: &Asked, _: Nothing) -> Result<Page, Problem> {
+    Ok(Page)
+}
+
+/// Whether the program is alive, or does its work.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Standing {
+    /// `ok`, or `troubled`.
+    status: &'static str,
+    /// The parts that do not work now, by name. What is wrong with them stands in the log.
+    troubled: Vec<String>,
+}
+
+fn alive(_: &dyn House, _: &Asked, _: Nothing) -> Result<Json<Standing>, Problem> {
+    Ok(Json(Standing {
+        status: "ok",
+        troubled: Vec::new(),
+    }))
+}
+
+fn ready(house: &dyn House, _: &Asked, _: Nothing) -> Result<Json<Standing>, Problem> {
+    let troubled: Vec<String> = house
+        .health()
+        .troubles
+        .into_iter()
+        .map(|(part, _)| part)
+        .collect();
+    if troubled.is_empty() {
+        Ok(Json(Standing {
+            status: "ok",
+            troubled,
+        }))
+    } else {
+        Err(Problem {
+            detail: format!("troubled: {}", troubled.join(", ")),
+            ..Problem::busy(5)
+        })
+    }
+}

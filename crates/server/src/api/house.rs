@@ -1,0 +1,135 @@
+//! What this room asks of the house: the one socket that the front door fills, because nothing here may know the
+//! wings.
+//!
+//! [`House`] gives out spaces, and a [`Space`] answers for one team alone: a handler that holds one cannot look into
+//! another. All methods may wait for the disk; they are called off the event loop.
+
+use std::sync::Arc;
+
+use model::change::Change;
+use model::incident::{Entry, Incident, IncidentId};
+use model::lesson::Lesson;
+use model::report::Report;
+use model::silence::Silence;
+use model::time::Timestamp;
+use model::topology::Topology;
+use serde_json::Value;
+
+/// Why the house gave no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// The store or a source failed. What it said goes to the log, not to whoever asked.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// An incident as its journal tells it.
+#[derive(Clone, Debug)]
+pub struct Folded {
+    /// The fold.
+    pub incident: Incident,
+    /// Digest (BLAKE3, hex) of its newest entry.
+    pub head: String,
+}
+
+/// One entry of the journal, without what it says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Happened {
+    /// Its place among all entries; grows with each that is written.
+    pub position: u64,
+    /// Whose.
+    pub incident: IncidentId,
+    /// Its place in that incident, from 1.
+    pub seq: u64,
+    /// When it was written.
+    pub at: Timestamp,
+    /// The event's word, such as `plan_proposed`.
+    pub kind: String,
+}
+
+/// A notice that did not reach somebody.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+pub struct Untold {
+    /// What it is about: `opened`, `verdict`, `approval_wanted`, …
+    pub notice: String,
+    /// Who should have delivered it.
+    pub channel: String,
+    /// How often that was tried.
+    pub tries: u32,
+    /// Why it failed, the last time.
+    pub why: String,
+}
+
+/// The languages that a report is dressed in beside JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dress {
+    /// One file with pictures, which loads nothing.
+    Html,
+    /// For tickets and chat.
+    Markdown,
+}
+
+/// How the server is, in numbers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Health {
+    /// What does not work now: part, and what is wrong with it.
+    pub troubles: Vec<(String, String)>,
+    /// Incidents that are open.
+    pub open: u64,
+    /// Spans, log lines and points that were taken since the start.
+    pub taken: [u64; 3],
+    /// Bytes of telemetry that are kept.
+    pub window_bytes: u64,
+    /// Requests with telemetry that were sent away to come again.
+    pub shed: u64,
+    /// Whether people are reached: channel, and whether it works.
+    pub channels: Vec<(String, bool)>,
+}
+
+/// What one team has here.
+pub trait Space: Send + Sync {
+    /// Its name, as addresses have it.
+    fn name(&self) -> &str;
+    /// Incidents, newest first; only those that are not closed, if `open`.
+    fn incidents(&self, open: bool) -> Result<Vec<IncidentId>, Fault>;
+    /// One incident; `None` if there is no such one.
+    fn incident(&self, id: &IncidentId) -> Result<Option<Arc<Folded>>, Fault>;
+    /// Its entries, in order.
+    fn entries(&self, id: &IncidentId) -> Result<Vec<Entry>, Fault>;
+    /// Notices about it that people did not get.
+    fn untold(&self, id: &IncidentId) -> Result<Vec<Untold>, Fault>;
+    /// Its title and how it stands, in a few words.
+    fn called(&self, incident: &Incident) -> (String, &'static str);
+    /// An entry in one sentence.
+    fn said(&self, entry: &Entry) -> String;
+    /// A report, dressed.
+    fn dressed(&self, report: &Report, dress: Dress) -> String;
+    /// The post-mortem, as Markdown.
+    fn postmortem(&self, incident: &Incident) -> String;
+    /// At most `limit` entries after that position, oldest first.
+    fn happened(&self, after: u64, limit: u32) -> Result<Vec<Happened>, Fault>;
+    /// One of these entries, whole; `None` if there is no such one.
+    fn entry(&self, of: &Happened) -> Result<Option<Entry>, Fault>;
+    /// The position of the newest entry; 0 if there is none.
+    fn position(&self) -> Result<u64, Fault>;
+    /// Silences and windows that were ever ordered, oldest first.
+    fn silences(&self) -> Result<Vec<Silence>, Fault>;
+    /// Lessons of incidents that are closed, newest first.
+    fn lessons(&self) -> Result<Vec<Lesson>, Fault>;
+    /// How well the watch is kept, as `midwatch stats` tells it.
+    fn stats(&self) -> Result<Value, Fault>;
+    /// What leans on what, and what was altered of late.
+    fn surroundings(&self) -> Result<Arc<(Topology, Vec<Change>)>, Fault>;
+}
+
+/// The house that keeps the watch.
+pub trait House: Send + Sync {
+    /// The names of all spaces, sorted.
+    fn spaces(&self) -> Vec<String>;
+    /// One of them.
+    fn space(&self, name: &str) -> Option<Arc<dyn Space>>;
+    /// The catalogue of mechanisms, sorted by id, as `midwatch mechanisms --format json` tells it.
+    fn mechanisms(&self) -> Vec<Value>;
+    /// How the server is.
+    fn health(&self) -> Health;
+}

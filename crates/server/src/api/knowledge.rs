@@ -1,0 +1,69 @@
+//! What is known beyond one incident: mechanisms, lessons, how well the watch is kept.
+
+use model::lesson::Lesson;
+use serde_json::Value;
+
+use super::house::{House, Space};
+use super::problem::Problem;
+use super::route::{Asked, Json, Listed, Nothing, Part, Route};
+
+/// The routes of this file.
+pub fn routes() -> Vec<Route> {
+    vec![
+        Route::of_space(
+            "/mechanisms",
+            "listMechanisms",
+            "The ways in which things break, by id",
+            mechanisms,
+        ),
+        Route::of_space(
+            "/mechanisms/{mechanism}",
+            "getMechanism",
+            "One way in which things break, whole",
+            mechanism,
+        ),
+        Route::of_space(
+            "/lessons",
+            "listLessons",
+            "What closed incidents taught, the newest first",
+            lessons,
+        ),
+        Route::of_space(
+            "/stats",
+            "getStats",
+            "How well the watch is kept, measured",
+            stats,
+        ),
+    ]
+}
+
+fn id(mechanism: &Value) -> &str {
+    mechanism["id"].as_str().unwrap_or_default()
+}
+
+fn mechanisms(_: &dyn Space, asked: &Asked, part: Part) -> Result<Json<Listed<Value>>, Problem> {
+    let house: &dyn House = &*asked.house;
+    let all = house.mechanisms();
+    Ok(Json(part.of(all, |one| id(one).to_string())?))
+}
+
+fn mechanism(_: &dyn Space, asked: &Asked, _: Nothing) -> Result<Json<Value>, Problem> {
+    let wanted = asked.param("mechanism");
+    let found = asked
+        .house
+        .mechanisms()
+        .into_iter()
+        .find(|one| id(one) == wanted);
+    found
+        .map(Json)
+        .ok_or_else(|| Problem::not_found("mechanism", wanted))
+}
+
+fn lessons(space: &dyn Space, _: &Asked, part: Part) -> Result<Json<Listed<Lesson>>, Problem> {
+    let listed = part.of(space.lessons()?, |lesson| lesson.incident.to_string())?;
+    Ok(Json(listed))
+}
+
+fn stats(space: &dyn Space, _: &Asked, _: Nothing) -> Result<Json<Value>, Problem> {
+    Ok(Json(space.stats()?))
+}

@@ -1,0 +1,170 @@
+//! Connections: how many, how long they may take, and how they end.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::Sleep;
+
+/// Connections at once; more wait in the system's queue.
+const AT_ONCE: usize = 1_024;
+/// A request's head must have arrived after so long. Also how long a connection may be idle.
+const HEAD: Duration = Duration::from_secs(20);
+/// A client that takes nothing of what is written for so long is hung up on.
+const TAKES: Duration = Duration::from_secs(30);
+/// How long requests that were begun may take to end when the server stops.
+const DRAIN: Duration = Duration::from_secs(3);
+/// A head is a few hundred bytes; what is longer than this is no honest one.
+const LONGEST_HEAD: usize = 32 * 1024;
+
+/// Where a request came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer(pub SocketAddr);
+
+/// Answers until `over` turns true.
+pub async fn serve(listener: TcpListener, router: Router, mut over: watch::Receiver<bool>) {
+    let room = Arc::new(Semaphore::new(AT_ONCE));
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.try_join_next().is_some() {}
+        let Ok(place) = Arc::clone(&room).acquire_owned().await else {
+            break;
+        };
+        let (stream, peer) = tokio::select! {
+            () = ended(&mut over) => break,
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Out of file handles, most likely: it passes, and a busy loop would not help it.
+                    tracing::warn!(%error, "the API could not take a caller");
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                    continue;
+                }
+            },
+        };
+        // Events are small, and late is worse than many packets.
+        let _ = stream.set_nodelay(true);
+        let router = router.clone().layer(axum::Extension(Peer(peer)));
+        let mut ending = over.clone();
+        connections.spawn(async move {
+            let _place = place;
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEAD)
+                .max_buf_size(LONGEST_HEAD)
+                .serve_connection(
+                    TokioIo::new(Patient::new(stream)),
+                    TowerToHyperService::new(router),
+                );
+            let mut connection = std::pin::pin!(connection);
+            let outcome = tokio::select! {
+                outcome = connection.as_mut() => outcome,
+                () = ended(&mut ending) => {
+                    connection.as_mut().graceful_shutdown();
+                    match tokio::time::timeout(DRAIN, connection.as_mut()).await {
+                        Ok(outcome) => outcome,
+                        Err(_) => Ok(()),
+                    }
+                }
+            };
+            if let Err(error) = outcome {
+                tracing::debug!(%error, %peer, "a caller of the API went away");
+            }
+        });
+    }
+    while connections.join_next().await.is_some() {}
+}
+
+/// Waits until it is to end; a sender that is gone means the same.
+pub(super) async fn ended(over: &mut watch::Receiver<bool>) {
+    let _ = over.wait_for(|over| *over).await;
+}
+
+/// A connection whose other side must take what is written within [`TAKES`].
+struct Patient {
+    stream: TcpStream,
+    /// Runs while something waits to be taken.
+    waiting: Option<Pin<Box<Sleep>>>,
+}
+
+impl Patient {
+    fn new(stream: TcpStream) -> Self {
+        Self {
+            stream,
+            waiting: None,
+        }
+    }
+
+    /// What writing gave; an error instead if it has waited for too long.
+    fn judged<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        wrote: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if wrote.is_ready() {
+            self.waiting = None;
+            return wrote;
+        }
+        let waiting = self
+            .waiting
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(TAKES)));
+        ready!(waiting.as_mut().poll(context));
+        Poll::Ready(Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "the client takes nothing of what is written",
+        )))
+    }
+}
+
+impl AsyncRead for Patient {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Patient {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let wrote = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.judged(context, wrote)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let wrote = Pin::new(&mut self.stream).poll_write_vectored(context, pieces);
+        self.judged(context, wrote)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

@@ -1,0 +1,281 @@
+//! What goes wrong, as RFC 9457 has it: a status, a code that never changes its meaning, a sentence for people, and
+//! an address that says what to do.
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, Response, StatusCode};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// Every way in which a request can fail. What a code means stays as it is, whatever the version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Code {
+    /// The request makes no sense.
+    BadRequest,
+    /// There is no such address.
+    NoRoute,
+    /// There is no such thing here.
+    NotFound,
+    /// The address knows other methods.
+    MethodNotAllowed,
+    /// Nothing that is asked for in `Accept` can be given.
+    NotAcceptable,
+    /// The request took too long to arrive, or its answer to be made.
+    Timeout,
+    /// The body is too long.
+    TooLarge,
+    /// The body is written in another way than JSON.
+    UnsupportedMedia,
+    /// The request was meant for another host.
+    Misdirected,
+    /// Too much is asked at once.
+    Busy,
+    /// The server itself failed.
+    Failed,
+}
+
+impl Code {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[
+        Self::BadRequest,
+        Self::NoRoute,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::NotAcceptable,
+        Self::Timeout,
+        Self::TooLarge,
+        Self::UnsupportedMedia,
+        Self::Misdirected,
+        Self::Busy,
+        Self::Failed,
+    ];
+
+    /// As it is written.
+    pub fn word(self) -> &'static str {
+        self.about().1
+    }
+
+    /// The status that goes with it.
+    pub fn status(self) -> StatusCode {
+        self.about().0
+    }
+
+    /// Status, word, title, and what to do.
+    fn about(self) -> (StatusCode, &'static str, &'static str, &'static str) {
+        match self {
+            Self::BadRequest => (
+                StatusCode::BAD_REQUEST,
+                "bad_request",
+                "The request makes no sense",
+                "Read `detail`; /v1/openapi.json says what belongs there. Sending it again unaltered will not help.",
+            ),
+            Self::NoRoute => (
+                StatusCode::NOT_FOUND,
+                "no_route",
+                "There is no such address",
+                "/v1/openapi.json lists every address.",
+            ),
+            Self::NotFound => (
+                StatusCode::NOT_FOUND,
+                "not_found",
+                "There is no such thing here",
+                "Look at the list that it should be in. What belongs to another space is not here.",
+            ),
+            Self::MethodNotAllowed => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "The address knows other methods",
+                "`Allow` names the methods that it knows.",
+            ),
+            Self::NotAcceptable => (
+                StatusCode::NOT_ACCEPTABLE,
+                "not_acceptable",
+                "It cannot be given in the form that was asked for",
+                "Leave `Accept` out, or ask for one of the forms that `detail` names.",
+            ),
+            Self::Timeout => (
+                StatusCode::REQUEST_TIMEOUT,
+                "timeout",
+                "It took too long",
+                "Try again; if it stays so, the server's log says under the request's id what it waited for.",
+            ),
+            Self::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too_large",
+                "The body is too long",
+                "Send less; `detail` says how much is taken.",
+            ),
+            Self::UnsupportedMedia => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                "The body must be JSON",
+                "Send it with `Content-Type: application/json`.",
+            ),
+            Self::Misdirected => (
+                StatusCode::MISDIRECTED_REQUEST,
+                "misdirected",
+                "This server does not answer under that name",
+                "Ask under the address that it listens at, or name the host in `server.hosts`.",
+            ),
+            Self::Busy => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "busy",
+                "Too much is asked at once",
+                "Try again after the seconds that `Retry-After` names.",
+            ),
+            Self::Failed => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "failed",
+                "The server failed",
+                "Its log says under the request's id what went wrong; `midwatch doctor` how it stands.",
+            ),
+        }
+    }
+}
+
+/// A code, and what it means.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Help {
+    /// The code.
+    pub code: &'static str,
+    /// The status that goes with it.
+    pub status: u16,
+    /// What happened, in general.
+    pub title: &'static str,
+    /// What to do.
+    pub to_do: &'static str,
+}
+
+impl Help {
+    /// Of a code.
+    pub fn of(code: Code) -> Self {
+        let (status, code, title, to_do) = code.about();
+        Self {
+            code,
+            status: status.as_u16(),
+            title,
+            to_do,
+        }
+    }
+
+    /// Of the code that is written so.
+    pub fn named(word: &str) -> Option<Self> {
+        let code = Code::ALL.iter().find(|code| code.word() == word)?;
+        Some(Self::of(*code))
+    }
+}
+
+/// A request that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// How.
+    pub code: Code,
+    /// What exactly, for people. It may repeat what was sent, and nothing that a stranger may not know.
+    pub detail: String,
+    /// For the log alone.
+    pub secret: String,
+    /// After how many seconds to try again.
+    pub retry_after: Option<u64>,
+}
+
+/// A problem as it is sent (RFC 9457, `application/problem+json`).
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Sent {
+    /// Where this kind of problem is explained, relative to the server.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What happened, in general.
+    pub title: &'static str,
+    /// The status.
+    pub status: u16,
+    /// What happened in this case.
+    pub detail: String,
+    /// The code: programs go by it.
+    pub code: &'static str,
+    /// The request's id, as the log has it.
+    pub request: String,
+}
+
+/// The media type of problems.
+pub const MEDIA: &str = "application/problem+json";
+
+impl Problem {
+    /// Of this kind.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self {
+            code,
+            detail: detail.into(),
+            secret: String::new(),
+            retry_after: None,
+        }
+    }
+
+    /// There is no such thing.
+    pub fn not_found(what: &str, name: &str) -> Self {
+        let name: String = name.chars().take(80).collect();
+        Self::new(Code::NotFound, format!("there is no {what} {name:?} here"))
+    }
+
+    /// The server failed; why is told to the log alone.
+    pub fn failed(secret: impl Into<String>) -> Self {
+        Self {
+            secret: secret.into(),
+            ..Self::new(Code::Failed, "the server could not answer")
+        }
+    }
+
+    /// Come again after so many seconds.
+    pub fn busy(seconds: u64) -> Self {
+        Self {
+            retry_after: Some(seconds),
+            ..Self::new(Code::Busy, format!("try again in {seconds} s"))
+        }
+    }
+
+    /// As it is sent, to the request of that id.
+    pub fn response(&self, request: &str) -> Response<Body> {
+        let (status, code, title, _) = self.code.about();
+        let sent = Sent {
+            kind: format!("/v1/problems/{code}"),
+            title,
+            status: status.as_u16(),
+            detail: self.detail.clone(),
+            code,
+            request: request.to_string(),
+        };
+        // Plain fields always have a JSON form.
+        let body = serde_json::to_vec(&sent).unwrap_or_default();
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+impl From<super::house::Fault> for Problem {
+    fn from(fault: super::house::Fault) -> Self {
+        Self::failed(fault.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Code, Help};
+
+    #[test]
+    fn every_code_has_one_word_of_its_own_and_says_what_to_do() {
+        let mut words: Vec<&str> = Code::ALL.iter().map(|code| code.word()).collect();
+        words.sort_unstable();
+        words.dedup();
+        assert_eq!(words.len(), Code::ALL.len());
+        for code in Code::ALL {
+            let help = Help::named(code.word()).unwrap();
+            assert!(help.status >= 400 && help.to_do.len() > 20, "{help:?}");
+        }
+        assert!(Help::named("nonsense").is_none());
+    }
+}

@@ -1,0 +1,320 @@
+//! A route: its address, who may use it, what it takes and gives, and the function that answers. The router and the
+//! API's description are both made from one list of these, so neither can know an address that the other does not.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::Query;
+use axum::http::{Method, Uri};
+use model::time::Timestamp;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::house::{House, Space};
+use super::problem::{Code, Problem};
+
+/// What somebody must be allowed to do for a route to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Permission {
+    /// Nothing: it tells nothing of any space.
+    Open,
+    /// See what there is in the space.
+    Read,
+}
+
+impl Permission {
+    /// As the API's description has it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Read => "read",
+        }
+    }
+}
+
+/// A request on its way to its handler.
+pub struct Asked {
+    /// The house.
+    pub house: Arc<dyn House>,
+    /// The space that the address names; `None` where it names none.
+    pub space: Option<Arc<dyn Space>>,
+    /// What stands in the address, by name.
+    pub params: BTreeMap<String, String>,
+    /// The address as it was asked for.
+    pub uri: Uri,
+    /// The `Accept` header; empty if there was none.
+    pub accept: String,
+    /// When it was asked.
+    pub now: Timestamp,
+}
+
+impl Asked {
+    /// A part of the address. Empty where the route's path has no such part, which a test excludes.
+    pub fn param(&self, name: &str) -> &str {
+        self.params.get(name).map_or("", String::as_str)
+    }
+}
+
+/// What a handler gave, written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Its media type.
+    pub media: &'static str,
+    /// The bytes.
+    pub body: Vec<u8>,
+}
+
+/// What a handler may give.
+pub trait Gives {
+    /// The media types it may be written in, and what each looks like, where that can be said.
+    fn described(shapes: &mut SchemaGenerator) -> Vec<(&'static str, Option<Schema>)>;
+    /// Writes it.
+    fn written(self) -> Result<Answer, Problem>;
+}
+
+/// A value as JSON.
+#[derive(Debug)]
+pub struct Json<T>(pub T);
+
+/// The media type of everything but texts.
+pub const JSON: &str = "application/json";
+
+impl<T: Serialize + JsonSchema> Gives for Json<T> {
+    fn described(shapes: &mut SchemaGenerator) -> Vec<(&'static str, Option<Schema>)> {
+        vec![(JSON, Some(shapes.subschema_for::<T>()))]
+    }
+
+    fn written(self) -> Result<Answer, Problem> {
+        let body = serde_json::to_vec(&self.0)
+            .map_err(|error| Problem::failed(format!("an answer has no JSON form: {error}")))?;
+        Ok(Answer { media: JSON, body })
+    }
+}
+
+/// A part of a list, and where the next part begins.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Listed<T> {
+    /// The items of this part.
+    pub items: Vec<T>,
+    /// To be given as `cursor` for the next part; `null` if this was the last.
+    pub next: Option<String>,
+}
+
+/// Which part of a list.
+#[derive(Debug, Default, serde::Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Part {
+    /// `next` of the part before; without it the first part.
+    pub cursor: Option<String>,
+    /// Items in one part, from 1 to 200; 50 if nothing is said.
+    #[schemars(range(min = 1, max = 200))]
+    pub limit: Option<u32>,
+}
+
+/// Items in one part, unless told otherwise.
+pub const USUAL: u32 = 50;
+/// And at most.
+pub const MOST: u32 = 200;
+
+impl Part {
+    /// How many items.
+    pub fn limit(&self) -> Result<usize, Problem> {
+        let limit = self.limit.unwrap_or(USUAL);
+        if !(1..=MOST).contains(&limit) {
+            return Err(Problem::new(
+                Code::BadRequest,
+                format!("limit is {limit}; it may be from 1 to {MOST}"),
+            ));
+        }
+        Ok(limit as usize)
+    }
+
+    /// Of all items the part that is wanted; `key` names each, differently. A cursor is the key of the last item
+    /// that was given, so what is added in the meantime shifts nothing.
+    pub fn of<T>(
+        &self,
+        all: impl IntoIterator<Item = T>,
+        key: impl Fn(&T) -> String,
+    ) -> Result<Listed<T>, Problem> {
+        let limit = self.limit()?;
+        let mut all = all.into_iter();
+        if let Some(cursor) = &self.cursor
+            && !all.any(|item| key(&item) == *cursor)
+        {
+            return Err(Problem::new(
+                Code::BadRequest,
+                "the cursor names nothing in this list; begin again without it",
+            ));
+        }
+        let mut items = Vec::new();
+        for item in all {
+            if items.len() == limit {
+                let next = items.last().map(&key);
+                return Ok(Listed { items, next });
+            }
+            items.push(item);
+        }
+        Ok(Listed { items, next: None })
+    }
+}
+
+impl<T> Listed<T> {
+    /// The same part with each item made into another.
+    pub fn try_map<U>(
+        self,
+        make: impl FnMut(T) -> Result<U, Problem>,
+    ) -> Result<Listed<U>, Problem> {
+        Ok(Listed {
+            items: self.items.into_iter().map(make).collect::<Result<_, _>>()?,
+            next: self.next,
+        })
+    }
+}
+
+/// A route that takes nothing beyond its address.
+#[derive(Debug, Default, serde::Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Nothing {}
+
+type Handler = Arc<dyn Fn(&Asked) -> Result<Answer, Problem> + Send + Sync>;
+
+/// How a route answers.
+#[derive(Clone)]
+pub enum Work {
+    /// At once, off the event loop.
+    Answer(Handler),
+    /// With a stream of what happens in the space.
+    Events,
+    /// With the server's own numbers.
+    Metrics,
+}
+
+/// What a route gives, for the description.
+pub type Described = fn(&mut SchemaGenerator) -> Vec<(&'static str, Option<Schema>)>;
+
+/// One address with one method.
+#[derive(Clone)]
+pub struct Route {
+    /// The method.
+    pub method: Method,
+    /// The address, with `{name}` for what stands in it.
+    pub path: String,
+    /// A name of its own, for programs made from the description.
+    pub name: &'static str,
+    /// One line for people.
+    pub summary: &'static str,
+    /// Who may use it.
+    pub permission: Permission,
+    /// What it takes after the question mark.
+    pub query: fn(&mut SchemaGenerator) -> Schema,
+    /// What it gives.
+    pub gives: Described,
+    /// How it answers.
+    pub work: Work,
+}
+
+/// Where the addresses of a space begin.
+pub const SPACE: &str = "/v1/spaces/{space}";
+
+/// What follows the question mark, if it can be read.
+fn query<Q: DeserializeOwned>(asked: &Asked) -> Result<Q, Problem> {
+    Query::<Q>::try_from_uri(&asked.uri)
+        .map(|Query(query)| query)
+        .map_err(|error| Problem::new(Code::BadRequest, error.body_text()))
+}
+
+impl Route {
+    /// Reads something of a space: `path` follows the space's own.
+    pub fn of_space<Q, G>(
+        path: &str,
+        name: &'static str,
+        summary: &'static str,
+        handler: fn(&dyn Space, &Asked, Q) -> Result<G, Problem>,
+    ) -> Self
+    where
+        Q: DeserializeOwned + JsonSchema + 'static,
+        G: Gives + 'static,
+    {
+        let work = move |asked: &Asked| {
+            let space = asked
+                .space
+                .as_deref()
+                .ok_or_else(|| Problem::not_found("space", ""))?;
+            handler(space, asked, query(asked)?)?.written()
+        };
+        Self {
+            method: Method::GET,
+            path: format!("{SPACE}{path}"),
+            name,
+            summary,
+            permission: Permission::Read,
+            query: Q::json_schema,
+            gives: G::described,
+            work: Work::Answer(Arc::new(work)),
+        }
+    }
+
+    /// Reads something that belongs to no space.
+    pub fn of_house<Q, G>(
+        path: &str,
+        name: &'static str,
+        summary: &'static str,
+        permission: Permission,
+        handler: fn(&dyn House, &Asked, Q) -> Result<G, Problem>,
+    ) -> Self
+    where
+        Q: DeserializeOwned + JsonSchema + 'static,
+        G: Gives + 'static,
+    {
+        let work = move |asked: &Asked| handler(&*asked.house, asked, query(asked)?)?.written();
+        Self {
+            method: Method::GET,
+            path: path.to_string(),
+            name,
+            summary,
+            permission,
+            query: Q::json_schema,
+            gives: G::described,
+            work: Work::Answer(Arc::new(work)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Part;
+
+    fn part(cursor: Option<&str>, limit: u32) -> Part {
+        Part {
+            cursor: cursor.map(str::to_string),
+            limit: Some(limit),
+        }
+    }
+
+    #[test]
+    fn parts_follow_each_other_without_gap_or_repetition() {
+        let all: Vec<u32> = (0..23).collect();
+        let (mut seen, mut cursor) = (Vec::new(), None);
+        loop {
+            let listed = part(cursor.as_deref(), 5)
+                .of(all.clone(), u32::to_string)
+                .unwrap();
+            seen.extend(listed.items);
+            cursor = listed.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, all);
+    }
+
+    #[test]
+    fn what_is_no_part_is_refused() {
+        for bad in [part(None, 0), part(None, 201), part(Some("x"), 5)] {
+            assert!(bad.of(vec![1, 2], i32::to_string).is_err(), "{bad:?}");
+        }
+        let none = part(None, 5).of(Vec::<i32>::new(), i32::to_string).unwrap();
+        assert!(none.items.is_empty() && none.next.is_none());
+    }
+}

@@ -1,0 +1,574 @@
+//! Real requests over a loopback port, and the description of the API that is checked in.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use model::change::Change;
+use model::incident::{Entry, Incident, IncidentId};
+use model::lesson::Lesson;
+use model::ports::{Clock, Journal as _};
+use model::report::Report;
+use model::silence::Silence;
+use model::testkit::{MemoryJournal, noted, opened};
+use model::time::Timestamp;
+use model::topology::Topology;
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+
+use server::api::house::{Dress, Fault, Folded, Happened, Health, House, Space, Untold};
+use server::api::{Settings, description, routes, serve};
+
+/// A house of two spaces, each with a journal of its own.
+struct Paper(Vec<Arc<Sheet>>);
+
+struct Sheet {
+    name: &'static str,
+    journal: MemoryJournal,
+    /// In the order of writing.
+    written: Mutex<Vec<Happened>>,
+}
+
+impl Sheet {
+    fn new(name: &'static str, incidents: usize) -> Arc<Self> {
+        let sheet = Arc::new(Self {
+            name,
+            journal: MemoryJournal::default(),
+            written: Mutex::default(),
+        });
+        for n in 0..incidents {
+            sheet.write(
+                &format!("inc-{name}-{n:03}"),
+                &opened("errors", "service/<script>alert(1)</script>", Timestamp(0)),
+            );
+        }
+        sheet
+    }
+
+    fn write(&self, id: &str, event: &model::IncidentEvent) {
+        let id = IncidentId(id.to_string());
+        let after = self.journal.read(&id).unwrap().len() as u64;
+        let entry = self
+            .journal
+            .append(&id, after, Timestamp::from_seconds(60), event)
+            .unwrap();
+        let mut written = self.written.lock().unwrap();
+        let position = written.len() as u64 + 1;
+        written.push(Happened {
+            position,
+            incident: id,
+            seq: entry.seq,
+            at: entry.at,
+            kind: entry.event.word().to_string(),
+        });
+    }
+}
+
+impl House for Paper {
+    fn spaces(&self) -> Vec<String> {
+        self.0.iter().map(|sheet| sheet.name.to_string()).collect()
+    }
+
+    fn space(&self, name: &str) -> Option<Arc<dyn Space>> {
+        let found = self.0.iter().find(|sheet| sheet.name == name)?;
+        Some(Arc::clone(found) as Arc<dyn Space>)
+    }
+
+    fn mechanisms(&self) -> Vec<Value> {
+        vec![json!({"id": "a.b"}), json!({"id": "c.d"})]
+    }
+
+    fn health(&self) -> Health {
+        Health {
+            open: 3,
+            channels: vec![("file".to_string(), true)],
+            ..Health::default()
+        }
+    }
+}
+
+impl Space for Sheet {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn incidents(&self, open: bool) -> Result<Vec<IncidentId>, Fault> {
+        let mut ids = self.journal.incidents(open).unwrap();
+        ids.sort_by(|a, b| b.cmp(a));
+        Ok(ids)
+    }
+
+    fn incident(&self, id: &IncidentId) -> Result<Option<Arc<Folded>>, Fault> {
+        if id.0 == "inc-broken" {
+            return Err(Fault::Failed("the disk at /secret/path burns".to_string()));
+        }
+        let entries = self.journal.read(id).unwrap();
+        let incident = Incident::fold(id, &entries).unwrap();
+        Ok(incident.map(|incident| {
+            let head = entries.last().unwrap().digest.clone();
+            Arc::new(Folded { incident, head })
+        }))
+    }
+
+    fn entries(&self, id: &IncidentId) -> Result<Vec<Entry>, Fault> {
+        Ok(self.journal.read(id).unwrap())
+    }
+
+    fn untold(&self, _: &IncidentId) -> Result<Vec<Untold>, Fault> {
+        Ok(Vec::new())
+    }
+
+    fn called(&self, incident: &Incident) -> (String, &'static str) {
+        (incident.id.to_string(), "being looked at")
+    }
+
+    fn said(&self, entry: &Entry) -> String {
+        entry.event.word().to_string()
+    }
+
+    fn dressed(&self, _: &Report, _: Dress) -> String {
+        String::new()
+    }
+
+    fn postmortem(&self, incident: &Incident) -> String {
+        format!("# {}", incident.id)
+    }
+
+    fn happened(&self, after: u64, limit: u32) -> Result<Vec<Happened>, Fault> {
+        let written = self.written.lock().unwrap();
+        let rows = written.iter().filter(|row| row.position > after);
+        Ok(rows.take(limit as usize).cloned().collect())
+    }
+
+    fn entry(&self, of: &Happened) -> Result<Option<Entry>, Fault> {
+        let entries = self.journal.read(&of.incident).unwrap();
+        Ok(entries.into_iter().find(|entry| entry.seq == of.seq))
+    }
+
+    fn position(&self) -> Result<u64, Fault> {
+        Ok(self.written.lock().unwrap().len() as u64)
+    }
+
+    fn silences(&self) -> Result<Vec<Silence>, Fault> {
+        Ok(Vec::new())
+    }
+
+    fn lessons(&self) -> Result<Vec<Lesson>, Fault> {
+        Ok(Vec::new())
+    }
+
+    fn stats(&self) -> Result<Value, Fault> {
+        Ok(json!({"incidents": 0}))
+    }
+
+    fn surroundings(&self) -> Result<Arc<(Topology, Vec<Change>)>, Fault> {
+        Ok(Arc::default())
+    }
+}
+
+struct Stopped;
+
+impl Clock for Stopped {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_seconds(1_000)
+    }
+}
+
+/// An API that answers as long as this lives.
+struct Api {
+    address: SocketAddr,
+    main: Arc<Sheet>,
+    stop: watch::Sender<bool>,
+    _runtime: Runtime,
+}
+
+struct Got {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Got {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (found, value) = line.split_once(": ")?;
+            found.eq_ignore_ascii_case(name).then_some(value)
+        })
+    }
+}
+
+impl Api {
+    fn new() -> Self {
+        let (main, other) = (Sheet::new("main", 7), Sheet::new("other", 1));
+        let house = Arc::new(Paper(vec![Arc::clone(&main), other]));
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let (stop, stopped) = watch::channel(false);
+        let settings = Settings {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            hosts: vec!["watch.example".to_string()],
+        };
+        let bound = runtime
+            .block_on(serve(settings, house, Arc::new(Stopped), stopped))
+            .unwrap();
+        Self {
+            address: bound.address,
+            main,
+            stop,
+            _runtime: runtime,
+        }
+    }
+
+    fn raw(&self, request: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(30)))
+            .unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        stream
+    }
+
+    fn ask(&self, line: &str, headers: &str) -> Got {
+        let mut stream = self.raw(&format!(
+            "{line} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n{headers}\r\n",
+            self.address
+        ));
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+        Got {
+            status: head.split(' ').nth(1).unwrap().parse().unwrap(),
+            head: head.to_string(),
+            body: body.to_string(),
+        }
+    }
+
+    fn get(&self, path: &str) -> Got {
+        self.ask(&format!("GET {path}"), "")
+    }
+
+    /// A problem of that status and code, as RFC 9457 has it.
+    #[track_caller]
+    fn refuses(&self, line: &str, headers: &str, status: u16, code: &str) -> Got {
+        let got = self.ask(line, headers);
+        assert_eq!(got.status, status, "{line}: {}", got.body);
+        assert_eq!(
+            got.header("content-type"),
+            Some("application/problem+json"),
+            "{line}"
+        );
+        let problem = got.json();
+        assert_eq!(problem["code"], code, "{line}");
+        assert_eq!(problem["status"], status);
+        assert_eq!(
+            problem["request"].as_str(),
+            got.header("x-request-id"),
+            "{line}"
+        );
+        let help = self.get(problem["type"].as_str().unwrap());
+        assert_eq!(help.json()["code"], code);
+        got
+    }
+}
+
+#[test]
+fn every_route_answers_and_what_it_answers_is_described() {
+    let api = Api::new();
+    let described: Value = serde_json::from_str(description()).unwrap();
+    for route in routes() {
+        assert!(
+            described["paths"][&route.path]["get"]["operationId"] == route.name,
+            "{}",
+            route.path
+        );
+        if route.path.ends_with("/events") {
+            continue;
+        }
+        let path = route
+            .path
+            .replace("{space}", "main")
+            .replace("{id}", "inc-main-003")
+            .replace("{eid}", "E1")
+            .replace("{mechanism}", "a.b")
+            .replace("{code}", "busy");
+        let got = api.get(&path);
+        // The incident of this test has neither a report nor a plan.
+        let missing = ["getReport", "getEvidence", "getPlan"].contains(&route.name);
+        assert_eq!(got.status, if missing { 404 } else { 200 }, "{path}");
+        assert_eq!(got.header("cache-control"), Some("no-store"), "{path}");
+        assert!(
+            got.header("content-security-policy").is_some()
+                && got.header("x-content-type-options") == Some("nosniff"),
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn lists_come_in_parts() {
+    let api = Api::new();
+    let first = api.get("/v1/spaces/main/incidents?limit=5").json();
+    let ids = |listed: &Value| -> Vec<String> {
+        let items = listed["items"].as_array().unwrap();
+        let id = |item: &Value| item["id"].as_str().unwrap().to_string();
+        items.iter().map(id).collect()
+    };
+    assert_eq!(ids(&first).len(), 5);
+    assert_eq!(ids(&first)[0], "inc-main-006");
+    let next = first["next"].as_str().unwrap();
+    let rest = api
+        .get(&format!("/v1/spaces/main/incidents?limit=5&cursor={next}"))
+        .json();
+    assert_eq!(ids(&rest), ["inc-main-001", "inc-main-000"]);
+    assert_eq!(rest["next"], Value::Null);
+    // One space knows nothing of the other.
+    let other = api.get("/v1/spaces/other/incidents").json();
+    assert_eq!(ids(&other), ["inc-other-000"]);
+    api.refuses(
+        "GET /v1/spaces/other/incidents/inc-main-001",
+        "",
+        404,
+        "not_found",
+    );
+    api.main.write("inc-main-002", &noted("ada", "it is mine"));
+    let audit = api.get("/v1/spaces/main/audit").json();
+    assert_eq!(audit["items"][0]["by"], "ada");
+    assert_eq!(audit["items"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn what_is_known_is_not_sent_again() {
+    let api = Api::new();
+    let path = "/v1/spaces/main/incidents/inc-main-001";
+    let tag = api.get(path).header("etag").unwrap().to_string();
+    let again = api.ask(
+        &format!("GET {path}"),
+        &format!("if-none-match: \"x\", W/{tag}\r\n"),
+    );
+    assert_eq!((again.status, again.body.as_str()), (304, ""));
+    api.main.write("inc-main-001", &noted("ada", "mine"));
+    let altered = api.ask(&format!("GET {path}"), &format!("if-none-match: {tag}\r\n"));
+    assert_eq!(altered.status, 200);
+    assert_eq!(altered.json()["entries"], 2);
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_in_one_shape() {
+    let api = Api::new();
+    for (line, headers, status, code) in [
+        ("GET /v1/nothing", "", 404, "no_route"),
+        ("GET /v1/spaces/main/../../etc/passwd", "", 404, "no_route"),
+        ("GET /..%2f..%2fetc%2fpasswd", "", 404, "no_route"),
+        ("GET /v1/spaces/%2e%2e/incidents", "", 404, "not_found"),
+        ("GET /v1/spaces/none/incidents", "", 404, "not_found"),
+        ("GET /v1/spaces/main%00/incidents", "", 404, "not_found"),
+        ("GET /v1/spaces/%ff/incidents", "", 400, "bad_request"),
+        ("GET /v1/spaces/main/incidents/inc-9", "", 404, "not_found"),
+        (
+            "GET /v1/spaces/main/incidents/inc-broken",
+            "",
+            500,
+            "failed",
+        ),
+        (
+            "GET /v1/spaces/main/incidents?limit=0",
+            "",
+            400,
+            "bad_request",
+        ),
+        (
+            "GET /v1/spaces/main/incidents?limit=x",
+            "",
+            400,
+            "bad_request",
+        ),
+        (
+            "GET /v1/spaces/main/incidents?lmit=5",
+            "",
+            400,
+            "bad_request",
+        ),
+        (
+            "GET /v1/spaces/main/incidents?cursor=x",
+            "",
+            400,
+            "bad_request",
+        ),
+        (
+            "DELETE /v1/spaces/main/incidents",
+            "",
+            405,
+            "method_not_allowed",
+        ),
+        ("OPTIONS /v1/spaces", "", 405, "method_not_allowed"),
+        ("GET /v1/events?space=none", "", 404, "not_found"),
+        ("GET /v1/events", "last-event-id: x\r\n", 400, "bad_request"),
+        ("GET /v1/problems/none", "", 404, "not_found"),
+    ] {
+        let got = api.refuses(line, headers, status, code);
+        assert!(!got.body.contains("/secret"), "{}", got.body);
+        if status == 405 {
+            assert!(
+                got.header("allow")
+                    .is_some_and(|allow| allow.contains("GET"))
+            );
+        }
+    }
+}
+
+#[test]
+fn an_id_goes_through_unless_it_could_do_harm() {
+    let api = Api::new();
+    let with = |id: &str| {
+        let got = api.ask("GET /healthz", &format!("x-request-id: {id}\r\n"));
+        got.header("x-request-id").unwrap().to_string()
+    };
+    assert_eq!(with("trace-7.a_B"), "trace-7.a_B");
+    for bad in ["a b", "<b>", "\u{e9}", &"a".repeat(65)] {
+        assert_ne!(with(bad), *bad);
+    }
+    assert_ne!(with("x y"), with("x y"), "ours differ");
+}
+
+#[test]
+fn other_names_are_turned_away() {
+    let api = Api::new();
+    let asked = |host: &str| {
+        let mut stream = api.raw(&format!(
+            "GET /v1/spaces HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n"
+        ));
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        text.split(' ').nth(1).unwrap().parse::<u16>().unwrap()
+    };
+    for own in [
+        "localhost:9",
+        "127.0.0.1",
+        "[::1]:80",
+        "watch.example:1",
+        "LOCALHOST",
+    ] {
+        assert_eq!(asked(own), 200, "{own}");
+    }
+    for other in [
+        "evil.example",
+        "127.0.0.1.evil.example",
+        "",
+        "localhost.",
+        "[::2]",
+    ] {
+        assert_eq!(asked(other), 421, "{other:?}");
+    }
+}
+
+/// Reads until the text holds what is looked for.
+#[track_caller]
+fn until(stream: &mut TcpStream, wanted: &str) -> String {
+    let mut text = String::new();
+    let mut buffer = [0; 4096];
+    while !text.contains(wanted) {
+        let read = stream.read(&mut buffer).unwrap();
+        assert!(read > 0, "ended without {wanted:?}: {text}");
+        text += std::str::from_utf8(&buffer[..read]).unwrap();
+    }
+    text
+}
+
+#[test]
+fn events_come_as_they_happen_and_go_on_where_they_were() {
+    let api = Api::new();
+    let begin = |headers: &str| {
+        api.raw(&format!(
+            "GET /v1/events HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n"
+        ))
+    };
+    let mut stream = begin("");
+    until(&mut stream, "retry: ");
+    api.main.write("inc-main-004", &noted("ada", "line\nbreak"));
+    let text = until(&mut stream, "\"noted\"");
+    assert!(text.contains("id: 8\ndata: {"), "{text}");
+    assert!(
+        text.contains("\"incident\":\"inc-main-004\",\"seq\":2"),
+        "{text}"
+    );
+    drop(stream);
+    api.main.write("inc-main-005", &noted("ada", "missed"));
+    // What was missed comes first, from the journal or from memory.
+    let mut again = begin("last-event-id: 5\r\n");
+    let text = until(&mut again, "inc-main-005");
+    let ids: Vec<&str> = text
+        .lines()
+        .filter_map(|l| l.strip_prefix("id: "))
+        .collect();
+    assert_eq!(ids, ["6", "7", "8", "9"]);
+    // From a future that there is not: what comes next comes.
+    let mut ahead = begin("last-event-id: 999999\r\n");
+    until(&mut ahead, "retry: ");
+    api.main.write("inc-main-006", &noted("ada", "next"));
+    until(&mut ahead, "id: 10");
+    // When the server ends, so do the streams.
+    api.stop.send(true).unwrap();
+    let mut rest = String::new();
+    ahead.read_to_string(&mut rest).unwrap();
+}
+
+#[test]
+fn numbers_are_for_scrapers() {
+    let api = Api::new();
+    api.get("/v1/spaces");
+    api.get("/no/such/place");
+    let got = api.get("/metrics");
+    for wanted in [
+        "midwatch_incidents_open 3",
+        "midwatch_http_requests_total{route=\"/v1/spaces\",method=\"GET\",status=\"200\"} 1",
+        "midwatch_http_requests_total{route=\"none\",method=\"GET\",status=\"404\"} 1",
+        "midwatch_channel_up{name=\"file\"} 1",
+        "# EOF",
+    ] {
+        assert!(got.body.contains(wanted), "{wanted} is not in {}", got.body);
+    }
+}
+
+#[test]
+fn nobody_else_may_reach_it() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let (_stop, stopped) = watch::channel(false);
+    let settings = Settings {
+        listen: SocketAddr::from(([0, 0, 0, 0], 0)),
+        hosts: Vec::new(),
+    };
+    let house = Arc::new(Paper(Vec::new()));
+    let refused = runtime.block_on(serve(settings, house, Arc::new(Stopped), stopped));
+    assert!(refused.unwrap_err().to_string().contains("loopback"));
+}
+
+/// `MIDWATCH_WRITE=1 cargo test -p midwatch-server schema` writes it anew.
+#[test]
+fn the_published_api_schema_is_current() {
+    let file: PathBuf = [env!("CARGO_MANIFEST_DIR"), "../../docs/api/openapi.json"]
+        .iter()
+        .collect();
+    if std::env::var_os("MIDWATCH_WRITE").is_some() {
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, description()).unwrap();
+    }
+    let published = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(
+        published == description(),
+        "{} is stale; run: MIDWATCH_WRITE=1 cargo test -p midwatch-server schema",
+        file.display()
+    );
+}
