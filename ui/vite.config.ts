@@ -6,6 +6,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   base: './',
   plugins: [react()],
+  // `npm run dev` beside a server that runs: MIDWATCH_URL=http://127.0.0.1:8080 npm run dev
+  server: { host: '127.0.0.1', proxy: { '/v1': process.env.MIDWATCH_URL ?? 'http://127.0.0.1:8080' } },
   build: {
     outDir: 'dist',
     assetsInlineLimit: 0,

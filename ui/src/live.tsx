@@ -2,7 +2,8 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useRef, useState } from 'react';
 import { EVENTS } from './api/client';
-import { type LinkState, listen } from './api/events';
+import type { LinkState } from './api/events';
+import { share } from './api/shared';
 
 interface Live {
   link: LinkState;
@@ -17,7 +18,7 @@ const GATHER = 120;
 export function LiveProvider({ children }: { children: ReactNode }) {
   const queries = useQueryClient();
   const [link, setLink] = useState<LinkState>({ is: 'joining' });
-  const stream = useRef<ReturnType<typeof listen>>(undefined);
+  const stream = useRef<ReturnType<typeof share>>(undefined);
 
   useEffect(() => {
     const touched = new Set<string>();
@@ -28,8 +29,14 @@ export function LiveProvider({ children }: { children: ReactNode }) {
       touched.clear();
       void queries.invalidateQueries({ queryKey: ['incidents'] });
     };
-    const opened = listen(EVENTS, {
-      state: setLink,
+    const opened = share(EVENTS, {
+      state(now) {
+        setLink(now);
+        // A session that has ended shows itself here first, while nothing else is asked.
+        if (now.is === 'refused' && now.status === 401) {
+          void queries.invalidateQueries({ queryKey: ['session'] });
+        }
+      },
       notice(notice) {
         touched.add(notice.incident);
         if (notice.kind === 'closed' || notice.kind === 'lesson_learned') {

@@ -2,7 +2,7 @@
 //
 // Needs `npm run build` first, and a Chromium: /usr/bin/chromium (Debian), or what MIDWATCH_CHROMIUM names.
 // Pictures of what was seen lie in tests/artefacts afterwards; look at them.
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,6 +18,7 @@ const NOON = new Date('2026-11-21T12:27:46Z');
 const WIDE = { viewport: { width: 1440, height: 900 } };
 
 const wanted = process.argv.slice(2);
+if (wanted.length === 0) rmSync(artefacts, { recursive: true, force: true });
 mkdirSync(artefacts, { recursive: true });
 const browser = await chromium.launch({
   executablePath: process.env.MIDWATCH_CHROMIUM ?? '/usr/bin/chromium',

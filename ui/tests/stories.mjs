@@ -158,6 +158,7 @@ export const stories = [
     },
     async walk({ page, world, open, picture, accessible, equal }) {
       await open(PLAN);
+      await role(page, 'button', 'Sign in').waitFor();
       await picture('asked');
       await accessible('sign-in');
       const enter = async (name, password) => {
@@ -176,7 +177,7 @@ export const stories = [
       await role(page, 'button', 'Approve …').click();
       await sees(page, 'It is written down in the name of otto.');
       await role(page, 'button', 'Yes, perform it').click();
-      await sees(page, 'that it worked');
+      await sees(page, /showed at .* that it worked/);
       equal(world.decisions, [{ what: 'approve', plan: world.digest, by: 'otto' }], 'who said yes');
     },
   },
@@ -210,12 +211,16 @@ export const stories = [
       await role(page, 'button', 'Approve …').tap();
       await picture('question', false);
       await role(page, 'button', 'Yes, perform it').tap();
-      await sees(page, 'that it worked');
+      await sees(page, /showed at .* that it worked/);
       await fits(tools, 'the verified plan');
       await picture('verified');
-      for (const place of ['Ask', 'Learned', 'Set-up']) {
-        await role(page, 'link', place).tap();
-        await page.locator('main h1').waitFor();
+      for (const [place, title] of [
+        ['Ask', 'Ask how things stand'],
+        ['Learned', 'What was learned'],
+        ['Set-up', 'Set-up'],
+      ]) {
+        await role(page, 'link', place, true).tap();
+        await role(page, 'heading', title, true).waitFor();
         await fits(tools, place);
         await picture(place.toLowerCase(), false);
         await accessible(`${place} on a phone`);
@@ -267,7 +272,7 @@ export const stories = [
       for (let tries = 0; tries < 10 && (await focused()) !== 'Yes, perform it'; tries += 1)
         await press('Tab');
       await press('Enter');
-      await sees(page, 'that it worked');
+      await sees(page, /showed at .* that it worked/);
       await press('u');
       await role(page, 'heading', 'Verdict').waitFor();
       await press('g', 'l');
@@ -327,6 +332,26 @@ export const stories = [
       await sees(page, 'verifying');
       world.tell(38);
       await sees(page, 'Nothing is broken that Midwatch knows of');
+    },
+  },
+  {
+    name: 'two tabs, one stream',
+    server: { upTo: 13 },
+    async walk({ page, server, world, open, equal }) {
+      await open(INCIDENT);
+      await sees(page, 'live', { exact: true });
+      const other = await page.context().newPage();
+      await other.goto(`${server.url}${INCIDENT}`);
+      await sees(other, 'live', { exact: true });
+      equal(world.streams.size, 1, 'streams with two tabs');
+      world.tell(17);
+      for (const tab of [page, other]) await role(tab, 'heading', 'Verdict').waitFor();
+      await page.close();
+      world.tell(20);
+      await sees(other, 'waits for a yes');
+      equal(world.streams.size, 1, 'streams after the first tab was closed');
+      world.add({ event: 'refused', plan: world.digest, by: 'otto', why: 'another tab' });
+      await sees(other, 'plan refused');
     },
   },
   {

@@ -132,7 +132,7 @@ export interface Entry {
 export interface Explained {
   id: string;
   asked: string;
-  rows?: { file: string; line: number; text?: string; problem?: string }[];
+  rows?: { file: string; line: number; text?: string; why_not?: string }[];
   points?: { time: Timestamp; value: number }[];
 }
 export interface Reply {

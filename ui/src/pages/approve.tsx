@@ -56,7 +56,7 @@ export default function Approve({ id }: { id: string }) {
     <div className="plan-page">
       <Crumbs id={id} />
       <h1>{incident.data.title}</h1>
-      <PlanHead stands={stands} standingWord={incident.data.standing} />
+      <PlanHead stands={stands} standingWord={incident.data.standing} replaced={replaced} />
       {replaced && (
         <div className="replaced" role="alert">
           <strong>There is a newer plan.</strong> What you see is the one that you opened; it can no longer be
@@ -149,15 +149,27 @@ function described(stands: PlanStands, word: string): [Tone, string, string] {
   return [standing(word).tone, word, standing(word).next];
 }
 
-function PlanHead({ stands, standingWord }: { stands: PlanStands; standingWord: string }) {
+function PlanHead({
+  stands,
+  standingWord,
+  replaced,
+}: {
+  stands: PlanStands;
+  standingWord: string;
+  replaced: boolean;
+}) {
   const now = useNow();
-  const [tone, word, said] = described(stands, standingWord);
+  const open = undecided(stands) && !replaced;
+  const [tone, word, said]: [Tone, string, string] =
+    replaced && !open && !stands.running && !stands.ended
+      ? ['quiet', 'replaced', 'A newer look led to another plan.']
+      : described(stands, standingWord);
   const left = stands.askedUntil ? Date.parse(stands.askedUntil) - now : 0;
   return (
     <div className={`plan-head tone-${tone}`} role="status">
       <Stands tone={tone} word={word} />
       <span>{said}</span>
-      {undecided(stands) && stands.askedUntil && (
+      {open && stands.askedUntil && (
         <span className="faint" aria-live="off">
           Until {clock(stands.askedUntil)} UTC{left > 0 && `: ${length(left)} left`}.
         </span>

@@ -181,7 +181,9 @@ function Findings({ report, id }: { report: Report; id: string }) {
         <Part title="Not explained">
           <Said claim={report.unknown.claim} />
           {report.unknown.reads.length > 0 && (
-            <p className="faint">A person would look next at: {report.unknown.reads.join('; ')}.</p>
+            <p className="faint">
+              A person would look next at: {[...new Set(report.unknown.reads)].join('; ')}.
+            </p>
           )}
         </Part>
       )}

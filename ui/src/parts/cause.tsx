@@ -1,6 +1,6 @@
 import type { Cause, Prediction } from '../api/report';
 import { onset } from '../time';
-import { CATEGORY, FORCE, say } from '../words';
+import { CATEGORY, capital, FORCE, say } from '../words';
 import { nameOf, Said, useShown } from './claim';
 import { Mark } from './mark';
 
@@ -13,7 +13,7 @@ export function CauseCard({ cause, number, of }: { cause: Cause; number: number;
         <div>
           <h3>
             {of > 1 && <span className="faint">{number}. </span>}
-            {cause.title}
+            {capital(cause.title)}
           </h3>
           <p className="where">
             on <b>{nameOf(report, cause.entity)}</b> · {say(CATEGORY, cause.category)}
@@ -113,7 +113,7 @@ function PredictionRow({ one }: { one: Prediction }) {
         {one.outcome}
       </span>
       <span>
-        {one.text} <span className="faint">({say(FORCE, one.force)})</span>
+        <span className="faint">{say(FORCE, one.force)}:</span> {one.text}
       </span>
       {evidence && (
         <button type="button" className="plain mono" onClick={() => select(evidence)}>

@@ -128,14 +128,14 @@ function Opened({ piece, incident, report }: { piece: Evidence; incident: string
                 {row.file}:{row.line}
               </figcaption>
               {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by the keyboard. */}
-              <pre tabIndex={0}>{row.text ?? row.problem ?? 'not kept'}</pre>
+              <pre tabIndex={0}>{row.text ?? `It cannot be shown: ${row.why_not ?? 'it is not kept'}.`}</pre>
             </figure>
           ))}
         </div>
       )}
       {points.length > 0 && (
         <details className="points">
-          <summary>The newest {points.length} points</summary>
+          <summary>Its points around that time ({points.length})</summary>
           <table className="values">
             <tbody>
               {points.map((point) => (

@@ -1,11 +1,13 @@
 import { useState } from 'react';
 import type { Entry } from '../api/shapes';
+import { useLive } from '../live';
 import { moment, offset } from '../time';
 import { capital, told } from '../words';
 import { Mark } from './mark';
 
 /** Everything that happened to an incident, in order, as it happens. */
 export function Journal({ entries, live }: { entries: readonly Entry[]; live: boolean }) {
+  const { link } = useLive();
   const [whole, setWhole] = useState(false);
   const opened = entries[0]?.at ?? '';
   // What was read while looking matters while it is read; afterwards the verdict stands for it.
@@ -18,7 +20,7 @@ export function Journal({ entries, live }: { entries: readonly Entry[]; live: bo
       <header>
         <h2>
           Timeline
-          {live && <span className="live">live</span>}
+          {live && link.is === 'live' && <span className="live">live</span>}
         </h2>
         {looked > 0 && !looking && (
           <button type="button" className="plain" aria-pressed={whole} onClick={() => setWhole(!whole)}>

@@ -13,7 +13,7 @@ export interface Drawn {
 }
 
 /** Roughly how wide a letter is in the picture's font, in pixels. */
-const LETTER = 7.1;
+const LETTER = 7.9;
 const WIDEST = 24;
 
 /** A name on at most two lines: `api in ap-southeast-1` breaks before the place. */
