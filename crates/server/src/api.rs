@@ -33,7 +33,7 @@ use axum::body::Body;
 use axum::extract::{FromRequestParts as _, MatchedPath, Path, Request, State};
 use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use axum::middleware::Next;
 use axum::routing::MethodFilter;
 use model::ports::Clock;
@@ -42,6 +42,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use house::House;
+pub use listen::Limits;
 use problem::{Code, Problem};
 use route::{Answer, Asked, Route, Work};
 
@@ -52,6 +53,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Names under which it may be asked beside the machine's own for itself.
     pub hosts: Vec<String>,
+    /// What connections may take.
+    pub limits: Limits,
 }
 
 /// Why the API cannot be there.
@@ -183,7 +186,7 @@ pub async fn serve(
         over: over.clone(),
     });
     let router = router(api);
-    let task = tokio::spawn(listen::serve(listener, router, over));
+    let task = tokio::spawn(listen::serve(listener, router, settings.limits, over));
     Ok(Bound { address, task })
 }
 
@@ -202,6 +205,20 @@ fn router(api: Arc<Api>) -> Router {
     }
     router
         .fallback(|request: Request| async move {
+            let read = [Method::GET, Method::HEAD].contains(request.method());
+            if read && let Some(file) = page::file(request.uri().path()) {
+                let answer = Answer {
+                    media: file.media(),
+                    body: file.body.to_vec(),
+                };
+                let mut response = sent(answer, request.headers());
+                if file.never_changes() {
+                    response
+                        .headers_mut()
+                        .insert(CACHE_CONTROL, HeaderValue::from_static(page::FOREVER));
+                }
+                return response;
+            }
             let path: String = request.uri().path().chars().take(200).collect();
             Problem::new(Code::NoRoute, format!("there is nothing at {path:?}"))
                 .response(id_of(request.extensions()))

@@ -20,7 +20,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use server::api::house::{Dress, Fault, Folded, Happened, Health, House, Space, Untold};
-use server::api::{Settings, description, routes, serve};
+use server::api::{Limits, Settings, description, routes, serve};
 
 /// A house of two spaces, each with a journal of its own.
 struct Paper(Vec<Arc<Sheet>>);
@@ -121,6 +121,15 @@ impl Space for Sheet {
         Ok(Vec::new())
     }
 
+    fn explained(&self, _: &Report, evidence: model::EvidenceId) -> Result<Value, Fault> {
+        Ok(json!({"claims": [], "evidence": [{"id": evidence}]}))
+    }
+
+    fn findings(&self) -> Result<Vec<Value>, Fault> {
+        let finding = json!({"what": "alarms", "stands": "ok", "said": "", "to_do": ""});
+        Ok(vec![finding.clone(), finding])
+    }
+
     fn called(&self, incident: &Incident) -> (String, &'static str) {
         (incident.id.to_string(), "being looked at")
     }
@@ -217,6 +226,11 @@ impl Api {
         let settings = Settings {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             hosts: vec!["watch.example".to_string()],
+            limits: Limits {
+                at_once: 8,
+                head: Duration::from_millis(500),
+                ..Limits::default()
+            },
         };
         let bound = runtime
             .block_on(serve(settings, house, Arc::new(Stopped), stopped))
@@ -471,6 +485,45 @@ fn other_names_are_turned_away() {
     }
 }
 
+#[test]
+fn whoever_is_slow_or_endless_does_not_hold_a_place() {
+    let api = Api::new();
+    // Heads that never end: each holds a place until its time is over, and then the next has it.
+    let slow: Vec<TcpStream> = (0..8)
+        .map(|_| api.raw("GET /healthz HTTP/1.1\r\nhost: loc"))
+        .collect();
+    assert_eq!(api.get("/healthz").status, 200);
+    for mut stream in slow {
+        let mut text = String::new();
+        let _ = stream.read_to_string(&mut text);
+        assert!(!text.starts_with("HTTP/1.1 200"), "{text}");
+    }
+    // A head that is too long, a body where none belongs, a length that lies, a second request in the first.
+    let long = format!("x-long: {}\r\n", "a".repeat(100_000));
+    let mut stream = TcpStream::connect(api.address).unwrap();
+    let _ = stream.write_all(format!("GET / HTTP/1.1\r\nhost: localhost\r\n{long}\r\n").as_bytes());
+    let mut text = String::new();
+    let _ = stream.read_to_string(&mut text);
+    assert!(!text.starts_with("HTTP/1.1 200"), "{text}");
+    for hostile in [
+        "GET / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nabcdef",
+        "GET / HTTP/1.1\r\nhost: localhost\r\ncontent-length: -1\r\n\r\n",
+        "GET /\0 HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        "GET / HTTP/9.9\r\nhost: localhost\r\n\r\n",
+        "\u{16}\u{3}\u{1}nonsense\r\n\r\n",
+    ] {
+        let mut stream = api.raw(hostile);
+        let mut text = String::new();
+        let _ = stream.read_to_string(&mut text);
+        assert!(!text.starts_with("HTTP/1.1 2"), "{hostile:?}: {text}");
+    }
+    // What stands in an address comes back in a problem as text, and in no header.
+    let got = api.get("/v1/spaces/a%0d%0aset-cookie:%20x=1/incidents");
+    assert_eq!(got.status, 404);
+    assert!(got.header("set-cookie").is_none(), "{}", got.head);
+    assert_eq!(api.get("/healthz").status, 200);
+}
+
 /// Reads until the text holds what is looked for.
 #[track_caller]
 fn until(stream: &mut TcpStream, wanted: &str) -> String {
@@ -549,6 +602,7 @@ fn nobody_else_may_reach_it() {
     let settings = Settings {
         listen: SocketAddr::from(([0, 0, 0, 0], 0)),
         hosts: Vec::new(),
+        limits: Limits::default(),
     };
     let house = Arc::new(Paper(Vec::new()));
     let refused = runtime.block_on(serve(settings, house, Arc::new(Stopped), stopped));

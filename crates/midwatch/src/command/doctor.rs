@@ -34,18 +34,24 @@ struct Finding {
     todo: &'static str,
 }
 
+impl Finding {
+    fn json(&self) -> serde_json::Value {
+        json!({"what": self.what, "stands": self.stands, "said": self.said, "to_do": self.todo})
+    }
+}
+
+/// Everything that is configured, and how it stands, as this command tells programs.
+pub fn findings(house: &House) -> Vec<serde_json::Value> {
+    examine(house).iter().map(Finding::json).collect()
+}
+
 /// Looks at everything that is configured.
 pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
     let house = House::of(args.house.config.as_deref())?;
     let findings = examine(&house);
     let broken = findings.iter().any(|finding| finding.stands == "broken");
     let text = match args.format {
-        Answer::Json => dress::json(
-            &findings
-                .iter()
-                .map(|f| json!({"what": f.what, "stands": f.stands, "said": f.said, "to_do": f.todo}))
-                .collect::<Vec<_>>(),
-        ),
+        Answer::Json => dress::json(&findings.iter().map(Finding::json).collect::<Vec<_>>()),
         Answer::Terminal => {
             let pencil = console.pencil();
             findings

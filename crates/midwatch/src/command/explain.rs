@@ -105,6 +105,24 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
     Ok(Exit::Done)
 }
 
+/// What one observation stands on, as this command tells programs; with raw rows where its recording is there.
+pub fn of_evidence(
+    report: &Report,
+    id: EvidenceId,
+    recording: &Path,
+) -> Result<serde_json::Value, Problem> {
+    let opened = recording.is_dir().then(|| wiring::open(recording));
+    let opened = opened.transpose()?;
+    let explanation = explain(report, &id.to_string(), opened.as_ref())?;
+    serde_json::to_value(explanation).map_err(|error| {
+        Problem::bad_input(
+            format!("it has no JSON form: {error}"),
+            id.to_string(),
+            "this is a defect; please tell",
+        )
+    })
+}
+
 fn explain<'a>(
     report: &'a Report,
     asked: &str,

@@ -8,8 +8,8 @@ mod config;
 mod demo;
 
 mod diff;
-mod doctor;
-mod explain;
+pub(crate) mod doctor;
+pub(crate) mod explain;
 mod incidents;
 mod investigate;
 mod journal;

@@ -41,6 +41,11 @@ impl House {
         Self { written, data }
     }
 
+    /// The same house once more, for whoever outlives this.
+    pub fn again(&self) -> Self {
+        Self::built(self.written.clone())
+    }
+
     /// What is configured.
     pub fn config(&self) -> &Config {
         &self.written.config

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::change::Change;
+use model::evidence::EvidenceId;
 use model::incident::{Entry, Incident, IncidentId};
 use model::lesson::Lesson;
 use model::ports::{Clock as _, Journal as _, JournalError, SilenceBook as _};
@@ -42,7 +43,7 @@ impl Reception {
         journal: Store,
         watchman: Arc<Watchman>,
         desk: Arc<LiveDesk>,
-        channels: Vec<&'static str>,
+        own: super::house::House,
     ) -> Self {
         let mechanisms = investigate::catalogue()
             .mechanisms
@@ -53,7 +54,7 @@ impl Reception {
             main: Arc::new(Main {
                 journal,
                 watchman,
-                channels,
+                own,
                 folded: Mutex::default(),
                 around: Mutex::default(),
             }),
@@ -88,7 +89,7 @@ type Around = Option<(Timestamp, Arc<(Topology, Vec<Change>)>)>;
 struct Main {
     journal: Store,
     watchman: Arc<Watchman>,
-    channels: Vec<&'static str>,
+    own: super::house::House,
     /// By id: the digest of the newest entry tells whether it still stands so.
     folded: Mutex<BTreeMap<IncidentId, Arc<Folded>>>,
     around: Mutex<Around>,
@@ -164,7 +165,19 @@ impl Space for Main {
 
     fn untold(&self, id: &IncidentId) -> Result<Vec<Untold>, Fault> {
         let entries = self.entries(id)?;
-        super::house::untold(&self.journal, id, &entries, &self.channels).map_err(|e| failed(&e))
+        let channels = super::notify::names(&self.own.config().notify);
+        super::house::untold(&self.journal, id, &entries, &channels).map_err(|e| failed(&e))
+    }
+
+    fn explained(&self, report: &Report, evidence: EvidenceId) -> Result<Value, Fault> {
+        // What was taken down for this very look; without it the places of the rows are told, not the rows.
+        let recording = self.own.recording(report);
+        crate::command::explain::of_evidence(report, evidence, &recording)
+            .map_err(|problem| Fault::Failed(problem.to_string()))
+    }
+
+    fn findings(&self) -> Result<Vec<Value>, Fault> {
+        Ok(crate::command::doctor::findings(&self.own))
     }
 
     fn called(&self, incident: &Incident) -> (String, &'static str) {

@@ -234,15 +234,11 @@ impl Serving {
         // Through a connection of its own: whoever reads much holds up nobody who writes.
         let file = house.journal_file();
         let journal = Store::open_read_only(&file).map_err(|error| unusable(&file, &error))?;
-        let reception = Reception::new(
-            journal,
-            watchman,
-            Arc::clone(&self.desk),
-            super::notify::names(&house.config().notify),
-        );
+        let reception = Reception::new(journal, watchman, Arc::clone(&self.desk), house.again());
         let settings = server::api::Settings {
             listen,
             hosts: config.hosts.clone(),
+            limits: server::api::Limits::default(),
         };
         let stopped = self.inbound.stop.subscribe();
         let clock = Arc::new(SystemClock);

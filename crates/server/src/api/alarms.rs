@@ -1,5 +1,6 @@
 //! Alarms as the incidents hold them.
 
+use model::EntityId;
 use model::alarm::{Alarm, AlarmState};
 use model::incident::{Fingerprint, IncidentId};
 use model::time::Timestamp;
@@ -23,11 +24,16 @@ pub fn routes() -> Vec<Route> {
 
 /// One alarm of an incident.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AlarmShown")]
 struct Shown {
     /// Whose.
     incident: IncidentId,
     /// What makes it the same alarm again.
     fingerprint: Fingerprint,
+    /// Its rule.
+    rule: String,
+    /// About whom.
+    entity: EntityId,
     /// As it arrived.
     alarm: Alarm,
     /// How it stands.
@@ -51,6 +57,8 @@ fn list(space: &dyn Space, _: &Asked, which: Which) -> Result<Json<Listed<Shown>
         shown.extend(folded.incident.alarms.iter().map(|joined| Shown {
             incident: id.clone(),
             fingerprint: joined.fingerprint.clone(),
+            rule: joined.alarm.rule.clone(),
+            entity: joined.alarm.entity.clone(),
             alarm: joined.alarm.clone(),
             state: joined.state,
             since: joined.since,

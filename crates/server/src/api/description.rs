@@ -104,7 +104,6 @@ fn operation(route: &Route, shapes: &mut SchemaGenerator) -> Value {
 fn failures(route: &Route) -> Vec<Code> {
     let mut codes = vec![
         Code::BadRequest,
-        Code::Timeout,
         Code::Misdirected,
         Code::Busy,
         Code::Failed,

@@ -135,7 +135,7 @@ impl Gives for Page {
     fn written(self) -> Result<Answer, Problem> {
         Ok(Answer {
             media: page::MEDIA,
-            body: page::PLAIN.as_bytes().to_vec(),
+            body: page::root().to_vec(),
         })
     }
 }

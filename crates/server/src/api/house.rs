@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use model::change::Change;
+use model::evidence::EvidenceId;
 use model::incident::{Entry, Incident, IncidentId};
 use model::lesson::Lesson;
 use model::report::Report;
@@ -100,6 +101,10 @@ pub trait Space: Send + Sync {
     fn untold(&self, id: &IncidentId) -> Result<Vec<Untold>, Fault>;
     /// Its title and how it stands, in a few words.
     fn called(&self, incident: &Incident) -> (String, &'static str);
+    /// What an observation of a report stands on, as `midwatch explain E3 --format json` tells it.
+    fn explained(&self, report: &Report, evidence: EvidenceId) -> Result<Value, Fault>;
+    /// What is configured here and how it stands, as `midwatch doctor --format json` tells it.
+    fn findings(&self) -> Result<Vec<Value>, Fault>;
     /// An entry in one sentence.
     fn said(&self, entry: &Entry) -> String;
     /// A report, dressed.

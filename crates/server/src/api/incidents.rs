@@ -1,7 +1,7 @@
 //! Incidents: the list, one of them, its timeline, its report, one observation, its plan.
 
 use model::alarm::{Alarm, AlarmState};
-use model::evidence::{Evidence, EvidenceId};
+use model::evidence::EvidenceId;
 use model::incident::{Entry, Incident, IncidentId, RunEnd};
 use model::mechanism::{Category, MechanismId};
 use model::plan::{Approval, Checked, GateAnswer, Plan};
@@ -10,6 +10,7 @@ use model::time::Timestamp;
 use model::{EntityId, action::Outcome};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::accept;
 use super::house::{Dress, Folded, Space, Untold};
@@ -52,7 +53,7 @@ pub fn routes() -> Vec<Route> {
         Route::of_space(
             "/incidents/{id}/evidence/{eid}",
             "getEvidence",
-            "One observation of the newest report",
+            "What an observation of the newest report stands on: who cites it, the query, the raw rows",
             evidence,
         ),
         Route::of_space(
@@ -217,6 +218,7 @@ fn named(space: &dyn Space, asked: &Asked) -> Result<std::sync::Arc<Folded>, Pro
 
 /// One incident, and whom its notices did not reach.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "IncidentShown")]
 struct Shown {
     #[serde(flatten)]
     summary: Summary,
@@ -234,6 +236,7 @@ fn show(space: &dyn Space, asked: &Asked, _: Nothing) -> Result<Json<Shown>, Pro
 
 /// One entry of the journal, and what it says in a sentence.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "TimelineLine")]
 struct Line {
     #[serde(flatten)]
     entry: Entry,
@@ -349,19 +352,17 @@ fn postmortem(space: &dyn Space, asked: &Asked, _: Nothing) -> Result<Markdown, 
     Ok(Markdown(space.postmortem(&folded.incident)))
 }
 
-fn evidence(space: &dyn Space, asked: &Asked, _: Nothing) -> Result<Json<Evidence>, Problem> {
+fn evidence(space: &dyn Space, asked: &Asked, _: Nothing) -> Result<Json<Value>, Problem> {
     let folded = named(space, asked)?;
     let eid = asked.param("eid");
     let id: EvidenceId = eid
         .parse()
         .map_err(|why| Problem::new(Code::BadRequest, why))?;
-    newest(&folded)?
-        .evidence
-        .iter()
-        .find(|evidence| evidence.id == id)
-        .cloned()
-        .map(Json)
-        .ok_or_else(|| Problem::not_found("evidence", eid))
+    let report = newest(&folded)?;
+    if !report.evidence.iter().any(|evidence| evidence.id == id) {
+        return Err(Problem::not_found("evidence", eid));
+    }
+    Ok(Json(space.explained(report, id)?))
 }
 
 /// A plan, and how it stands.

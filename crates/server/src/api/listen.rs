@@ -17,12 +17,27 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Sleep;
 
-/// Connections at once; more wait in the system's queue.
-const AT_ONCE: usize = 1_024;
-/// A request's head must have arrived after so long. Also how long a connection may be idle.
-const HEAD: Duration = Duration::from_secs(20);
-/// A client that takes nothing of what is written for so long is hung up on.
-const TAKES: Duration = Duration::from_secs(30);
+/// What connections may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections at once; more wait in the system's queue.
+    pub at_once: usize,
+    /// A request's head must have arrived after so long. Also how long a connection may be idle.
+    pub head: Duration,
+    /// A client that takes nothing of what is written for so long is hung up on.
+    pub takes: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            at_once: 1_024,
+            head: Duration::from_secs(20),
+            takes: Duration::from_secs(30),
+        }
+    }
+}
+
 /// How long requests that were begun may take to end when the server stops.
 const DRAIN: Duration = Duration::from_secs(3);
 /// A head is a few hundred bytes; what is longer than this is no honest one.
@@ -33,8 +48,13 @@ const LONGEST_HEAD: usize = 32 * 1024;
 pub struct Peer(pub SocketAddr);
 
 /// Answers until `over` turns true.
-pub async fn serve(listener: TcpListener, router: Router, mut over: watch::Receiver<bool>) {
-    let room = Arc::new(Semaphore::new(AT_ONCE));
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    mut over: watch::Receiver<bool>,
+) {
+    let room = Arc::new(Semaphore::new(limits.at_once));
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
@@ -61,10 +81,10 @@ pub async fn serve(listener: TcpListener, router: Router, mut over: watch::Recei
             let _place = place;
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
-                .header_read_timeout(HEAD)
+                .header_read_timeout(limits.head)
                 .max_buf_size(LONGEST_HEAD)
                 .serve_connection(
-                    TokioIo::new(Patient::new(stream)),
+                    TokioIo::new(Patient::new(stream, limits.takes)),
                     TowerToHyperService::new(router),
                 );
             let mut connection = std::pin::pin!(connection);
@@ -91,17 +111,19 @@ pub(super) async fn ended(over: &mut watch::Receiver<bool>) {
     let _ = over.wait_for(|over| *over).await;
 }
 
-/// A connection whose other side must take what is written within [`TAKES`].
+/// A connection whose other side must take what is written within that time.
 struct Patient {
     stream: TcpStream,
+    takes: Duration,
     /// Runs while something waits to be taken.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
 impl Patient {
-    fn new(stream: TcpStream) -> Self {
+    fn new(stream: TcpStream, takes: Duration) -> Self {
         Self {
             stream,
+            takes,
             waiting: None,
         }
     }
@@ -116,9 +138,10 @@ impl Patient {
             self.waiting = None;
             return wrote;
         }
+        let takes = self.takes;
         let waiting = self
             .waiting
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(TAKES)));
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(takes)));
         ready!(waiting.as_mut().poll(context));
         Poll::Ready(Err(io::Error::new(
             io::ErrorKind::TimedOut,

@@ -94,6 +94,7 @@ impl<T: Serialize + JsonSchema> Gives for Json<T> {
 
 /// A part of a list, and where the next part begins.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "{T}List")]
 pub struct Listed<T> {
     /// The items of this part.
     pub items: Vec<T>,

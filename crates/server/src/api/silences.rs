@@ -21,6 +21,7 @@ pub fn routes() -> Vec<Route> {
 
 /// A silence, and whether it is quiet now.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "SilenceShown")]
 struct Shown {
     #[serde(flatten)]
     silence: Silence,
