@@ -32,6 +32,11 @@ export function LiveProvider({ children }: { children: ReactNode }) {
     const opened = share(EVENTS, {
       state(now) {
         setLink(now);
+        // The stream begins at what is newest; what was read just before may have been overtaken by it.
+        if (now.is === 'live') {
+          void queries.invalidateQueries({ queryKey: ['incidents'] });
+          void queries.invalidateQueries({ queryKey: ['incident'] });
+        }
         // A session that has ended shows itself here first, while nothing else is asked.
         if (now.is === 'refused' && now.status === 401) {
           void queries.invalidateQueries({ queryKey: ['session'] });

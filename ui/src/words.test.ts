@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import type { Report } from './api/report';
+import type { Query, Report } from './api/report';
 import type { Entry, IncidentEvent, Summary } from './api/shapes';
 import { suggest } from './pages/ask';
 import { parse, to } from './route';
@@ -15,7 +15,7 @@ describe('words', () => {
     const [report] = read('three.reports.json') as Report[];
     for (const { event } of entries) {
       const whole = event.event === 'investigation_ended' ? ({ ...event, report } as IncidentEvent) : event;
-      const [tone, said] = told(whole);
+      const [tone, said] = told({ event: whole });
       expect(['bad', 'ask', 'work', 'good', 'quiet']).toContain(tone);
       expect(said).not.toMatch(/undefined|\[object/);
       expect(said.length).toBeGreaterThan(5);
@@ -23,7 +23,9 @@ describe('words', () => {
   });
 
   it('show what they do not know as it is', () => {
-    expect(told({ event: 'new_thing' } as unknown as IncidentEvent)).toEqual(['quiet', 'new thing']);
+    const event = { event: 'new_thing' } as unknown as IncidentEvent;
+    expect(told({ event })).toEqual(['quiet', 'new thing']);
+    expect(told({ event, said: 'something new happened' })).toEqual(['quiet', 'something new happened']);
     expect(action({ do: 'teleport', entity: 'x' })).toBe('{"do":"teleport","entity":"x"}');
     expect(condition({ that: 'vibes', good: true })).toBe('{"that":"vibes","good":true}');
     expect(say(STATUS, 'half_well')).toBe('half well');
@@ -50,11 +52,14 @@ describe('words', () => {
     expect(list.sort(byNeed).map(({ id }) => id)).toEqual(['d', 'b', 'c', 'a']);
   });
 
-  it('write a query as it can be asked again', () => {
-    const window = { from: '2026-01-01T00:00:00Z', to: '2026-01-01T00:01:00Z' };
-    expect(asked({ ask: 'logs', entity: 'a', pattern: 'b c', window })).toBe(
-      'logs entity=a pattern="b c" window=2026-01-01T00:00:00Z/2026-01-01T00:01:00Z',
-    );
+  it('write every query of a real report as the program does', () => {
+    const evidence = read('three.evidence.json') as Record<
+      string,
+      { evidence: { asked: string; query: Query }[] }
+    >;
+    const all = Object.values(evidence).flatMap((one) => one.evidence);
+    expect(all.length).toBeGreaterThan(40);
+    for (const one of all) expect(asked(one.query)).toBe(one.asked);
   });
 });
 

@@ -1,7 +1,7 @@
 // The words that people read in place of the closed words of the API. A word that is new to us is shown as it is.
 
 import type { Query } from './api/report';
-import type { Action, Condition, IncidentEvent, Outcome, Summary } from './api/shapes';
+import type { Action, Condition, Entry, Outcome, Summary } from './api/shapes';
 import { clock, length } from './time';
 
 /** How something stands, by word and by shape; colour only repeats it. */
@@ -185,13 +185,31 @@ export function condition(c: Condition): string {
   }
 }
 
-/** A query as it can be pasted into `midwatch explain`, for when the server does not say it itself. */
+/** A query as it can be pasted into `midwatch explain`; written as the program writes it. */
 export function asked(q: Query): string {
+  const all = (value: unknown): string => (value === null || value === undefined ? '*' : String(value));
+  const text = (value: unknown): string => JSON.stringify(s(value));
   const window = q.window ? ` window=${q.window.from}/${q.window.to}` : '';
-  const rest = Object.entries(q)
-    .filter(([key, value]) => key !== 'ask' && key !== 'window' && value !== null && value !== '')
-    .map(([key, value]) => ` ${key}=${/\s/.test(s(value)) ? JSON.stringify(value) : s(value)}`);
-  return `${q.ask}${rest.join('')}${window}`;
+  switch (q.ask) {
+    case 'metric':
+      return `metric entity=${s(q.entity)} name=${s(q.metric)}${q.statistic ? ` statistic=${s(q.statistic)}` : ''}${window}`;
+    case 'logs':
+    case 'events':
+      return `${q.ask} entity=${all(q.entity)} pattern=${text(q.pattern)}${window}`;
+    case 'traces':
+      return `traces entity=${s(q.entity)} caller=${all(q.caller)} operation=${text(q.operation)}${window}`;
+    case 'change':
+    case 'alarm':
+      return `${q.ask} id=${s(q.id)}`;
+    case 'changes':
+      return `changes${window}`;
+    case 'state':
+      return `state entity=${s(q.entity)} kind=${s(q.kind)} path=${text(q.path)}`;
+    case 'topology':
+      return `topology entity=${s(q.entity)}`;
+    default:
+      return JSON.stringify(q);
+  }
 }
 
 const colon = (text: string | undefined): string => (text ? `: ${text}` : '');
@@ -211,7 +229,7 @@ const ENDINGS: Record<string, string> = {
 };
 
 /** What an event of the journal says, in one sentence. */
-export function told(e: IncidentEvent): [Tone, string] {
+export function told({ event: e, said }: Pick<Entry, 'event' | 'said'>): [Tone, string] {
   switch (e.event) {
     case 'opened':
       return ['bad', `opened by ${e.alarm.rule} on ${e.alarm.entity}${colon(e.alarm.summary)}`];
@@ -288,6 +306,6 @@ export function told(e: IncidentEvent): [Tone, string] {
     case 'closed':
       return ['good', `closed${e.by ? ` by ${e.by}` : ''}: ${say(ENDINGS, e.ending.how)}`];
     default:
-      return ['quiet', String((e as { event: unknown }).event).replaceAll('_', ' ')];
+      return ['quiet', said || String((e as { event: unknown }).event).replaceAll('_', ' ')];
   }
 }

@@ -67,7 +67,7 @@ export async function start(options = {}) {
 
   async function handle(request, response) {
     const url = new URL(request.url, 'http://localhost');
-    if (!url.pathname.startsWith('/v1/')) return file(url.pathname, response);
+    if (!url.pathname.startsWith('/v1/') && url.pathname !== '/readyz') return file(url.pathname, response);
     const person = who(request);
     if (url.pathname === '/v1/login') {
       const { name, password } = await body(request);
@@ -98,6 +98,7 @@ export async function start(options = {}) {
         ? json(response, person)
         : problem(response, 404, 'Not found', 'This server knows no accounts.');
     }
+    if (url.pathname === '/readyz') return json(response, { status: 'ok', troubled: [] });
     if (url.pathname === '/v1/events') return stream(request, response);
     const path = url.pathname.replace('/v1/spaces/main/', '').split('/').map(decodeURIComponent);
     return route(path, url, request, response, person);
@@ -113,7 +114,8 @@ export async function start(options = {}) {
       const one = world.find(id);
       if (!one) return problem(response, 404, 'No such incident', `Nobody knows an incident called ${id}.`);
       if (!rest) return json(response, world.summary(one));
-      if (rest === 'timeline') return page(one.entries);
+      if (rest === 'timeline')
+        return page(one.entries.map((entry) => ({ previous: '', digest: '', said: '', ...entry })));
       if (rest === 'report') {
         const report = world.report(one);
         return report
@@ -122,7 +124,9 @@ export async function start(options = {}) {
       }
       if (rest === 'evidence') {
         const found = one.evidence[last];
-        return found ? json(response, found) : problem(response, 404, 'No rows', 'They are not kept.');
+        return found
+          ? json(response, found.evidence[0])
+          : problem(response, 404, 'No rows', 'They are not kept.');
       }
       if (rest === 'approve' || rest === 'refuse') return decide(rest, request, response, person);
     }
@@ -137,7 +141,7 @@ export async function start(options = {}) {
     }
     if (first === 'stats') return json(response, world.stats());
     if (first === 'lessons' && options.lessons !== false) return page(world.lessons());
-    if (first === 'doctor') return page(world.doctor());
+    if (first === 'doctor' && options.doctor !== false) return page(world.doctor());
     if (first === 'mechanisms') return page(world.mechanisms());
     if (first === 'silences') {
       const [from, until] = ['2026-11-21T11:00:00Z', '2026-11-21T14:00:00Z'];
@@ -145,14 +149,7 @@ export async function start(options = {}) {
         { id: 's-1', rule: 'ledger-latency', from, until, every: 'once', by: 'ada', why: 'load test' },
       ]);
     }
-    if (first === 'alarms') {
-      const alarm = world.three.entries[0]?.event.alarm;
-      return page(
-        alarm
-          ? [{ rule: alarm.rule, entity: alarm.entity, state: 'firing', description: alarm.summary }]
-          : [],
-      );
-    }
+    if (first === 'alarms') return page(world.alarms());
     return problem(response, 404, 'Not found', `There is nothing at ${url.pathname}.`);
   }
 

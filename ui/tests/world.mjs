@@ -74,7 +74,7 @@ function recorded(name, how) {
   const report = read(`${name}.json`);
   const at = (seconds) => new Date(Date.parse(report.header.looked_at) + seconds * 1000).toISOString();
   const events = [
-    [0, { event: 'opened', alarm: report.alarms[0] }],
+    [0, { event: 'opened', alarm: report.alarms[0], fingerprint: 'recorded' }],
     [1, { event: 'investigation_started', attempt: 1, window: report.header.window }],
     [3, { event: 'investigation_ended', attempt: 1, report }],
     [900, { event: 'closed', ending: { how }, by: how === 'handed_over' ? 'ada' : '' }],
@@ -245,6 +245,30 @@ export class World {
 
   doctor() {
     return read('doctor.json');
+  }
+
+  /** Alarms of incidents that are open, and how they stand. */
+  alarms() {
+    return this.incidents
+      .filter((one) => one.entries.length > 0 && !this.summary(one).closed)
+      .flatMap((one) => {
+        const { fingerprint, alarm } = one.entries[0].event;
+        const turned = one.entries.findLast(({ event }) => event.event === 'alarm_turned');
+        const state = turned?.event.state ?? 'firing';
+        const since = turned?.at ?? alarm.fired_at;
+        return [
+          {
+            incident: one.id,
+            fingerprint,
+            alarm,
+            state,
+            since,
+            joined: one.entries[0].at,
+            turns: turned ? 1 : 0,
+            flapping: false,
+          },
+        ];
+      });
   }
 
   mechanisms() {

@@ -9,6 +9,7 @@ import type {
   Lesson,
   Mechanism,
   Page,
+  Ready,
   Reply,
   Session,
   Silence,
@@ -27,13 +28,17 @@ function items<T>(answer: Page<T> | T[]): T[] {
   return Array.isArray(answer) ? answer : (answer.items ?? []);
 }
 
-/** All pages of a list, up to so many items: the page shows no more than a person can read. */
-async function all<T>(path: string, signal?: AbortSignal, most = 500): Promise<T[]> {
+/** As many items as one part of a list may hold. */
+const PART = 200;
+
+/** All parts of a list, up to so many items: the page shows no more than a person can read. */
+async function all<T>(path: string, signal?: AbortSignal, most = 600): Promise<T[]> {
+  const first = `${path}${path.includes('?') ? '&' : '?'}limit=${PART}`;
   const found: T[] = [];
   let next: string | null | undefined = '';
   do {
-    const mark: string = next ? `${path.includes('?') ? '&' : '?'}cursor=${encodeURIComponent(next)}` : '';
-    const page: Page<T> | T[] = await get<Page<T> | T[]>(path + mark, signal);
+    const from: string = next ? `${first}&cursor=${encodeURIComponent(next)}` : first;
+    const page: Page<T> | T[] = await get<Page<T> | T[]>(from, signal);
     found.push(...items(page));
     next = Array.isArray(page) ? null : page.next;
   } while (next && found.length < most);
@@ -47,6 +52,23 @@ async function perhaps<T>(asked: Promise<T>): Promise<T | null> {
   } catch (error) {
     if (error instanceof Problem && (error.status === 404 || error.status === 501)) return null;
     throw error;
+  }
+}
+
+async function ready(signal?: AbortSignal): Promise<Finding[] | null> {
+  const part = (what: string, stands: Finding['stands'], said: string): Finding => ({
+    what,
+    stands,
+    said,
+    to_do: stands === 'ok' ? '' : 'the server’s log says what is wrong; so does midwatch doctor',
+  });
+  try {
+    const told = await perhaps(get<Ready>('/readyz', signal));
+    return told && [part('Midwatch', 'ok', 'every part of it works')];
+  } catch (error) {
+    if (!(error instanceof Problem) || error.status !== 503) throw error;
+    const names = /^troubled: (.+)$/.exec(error.detail)?.[1]?.split(', ') ?? [error.detail || error.title];
+    return names.map((name) => part(name, 'broken', 'does not work now'));
   }
 }
 
@@ -71,19 +93,17 @@ export const api = {
   /** `null` while there is none. */
   report: (id: string, signal?: AbortSignal) => perhaps(get<Report>(at(id, '/report'), signal)),
   /** `null` where the rows are not to be had; the report's own references stand then. */
-  explain: async (id: string, evidence: string, signal?: AbortSignal): Promise<Explained | null> => {
-    const path = at(id, `/evidence/${encodeURIComponent(evidence)}`);
-    const answer = await perhaps(get<{ evidence: Explained[] } | Explained>(path, signal));
-    if (answer && 'evidence' in answer) return answer.evidence[0] ?? null;
-    return answer;
-  },
+  explain: (id: string, evidence: string, signal?: AbortSignal) =>
+    perhaps(get<Explained>(at(id, `/evidence/${encodeURIComponent(evidence)}`), signal)),
   approve: (id: string, plan: string) => post<{ said?: string }>(at(id, '/approve'), { plan }),
   refuse: (id: string, plan: string, why: string) =>
     post<{ said?: string }>(at(id, '/refuse'), { plan, why }),
   ask: (question: string) => post<Reply>(`${SPACE}/ask`, { question }),
   stats: (signal?: AbortSignal) => get<Stats>(`${SPACE}/stats`, signal),
   lessons: async (signal?: AbortSignal) => perhaps(all<Lesson>(`${SPACE}/lessons`, signal)),
-  health: async (signal?: AbortSignal) => perhaps(all<Finding>(`${SPACE}/doctor`, signal)),
+  /** What `midwatch doctor` finds; where the server does not tell that, whether each of its parts works. */
+  health: async (signal?: AbortSignal): Promise<Finding[] | null> =>
+    (await perhaps(all<Finding>(`${SPACE}/doctor`, signal))) ?? ready(signal),
   alarms: async (signal?: AbortSignal) => perhaps(all<AlarmRow>(`${SPACE}/alarms`, signal)),
   silences: async (signal?: AbortSignal) => perhaps(all<Silence>(`${SPACE}/silences`, signal)),
   mechanisms: async (signal?: AbortSignal) => perhaps(all<Mechanism>(`${SPACE}/mechanisms`, signal)),
@@ -93,6 +113,5 @@ export const api = {
     { name: 'Report, Markdown', href: at(id, '/report?format=markdown') },
     { name: 'Report, JSON', href: at(id, '/report') },
     { name: 'Post-mortem, Markdown', href: at(id, '/postmortem') },
-    { name: 'Recording, to replay', href: at(id, '/recording') },
   ],
 };

@@ -1,5 +1,6 @@
 // What the API answers: the JSON that the command of the same name prints with `--format json`.
-// docs/api/openapi.json will be the source of these once it is there; nothing outside of src/api names a route.
+// docs/api/openapi.json describes them; tests/contract.test.ts holds the fixtures against it, so that what the page is
+// tested on is what the API gives. Nothing outside of src/api names a route.
 import type { Alarm, EntityId, Query, Report, Timestamp, TimeWindow } from './report';
 
 export interface Page<T> {
@@ -126,12 +127,14 @@ export interface Entry {
   seq: number;
   at: Timestamp;
   event: IncidentEvent;
+  /** The entry in one sentence, for events that this page does not know. */
+  said?: string;
 }
 
-/** What `midwatch explain` tells of one piece of evidence: the query as it can be asked again, and the rows. */
+/** One piece of evidence again; where the server can tell them, with the rows behind it, as `midwatch explain` does. */
 export interface Explained {
   id: string;
-  asked: string;
+  asked?: string;
   rows?: { file: string; line: number; text?: string; why_not?: string }[];
   points?: { time: Timestamp; value: number }[];
 }
@@ -189,13 +192,20 @@ export interface Mechanism {
   nature: string;
   summary: string;
 }
+/** An alarm of an incident, and how it stands. */
 export interface AlarmRow {
-  rule?: string;
-  name?: string;
-  entity?: string;
-  state?: string;
-  description?: string;
-  since?: Timestamp;
+  incident: string;
+  fingerprint: string;
+  alarm: Alarm;
+  state: 'firing' | 'resolved' | 'no_data';
+  since: Timestamp;
+  turns: number;
+  flapping: boolean;
+}
+/** What `/readyz` tells while all is well. */
+export interface Ready {
+  status: string;
+  troubled: string[];
 }
 export interface Session {
   name: string;

@@ -149,11 +149,17 @@ export default function Ask({ question }: { question: string }) {
 function Answer({ turn }: { turn: Turn }) {
   const { reply } = turn;
   if (!reply) {
+    const readsOnly = turn.error instanceof Problem && [404, 405].includes(turn.error.status);
     const notUnderstood =
       turn.error instanceof Problem && (turn.error.status === 400 || turn.error.status === 422);
     return (
       <Part title={turn.question}>
-        {notUnderstood ? (
+        {readsOnly ? (
+          <p className="not-understood">
+            This server answers no questions over HTTP. At its terminal:{' '}
+            <code>midwatch ask {JSON.stringify(turn.question)}</code>
+          </p>
+        ) : notUnderstood ? (
           <p className="not-understood">
             <b>Not understood.</b> {capital((turn.error as Problem).detail)}
           </p>

@@ -10,7 +10,7 @@ import { Journal } from '../parts/journal';
 import { Stands } from '../parts/mark';
 import { hops, Propagation } from '../parts/path';
 import { changes, Series } from '../parts/series';
-import { Nothing, Part, Trouble, useNow, useTitle, Waiting } from '../parts/small';
+import { Copy, Nothing, Part, Trouble, useNow, useTitle, Waiting } from '../parts/small';
 import { swap, to } from '../route';
 import { clock, length, moment, onset, since } from '../time';
 import { GAP, RULED_OUT, say, standing } from '../words';
@@ -323,6 +323,10 @@ function Findings({ report, id }: { report: Report; id: string }) {
             </li>
           ))}
         </ul>
+        <p>
+          As a recording, to replay and to keep: <code>{`midwatch record ${id} --out incident/`}</code>{' '}
+          <Copy text={`midwatch record ${id} --out incident/`} what="the command" />
+        </p>
         <p className="faint small">
           Engine {report.header.engine.version}, rules <code>{report.header.engine.rules.slice(0, 12)}</code>,
           ledger <code>{report.ledger.slice(0, 12)}</code>: <code>midwatch verify</code> derives every

@@ -2,6 +2,7 @@ import { useState } from 'react';
 import { useAlarms, useHealth, useMechanisms, useSilences } from '../api/hooks';
 import { Stands } from '../parts/mark';
 import { Nothing, Part, Trouble, useNow, useTitle, Waiting } from '../parts/small';
+import { to } from '../route';
 import { useSession } from '../session';
 import { clock, moment } from '../time';
 import { CATEGORY, say } from '../words';
@@ -51,27 +52,31 @@ function Sources() {
 function Alarms() {
   const alarms = useAlarms();
   return (
-    <Part title="Alarms" count={alarms.data?.length}>
+    <Part title="Alarms of open incidents" count={alarms.data?.length}>
       {alarms.isPending && <Waiting what="the alarms" />}
       {alarms.isError && !alarms.data && <Trouble error={alarms.error} again={() => void alarms.refetch()} />}
-      {alarms.data === null && <Nothing>{ABSENT} At its terminal: midwatch config check.</Nothing>}
-      {alarms.data?.length === 0 && <Nothing>None is declared: nothing will be detected here.</Nothing>}
+      {alarms.data === null && <Nothing>{ABSENT}</Nothing>}
+      {alarms.data?.length === 0 && <Nothing>No incident is open, so no alarm is followed.</Nothing>}
       <ul className="rules">
-        {alarms.data?.map((one) => {
-          const firing = one.state === 'firing' || one.state === 'alarm';
-          return (
-            <li key={(one.rule ?? one.name ?? '') + (one.entity ?? '')}>
-              <Stands
-                tone={firing ? 'bad' : one.state === 'no_data' ? 'quiet' : 'good'}
-                word={(one.state ?? 'declared').replaceAll('_', ' ')}
-              />
-              <div>
-                <b>{one.rule ?? one.name}</b> {one.entity && <span className="mono small">{one.entity}</span>}
-                {one.description && <p className="faint">{one.description}</p>}
-              </div>
-            </li>
-          );
-        })}
+        {alarms.data?.map((one) => (
+          <li key={one.incident + one.fingerprint}>
+            <Stands
+              tone={one.state === 'firing' ? 'bad' : one.state === 'no_data' ? 'quiet' : 'good'}
+              word={one.state === 'firing' ? 'firing' : one.state === 'no_data' ? 'no data' : 'quiet'}
+            />
+            <div>
+              <a data-item href={to.incident(one.incident)}>
+                {one.alarm.rule}
+              </a>{' '}
+              <span className="mono small">{one.alarm.entity}</span>{' '}
+              <span className="faint">
+                since {clock(one.since)} UTC
+                {one.flapping && `, flaps: ${one.turns} turns`}
+              </span>
+              {one.alarm.summary && <p className="faint">{one.alarm.summary}</p>}
+            </div>
+          </li>
+        ))}
       </ul>
     </Part>
   );

@@ -30,7 +30,7 @@ export function Journal({ entries, live }: { entries: readonly Entry[]; live: bo
       </header>
       <ol aria-live={live ? 'polite' : 'off'} aria-relevant="additions">
         {shown.map((entry) => {
-          const [tone, said] = told(entry.event);
+          const [tone, said] = told(entry);
           return (
             <li key={entry.seq} className={`tone-${tone}`}>
               <time dateTime={entry.at} title={moment(entry.at)}>
