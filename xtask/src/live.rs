@@ -481,9 +481,15 @@ fn seconds(journal: &str) -> BTreeMap<&'static str, f64> {
         {
             at.insert("fired", fired);
         }
+        if name == "opened"
+            && let Some(known) = is["alarm"]["true_at"].as_str().and_then(second_of_day)
+        {
+            at.insert("true", known);
+        }
     }
     let mut out = BTreeMap::new();
     for (name, from, to) in [
+        ("data_to_opened", "true", "opened"),
         ("alarm_to_opened", "fired", "opened"),
         ("opened_to_verdict", "opened", "verdict"),
         ("approved_to_verified", "approved", "verified"),

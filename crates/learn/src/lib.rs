@@ -12,4 +12,4 @@ pub mod scores;
 pub use distil::distil;
 pub use postmortem::{PostMortem, postmortem};
 pub use recall::{Features, recall};
-pub use scores::{Scores, Spread, scores};
+pub use scores::{Scores, Spread, scores, scores_of};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use model::incident::Incident;
 use model::lesson::Lesson;
 use model::mechanism::MechanismId;
 use model::{Span, Timestamp};
@@ -24,7 +25,8 @@ pub struct Spread {
 }
 
 impl Spread {
-    fn of(mut lengths: Vec<Span>) -> Self {
+    /// Over these lengths, in any order.
+    pub fn of(mut lengths: Vec<Span>) -> Self {
         lengths.sort_unstable();
         let count = lengths.len();
         let rank = |percent: usize| {
@@ -64,6 +66,9 @@ impl Share {
 pub struct Scores {
     /// Incidents that taught us something.
     pub incidents: usize,
+    /// From the moment when the first alarm's condition had become true in the data to the opening, where that is
+    /// known. Of all incidents, also those that are open.
+    pub open: Spread,
     /// From the onset to the opening of the incident (MTTD), where the onset is known.
     pub detect: Spread,
     /// From the opening to the first report (MTTI).
@@ -88,6 +93,21 @@ impl Scores {
     pub fn base_rate(&self, mechanism: &MechanismId) -> Option<f64> {
         let hits = self.mechanisms.get(mechanism).copied().unwrap_or(0);
         (self.labelled >= LEAST_LABELLED).then(|| (hits + 1) as f64 / (self.labelled + 2) as f64)
+    }
+}
+
+/// Measures over all incidents; their order means nothing.
+pub fn scores_of<'i>(incidents: impl IntoIterator<Item = &'i Incident>) -> Scores {
+    let (mut lessons, mut opened) = (Vec::new(), Vec::new());
+    for incident in incidents {
+        let first = incident.alarms.first();
+        let true_at = first.and_then(|first| first.alarm.true_at);
+        opened.extend(true_at.map(|true_at| incident.opened.since(true_at)));
+        lessons.extend(incident.lesson.as_deref().cloned());
+    }
+    Scores {
+        open: Spread::of(opened),
+        ..scores(&lessons)
     }
 }
 

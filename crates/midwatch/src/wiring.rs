@@ -6,6 +6,7 @@ pub mod live;
 pub mod notify;
 pub mod reception;
 pub mod serving;
+pub mod shed;
 pub mod troubles;
 pub mod watchman;
 

@@ -124,22 +124,6 @@ fn told(api: std::net::SocketAddr, path: &str) -> String {
     body.to_string()
 }
 
-/// What the API answers to what is sent.
-fn posted(api: std::net::SocketAddr, path: &str, body: &[u8]) -> String {
-    use std::io::{Read as _, Write as _};
-    let mut stream = std::net::TcpStream::connect(api).unwrap();
-    write!(
-        stream,
-        "POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
-        body.len()
-    )
-    .unwrap();
-    stream.write_all(body).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
-}
-
 /// The API answers what the command prints; the incident may go on between the two, so it is asked again.
 #[track_caller]
 fn agree(api: std::net::SocketAddr, path: &str, args: &[&str]) {
@@ -238,6 +222,9 @@ fn an_alarm_becomes_an_incident_with_a_report_and_survives_a_restart() {
         "{}",
         timeline.out
     );
+    let words: Vec<&str> = timeline.out.split_whitespace().collect();
+    let words = words.join(" ");
+    assert!(words.contains(", true in the data since "), "{words}");
     assert!(
         run(&["journal", "verify", "--config", &config])
             .out
@@ -248,7 +235,9 @@ fn an_alarm_becomes_an_incident_with_a_report_and_survives_a_restart() {
             .out
             .starts_with("# ")
     );
-    assert!(run(&["stats", "--config", &config]).exit == Exit::Done);
+    let stats = run(&["stats", "--format", "json", "--config", &config]);
+    let stats: serde_json::Value = serde_json::from_str(&stats.out).unwrap();
+    assert_eq!(stats["open"]["count"], 1, "{stats}");
 
     // Programs are told over HTTP what commands print.
     let api = serving.api().unwrap();
@@ -276,23 +265,18 @@ fn an_alarm_becomes_an_incident_with_a_report_and_survives_a_restart() {
     assert!(told(api, &format!("{space}/silences")).contains("a test"));
     assert!(told(api, "/metrics").contains("midwatch_incidents_open 1"));
     assert!(told(api, "/readyz").contains("ok"));
-    assert!(told(api, &format!("{space}/doctor")).contains("keeps watch"));
-    let question = br#"{"question":"errors in the last 5 minutes"}"#;
-    let answer = posted(api, &format!("{space}/ask"), question);
-    assert!(
-        answer.contains("service/checkout: ") && answer.contains("boom"),
-        "{answer}"
-    );
 
     // What was looked at leads to the same report again.
     let out = folder.path().join("recording").display().to_string();
     let recorded = run(&["record", &id, "--out", &out, "--config", &config]);
     assert_eq!(recorded.exit, Exit::Done, "{}", recorded.err);
-    let notices = std::fs::read_to_string(folder.path().join("notices.ndjson")).unwrap();
-    assert!(
-        notices.lines().count() >= 1 && notices.contains(&id),
-        "{notices}"
-    );
+    // People are told from threads of their own: what the journal says may be in the file a moment later.
+    let told = || std::fs::read_to_string(folder.path().join("notices.ndjson")).unwrap_or_default();
+    let began = Instant::now();
+    while !told().contains(&id) {
+        assert!(began.elapsed() < Duration::from_secs(60), "{}", told());
+        std::thread::sleep(Duration::from_millis(20));
+    }
 
     // A person's word, on the record.
     let noted = run(&["incidents", "note", &id, "seen", "it", "--config", &config]);

@@ -51,6 +51,10 @@ pub struct Alarm {
     pub observed: Option<f64>,
     /// When it fired.
     pub fired_at: Timestamp,
+    /// When its condition became true in the data, if whoever raised it knows: the last datum that it needed had come
+    /// in, and its period was over. From here on whoever evaluates is to blame for the time that passes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub true_at: Option<Timestamp>,
     /// How bad its rule says it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub severity: Option<Severity>,

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::entity::EntityId;
 use crate::time::Timestamp;
 
-pub use batch::{Batch, Point};
+pub use batch::{Batch, Point, StoredLog, StoredSpan};
 
 /// Which series: one entity's one metric, as one statistic.
 #[derive(

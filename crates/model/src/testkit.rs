@@ -247,6 +247,7 @@ pub fn alarm(rule: &str, entity: &str, at: Timestamp) -> Alarm {
         threshold: None,
         observed: None,
         fired_at: at,
+        true_at: None,
         severity: Some(Severity::Error),
         state: AlarmState::Firing,
         summary: String::new(),

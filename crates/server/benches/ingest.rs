@@ -38,6 +38,10 @@ const BODIES: usize = 64;
 /// Connections that send at once.
 const SENDERS: usize = 4;
 
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 struct Wall;
 
 impl Clock for Wall {
@@ -126,11 +130,14 @@ fn pinned(program: &str) -> Command {
 /// Our server, until it is ended.
 fn stand(folder: &str) -> Result<(), Box<dyn std::error::Error>> {
     let window = Window::open(std::path::Path::new(folder), window::Limits::default())?;
-    let inlet = Inlet::new(otlp::Limits::default(), move |batch, now| {
+    let window = Arc::new(window);
+    let full = Arc::clone(&window);
+    let keep = move |batch, now| {
         window.append(batch, now).map_err(|_| NotTaken::Busy {
             retry_after: Span(SECOND),
         })
-    });
+    };
+    let inlet = Inlet::new(otlp::Limits::default(), keep).unless(move |now| full.closed(now));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -204,12 +211,16 @@ fn measure(
                 let mut connection = BufReader::new(TcpStream::connect(at)?);
                 let mut i = sender;
                 while !over.load(Ordering::Relaxed) {
-                    let status = post(&mut connection, &path, &bodies[i % BODIES])?;
+                    let status = post(&mut connection, &path, &bodies[i % BODIES]);
                     i += 1;
-                    match status {
-                        200 => rows.fetch_add(ROWS as u64, Ordering::Relaxed),
-                        _ => refused.fetch_add(1, Ordering::Relaxed),
-                    };
+                    if status.as_ref().is_ok_and(|status| *status == 200) {
+                        rows.fetch_add(ROWS as u64, Ordering::Relaxed);
+                        continue;
+                    }
+                    // Sent away, perhaps before the body was read, which ends the connection: it waits as it is told.
+                    refused.fetch_add(1, Ordering::Relaxed);
+                    std::thread::sleep(Duration::from_secs(1));
+                    connection = BufReader::new(TcpStream::connect(at)?);
                 }
                 Ok::<(), std::io::Error>(())
             })

@@ -14,6 +14,8 @@ pub(crate) enum Who<'a> {
     Id(Cow<'a, str>),
     /// By a name that is only clear together with its kind (`service.name`, `host.name`).
     Named(EntityKind, Cow<'a, str>),
+    /// By an id that the same directory gave before: of a resource whose rows follow.
+    Met(EntityId),
     /// Not at all.
     Nobody,
 }
@@ -140,6 +142,7 @@ impl Directory {
     /// The id of `who`.
     pub fn id(&mut self, who: &Who<'_>) -> EntityId {
         let (kind, named, text): (EntityKind, bool, &str) = match who {
+            Who::Met(id) => return id.clone(),
             Who::Id(text) if text.is_empty() => (EntityKind::Unknown, false, NOBODY),
             Who::Id(text) => (EntityKind::Unknown, false, text),
             Who::Named(kind, text) => (*kind, true, text),

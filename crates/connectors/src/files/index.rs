@@ -151,6 +151,7 @@ impl<'f> Indexer<'f> {
                 put(text);
             }
             Some(Who::Id(text)) => put(text),
+            Some(Who::Met(id)) => put(id.as_str()),
             Some(Who::Nobody) | None => {}
         }
         put(&parts.metric);

@@ -44,6 +44,7 @@ impl Keys {
                 put(text);
             }
             Some(Who::Id(text)) => put(text),
+            Some(Who::Met(id)) => put(id.as_str()),
             Some(Who::Nobody) | None => {}
         }
         put(&parts.metric);
@@ -137,6 +138,7 @@ impl<'k> Filing<'k> {
     pub fn finish(mut self) -> (Batch, Faults, u64, u64) {
         self.end_point();
         self.set_clocks();
+        self.batch.settle();
         let directory = self.directory;
         self.batch.topology.entities = directory.met.into_values().collect();
         self.batch.topology.edges = directory.edges.into_values().collect();
@@ -181,6 +183,14 @@ impl<'k> Filing<'k> {
                 time: now,
                 value: last.since(now).0 as f64 / 1e9,
             });
+        }
+    }
+
+    fn whose(&mut self, who: Option<Who<'_>>) -> EntityId {
+        match who {
+            Some(Who::Met(id)) => id,
+            Some(who) => self.directory.id(&who),
+            None => self.directory.id(&Who::Nobody),
         }
     }
 
@@ -233,8 +243,10 @@ fn named(id: &str) -> bool {
     id.bytes().any(|byte| byte != b'0')
 }
 
-fn borrowed<'p>(fields: &'p [(Cow<'_, str>, Cow<'_, str>)]) -> Vec<(&'p str, &'p str)> {
-    fields.iter().map(|(n, v)| (&**n, &**v)).collect()
+fn pairs<'p>(
+    fields: &'p [(Cow<'_, str>, Cow<'_, str>)],
+) -> impl Iterator<Item = (&'p str, &'p str)> {
+    fields.iter().map(|(name, value)| (&**name, &**value))
 }
 
 impl Sink for Filing<'_> {
@@ -255,20 +267,18 @@ impl Sink for Filing<'_> {
     }
 
     fn log(&mut self, mut parts: LogParts<'_>, _: Place) -> Flow {
-        let entity = self
-            .directory
-            .id(parts.who.as_ref().unwrap_or(&Who::Nobody));
+        let entity = self.whose(parts.who.take());
         if parts.time.0 <= 0 {
             parts.time = self.now;
         }
         self.faults.cut += u64::from(cut(&mut parts.body, self.limits.body_bytes));
         self.trim(&mut parts.attributes);
-        self.batch.push_log(&LogLine {
+        let line = LogLine {
             time: parts.time,
             entity: &entity,
             severity: parts.severity,
             body: &parts.body,
-            attributes: &borrowed(&parts.attributes),
+            attributes: &[],
             trace_id: if named(&parts.trace_id) {
                 &parts.trace_id
             } else {
@@ -281,7 +291,8 @@ impl Sink for Filing<'_> {
             },
             file: &self.nowhere,
             line: 0,
-        });
+        };
+        self.batch.push_log_with(&line, pairs(&parts.attributes));
         self.accepted += 1;
         ON
     }
@@ -302,14 +313,12 @@ impl Sink for Filing<'_> {
             self.rejected += 1;
             return ON;
         }
-        let entity = self
-            .directory
-            .id(parts.who.as_ref().unwrap_or(&Who::Nobody));
+        let entity = self.whose(parts.who.take());
         self.faults.cut += u64::from(cut(&mut parts.name, self.limits.value_bytes))
             + u64::from(cut(&mut parts.message, self.limits.body_bytes))
             + u64::from(cut(&mut parts.peer, self.limits.value_bytes));
         self.trim(&mut parts.attributes);
-        self.batch.push_span(&SpanRow {
+        let row = SpanRow {
             trace_id: &parts.trace_id,
             span_id: &parts.span_id,
             parent_id: if named(&parts.parent_id) {
@@ -325,10 +334,11 @@ impl Sink for Filing<'_> {
             error: parts.error,
             message: &parts.message,
             peer: &parts.peer,
-            attributes: &borrowed(&parts.attributes),
+            attributes: &[],
             file: &self.nowhere,
             line: 0,
-        });
+        };
+        self.batch.push_span_with(&row, pairs(&parts.attributes));
         self.accepted += 1;
         ON
     }

@@ -366,9 +366,13 @@ pub fn told(event: &IncidentEvent) -> (Tone, String) {
         E::Opened { alarm, .. } => (
             Tone::Bad,
             format!(
-                "opened by {} on {}{}",
+                "opened by {} on {}{}{}",
                 alarm.rule,
                 alarm.entity,
+                alarm.true_at.map_or(String::new(), |at| format!(
+                    ", true in the data since {}",
+                    at.clock()
+                )),
                 colon(&alarm.summary)
             ),
         ),

@@ -22,6 +22,7 @@ pub fn scores(scores: &Scores, pencil: &Pencil) -> String {
             &[(Tone::Strong, format!("{name:<28}")), (Tone::Plain, said)],
         )
     };
+    text += &spread("from the data to an incident", &scores.open);
     text += &spread("time to detect (MTTD)", &scores.detect);
     text += &spread("time to investigate (MTTI)", &scores.investigate);
     text += &spread("time to recover (MTTR)", &scores.recover);

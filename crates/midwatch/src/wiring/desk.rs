@@ -137,8 +137,7 @@ impl LiveDesk {
         ))
     }
 
-    /// What a person asked, understood and answered; what can be asked, if it is not understood.
-    pub fn ask(&self, question: &str) -> Result<(String, serde_json::Value), String> {
+    fn ask(&self, question: &str) -> Result<(String, serde_json::Value), String> {
         let now = SystemClock.now();
         let live = self.watchman.live();
         // Names are known only after a look.

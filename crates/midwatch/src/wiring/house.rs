@@ -140,12 +140,10 @@ impl House {
 
     /// How well the watch was kept, from the lessons of all incidents.
     pub fn scores(&self) -> Result<learn::Scores, Problem> {
-        let mut lessons = Vec::new();
-        for id in self.incidents(false)? {
-            let (incident, _) = self.fold(&id)?;
-            lessons.extend(incident.lesson.map(|lesson| *lesson));
-        }
-        Ok(learn::scores(&lessons))
+        let folded = self.incidents(false)?;
+        let folded = folded.iter().map(|id| Ok(self.fold(id)?.0));
+        let incidents: Vec<Incident> = folded.collect::<Result<_, Problem>>()?;
+        Ok(learn::scores_of(&incidents))
     }
 
     /// Asks the server that runs, and tells what it said.

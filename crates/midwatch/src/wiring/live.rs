@@ -1,6 +1,5 @@
 //! A live system as the rooms see it: what is pushed here, what is asked for, and the clock.
 
-use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use connectors::{otlp, payledger};
@@ -13,6 +12,8 @@ use model::time::{SECOND, Span, TimeWindow, Timestamp};
 use store::window::Window;
 use watch::correlate::Surroundings;
 use watch::detect::{Keep, Rules, Tally};
+
+use super::shed::Shed;
 
 /// The system's clock: the only place where the program reads one for the rooms.
 #[derive(Clone, Copy, Debug, Default)]
@@ -53,7 +54,7 @@ impl Pushed {
                     retry_after: window.closed(now).unwrap_or(Span(SECOND)),
                 })?;
             // Counted only once it is kept: a batch that was sent away comes again.
-            count(&batch, &mut held(&counted));
+            held(&counted).take_batch(&batch, now);
             Ok(())
         };
         let inlet = otlp::Inlet::new(limits, keep).unless(move |now| full.closed(now));
@@ -79,27 +80,13 @@ fn held(tally: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
     tally.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn count(batch: &Batch, tally: &mut Tally) {
-    let nowhere: Arc<str> = Arc::from("");
-    for point in &batch.points {
-        tally.take_point(&point.key, point.time, point.value);
-    }
-    let _ = batch.each_span(&nowhere, 0, &mut |row| {
-        tally.take_span(row);
-        ControlFlow::Continue(())
-    });
-    let _ = batch.each_log(&nowhere, 0, &mut |row| {
-        tally.take_log(row);
-        ControlFlow::Continue(())
-    });
-}
-
 /// Takes down everything that is known at one moment: the window's telemetry, and what connectors say.
 pub struct Live {
     window: Arc<Window>,
     payledger: Option<payledger::Eyes>,
     /// How far back changes are read.
     changes: Span,
+    shed: Arc<Shed>,
 }
 
 impl Live {
@@ -109,7 +96,13 @@ impl Live {
             window,
             payledger,
             changes,
+            shed: Arc::default(),
         }
+    }
+
+    /// Where it is taken down what was sent away.
+    pub fn shed(&self) -> &Arc<Shed> {
+        &self.shed
     }
 }
 
@@ -160,6 +153,10 @@ impl Lookout for Live {
                 how_to_close: "see to the data folder; `midwatch doctor` says more".to_string(),
             }),
         }
+        let looked_at = baselines.iter().map(|baseline| baseline.from()).min();
+        let looked_at = looked_at.and_then(|from| TimeWindow::new(from, window.to()));
+        let missed = self.shed.gaps(looked_at.unwrap_or(window));
+        case.manifest.gaps.extend(missed);
         let first = first_seen(&case);
         case.manifest.window = known_half(window, first);
         case.manifest.baselines = before(case.manifest.window, 3)

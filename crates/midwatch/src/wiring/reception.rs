@@ -13,9 +13,7 @@ use model::silence::Silence;
 use model::time::{Span, Timestamp};
 use model::topology::Topology;
 use serde_json::Value;
-use server::api::house::{
-    Dress, Fault, Folded, Happened, Health, House, Space, Unanswered, Untold,
-};
+use server::api::house::{Dress, Fault, Folded, Happened, Health, House, Space, Untold};
 use store::journal::Store;
 
 use super::desk::LiveDesk;
@@ -56,7 +54,6 @@ impl Reception {
             main: Arc::new(Main {
                 journal,
                 watchman,
-                desk: Arc::clone(&desk),
                 own,
                 folded: Mutex::default(),
                 around: Mutex::default(),
@@ -92,7 +89,6 @@ type Around = Option<(Timestamp, Arc<(Topology, Vec<Change>)>)>;
 struct Main {
     journal: Store,
     watchman: Arc<Watchman>,
-    desk: Arc<LiveDesk>,
     own: super::house::House,
     /// By id: the digest of the newest entry tells whether it still stands so.
     folded: Mutex<BTreeMap<IncidentId, Arc<Folded>>>,
@@ -188,13 +184,6 @@ impl Space for Main {
         (dressed::title(incident), dressed::standing(incident).0)
     }
 
-    fn ask(&self, question: &str) -> Result<Value, Unanswered> {
-        let answered = self.desk.ask(question);
-        answered
-            .map(|(_, facts)| facts)
-            .map_err(Unanswered::NotUnderstood)
-    }
-
     fn said(&self, entry: &Entry) -> String {
         dressed::told(&entry.event).1
     }
@@ -241,7 +230,8 @@ impl Space for Main {
     }
 
     fn stats(&self) -> Result<Value, Fault> {
-        let scores = learn::scores(&self.lessons()?);
+        let all = self.all()?;
+        let scores = learn::scores_of(all.iter().map(|folded| &folded.incident));
         serde_json::to_value(scores).map_err(|error| Fault::Failed(error.to_string()))
     }
 

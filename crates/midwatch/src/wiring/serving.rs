@@ -35,6 +35,9 @@ const LEASE: model::Span = model::Span(15 * model::time::SECOND);
 /// How long a server that ends waits for those who are being told something.
 const FAREWELL: Duration = Duration::from_secs(3);
 
+/// Threads that read what came in, and answer at the desk.
+const DECODERS: usize = 8;
+
 /// How often a channel looks for what is to be told.
 const TELL: Duration = Duration::from_millis(100);
 
@@ -73,6 +76,9 @@ impl Inbound {
         let pushed = Arc::new(Pushed::new(&window, limits.age, &rules));
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
+            // As many requests are decoded at once; more threads would wait for the same two locks, each with memory
+            // of its own.
+            .max_blocking_threads(DECODERS)
             .enable_all()
             .thread_name("midwatch-io")
             .build()
@@ -337,6 +343,8 @@ fn detect(house: &House, inbound: &Inbound, shared: Shared) -> JoinHandle<()> {
     let every = house.config().watch.every.duration();
     let (pushed, window) = (Arc::clone(&inbound.pushed), Arc::clone(&inbound.window));
     let rules = inbound.rules.clone();
+    let counter = inbound.bound.counter();
+    let shed = Arc::clone(shared.watchman.live().shed());
     std::thread::spawn(move || {
         let mut states = States::default();
         let mut owed: Vec<Alarm> = Vec::new();
@@ -345,13 +353,17 @@ fn detect(house: &House, inbound: &Inbound, shared: Shared) -> JoinHandle<()> {
             let (after, turned) = {
                 let mut tally = pushed.tally();
                 tally.advance(now);
-                watch::detect::evaluate(&rules, &*tally, &states, now)
+                let outcome = watch::detect::evaluate(&rules, &*tally, &states, now);
+                tally.evaluated();
+                outcome
             };
             states = after;
             owed.extend(turned.iter().map(|transition| transition.alarm()));
             shared
                 .troubles
                 .fares("alarms", bring(&mut owed, &shared), now);
+            let shed = shed.note(&counter.counts(), now);
+            shared.troubles.fares("telemetry", shed, now);
             let written = window.tick(now).map_err(|error| error.to_string());
             shared.troubles.fares("telemetry window", written, now);
             std::thread::sleep(every);

@@ -27,6 +27,13 @@ struct Cut {
     len: u32,
 }
 
+/// Where an attribute's value stands, and the number of its name.
+#[derive(Clone, Copy, Debug)]
+struct Field {
+    name: u32,
+    value: Cut,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct LogCells {
     time: Timestamp,
@@ -45,13 +52,62 @@ struct SpanCells {
     entity: u32,
     kind: SpanKind,
     error: bool,
-    name: Cut,
+    name: u32,
     message: Cut,
-    peer: Cut,
+    peer: u32,
     trace_id: Cut,
     span_id: Cut,
     parent_id: Cut,
     fields: (u32, u32),
+}
+
+/// Names that occur again and again (of attributes, of operations, of the other end), numbered as they came.
+#[derive(Clone, Debug, Default)]
+struct Names {
+    all: Vec<Arc<str>>,
+    numbers: BTreeMap<Arc<str>, u32>,
+    /// The name last seen in each place: nearly every name is found here, without a search. A tree behind it and no
+    /// hash table, because names come from outside and could be chosen so that they fall into one place.
+    seen: Vec<u32>,
+    bytes: usize,
+}
+
+impl Names {
+    /// Places for names that were just seen: many more than a sender's rows have names.
+    const PLACES: usize = 256;
+
+    fn number(&mut self, name: &str) -> u32 {
+        let bytes = name.as_bytes();
+        let at = |i: usize| bytes.get(i).map_or(0, |byte| usize::from(*byte));
+        let half = bytes.len() / 2;
+        let place = bytes.len() * 37 + at(half) * 5 + at(bytes.len().wrapping_sub(1)) * 11 + at(0);
+        let place = place % Self::PLACES;
+        if let Some(number) = self.seen.get(place)
+            && self.all.get(*number as usize).is_some_and(|n| **n == *name)
+        {
+            return *number;
+        }
+        let number = match self.numbers.get(name) {
+            Some(number) => *number,
+            None => {
+                let number = self.all.len() as u32;
+                let name: Arc<str> = name.into();
+                self.bytes += name.len() + 64;
+                self.all.push(Arc::clone(&name));
+                self.numbers.insert(name, number);
+                number
+            }
+        };
+        self.seen.resize(Self::PLACES, u32::MAX);
+        if let Some(seen) = self.seen.get_mut(place) {
+            *seen = number;
+        }
+        number
+    }
+
+    fn get(&self, number: u32) -> &str {
+        self.all.get(number as usize).map_or("", |name| name)
+    }
 }
 
 /// Points, log lines and spans that came together, in the order they came in.
@@ -61,9 +117,12 @@ struct SpanCells {
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
     text: String,
-    fields: Vec<(Cut, Cut)>,
+    names: Names,
+    fields: Vec<Field>,
     entities: Vec<EntityId>,
     numbers: BTreeMap<EntityId, u32>,
+    /// The number of the entity that the last row was about.
+    last: u32,
     logs: Vec<LogCells>,
     spans: Vec<SpanCells>,
     /// The points.
@@ -94,11 +153,17 @@ impl Batch {
     /// About how many bytes of memory it takes.
     pub fn bytes(&self) -> usize {
         self.text.len()
-            + self.fields.len() * size_of::<(Cut, Cut)>()
+            + self.names.bytes
+            + self.fields.len() * size_of::<Field>()
             + self.logs.len() * size_of::<LogCells>()
             + self.spans.len() * size_of::<SpanCells>()
             + self.points.len() * size_of::<Point>()
             + (self.topology.entities.len() + self.topology.edges.len()) * 128
+    }
+
+    /// No more rows are coming: what only helped to add them is let go.
+    pub fn settle(&mut self) {
+        self.names.seen = Vec::new();
     }
 
     fn put(&mut self, text: &str) -> Cut {
@@ -119,40 +184,58 @@ impl Batch {
     }
 
     fn number(&mut self, entity: &EntityId) -> u32 {
-        if self.entities.last() == Some(entity) {
-            return self.entities.len() as u32 - 1;
+        if self.entities.get(self.last as usize) == Some(entity) {
+            return self.last;
         }
-        if let Some(number) = self.numbers.get(entity) {
-            return *number;
-        }
-        let number = self.entities.len() as u32;
-        self.entities.push(entity.clone());
-        self.numbers.insert(entity.clone(), number);
-        number
+        self.last = match self.numbers.get(entity) {
+            Some(number) => *number,
+            None => {
+                let number = self.entities.len() as u32;
+                self.entities.push(entity.clone());
+                self.numbers.insert(entity.clone(), number);
+                number
+            }
+        };
+        self.last
     }
 
     fn put_fields<'f>(&mut self, fields: impl Iterator<Item = (&'f str, &'f str)>) -> (u32, u32) {
         let from = self.fields.len() as u32;
         for (name, value) in fields {
-            let field = (self.put(name), self.put(value));
+            let field = Field {
+                name: self.names.number(name),
+                value: self.put(value),
+            };
             self.fields.push(field);
         }
         (from, self.fields.len() as u32)
     }
 
-    fn get_fields<'b>(&'b self, (from, to): (u32, u32), out: &mut Vec<(&'b str, &'b str)>) {
-        out.clear();
+    fn fields(&self, (from, to): (u32, u32)) -> &[Field] {
         let fields = self.fields.get(from as usize..to as usize);
+        fields.unwrap_or_default()
+    }
+
+    fn get_fields<'b>(&'b self, cells: (u32, u32), out: &mut Vec<(&'b str, &'b str)>) {
+        out.clear();
         out.extend(
-            fields
-                .unwrap_or_default()
+            self.fields(cells)
                 .iter()
-                .map(|(name, value)| (self.get(*name), self.get(*value))),
+                .map(|field| (self.names.get(field.name), self.get(field.value))),
         );
     }
 
     /// Adds a log line. Its file and line are left out: a batch has none.
     pub fn push_log(&mut self, line: &LogLine<'_>) {
+        self.push_log_with(line, line.attributes.iter().copied());
+    }
+
+    /// Adds a log line that has these attributes in place of its own.
+    pub fn push_log_with<'f>(
+        &mut self,
+        line: &LogLine<'_>,
+        attributes: impl Iterator<Item = (&'f str, &'f str)>,
+    ) {
         let cells = LogCells {
             time: line.time,
             entity: self.number(line.entity),
@@ -160,28 +243,63 @@ impl Batch {
             body: self.put(line.body),
             trace_id: self.put(line.trace_id),
             span_id: self.put(line.span_id),
-            fields: self.put_fields(line.attributes.iter().copied()),
+            fields: self.put_fields(attributes),
         };
         self.logs.push(cells);
     }
 
     /// Adds a span. Its file and line are left out.
     pub fn push_span(&mut self, row: &SpanRow<'_>) {
+        self.push_span_with(row, row.attributes.iter().copied());
+    }
+
+    /// Adds a span that has these attributes in place of its own.
+    pub fn push_span_with<'f>(
+        &mut self,
+        row: &SpanRow<'_>,
+        attributes: impl Iterator<Item = (&'f str, &'f str)>,
+    ) {
         let cells = SpanCells {
             start: row.start.min(row.end),
             end: row.end.max(row.start),
             entity: self.number(row.entity),
             kind: row.kind,
             error: row.error,
-            name: self.put(row.name),
+            name: self.names.number(row.name),
             message: self.put(row.message),
-            peer: self.put(row.peer),
+            peer: self.names.number(row.peer),
             trace_id: self.put(row.trace_id),
             span_id: self.put(row.span_id),
             parent_id: self.put(row.parent_id),
-            fields: self.put_fields(row.attributes.iter().copied()),
+            fields: self.put_fields(attributes),
         };
         self.spans.push(cells);
+    }
+
+    /// The names of attributes and operations and of the other ends, by the numbers that [`StoredSpan`] and
+    /// [`StoredLog`] give.
+    pub fn names(&self) -> &[Arc<str>] {
+        &self.names.all
+    }
+
+    /// The entities that the rows are about, by the numbers that [`StoredSpan`] and [`StoredLog`] give.
+    pub fn entities(&self) -> &[EntityId] {
+        &self.entities
+    }
+
+    /// The log lines as they are stored, in the order they came in: for readers of many rows that need few of their
+    /// parts, or copy them.
+    pub fn stored_logs(&self) -> impl Iterator<Item = StoredLog<'_>> {
+        self.logs
+            .iter()
+            .map(|cells| StoredLog { batch: self, cells })
+    }
+
+    /// The spans as they are stored, in the order they came in.
+    pub fn stored_spans(&self) -> impl Iterator<Item = StoredSpan<'_>> {
+        self.spans
+            .iter()
+            .map(|cells| StoredSpan { batch: self, cells })
     }
 
     /// Shows the log lines in the order they came in, as lines of `file` counted from `first`.
@@ -230,13 +348,13 @@ impl Batch {
                 span_id: self.get(cells.span_id),
                 parent_id: self.get(cells.parent_id),
                 entity,
-                name: self.get(cells.name),
+                name: self.names.get(cells.name),
                 kind: cells.kind,
                 start: cells.start,
                 end: cells.end,
                 error: cells.error,
                 message: self.get(cells.message),
-                peer: self.get(cells.peer),
+                peer: self.names.get(cells.peer),
                 attributes: &fields,
                 file,
                 line: first.saturating_add(i as u64),
@@ -285,6 +403,128 @@ impl Batch {
             }
         }
         moved
+    }
+}
+
+/// A log line as a [`Batch`] stores it.
+#[derive(Clone, Copy, Debug)]
+pub struct StoredLog<'b> {
+    batch: &'b Batch,
+    cells: &'b LogCells,
+}
+
+impl<'b> StoredLog<'b> {
+    /// When.
+    pub fn time(&self) -> Timestamp {
+        self.cells.time
+    }
+
+    /// The number of its entity.
+    pub fn entity(&self) -> u32 {
+        self.cells.entity
+    }
+
+    /// How bad.
+    pub fn severity(&self) -> Option<Severity> {
+        self.cells.severity
+    }
+
+    /// What it says.
+    pub fn body(&self) -> &'b str {
+        self.batch.get(self.cells.body)
+    }
+
+    /// Its trace, in hexadecimal; may be empty.
+    pub fn trace_id(&self) -> &'b str {
+        self.batch.get(self.cells.trace_id)
+    }
+
+    /// Its span, in hexadecimal; may be empty.
+    pub fn span_id(&self) -> &'b str {
+        self.batch.get(self.cells.span_id)
+    }
+
+    /// Its attributes: the numbers of their names, and their values.
+    pub fn attributes(&self) -> impl ExactSizeIterator<Item = (u32, &'b str)> {
+        let batch = self.batch;
+        let fields = batch.fields(self.cells.fields).iter();
+        fields.map(|field| (field.name, batch.get(field.value)))
+    }
+}
+
+/// A span as a [`Batch`] stores it.
+#[derive(Clone, Copy, Debug)]
+pub struct StoredSpan<'b> {
+    batch: &'b Batch,
+    cells: &'b SpanCells,
+}
+
+impl<'b> StoredSpan<'b> {
+    /// When it began.
+    pub fn start(&self) -> Timestamp {
+        self.cells.start
+    }
+
+    /// When it ended.
+    pub fn end(&self) -> Timestamp {
+        self.cells.end
+    }
+
+    /// The number of its entity.
+    pub fn entity(&self) -> u32 {
+        self.cells.entity
+    }
+
+    /// Which end of what.
+    pub fn kind(&self) -> SpanKind {
+        self.cells.kind
+    }
+
+    /// Did it fail?
+    pub fn failed(&self) -> bool {
+        self.cells.error
+    }
+
+    /// The number of its operation's name.
+    pub fn name(&self) -> u32 {
+        self.cells.name
+    }
+
+    /// The number of the other end's name.
+    pub fn peer(&self) -> u32 {
+        self.cells.peer
+    }
+
+    /// What it says of its failure.
+    pub fn message(&self) -> &'b str {
+        self.batch.get(self.cells.message)
+    }
+
+    /// Its trace, in hexadecimal.
+    pub fn trace_id(&self) -> &'b str {
+        self.batch.get(self.cells.trace_id)
+    }
+
+    /// Its own id, in hexadecimal.
+    pub fn span_id(&self) -> &'b str {
+        self.batch.get(self.cells.span_id)
+    }
+
+    /// The span that it is part of; empty for a root.
+    pub fn parent_id(&self) -> &'b str {
+        self.batch.get(self.cells.parent_id)
+    }
+
+    /// Is there no span that it is part of?
+    pub fn is_root(&self) -> bool {
+        self.cells.parent_id.len == 0
+    }
+
+    /// Its attributes: the numbers of their names, and their values.
+    pub fn attributes(&self) -> impl ExactSizeIterator<Item = (u32, &'b str)> {
+        let batch = self.batch;
+        let fields = batch.fields(self.cells.fields).iter();
+        fields.map(|field| (field.name, batch.get(field.value)))
     }
 }
 

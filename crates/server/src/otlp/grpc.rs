@@ -69,6 +69,11 @@ impl Service<http::Request<Body>> for Export {
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let gate = Arc::clone(&self.gate);
         Box::pin(async move {
+            if let Some(status) = no_grpc(&request) {
+                let mut response = http::Response::new(Body::empty());
+                *response.status_mut() = status;
+                return Ok(response);
+            }
             let Some(signal) = signal(request.uri().path()) else {
                 let none =
                     Status::unimplemented("only the Export methods of OTLP's three services");
@@ -87,12 +92,52 @@ impl Service<http::Request<Body>> for Export {
                 .accept_compressed(CompressionEncoding::Gzip)
                 .max_decoding_message_size(most);
             let one = One {
-                gate,
+                gate: Arc::clone(&gate),
                 signal,
                 place: Some(place),
             };
-            Ok(grpc.unary(one, request).await)
+            let response = grpc.unary(one, request).await;
+            Ok(unread(&gate, response))
         })
+    }
+}
+
+/// What is no call of gRPC's at all is told so in HTTP's words, as the protocol has it
+/// (<https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>).
+fn no_grpc(request: &http::Request<Body>) -> Option<http::StatusCode> {
+    let kind = request.headers().get(http::header::CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let spoken = kind.strip_prefix("application/grpc").is_some_and(|rest| {
+        // Of the two that there are, messages in JSON are not read here.
+        matches!(rest.split(';').next(), Some("" | "+proto"))
+    });
+    if request.method() != http::Method::POST {
+        Some(http::StatusCode::METHOD_NOT_ALLOWED)
+    } else if !spoken {
+        Some(http::StatusCode::UNSUPPORTED_MEDIA_TYPE)
+    } else {
+        None
+    }
+}
+
+/// Counts a message that could not even be unpacked. One that is too long is told so with a code after which OTLP
+/// lets nobody come again: `RESOURCE_EXHAUSTED` without a `RetryInfo`, not the library's `OUT_OF_RANGE`.
+fn unread(gate: &Gate, response: http::Response<Body>) -> http::Response<Body> {
+    let Some(status) = Status::from_header_map(response.headers()) else {
+        return response;
+    };
+    match status.code() {
+        Code::OutOfRange | Code::ResourceExhausted => {
+            gate.too_large();
+            let most = gate.limits.message_bytes;
+            let why = format!("more than {most} bytes, unpacked; send smaller batches");
+            Status::resource_exhausted(why).into_http()
+        }
+        Code::Internal | Code::Unimplemented => {
+            gate.malformed();
+            response
+        }
+        _ => response,
     }
 }
 

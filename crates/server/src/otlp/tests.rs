@@ -462,12 +462,210 @@ async fn over_grpc_every_answer_is_the_specification_s() {
     let large = call(at, services[0], &[b'x'; 1001], false)
         .await
         .unwrap_err();
-    assert!(
-        matches!(large.code(), Code::OutOfRange | Code::ResourceExhausted),
-        "{large}"
-    );
+    assert_eq!(large.code(), Code::ResourceExhausted);
+    // Without a time to come again after, OTLP lets nobody come again.
+    assert!(large.details().is_empty());
+    assert_eq!(standing.bound.counts().too_large, 1);
     let other = call(at, "profiles.v1.ProfilesService", b"x", false)
         .await
         .unwrap_err();
     assert_eq!(other.code(), Code::Unimplemented);
+}
+
+/// A gRPC message: its flag, the length that it says, and what follows.
+fn message(flag: u8, length: usize, rest: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(length).unwrap().to_be_bytes();
+    [&[flag][..], &length, rest].concat()
+}
+
+/// What a body that no honest client writes is answered, over a decoder that really reads: the status, its number over
+/// HTTP where it is none of gRPC's, and a piece of what is said.
+#[tokio::test(flavor = "multi_thread")]
+async fn over_grpc_what_cannot_be_read_is_refused_for_good() {
+    let inlet = connectors::otlp::Inlet::new(connectors::otlp::Limits::default(), |_, _| Ok(()));
+    let inlet = Arc::new(inlet);
+    let addresses = Addresses {
+        grpc: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
+        http: None,
+    };
+    let forever = std::future::pending();
+    let inner = Arc::clone(&inlet) as Arc<dyn TelemetryInlet>;
+    let bound = serve(addresses, inner, Arc::new(Noon), small(), forever);
+    let bound = bound.await.unwrap();
+    let endpoint = format!("http://{}", bound.grpc.unwrap());
+    let endpoint = tonic::transport::Endpoint::from_shared(endpoint).unwrap();
+    let channel = endpoint.connect().await.unwrap();
+
+    // A span whose name is no UTF-8: the rest of it is worth having.
+    let field = |number: u8, inside: &[u8]| {
+        let length = u8::try_from(inside.len()).unwrap();
+        [&[number << 3 | 2, length][..], inside].concat()
+    };
+    let noon = Noon.now().0.to_le_bytes();
+    let span = [
+        field(1, &[1; 16]),
+        field(2, &[7; 8]),
+        field(5, b"\xffA"),
+        [&[7 << 3 | 1][..], &noon].concat(),
+    ];
+    let odd = field(1, &field(2, &field(2, &span.concat())));
+    let (plain, gzip) = ("", "gzip");
+    let zeros = zeros_gzip();
+    let cases: [(&str, &str, Vec<u8>, Code, &str); 13] = [
+        (
+            "nothing",
+            plain,
+            Vec::new(),
+            Code::Internal,
+            "Missing request message",
+        ),
+        (
+            "half a header",
+            plain,
+            vec![0, 0, 0],
+            Code::Internal,
+            "Unexpected EOF",
+        ),
+        (
+            "half a message",
+            plain,
+            message(0, 100, b"\x0a"),
+            Code::Internal,
+            "Unexpected EOF",
+        ),
+        (
+            "a flag of 2",
+            plain,
+            message(2, 1, b"x"),
+            Code::Internal,
+            "invalid compression flag: 2",
+        ),
+        (
+            "packed, and not said how",
+            plain,
+            message(1, 1, b"x"),
+            Code::Internal,
+            "no grpc-encoding",
+        ),
+        (
+            "packed in a way that is not known",
+            "br",
+            message(1, 1, b"x"),
+            Code::Unimplemented,
+            "`br`",
+        ),
+        (
+            "a pack that is none",
+            gzip,
+            message(1, 4, b"none"),
+            Code::Internal,
+            "decompressing",
+        ),
+        (
+            "a longer one than is read",
+            plain,
+            message(0, 1001, b""),
+            Code::ResourceExhausted,
+            "1000 bytes",
+        ),
+        (
+            "one that is longer unpacked",
+            gzip,
+            message(1, zeros.len(), &zeros),
+            Code::ResourceExhausted,
+            "1000 bytes",
+        ),
+        (
+            "no protobuf",
+            plain,
+            message(0, 3, b"\xff\xff\xff"),
+            Code::InvalidArgument,
+            "protobuf",
+        ),
+        (
+            "a field of another type",
+            plain,
+            message(0, 2, b"\x08\x01"),
+            Code::InvalidArgument,
+            "another type",
+        ),
+        (
+            "a field that is cut off",
+            plain,
+            message(0, 3, b"\x0a\x09\x01"),
+            Code::InvalidArgument,
+            "inside of a field",
+        ),
+        (
+            "a name that is no UTF-8",
+            plain,
+            message(0, odd.len(), &odd),
+            Code::Ok,
+            "",
+        ),
+    ];
+    for (what, packed, body, code, said) in cases {
+        let status = raw(channel.clone(), "application/grpc", packed, body)
+            .await
+            .unwrap();
+        assert_eq!(status.code(), code, "{what}: {status}");
+        assert!(status.message().contains(said), "{what}: {status}");
+        // Nobody is asked to bring it again.
+        let details = String::from_utf8_lossy(status.details()).into_owned();
+        assert!(!details.contains("RetryInfo"), "{what}: {details}");
+    }
+    assert_eq!(inlet.tally().accepted, 1);
+    let counts = bound.counts();
+    assert_eq!(
+        (counts.malformed, counts.too_large, counts.shed),
+        (10, 2, 0)
+    );
+    for (kind, number) in [
+        ("application/json", 415),
+        ("application/grpc+json", 415),
+        ("text/grpc", 415),
+    ] {
+        let refused = raw(channel.clone(), kind, plain, Vec::new()).await;
+        assert_eq!(refused.unwrap_err(), number, "{kind}");
+    }
+    let good = raw(channel, "application/grpc+proto", plain, message(0, 0, b"")).await;
+    assert_eq!(good.unwrap().code(), Code::Ok);
+}
+
+/// The status of a call with that body, or HTTP's own where there is none of gRPC's.
+async fn raw(
+    mut channel: tonic::transport::Channel,
+    kind: &str,
+    packed: &str,
+    body: Vec<u8>,
+) -> Result<tonic::Status, u16> {
+    use tonic::codegen::Service as _;
+    let mut request = tonic::codegen::http::Request::post(
+        "http://x/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+    )
+    .header("content-type", kind)
+    .header("te", "trailers");
+    if !packed.is_empty() {
+        request = request.header("grpc-encoding", packed);
+    }
+    let body = tonic::body::Body::new(axum::body::Body::from(body));
+    std::future::poll_fn(|cx| channel.poll_ready(cx))
+        .await
+        .unwrap();
+    let response = channel.call(request.body(body).unwrap()).await.unwrap();
+    if response.status() != 200 {
+        return Err(response.status().as_u16());
+    }
+    if let Some(status) = tonic::Status::from_header_map(response.headers()) {
+        return Ok(status);
+    }
+    let mut body = std::pin::pin!(response.into_body());
+    while let Some(frame) =
+        std::future::poll_fn(|cx| axum::body::HttpBody::poll_frame(body.as_mut(), cx)).await
+    {
+        if let Ok(trailers) = frame.unwrap().into_trailers() {
+            return Ok(tonic::Status::from_header_map(&trailers).unwrap());
+        }
+    }
+    panic!("an answer without a status")
 }

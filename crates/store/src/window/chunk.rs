@@ -2,7 +2,6 @@
 //! was met), each with its reach in time and its digest, so that each can be read alone.
 
 use std::collections::HashMap;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use model::telemetry::{Batch, Point, SpanKind};
@@ -223,7 +222,6 @@ struct Names {
     numbers: HashMap<Box<str>, u32>,
     lengths: Vec<u32>,
     text: String,
-    last: Option<(EntityId, u32)>,
 }
 
 impl Names {
@@ -238,20 +236,56 @@ impl Names {
         number
     }
 
-    fn entity(&mut self, id: &EntityId) -> u32 {
-        match &self.last {
-            Some((last, number)) if last == id => *number,
-            _ => {
-                let number = self.number(id.as_str());
-                self.last = Some((id.clone(), number));
-                number
-            }
-        }
-    }
-
     fn write(&self, out: &mut Writer) -> Result<(), Damaged> {
         out.numbers(&self.lengths)?;
         out.text(&self.text)
+    }
+}
+
+/// The numbers in [`Names`] of what a batch numbers for itself: each is looked up once, and only if a row has it.
+struct Renumbered<'b, T> {
+    own: &'b [T],
+    numbers: Vec<Option<u32>>,
+}
+
+impl<'b, T> Renumbered<'b, T> {
+    fn of(own: &'b [T]) -> Self {
+        Self {
+            own,
+            numbers: vec![None; own.len()],
+        }
+    }
+
+    fn number(&mut self, own: u32, names: &mut Names, text: impl Fn(&'b T) -> &'b str) -> u32 {
+        let at = own as usize;
+        match (self.numbers.get_mut(at), self.own.get(at)) {
+            (Some(Some(number)), _) => *number,
+            (Some(unknown), Some(one)) => *unknown.insert(names.number(text(one))),
+            _ => names.number(""),
+        }
+    }
+}
+
+/// The names and entities of one batch.
+struct Renumbering<'b> {
+    names: Renumbered<'b, Arc<str>>,
+    entities: Renumbered<'b, EntityId>,
+}
+
+impl<'b> Renumbering<'b> {
+    fn of(batch: &'b Batch) -> Self {
+        Self {
+            names: Renumbered::of(batch.names()),
+            entities: Renumbered::of(batch.entities()),
+        }
+    }
+
+    fn name(&mut self, own: u32, names: &mut Names) -> u32 {
+        self.names.number(own, names, |name| name)
+    }
+
+    fn entity(&mut self, own: u32, names: &mut Names) -> u32 {
+        self.entities.number(own, names, EntityId::as_str)
     }
 }
 
@@ -278,10 +312,15 @@ struct Attributes {
 }
 
 impl Attributes {
-    fn push(&mut self, fields: &[(&str, &str)], names: &mut Names) {
+    fn push<'b>(
+        &mut self,
+        fields: impl ExactSizeIterator<Item = (u32, &'b str)>,
+        renumbering: &mut Renumbering<'_>,
+        names: &mut Names,
+    ) {
         self.counts.push(fields.len() as u32);
         for (name, value) in fields {
-            self.names.push(names.number(name));
+            self.names.push(renumbering.name(name, names));
             self.lengths.push(value.len() as u32);
             self.text.push_str(value);
         }
@@ -394,18 +433,17 @@ fn logs(held: &[Held]) -> Result<Encoded, Damaged> {
     let (mut times, mut entities, mut severities) = (Vec::new(), Vec::new(), Vec::new());
     let (mut bodies, mut traces, mut spans) = Default::default();
     let mut attributes = Attributes::default();
-    let nowhere: Arc<str> = "".into();
     for one in held {
-        let _ = one.batch.each_log(&nowhere, 0, &mut |line| {
-            times.push(line.time.0);
-            entities.push(names.entity(line.entity));
-            severities.push(place(&SEVERITIES, &line.severity));
-            Texts::push(&mut bodies, line.body);
-            Texts::push(&mut traces, line.trace_id);
-            Texts::push(&mut spans, line.span_id);
-            attributes.push(line.attributes, &mut names);
-            ControlFlow::Continue(())
-        });
+        let mut own = Renumbering::of(&one.batch);
+        for line in one.batch.stored_logs() {
+            times.push(line.time().0);
+            entities.push(own.entity(line.entity(), &mut names));
+            severities.push(place(&SEVERITIES, &line.severity()));
+            Texts::push(&mut bodies, line.body());
+            Texts::push(&mut traces, line.trace_id());
+            Texts::push(&mut spans, line.span_id());
+            attributes.push(line.attributes(), &mut own, &mut names);
+        }
     }
     if times.is_empty() {
         return Ok((Vec::new(), 0, 0, 0));
@@ -488,22 +526,21 @@ fn spans(held: &[Held]) -> Result<Encoded, Damaged> {
     let mut flags = Vec::new();
     let (mut messages, mut traces, mut ids, mut parents) = Default::default();
     let mut attributes = Attributes::default();
-    let nowhere: Arc<str> = "".into();
     for one in held {
-        let _ = one.batch.each_span(&nowhere, 0, &mut |row| {
-            starts.push(row.start.0);
-            durations.push(row.end.since(row.start).0);
-            entities.push(names.entity(row.entity));
-            operations.push(names.number(row.name));
-            peers.push(names.number(row.peer));
-            flags.push(place(&KINDS, &row.kind) << 1 | u16::from(row.error));
-            Texts::push(&mut messages, row.message);
-            Texts::push(&mut traces, row.trace_id);
-            Texts::push(&mut ids, row.span_id);
-            Texts::push(&mut parents, row.parent_id);
-            attributes.push(row.attributes, &mut names);
-            ControlFlow::Continue(())
-        });
+        let mut own = Renumbering::of(&one.batch);
+        for row in one.batch.stored_spans() {
+            starts.push(row.start().0);
+            durations.push(row.end().since(row.start()).0);
+            entities.push(own.entity(row.entity(), &mut names));
+            operations.push(own.name(row.name(), &mut names));
+            peers.push(own.name(row.peer(), &mut names));
+            flags.push(place(&KINDS, &row.kind()) << 1 | u16::from(row.failed()));
+            Texts::push(&mut messages, row.message());
+            Texts::push(&mut traces, row.trace_id());
+            Texts::push(&mut ids, row.span_id());
+            Texts::push(&mut parents, row.parent_id());
+            attributes.push(row.attributes(), &mut own, &mut names);
+        }
     }
     if starts.is_empty() {
         return Ok((Vec::new(), 0, 0, 0));

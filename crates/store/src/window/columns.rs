@@ -20,9 +20,11 @@ fn damaged<T>(what: impl Into<String>) -> Result<T, Damaged> {
 }
 
 /// Writes columns one after the other.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Writer {
     out: Vec<u8>,
+    /// Kept from text to text: its tables are larger than most texts.
+    zstd: Option<zstd::bulk::Compressor<'static>>,
 }
 
 impl Writer {
@@ -47,13 +49,14 @@ impl Writer {
 
     /// A text.
     pub fn text(&mut self, text: &str) -> Result<(), Damaged> {
-        match zstd::bulk::compress(text.as_bytes(), ZSTD_LEVEL) {
-            Ok(bytes) => {
-                self.block(text.len(), &bytes);
-                Ok(())
-            }
-            Err(why) => damaged(why.to_string()),
-        }
+        let wrong = |why: std::io::Error| Damaged(why.to_string());
+        let zstd = match &mut self.zstd {
+            Some(zstd) => zstd,
+            none => none.insert(zstd::bulk::Compressor::new(ZSTD_LEVEL).map_err(wrong)?),
+        };
+        let bytes = zstd.compress(text.as_bytes()).map_err(wrong)?;
+        self.block(text.len(), &bytes);
+        Ok(())
     }
 
     pub fn finish(self) -> Vec<u8> {

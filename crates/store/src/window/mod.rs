@@ -19,9 +19,8 @@ mod segments;
 #[cfg(test)]
 mod tests;
 
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 
 use model::telemetry::Batch;
 use model::time::{MINUTE, SECOND, Span};
@@ -48,6 +47,8 @@ const AHEAD: Span = Span(5 * MINUTE);
 const RETRY: Span = Span(5 * SECOND);
 /// Senders are sent away for so long when too much waits for the disk.
 const PAUSE: Span = Span(SECOND);
+/// With so many times as much in memory as is written at once, whoever brings more waits until it is written.
+const CROWD: usize = 2;
 /// How often old things are forgotten.
 const TRIM: Span = Span(10 * SECOND);
 
@@ -229,7 +230,6 @@ impl Window {
             (chosen, Timestamp(newest), Timestamp(oldest))
         };
         let (hot, recounted) = (newest.minus(self.limits.hot), newest.minus(RECOUNTED));
-        let nowhere: Arc<str> = captured::SPANS.into();
         self.read_chunks(chosen, |reader, chunk| {
             let at = Timestamp(chunk.head.at);
             let topology = chunk::read_topology(&reader.read(chunk, Kind::Topology)?)?;
@@ -245,11 +245,7 @@ impl Window {
             if state.hot.points() > self.limits.hot_points {
                 state.hot.trim(hot, self.limits.hot_points);
             }
-            let seconds = &mut state.seconds;
-            let _ = spans.each_span(&nowhere, 0, &mut |row| {
-                seconds.push(row);
-                ControlFlow::Continue(())
-            });
+            state.seconds.push(&spans);
             Ok(())
         })?;
         let mut state = held(&self.state);
@@ -324,12 +320,7 @@ impl Window {
             for point in &batch.points {
                 state.hot.push(point);
             }
-            let nowhere: Arc<str> = captured::SPANS.into();
-            let seconds = &mut state.seconds;
-            let _ = batch.each_span(&nowhere, 0, &mut |row| {
-                seconds.push(row);
-                ControlFlow::Continue(())
-            });
+            state.seconds.push(&batch);
             let one = Held {
                 batch: Arc::clone(&batch),
                 first_log: state.next_log,
@@ -344,7 +335,7 @@ impl Window {
             state.head_bytes += bytes;
             state.head.push(one);
         }
-        let _ = self.tick(now);
+        let _ = self.keep_up(now, true);
         Ok(())
     }
 
@@ -354,7 +345,13 @@ impl Window {
     /// # Errors
     /// When the disk does not take what waits; it waits on, within its bounds.
     pub fn tick(&self, now: Timestamp) -> Result<(), WindowError> {
-        let (trim, write) = {
+        self.keep_up(now, false)
+    }
+
+    /// As [`tick`](Self::tick). A `patient` one waits for whoever writes when much has come in meanwhile, so that
+    /// senders are answered no faster than what they bring is written: they slow down before any must be sent away.
+    fn keep_up(&self, now: Timestamp, patient: bool) -> Result<(), WindowError> {
+        let (trim, write, crowded) = {
             let mut state = held(&self.state);
             let state = &mut *state;
             let trim = state.trimmed.is_none_or(|last| now.since(last) >= TRIM);
@@ -368,14 +365,26 @@ impl Window {
             let waited = state.head.first().map(|first| now.since(first.at));
             let due = state.head_bytes >= self.limits.head_bytes
                 || waited.is_some_and(|waited| waited >= self.limits.head_age);
-            (trim, due && state.retry_at.is_none_or(|at| now >= at))
+            let write = due && state.retry_at.is_none_or(|at| now >= at);
+            let crowd = self.limits.head_bytes.saturating_mul(CROWD);
+            (trim, write, patient && write && state.head_bytes >= crowd)
         };
         if !write && !trim {
             return Ok(());
         }
-        // Whoever holds it is writing: what waits here goes with the next write.
-        let Ok(mut segments) = self.segments.try_lock() else {
-            return Ok(());
+        let mut segments = match self.segments.try_lock() {
+            Ok(segments) => segments,
+            Err(TryLockError::Poisoned(held)) => held.into_inner(),
+            Err(TryLockError::WouldBlock) if crowded => {
+                let segments = held(&self.segments);
+                // Others waited too, and the first of them has written for all.
+                if held(&self.state).head_bytes < self.limits.head_bytes {
+                    return Ok(());
+                }
+                segments
+            }
+            // Whoever holds it is writing: what waits here goes with the next write.
+            Err(TryLockError::WouldBlock) => return Ok(()),
         };
         if write {
             return self.write(&mut segments, now);

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use model::telemetry::SpanKind;
+use model::telemetry::{Batch, SpanKind, StoredSpan};
 use model::time::{SECOND, Span};
-use model::{EntityId, SpanRow, TimeWindow, Timestamp};
+use model::{EntityId, TimeWindow, Timestamp};
 
 /// Two durations that fall into one bucket differ by at most 2 %: quantiles are right to 1 %
 /// (Masson, Rim, Lee: DDSketch, VLDB 2019, with gamma = (1 + 0.01) / (1 - 0.01)).
@@ -77,6 +77,14 @@ pub struct Red {
     pub p99: f64,
 }
 
+fn served(row: &StoredSpan<'_>) -> bool {
+    match row.kind() {
+        SpanKind::Server | SpanKind::Consumer => true,
+        SpanKind::Internal | SpanKind::Unspecified => row.is_root(),
+        SpanKind::Client | SpanKind::Producer => false,
+    }
+}
+
 /// All seconds of all entities, bounded by age and number.
 #[derive(Debug, Default)]
 pub(super) struct Seconds {
@@ -93,29 +101,31 @@ impl Seconds {
         self.since = self.since.max(Some(second));
     }
 
-    /// Takes a span, if it is a request that its entity served: a server's or consumer's end, or a root of
-    /// which nobody says what kind it is.
-    pub fn push(&mut self, row: &SpanRow<'_>) {
-        let served = match row.kind {
-            SpanKind::Server | SpanKind::Consumer => true,
-            SpanKind::Internal | SpanKind::Unspecified => row.parent_id.is_empty(),
-            SpanKind::Client | SpanKind::Producer => false,
-        };
-        if !served {
-            return;
+    /// Takes the spans that are requests which their entity served: a server's or consumer's end, or a root of which
+    /// nobody says what kind it is.
+    pub fn push(&mut self, batch: &Batch) {
+        // Rows of one entity come together: it is looked for once.
+        let mut rows = batch.stored_spans().filter(served).peekable();
+        while let Some(first) = rows.peek() {
+            let number = first.entity();
+            let Some(entity) = batch.entities().get(number as usize) else {
+                rows.next();
+                continue;
+            };
+            if !self.cells.contains_key(entity) {
+                self.cells.insert(entity.clone(), BTreeMap::new());
+            }
+            let Some(cells) = self.cells.get_mut(entity) else {
+                return;
+            };
+            while let Some(row) = rows.next_if(|row| row.entity() == number) {
+                let cell = cells.entry(row.end().seconds()).or_insert_with(|| {
+                    self.count += 1;
+                    Cell::default()
+                });
+                cell.add(row.end().since(row.start()), row.failed());
+            }
         }
-        let second = row.end.seconds();
-        if !self.cells.contains_key(row.entity) {
-            self.cells.insert(row.entity.clone(), BTreeMap::new());
-        }
-        let Some(cells) = self.cells.get_mut(row.entity) else {
-            return;
-        };
-        let cell = cells.entry(second).or_insert_with(|| {
-            self.count += 1;
-            Cell::default()
-        });
-        cell.add(row.end.since(row.start), row.error);
     }
 
     /// Forgets what is older than `oldest`, and more if there are more than `most` seconds.
@@ -197,15 +207,18 @@ impl Seconds {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::sync::Arc;
+
+    use model::SpanRow;
+
+    use super::*;
 
     #[test]
     fn calls_errors_and_durations_of_a_second() {
         let (file, entity): (Arc<str>, EntityId) = ("f".into(), "service/a".into());
-        let mut seconds = Seconds::default();
+        let (mut seconds, mut batch) = (Seconds::default(), Batch::default());
         for i in 0..100i64 {
-            seconds.push(&SpanRow {
+            batch.push_span(&SpanRow {
                 trace_id: "t",
                 span_id: "s",
                 parent_id: "",
@@ -226,6 +239,7 @@ mod tests {
                 line: 0,
             });
         }
+        seconds.push(&batch);
         let window = TimeWindow::new(Timestamp(9 * SECOND), Timestamp(12 * SECOND)).unwrap();
         let read = seconds.read(&entity, window, Span(SECOND));
         let counts: Vec<(u64, u64)> = read.iter().map(|r| (r.calls, r.errors)).collect();

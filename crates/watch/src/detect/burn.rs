@@ -143,6 +143,7 @@ fn judge(slo: &Slo, round: &mut Round<'_>, entity: EntityId, windows: &BTreeMap<
             from: standing.told,
             to,
             at: round.now,
+            true_at: None,
             reason: standing.reason.clone(),
             data: json!({"version": "1.0", "objective": rule.objective, "burn": rows}),
             description: rule.description.clone(),

@@ -268,6 +268,12 @@ pub trait Datapoints {
         window: TimeWindow,
         period: Span,
     ) -> Answer<Vec<Points>>;
+
+    /// When the first of what came in for the selected numbers since the last evaluation came in, if `window` had
+    /// been over by then; `None` where it was not, nothing came, or the source does not know.
+    fn came_since(&self, _: &Selector, _: TimeWindow) -> Option<Timestamp> {
+        None
+    }
 }
 
 /// Are there too few samples for a percentile to tell anything? CloudWatch's rule: fewer than ten beyond it.

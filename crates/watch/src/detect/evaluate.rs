@@ -63,6 +63,8 @@ pub(super) struct Finding {
     /// The reason and its data, if the state turned.
     pub turned: Option<(String, serde_json::Value)>,
     pub observed: Option<f64>,
+    /// When the condition became true in the data, where that is known.
+    pub true_at: Option<Timestamp>,
 }
 
 impl Round<'_> {

@@ -274,6 +274,10 @@ fn conclude(
         };
         (text, evaluated.data(round.now, start, &statistic, seconds))
     });
+    let true_at = turned
+        .is_some()
+        .then(|| completed(alarm, round, &entity, grid))
+        .flatten();
     if to != standing.state {
         standing.state = to;
         standing.since = round.now;
@@ -283,7 +287,27 @@ fn conclude(
         standing,
         turned,
         observed: newest.map(|point| point.value),
+        true_at,
     }
+}
+
+/// When the state that was just found became true in the data: when the evaluated periods were over, or, if they had
+/// been evaluated before, when the first of what has come in since did. Never later than it was.
+fn completed(
+    alarm: &MetricAlarm,
+    round: &Round<'_>,
+    entity: &EntityId,
+    grid: Grid,
+) -> Option<Timestamp> {
+    let window = window(grid)?;
+    let came = alarm.reads.iter().filter_map(|read| {
+        let mut own = read.selector.clone();
+        if own.is_pattern() {
+            own.entity = entity.as_str().to_string();
+        }
+        round.source.came_since(&own, window)
+    });
+    Some(came.min().map_or(window.to(), |came| came.max(window.to())))
 }
 
 /// Writes down what was found, and tells if it must be told.
@@ -294,6 +318,7 @@ fn settle(alarm: &MetricAlarm, round: &mut Round<'_>, finding: Finding) {
         mut standing,
         turned,
         observed,
+        true_at,
     } = finding;
     if round.forgettable(&standing) && rule.entity.contains('*') {
         return;
@@ -309,6 +334,7 @@ fn settle(alarm: &MetricAlarm, round: &mut Round<'_>, finding: Finding) {
             from: standing.told,
             to: standing.state,
             at: round.now,
+            true_at,
             reason: reason.clone(),
             data,
             description: rule.description.clone(),

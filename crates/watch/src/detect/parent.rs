@@ -105,6 +105,7 @@ pub(super) fn evaluate(alarm: &CompositeAlarm, round: &mut Round<'_>) {
             from: standing.told,
             to,
             at: round.now,
+            true_at: None,
             reason: standing.reason.clone(),
             data: standing.data.clone(),
             description: rule.description.clone(),

@@ -1,6 +1,6 @@
 //! From what people declared to rules that can be evaluated: everything that can be wrong is found here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::{EntityId, Span};
 use thiserror::Error;
@@ -240,6 +240,14 @@ impl Rules {
             .iter()
             .flat_map(|s| s.burn.iter().map(|b| b.long.0.0));
         Span(metric.chain(slo).max().unwrap_or(0))
+    }
+
+    /// The metrics that these rules read, and no others: what else comes in need not be counted.
+    pub fn metrics(&self) -> BTreeSet<&str> {
+        let alarms = self.metrics.iter().flat_map(|alarm| &alarm.reads);
+        let slos = self.slos.iter().flat_map(|slo| [&slo.bad, &slo.total]);
+        let reads = alarms.chain(slos);
+        reads.map(|read| read.selector.metric.as_str()).collect()
     }
 
     fn check_filters_are_read(&self, names: &BTreeMap<String, String>) -> Result<(), RulesError> {

@@ -243,6 +243,9 @@ pub struct Transition {
     pub to: State,
     /// When it was found out.
     pub at: Timestamp,
+    /// When the condition became true in the data, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub true_at: Option<Timestamp>,
     /// Why, in CloudWatch's manner of speaking.
     pub reason: String,
     /// The same for machines, in the shape of CloudWatch's `StateReasonData`.
@@ -276,6 +279,7 @@ impl Transition {
             from: standing.told,
             to: standing.state,
             at,
+            true_at: None,
             reason: standing.reason.clone(),
             data: serde_json::Value::Null,
             description: String::new(),
@@ -306,6 +310,7 @@ impl Transition {
             threshold: self.threshold,
             observed: self.observed,
             fired_at: self.at,
+            true_at: self.true_at,
             severity: self.severity,
             state: match self.to {
                 State::Alarm => AlarmState::Firing,

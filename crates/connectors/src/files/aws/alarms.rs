@@ -77,6 +77,7 @@ pub(super) fn read(
                 threshold: alarm["Threshold"].as_f64(),
                 observed: None,
                 fired_at,
+                true_at: None,
                 severity: None,
                 state,
                 summary,

@@ -26,6 +26,7 @@ fn owned(who: Who<'_>) -> Who<'static> {
     match who {
         Who::Id(text) => Who::Id(Cow::Owned(text.into_owned())),
         Who::Named(kind, text) => Who::Named(kind, Cow::Owned(text.into_owned())),
+        Who::Met(id) => Who::Met(id),
         Who::Nobody => Who::Nobody,
     }
 }

@@ -182,6 +182,7 @@ pub(super) fn load(case: &CaseRef, shared: &Shared) -> Result<Loaded, ImportErro
         threshold: None,
         observed: None,
         fired_at: target.at,
+        true_at: None,
         severity: None,
         state: AlarmState::Firing,
         summary: String::new(),

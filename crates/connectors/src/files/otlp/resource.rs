@@ -34,6 +34,8 @@ const LABELS: [&str; 9] = [
 /// One resource of a request.
 pub(crate) struct Resource<'a> {
     pub who: Who<'a>,
+    /// The same, as the directory that it was introduced to knows it: looked up once, not once a row.
+    pub id: EntityId,
     /// What tells this copy apart.
     pub copy: Fields<'a>,
 }
@@ -175,8 +177,8 @@ pub(super) fn each<'a>(
 /// The one that a resource is about, introduced to the directory.
 pub(crate) fn resource<'a>(fields: Fields<'a>, directory: &mut Directory) -> Resource<'a> {
     let who = identity(&fields);
-    introduce(&fields, &who, directory);
+    let id = introduce(&fields, &who, directory);
     let mut copy = fields;
     copy.retain(|(name, value)| COPIES.contains(&&**name) && !value.is_empty());
-    Resource { who, copy }
+    Resource { who, id, copy }
 }

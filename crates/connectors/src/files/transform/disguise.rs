@@ -212,6 +212,7 @@ pub(super) fn rename(case: &Case, mapping: &Mapping, seed: Option<u64>) -> Case 
         alarm.summary = texts.apply(&alarm.summary);
         alarm.entity = entity(&alarm.entity);
         alarm.fired_at = alarm.fired_at.plus(shift);
+        alarm.true_at = alarm.true_at.map(|at| at.plus(shift));
         alarm.labels = labels(&alarm.labels);
     }
     for one in &mut out.topology.entities {

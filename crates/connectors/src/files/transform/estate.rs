@@ -159,6 +159,7 @@ fn head(to: &Path, plan: &Estate, onset: i64) -> io::Result<()> {
         threshold: Some(400.0),
         observed: Some(700.0),
         fired_at: Timestamp(onset + 4 * MINUTE),
+        true_at: None,
         severity: Some(Severity::Fatal),
         state: AlarmState::Firing,
         summary: "p99 latency above 400 ms for 3 min".to_string(),

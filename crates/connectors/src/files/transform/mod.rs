@@ -251,6 +251,7 @@ pub fn add_noise_alarm(case: &Case, seed: u64) -> Case {
         threshold: None,
         observed: None,
         fired_at,
+        true_at: None,
         severity: Some(Severity::Warn),
         state: AlarmState::Firing,
         summary: String::new(),

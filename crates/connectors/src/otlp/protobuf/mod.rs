@@ -14,6 +14,7 @@ use model::Timestamp;
 use model::ports::Signal;
 use model::telemetry::SpanKind;
 
+use crate::files::entities::Who;
 use crate::files::otlp::points::Memory;
 use crate::files::otlp::resource::{Resource, resource};
 use crate::files::otlp::{Fields as Attributes, logs, spans};
@@ -21,6 +22,9 @@ use crate::files::rows::{LogParts, SpanParts};
 use crate::files::stream::{Place, Sink};
 use values::{any, attribute, hex};
 use wire::{Fields, WireError};
+
+/// Attributes that one row usually has, with those that tell copies apart: more are no trouble.
+const USUAL: usize = 16;
 
 /// A walk through one request.
 struct Walk<'s> {
@@ -74,7 +78,8 @@ fn span<'a>(
     walk: &mut Walk<'_>,
 ) -> Result<(), WireError> {
     let mut parts = SpanParts {
-        who: Some(resource.who.clone()),
+        who: Some(Who::Met(resource.id.clone())),
+        attributes: Attributes::with_capacity(USUAL),
         ..SpanParts::default()
     };
     let mut thrown = String::new();
@@ -132,7 +137,8 @@ fn event(bytes: &[u8]) -> Result<String, WireError> {
 
 fn log<'a>(bytes: &'a [u8], resource: &Resource<'a>, walk: &mut Walk<'_>) -> Result<(), WireError> {
     let mut parts = LogParts {
-        who: Some(resource.who.clone()),
+        who: Some(Who::Met(resource.id.clone())),
+        attributes: Attributes::with_capacity(USUAL),
         ..LogParts::default()
     };
     let mut observed = 0;

@@ -42,6 +42,7 @@ pub(crate) enum Value<'a> {
 
 impl<'a> Value<'a> {
     /// The inside of a message, string or packed list.
+    #[inline]
     pub fn bytes(self) -> Result<&'a [u8], WireError> {
         match self {
             Self::Bytes(bytes) => Ok(bytes),
@@ -50,8 +51,14 @@ impl<'a> Value<'a> {
     }
 
     /// A string; bytes that are no UTF-8 are replaced, as they would be when shown.
+    #[inline]
     pub fn text(self) -> Result<Cow<'a, str>, WireError> {
-        self.bytes().map(String::from_utf8_lossy)
+        let bytes = self.bytes()?;
+        // Nearly all text is well formed, which is quicker to check than to mend.
+        Ok(match std::str::from_utf8(bytes) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(bytes),
+        })
     }
 
     /// An integer, flag or enum.
@@ -139,6 +146,17 @@ impl<'a> Fields<'a> {
 
     #[inline]
     fn varint(&mut self) -> Result<u64, WireError> {
+        // Tags and most lengths are a single byte.
+        match self.rest.split_first() {
+            Some((byte, rest)) if *byte < 0x80 => {
+                self.rest = rest;
+                Ok(u64::from(*byte))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Result<u64, WireError> {
         let mut number = 0u64;
         for i in 0..10 {
             let Some((byte, rest)) = self.rest.split_first() else {
@@ -153,6 +171,7 @@ impl<'a> Fields<'a> {
         Err(WireError::LongVarint)
     }
 
+    #[inline]
     fn split(&mut self, length: usize) -> Result<&'a [u8], WireError> {
         let (taken, rest) = self
             .rest
@@ -194,6 +213,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Visits all fields.
+    #[inline]
     pub fn each(
         mut self,
         mut visit: impl FnMut(u32, Value<'a>) -> Result<(), WireError>,

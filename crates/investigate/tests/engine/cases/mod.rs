@@ -1,10 +1,8 @@
 //! Small invented incidents, and the words to tell them in.
 //!
 //! A [`Story`] runs for three hours, 09:00 to 12:00, in minutes. Readings come once a minute with noise
-//! from a seeded generator; the last hour is the window. [`stories`] tells the incidents,
-//! [`crossed`] those of two troubles that touch.
+//! from a seeded generator; the last hour is the window. [`stories`] tells the incidents.
 
-pub mod crossed;
 pub mod stories;
 
 use std::sync::Arc;
@@ -260,6 +258,7 @@ impl Story {
             threshold: Some(line),
             observed: Some(seen),
             fired_at: minute(at),
+            true_at: None,
             severity: Some(Severity::Error),
             state: AlarmState::Firing,
             summary: String::new(),

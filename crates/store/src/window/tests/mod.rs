@@ -485,6 +485,34 @@ fn what_the_disk_does_not_take_waits_within_bounds_and_is_not_lost() {
 }
 
 #[test]
+fn whoever_brings_more_than_is_written_waits_and_is_not_sent_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = Limits {
+        head_bytes: 20_000,
+        waiting_bytes: 500_000,
+        ..Limits::default()
+    };
+    let window = Window::open(folder.path(), limits).unwrap();
+    let now = Timestamp::from_seconds(1_800_000_000);
+    const BATCHES: usize = 2_000;
+    std::thread::scope(|scope| {
+        for sender in 0..8 {
+            let window = &window;
+            scope.spawn(move || {
+                let who = format!("service/{sender}");
+                for i in 0..BATCHES {
+                    let batch = request(&who, now.0 + i as i64, 5, false);
+                    window.append(batch, now).unwrap();
+                }
+            });
+        }
+    });
+    window.flush(now).unwrap();
+    assert_eq!(window.stats().spans, 8 * BATCHES as u64);
+    assert_eq!(all(&window).spans.len(), 8 * BATCHES);
+}
+
+#[test]
 fn folders_that_are_not_ours_are_refused_and_left_alone() {
     let parent = tempfile::tempdir().unwrap();
     let path = parent.path().join("file");

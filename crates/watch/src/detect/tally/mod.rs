@@ -1,16 +1,18 @@
 //! A source of numbers for alarms, fed with spans, points and log lines as they arrive.
 //!
-//! Everything is put into buckets of a second (for the newest stretch) and of a minute (for as long as rules look
-//! back), so that an evaluation reads a few buckets and never a raw row. Memory is bounded by age and by the number of
-//! series; what is refused is counted.
+//! What rules read is put into buckets of a second (for the newest stretch) and of a minute (for as long as rules look
+//! back), so that an evaluation reads a few buckets and never a raw row; what no rule reads is passed over. Memory is
+//! bounded by age and by the number of series; what is refused is counted.
 
 mod bucket;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::iter::once;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use model::ports::Eyes;
-use model::telemetry::SpanKind;
+use model::telemetry::{Batch, SpanKind};
 use model::time::{MINUTE, SECOND};
 use model::{Answer, EntityId, LogLine, SeriesKey, Span, SpanRow, TimeWindow, Timestamp};
 
@@ -64,6 +66,8 @@ struct Kept {
     statistic: String,
     /// What a period counts in which lines came, and none matched.
     default: Option<f64>,
+    /// When the first of what came in since the last evaluation came in.
+    came: Option<Timestamp>,
     seconds: BTreeMap<i64, Bucket>,
     minutes: BTreeMap<i64, Bucket>,
 }
@@ -73,21 +77,31 @@ struct Kept {
 pub struct Tally {
     keep: Keep,
     filters: Vec<MetricFilter>,
+    /// What the rules read, as it is kept here: calls are counted with their durations, shares of errors from errors.
+    wanted: BTreeSet<String>,
     metrics: BTreeMap<String, BTreeMap<EntityId, Vec<Kept>>>,
     series: usize,
     now: Option<Timestamp>,
+    /// The `now` of the evaluation before.
+    before: Option<Timestamp>,
+    /// When the batch that is being taken came in.
+    arriving: Option<Timestamp>,
     refused: Refused,
 }
 
 impl Tally {
     /// An empty one that counts what these rules' metric filters ask for.
     pub fn new(rules: &Rules, keep: Keep) -> Self {
+        let wanted = rules.metrics().into_iter().map(stored_as);
         Self {
             keep,
             filters: rules.filters().to_vec(),
+            wanted: wanted.map(str::to_string).collect(),
             metrics: BTreeMap::new(),
             series: 0,
             now: None,
+            before: None,
+            arriving: None,
             refused: Refused::default(),
         }
     }
@@ -102,9 +116,10 @@ impl Tally {
         self.refused
     }
 
-    /// Time has come to `now`: what is older than is kept is forgotten.
+    /// Time has come to `now`, and is evaluated: what is older than is kept is forgotten. To be followed by
+    /// [`evaluated`](Self::evaluated).
     pub fn advance(&mut self, now: Timestamp) {
-        self.now = Some(now);
+        self.before = self.now.replace(now);
         let seconds = now.minus(self.keep.seconds).0.div_euclid(SECOND);
         let minutes = now.minus(self.keep.minutes).0.div_euclid(MINUTE);
         let mut left = 0;
@@ -123,15 +138,57 @@ impl Tally {
         self.series = left;
     }
 
+    /// All that came in so far was looked at.
+    pub fn evaluated(&mut self) {
+        let entities = self.metrics.values_mut().flat_map(BTreeMap::values_mut);
+        entities.flatten().for_each(|kept| kept.came = None);
+    }
+
+    /// The rows of a batch that came in at `now`.
+    pub fn take_batch(&mut self, batch: &Batch, now: Timestamp) {
+        self.arriving = Some(now);
+        self.take_rows(batch);
+        self.arriving = None;
+    }
+
+    fn take_rows(&mut self, batch: &Batch) {
+        for point in &batch.points {
+            self.take_point(&point.key, point.time, point.value);
+        }
+        if self.wanted.contains(DURATION) || self.wanted.contains(ERRORS) {
+            self.take_spans(batch);
+        }
+        if !self.filters.is_empty() {
+            let nowhere: Arc<str> = "".into();
+            let _ = batch.each_log(&nowhere, 0, &mut |line| {
+                self.take_log(line);
+                ControlFlow::Continue(())
+            });
+        }
+    }
+
+    fn take_spans(&mut self, batch: &Batch) {
+        // Rows of one entity come together: its series are looked for once.
+        let mut calls = Vec::new();
+        let mut rows = batch.stored_spans().peekable();
+        while let Some(first) = rows.peek() {
+            let number = first.entity();
+            calls.clear();
+            while let Some(row) = rows.next_if(|row| row.entity() == number) {
+                if answers(row.kind(), row.is_root()) {
+                    calls.push((row.end(), row.end().since(row.start()), row.failed()));
+                }
+            }
+            if let Some(entity) = batch.entities().get(number as usize) {
+                self.take_calls(entity, &calls);
+            }
+        }
+    }
+
     /// A span. Only those in which an entity answers count: the serving end of a call, a message taken, or work
     /// that nobody asked for.
     pub fn take_span(&mut self, span: &SpanRow<'_>) {
-        let answers = match span.kind {
-            SpanKind::Server | SpanKind::Consumer | SpanKind::Unspecified => true,
-            SpanKind::Internal => span.parent_id.is_empty(),
-            SpanKind::Client | SpanKind::Producer => false,
-        };
-        if answers {
+        if answers(span.kind, span.parent_id.is_empty()) {
             let took = span.end.since(span.start);
             self.take_call(span.entity, span.end, took, span.error);
         }
@@ -139,17 +196,25 @@ impl Tally {
 
     /// A call that an entity answered at `end`.
     pub fn take_call(&mut self, entity: &EntityId, end: Timestamp, took: Span, failed: bool) {
-        let milliseconds = took.0.max(0) as f64 / 1e6;
+        self.take_calls(entity, &[(end, took, failed)]);
+    }
+
+    /// Calls that an entity answered: when each ended, how long it took, and whether it failed.
+    pub fn take_calls(&mut self, entity: &EntityId, calls: &[(Timestamp, Span, bool)]) {
         let none = BTreeMap::new();
-        self.add(DURATION, entity, (&none, ""), end, milliseconds, true);
-        let failed = f64::from(u8::from(failed));
-        self.add(ERRORS, entity, (&none, ""), end, failed, false);
+        let took = |(end, took, _): &(Timestamp, Span, bool)| (*end, took.0.max(0) as f64 / 1e6);
+        let took = calls.iter().map(took);
+        self.add(DURATION, entity, (&none, ""), took, true);
+        let failed =
+            |(end, _, failed): &(Timestamp, Span, bool)| (*end, f64::from(u8::from(*failed)));
+        let failed = calls.iter().map(failed);
+        self.add(ERRORS, entity, (&none, ""), failed, false);
     }
 
     /// A point of a series.
     pub fn take_point(&mut self, key: &SeriesKey, at: Timestamp, value: f64) {
         let labels = (&key.labels, key.statistic.as_str());
-        self.add(&key.metric, &key.entity, labels, at, value, true);
+        self.add(&key.metric, &key.entity, labels, once((at, value)), true);
     }
 
     /// A log line, for the metric filters.
@@ -164,8 +229,7 @@ impl Tally {
                         filter.metric(),
                         line.entity,
                         (&none, ""),
-                        line.time,
-                        value,
+                        once((line.time, value)),
                         true,
                     );
                     self.quiet(filter.metric(), line.entity, line.time, default);
@@ -209,39 +273,55 @@ impl Tally {
         metric: &str,
         entity: &EntityId,
         (labels, statistic): (&BTreeMap<String, String>, &str),
-        at: Timestamp,
-        value: f64,
+        samples: impl Iterator<Item = (Timestamp, f64)>,
         spread: bool,
     ) {
-        if !value.is_finite() {
-            self.refused.unsound += 1;
+        if !self.wanted.contains(metric) {
             return;
         }
-        let (seconds, minutes) = (
-            self.is_within(at, self.keep.seconds),
-            self.is_within(at, self.keep.minutes),
-        );
-        if !seconds && !minutes {
-            self.refused.untimely += 1;
-            return;
+        let (mut unsound, mut untimely, mut crowded) = (0, 0, 0);
+        let (now, keep, arriving) = (self.now, self.keep, self.arriving);
+        let mut samples = samples
+            .filter_map(|(at, value)| {
+                let seconds = is_within(now, at, keep.seconds);
+                let minutes = is_within(now, at, keep.minutes);
+                if !value.is_finite() {
+                    unsound += 1;
+                } else if !seconds && !minutes {
+                    untimely += 1;
+                } else {
+                    return Some((at, value, seconds, minutes));
+                }
+                None
+            })
+            .peekable();
+        // A series is made for what is kept, not for what is refused.
+        if samples.peek().is_some() {
+            match self.find(metric, entity, labels, statistic) {
+                None => crowded = samples.count() as u64,
+                Some(kept) => {
+                    kept.came = kept.came.or(arriving);
+                    for (at, value, seconds, minutes) in samples {
+                        if seconds {
+                            let bucket = kept.seconds.entry(at.0.div_euclid(SECOND)).or_default();
+                            bucket.add(value, spread);
+                        }
+                        if minutes {
+                            let bucket = kept.minutes.entry(at.0.div_euclid(MINUTE)).or_default();
+                            bucket.add(value, spread);
+                        }
+                    }
+                }
+            }
         }
-        let Some(kept) = self.find(metric, entity, labels, statistic) else {
-            self.refused.crowded += 1;
-            return;
-        };
-        if seconds {
-            let bucket = kept.seconds.entry(at.0.div_euclid(SECOND)).or_default();
-            bucket.add(value, spread);
-        }
-        if minutes {
-            let bucket = kept.minutes.entry(at.0.div_euclid(MINUTE)).or_default();
-            bucket.add(value, spread);
-        }
+        self.refused.unsound += unsound;
+        self.refused.untimely += untimely;
+        self.refused.crowded += crowded;
     }
 
     /// Lines came; whether one matched is another matter.
     fn quiet(&mut self, metric: &str, entity: &EntityId, at: Timestamp, default: Option<f64>) {
-        let Some(default) = default.filter(|_| self.is_within(at, self.keep.seconds)) else {
+        let Some(default) = default.filter(|_| is_within(self.now, at, self.keep.seconds)) else {
             return;
         };
         let none = BTreeMap::new();
@@ -250,13 +330,6 @@ impl Tally {
             kept.seconds.entry(at.0.div_euclid(SECOND)).or_default();
             kept.minutes.entry(at.0.div_euclid(MINUTE)).or_default();
         }
-    }
-
-    fn is_within(&self, at: Timestamp, keep: Span) -> bool {
-        self.now.is_none_or(|now| {
-            let age = now.since(at).0;
-            age <= keep.0 && age >= -AHEAD
-        })
     }
 
     fn find(
@@ -301,6 +374,31 @@ impl Tally {
     }
 }
 
+fn is_within(now: Option<Timestamp>, at: Timestamp, keep: Span) -> bool {
+    now.is_none_or(|now| {
+        let age = now.since(at).0;
+        age <= keep.0 && age >= -AHEAD
+    })
+}
+
+/// Is a span of this kind one in which its entity answers?
+fn answers(kind: SpanKind, root: bool) -> bool {
+    match kind {
+        SpanKind::Server | SpanKind::Consumer | SpanKind::Unspecified => true,
+        SpanKind::Internal => root,
+        SpanKind::Client | SpanKind::Producer => false,
+    }
+}
+
+/// The metric whose numbers those of this one are read from.
+fn stored_as(metric: &str) -> &str {
+    match metric {
+        CALLS => DURATION,
+        ERROR_SHARE => ERRORS,
+        other => other,
+    }
+}
+
 fn drop_before(buckets: &mut BTreeMap<i64, Bucket>, first: i64) {
     while let Some(entry) = buckets.first_entry().filter(|entry| *entry.key() < first) {
         entry.remove();
@@ -315,11 +413,7 @@ impl Datapoints for Tally {
         window: TimeWindow,
         period: Span,
     ) -> Answer<Vec<Points>> {
-        let metric = match selector.metric.as_str() {
-            CALLS => DURATION,
-            ERROR_SHARE => ERRORS,
-            other => other,
-        };
+        let metric = stored_as(&selector.metric);
         let Some(entities) = self.metrics.get(metric) else {
             return Answer::Nothing;
         };
@@ -362,6 +456,15 @@ impl Datapoints for Tally {
         } else {
             Answer::Found(found)
         }
+    }
+    fn came_since(&self, selector: &Selector, window: TimeWindow) -> Option<Timestamp> {
+        self.before.filter(|before| *before >= window.to())?;
+        let entities = self.metrics.get(stored_as(&selector.metric))?;
+        let series = entities.get(selector.entity.as_str())?;
+        let asked = series
+            .iter()
+            .filter(|kept| selector.matches_labels(&kept.labels));
+        asked.filter_map(|kept| kept.came).min()
     }
 }
 

@@ -290,7 +290,7 @@ fn a_composite_is_about_the_entity_that_made_it_turn_and_waits_for_its_suppresso
 
 #[test]
 fn a_tally_gives_rate_errors_and_duration() {
-    let rules = rules("");
+    let rules = reading(&["span.calls", "span.error_share", "m"]);
     let mut tally = Tally::new(&rules, Keep::for_rules(&rules));
     tally.advance(at(1000));
     for i in 0..100 {
@@ -315,10 +315,81 @@ fn a_tally_gives_rate_errors_and_duration() {
     assert_eq!(ask(DURATION, "Maximum"), 99.0);
     assert!((ask(DURATION, "p95") - 94.0).abs() < 1.5);
     tally.take_call(&"f".into(), at(2000), Span(0), false);
-    tally.take_point(&model::SeriesKey::default(), at(990), f64::NAN);
+    tally.take_point(&series("m"), at(990), f64::NAN);
     assert_eq!((tally.refused().untimely, tally.refused().unsound), (2, 1));
+    // What nobody reads takes no room.
+    tally.take_point(&series("other"), at(990), 1.0);
+    assert_eq!((tally.series(), tally.refused().crowded), (2, 0));
     tally.advance(at(100_000));
     assert_eq!(tally.series(), 0);
+}
+
+fn series(metric: &str) -> model::SeriesKey {
+    model::SeriesKey {
+        entity: "f".into(),
+        metric: metric.to_string(),
+        ..model::SeriesKey::default()
+    }
+}
+
+/// An alarm on each of these metrics that looks at ten seconds every ten.
+fn reading(metrics: &[&str]) -> Rules {
+    let alarm = |metric: &&str| {
+        format!(
+            "[[alarm]]\nname = \"{metric}\"\nentity = \"f\"\nmetric = \"{metric}\"\nstatistic = \"Maximum\"\n\
+             period = \"10s\"\ncomparison = \">=\"\nthreshold = 2\n"
+        )
+    };
+    rules(&metrics.iter().map(alarm).collect::<String>())
+}
+
+#[test]
+fn an_alarm_says_when_it_became_true_in_the_data() {
+    let rules = reading(&["m"]);
+    let (millis, second) = (|ms: i64| Timestamp(ms * 1_000_000), 1_000);
+    // Points that come in at a moment (ms), each with its own moment (s) and value; rounds every half second.
+    let when = |came: &[(i64, i64, f64)]| {
+        let mut tally = Tally::new(&rules, Keep::for_rules(&rules));
+        let mut states = States::default();
+        let mut next = came.iter().peekable();
+        for round in 0..80 {
+            let now = millis(1_000 * second + round * 500);
+            while let Some((came, of, value)) = next.next_if(|(came, ..)| millis(*came) < now) {
+                let mut batch = model::telemetry::Batch::default();
+                batch.points.push(model::telemetry::Point {
+                    key: std::sync::Arc::new(series("m")),
+                    time: at(*of),
+                    value: *value,
+                });
+                tally.take_batch(&batch, millis(*came));
+            }
+            tally.advance(now);
+            let told;
+            (states, told) = evaluate(&rules, &tally, &states, now);
+            tally.evaluated();
+            if let Some(told) = told.iter().find(|told| told.to == State::Alarm) {
+                let alarm = told.alarm();
+                return alarm
+                    .true_at
+                    .map(|at| (at.0 / 1_000_000, alarm.fired_at.0 / 1_000_000));
+            }
+        }
+        None
+    };
+    // All had come before the period was over: true from its end, and found in the round at that moment.
+    assert_eq!(
+        when(&[(1_005_200, 1_005, 3.0)]),
+        Some((1_010_000, 1_010_000))
+    );
+    // The period was over, evaluated, and well; then the datum came that it lacked.
+    let late = [(1_005_200, 1_005, 1.0), (1_012_300, 1_009, 3.0)];
+    assert_eq!(when(&late), Some((1_012_300, 1_012_500)));
+    // Of two that came between two rounds the first may have been the one.
+    let two = [(1_012_300, 1_009, 1.0), (1_012_400, 1_009, 3.0)];
+    assert_eq!(when(&two), Some((1_012_300, 1_012_500)));
+    // What came before the last round was in it, and was not enough.
+    let after = [(1_012_300, 1_009, 1.0), (1_013_700, 1_009, 3.0)];
+    assert_eq!(when(&after), Some((1_013_700, 1_014_000)));
 }
 
 #[test]

@@ -459,6 +459,7 @@ fn read_alarm(alert: &Value, entity: EntityId, at: Timestamp, all: &Gathered) ->
         threshold: None,
         observed: None,
         fired_at: at,
+        true_at: None,
         severity: Severity::parse(&text(&labels["severity"])),
         state,
         summary,

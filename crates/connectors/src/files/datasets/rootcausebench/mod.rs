@@ -316,6 +316,7 @@ impl Import {
             threshold: alert["threshold"].as_f64(),
             observed: alert["observed"].as_f64(),
             fired_at,
+            true_at: None,
             severity: Severity::parse(&text(&alert["severity"])).or(
                 match alert["severity"].as_str() {
                     Some("high" | "page") => Some(Severity::Error),
