@@ -19,6 +19,10 @@ const PAGES = {
   learned: () => import('./pages/learned'),
   setup: () => import('./pages/setup'),
 };
+// The page that is wanted is fetched beside the question who asks, not after its answer.
+const wanted = parse(location.hash).page;
+if (wanted !== 'lost') PAGES[wanted]().catch(() => undefined);
+
 const Now = lazy(PAGES.now);
 const Incident = lazy(PAGES.incident);
 const Approve = lazy(PAGES.approve);

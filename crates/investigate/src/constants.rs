@@ -120,7 +120,7 @@ pub fn change_risk(kind: ChangeKind) -> (f64, f64) {
 /// A text of all numbers, for the rules digest.
 pub fn digest_text() -> String {
     format!(
-        "{CHANGE_EFFECT} {CHANGE_RELEVANCE} {CHANGE_NEARNESS} {CHANGE_COST} {MOST_CHANGE} {MOST_SIGNATURE} {MOST_ANOMALY} {LEAST_FIT} {UNPLACED} {VICTIM} {OWN_FULL} {COVERED_REQUESTS} {OF_ITS_KIND} {GONE} {IDLE_HEAT} {CAME_BACK} {TOLD_BY_ALARM} {AT_THE_LINE} {SURE_OF_STEPS} {SURE_OF_CALLS} {HABIT_REQUESTS} {ALWAYS} {RARE_AMONG_PEERS} {} {} {MUST_FAILED} {MUST_NOT_SEEN} {MUST_MET} {MAY_MET} {TIMING_BEFORE} {TIMING_SCALE_MIN} {TIMING_LATE} {ROOT_LEAST} {ROOT_LIFT} {SOURCE_LIFT} {ROOT_EDGE} {CAUSE_COST} {STANDS_ALONE} {LEAK} {MOST_CAUSES} {HOP} {HOP_UP} {MOST_HOPS} {NO_MAP} {CAP_NEARNESS} {CAP_PEERS_ONLY} {CAP_ONE_SOURCE} {CAP_GAP} {CAP_BLIND_TO_CHANGES} {CAP_ALWAYS} {STRONG} {STRONG_SIGN} {SIGN_BESIDE_CHANGE} {PLAIN_SIGN} {STRONG_ANOMALY} {SILENT_ALARM} {SOMETHING_ELSE} {SAME_PLACE} {NAMED} {UNKNOWN_BELOW} {EXPLAINS} {BEHIND} {WAY}",
+        "{CHANGE_EFFECT} {CHANGE_RELEVANCE} {CHANGE_NEARNESS} {CHANGE_COST} {MOST_CHANGE} {MOST_SIGNATURE} {MOST_ANOMALY} {LEAST_FIT} {UNPLACED} {VICTIM} {OWN_FULL} {COVERED_REQUESTS} {OF_ITS_KIND} {GONE} {IDLE_HEAT} {CAME_BACK} {TOLD_BY_ALARM} {AT_THE_LINE} {SURE_OF_STEPS} {SURE_OF_CALLS} {HABIT_REQUESTS} {ALWAYS} {RARE_AMONG_PEERS} {} {} {MUST_FAILED} {MUST_NOT_SEEN} {MUST_MET} {MAY_MET} {TIMING_BEFORE} {TIMING_SCALE_MIN} {TIMING_LATE} {ROOT_LEAST} {ROOT_LIFT} {SOURCE_LIFT} {ROOT_EDGE} {CAUSE_COST} {STANDS_ALONE} {LEAK} {MOST_CAUSES} {HOP} {HOP_UP} {MOST_HOPS} {NO_MAP} {CAP_NEARNESS} {CAP_PEERS_ONLY} {CAP_ONE_SOURCE} {CAP_GAP} {CAP_BLIND_TO_CHANGES} {CAP_ALWAYS} {STRONG} {STRONG_SIGN} {SIGN_BESIDE_CHANGE} {PLAIN_SIGN} {VAGUE_SIGN} {SAID_OTHERWISE} {FAILED_CALLS} {BY_CALLS} {SLOWER_CALLS} {STRONG_ANOMALY} {SILENT_ALARM} {SOMETHING_ELSE} {SAME_PLACE} {NAMED} {UNKNOWN_BELOW} {EXPLAINS} {BEHIND} {WAY}",
         CLOCK_SLACK.0, ONE_MOMENT.0
     )
 }
@@ -131,6 +131,16 @@ pub const STRONG: f64 = 0.0;
 pub const STRONG_SIGN: f64 = 3.0;
 /// Signatures that name what is wrong plainly.
 pub const PLAIN_SIGN: f64 = 5.0;
+/// A signature of this or less says only that something fails …
+pub const VAGUE_SIGN: f64 = 3.0;
+/// … and counts so much where another mechanism says plainly what the same line is about.
+pub const SAID_OTHERWISE: f64 = 0.5;
+/// So many failed calls tell by which calls a unit's requests fail, …
+pub const FAILED_CALLS: u64 = 3;
+/// … if they are this share of all its failures;
+pub const BY_CALLS: f64 = 0.8;
+/// calls below this deviation take no longer than before.
+pub const SLOWER_CALLS: f64 = 3.0;
 /// Signatures that are enough beside a change that can have done just what is seen.
 pub const SIGN_BESIDE_CHANGE: f64 = 2.0;
 /// … or its unit's own anomaly does.

@@ -7,13 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use analysis::ranking::{capped_group, logit};
-use model::SourceKind;
 use model::report::{PredictionOutcome, Score};
+use model::{ChangeKind, SourceKind};
 use rustc_hash::FxHashSet;
 
-use crate::catalogue::{ChangeRole, Condition, Mechanism, Spread, catalogue};
+use crate::catalogue::{ChangeRole, Condition, Mechanism, Nature, Spread, catalogue};
 use crate::constants as k;
-use crate::facts::{Facts, Interval};
+use crate::facts::{Facts, Interval, SeriesFact};
 use crate::kinds::{self, FactRef};
 use crate::matching::{Matcher, Outcome};
 use crate::plan::source_of;
@@ -336,12 +336,10 @@ fn empty(unit: u32, mechanism: u32, change: Option<u32>) -> Hypothesis {
 fn propose(ground: &Ground<'_>, pulls: &BTreeMap<u32, f64>) -> BTreeMap<Key, Hypothesis> {
     let mut table: BTreeMap<Key, Hypothesis> = BTreeMap::new();
     // Changes are weighed one by one, each against what it can produce (`add_changes`).
-    for hit in ground
-        .matcher
-        .matches()
-        .into_iter()
-        .filter(|h| h.source != SourceKind::Changes)
-    {
+    let mut hits = ground.matcher.matches();
+    hits.retain(|hit| hit.source != SourceKind::Changes);
+    let plainly = said_plainly(&hits);
+    for hit in hits {
         let entry = table
             .entry((hit.unit, hit.mechanism, None))
             .or_insert_with(|| empty(hit.unit, hit.mechanism, None));
@@ -366,7 +364,11 @@ fn propose(ground: &Ground<'_>, pulls: &BTreeMap<u32, f64>) -> BTreeMap<Key, Hyp
         } else {
             1.0
         };
-        let factor = factor * stressed;
+        let vague = hit.strength <= k::VAGUE_SIGN
+            && facts
+                .first()
+                .is_some_and(|at| matches!(at, FactRef::Log(i) if plainly.contains(i)));
+        let factor = factor * stressed * if vague { k::SAID_OTHERWISE } else { 1.0 };
         let group = entry.groups.entry(hit.source).or_default();
         for (nth, at) in facts.into_iter().take(4).enumerate() {
             group.push((if nth == 0 { hit.strength * factor } else { 0.0 }, at));
@@ -402,6 +404,18 @@ fn propose(ground: &Ground<'_>, pulls: &BTreeMap<u32, f64>) -> BTreeMap<Key, Hyp
     table
 }
 
+/// The lines that name plainly what is wrong: that they are error lines as well says little more.
+fn said_plainly(hits: &[crate::matching::Hit]) -> FxHashSet<u32> {
+    hits.iter()
+        .filter(|hit| hit.strength >= k::PLAIN_SIGN)
+        .flat_map(|hit| &hit.refs)
+        .filter_map(|at| match at {
+            crate::matching::FactRef::Log(i) => Some(*i),
+            _ => None,
+        })
+        .collect()
+}
+
 /// Where spans cover a unit, what its lines and calls say is taken in the measure in which it does, given
 /// the requests that it received, what it did not do before: the rest is background, or another's trouble.
 fn foreground(
@@ -416,7 +430,11 @@ fn foreground(
         FactRef::Series(i) => Some(ground.facts.series[*i as usize].role),
         _ => None,
     });
-    if role.is_some_and(Role::is_unseen_by_spans) {
+    let grows = || match refs.first() {
+        Some(FactRef::Series(i)) => grows_unasked(ground, &ground.facts.series[*i as usize]),
+        _ => false,
+    };
+    if role.is_some_and(Role::is_unseen_by_spans) || grows() {
         return 1.0;
     }
     // Where requests enter from outside, nobody else's trouble brings more of them.
@@ -444,6 +462,23 @@ fn foreground(
     k::VICTIM + (1.0 - k::VICTIM) * (own / k::OWN_FULL).min(1.0)
 }
 
+/// Is it memory that began to grow before the unit's requests took longer? What is held for callers who wait comes
+/// after the waiting; what comes before it is the unit's own.
+pub(crate) fn grows_unasked(ground: &Ground<'_>, memory: &SeriesFact) -> bool {
+    let Some(onset) = memory
+        .onset
+        .filter(|_| matches!(memory.role, Role::Memory | Role::MemoryFree))
+    else {
+        return false;
+    };
+    !ground.facts.series.iter().any(|other| {
+        other.unit == memory.unit
+            && other.role == Role::Latency
+            && other.bad > crate::probes::series::BAND
+            && other.onset.is_none_or(|began| began.lo <= onset.hi)
+    })
+}
+
 /// Is it traffic, and has somebody drawn a line for the traffic of this very unit that is crossed?
 fn is_told_by_alarm(ground: &Ground<'_>, unit: u32, refs: &[FactRef]) -> bool {
     let traffic = refs.iter().any(|at| match at {
@@ -458,7 +493,7 @@ fn is_told_by_alarm(ground: &Ground<'_>, unit: u32, refs: &[FactRef]) -> bool {
 }
 
 /// Does nobody on the map call it, while it calls others?
-fn is_entrance(scene: &Scene, unit: u32) -> bool {
+pub(crate) fn is_entrance(scene: &Scene, unit: u32) -> bool {
     let is_call = |kind: model::EdgeKind| kind == model::EdgeKind::Calls;
     !scene.above(unit).any(|(_, edge)| is_call(edge.kind))
         && scene.below(unit).any(|(_, edge)| is_call(edge.kind))
@@ -548,7 +583,11 @@ fn add_changes(ground: &Ground<'_>, table: &mut BTreeMap<Key, Hypothesis>) {
                 continue;
             }
             for (index, mechanism) in mechanisms.iter().enumerate() {
+                // A right that was given or taken puts out no code.
+                let foreign =
+                    mechanism.nature == Nature::Code && fact.change.kind == ChangeKind::Permission;
                 let fits = mechanism.change != ChangeRole::None
+                    && !foreign
                     && mechanism
                         .signatures
                         .iter()
@@ -736,7 +775,7 @@ fn score(ground: &Ground<'_>, hypothesis: &mut Hypothesis, pulls: &BTreeMap<u32,
 }
 
 /// How well the unit's own anomaly fits the mechanism: a generic mechanism takes only anomalies of its
-/// own kind; a specific one takes what its unit does, whatever it is.
+/// own kind, and those that show in words which name it plainly; a specific one takes what its unit does, whatever it is.
 fn aspect_fit(ground: &Ground<'_>, hypothesis: &Hypothesis) -> f64 {
     let mechanism = hypothesis.mechanism();
     let generic = match mechanism.generic.as_deref() {
@@ -745,6 +784,16 @@ fn aspect_fit(ground: &Ground<'_>, hypothesis: &Hypothesis) -> f64 {
         None if mechanism.spreads == Spread::Requests => "traffic",
         None => return 1.0,
     };
+    let named_by: BTreeSet<FactRef> = hypothesis
+        .groups
+        .values()
+        .flatten()
+        .filter(|(nats, at)| {
+            let words = matches!(at, FactRef::Log(_) | FactRef::Event(_) | FactRef::State(_));
+            words && *nats >= k::STRONG_SIGN
+        })
+        .map(|(_, at)| *at)
+        .collect();
     let own = ground
         .anomalies
         .iter()
@@ -753,7 +802,7 @@ fn aspect_fit(ground: &Ground<'_>, hypothesis: &Hypothesis) -> f64 {
     let mut all = 0.0_f64;
     for anomaly in own {
         all = all.max(anomaly.strength);
-        if anomaly.kind() == generic {
+        if anomaly.kind() == generic || anomaly.refs.iter().any(|at| named_by.contains(at)) {
             same = same.max(anomaly.strength);
         }
     }
@@ -992,14 +1041,38 @@ fn own_anomalies_are_over(ground: &Ground<'_>, unit: u32) -> bool {
 /// Where one mechanism commonly causes another and both fit one unit or two that lean on each other,
 /// the root takes over part of the consequence's lead: the consequence's own signs are what the root predicts.
 fn prefer_roots(ground: &Ground<'_>, all: &mut [Hypothesis]) {
-    let standing: Vec<(u32, &'static str, f64)> = all
+    let plain: Vec<(u32, &'static str, f64)> = all
+        .iter()
+        .filter(|h| h.aside.is_none() && h.score.signature >= k::PLAIN_SIGN)
+        .map(|h| (h.unit, h.mechanism().id.as_str(), h.score.total))
+        .collect();
+    // A deviation for which its own unit gives a plainer reason is led back to that reason only.
+    let reasons = |h: &Hypothesis| -> Vec<&'static str> {
+        let generic = h.mechanism().generic.is_some();
+        let better = plain
+            .iter()
+            .filter(|(unit, id, total)| {
+                generic
+                    && *unit == h.unit
+                    && *id != h.mechanism().id.as_str()
+                    && *total > h.score.total
+            })
+            .map(|(_, id, _)| *id);
+        better.collect()
+    };
+    let standing: Vec<(u32, &'static str, f64, Vec<&'static str>)> = all
         .iter()
         .filter(|h| h.aside.is_none())
-        .map(|h| (h.unit, h.mechanism().id.as_str(), h.score.total))
+        .map(|h| (h.unit, h.mechanism().id.as_str(), h.score.total, reasons(h)))
         .collect();
     for hypothesis in all.iter_mut().filter(|h| h.aside.is_none()) {
         let own = hypothesis.unit;
-        let causes = &hypothesis.mechanism().causes;
+        let mechanism = hypothesis.mechanism();
+        let causes = &mechanism.causes;
+        let led_back = |reasons: &[&str]| {
+            let known = |id: &&str| *id == mechanism.id || causes.iter().any(|c| c == *id);
+            reasons.is_empty() || reasons.iter().any(|id| known(id))
+        };
         let touches = |unit: u32| {
             unit == own
                 || ground.scene.below(own).any(|(u, _)| u == unit)
@@ -1007,8 +1080,10 @@ fn prefer_roots(ground: &Ground<'_>, all: &mut [Hypothesis]) {
         };
         let best = standing
             .iter()
-            .filter(|(unit, id, _)| causes.iter().any(|c| c == id) && touches(*unit))
-            .map(|(_, _, total)| *total)
+            .filter(|(unit, id, _, reasons)| {
+                causes.iter().any(|c| c == id) && touches(*unit) && led_back(reasons)
+            })
+            .map(|(_, _, total, _)| *total)
             .fold(f64::NEG_INFINITY, f64::max);
         let held = hypothesis.score.against < k::MUST_FAILED;
         if best.is_finite()

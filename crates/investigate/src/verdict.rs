@@ -1,5 +1,7 @@
 //! Which causes together explain the symptoms, and how sure are we? (S4, S5)
 
+mod ties;
+
 use std::collections::BTreeSet;
 
 use analysis::ranking::explain::{Limits, Question, Reading, explain};
@@ -13,7 +15,8 @@ use crate::facts::Facts;
 use crate::hypotheses::{Ground, Hypothesis};
 use crate::kinds::FactRef;
 use crate::probes::series::BAND;
-use crate::symptoms::Seen as Symptom;
+
+use ties::Ties;
 
 /// How many hypotheses compete in the joint explanation.
 const COMPETING: usize = 48;
@@ -234,67 +237,6 @@ fn stands_alone(ground: &Ground<'_>, hypothesis: &Hypothesis, columns: &[usize])
 /// Signs of its own, and a change that can have done just this: what the one leaves open, the other tells.
 fn is_seen_with_its_change(hypothesis: &Hypothesis) -> bool {
     hypothesis.score.signature >= k::SIGN_BESIDE_CHANGE && hypothesis.score.change >= k::STRONG_SIGN
-}
-
-/// Which symptoms could be of which unit's making?
-///
-/// Where the map is known, those that a way leads to. Where it is not, anything could be of anybody's making, save
-/// what has an explanation of its own: a unit that shows first-hand what ails it needs no stranger's trouble. Where a
-/// unit shows it plainly, no other trouble elsewhere is needed for what it suffers.
-struct Ties {
-    /// Per symptom: its own unit shows first-hand what could cause it.
-    at_home: Vec<bool>,
-    /// Per symptom: the mechanisms of which its own unit shows plainly that they cause it.
-    settled: Vec<BTreeSet<u32>>,
-}
-
-impl Ties {
-    fn of(ground: &Ground<'_>, hypotheses: &[Hypothesis]) -> Self {
-        let direct = |unit: u32| {
-            hypotheses
-                .iter()
-                .any(|h| h.aside.is_none() && h.unit == unit && h.score.signature >= k::STRONG_SIGN)
-        };
-        let plain = |s: &Symptom| {
-            let with_change = |h: &Hypothesis| {
-                h.score.signature >= k::PLAIN_SIGN && h.score.change >= k::STRONG_SIGN
-            };
-            // What fails with its own words needs no slowness elsewhere; what is slow may wait for another still.
-            let in_its_words = |h: &Hypothesis| {
-                matches!(s.aspect, "errors" | "logs" | "state")
-                    && h.score.signature >= k::STRONG_SIGN
-                    && !h.own.is_empty()
-            };
-            let plainly = hypotheses.iter().filter(|h| {
-                h.aside.is_none()
-                    && h.unit == s.unit
-                    && h.score.against <= 0.0
-                    && (with_change(h) || in_its_words(h))
-            });
-            plainly.map(|h| h.mechanism).collect()
-        };
-        Self {
-            at_home: ground.symptoms.iter().map(|s| direct(s.unit)).collect(),
-            settled: ground.symptoms.iter().map(plain).collect(),
-        }
-    }
-
-    /// How surely this can show as symptom `s`. What a unit shows plainly needs no other trouble elsewhere; the same
-    /// trouble elsewhere may be its source.
-    fn way(&self, ground: &Ground<'_>, hypothesis: &Hypothesis, s: usize) -> Option<f64> {
-        let unit = hypothesis.unit;
-        let symptom = &ground.symptoms[s];
-        let settled = &self.settled[s];
-        ground
-            .reach
-            .either(symptom.unit, unit)
-            .filter(|_| !(self.at_home[s] && ground.reach.is_guess(symptom.unit, unit)))
-            .filter(|_| {
-                unit == symptom.unit
-                    || settled.is_empty()
-                    || settled.contains(&hypothesis.mechanism)
-            })
-    }
 }
 
 /// p(hypothesis explains symptom): the way between them, times compatible onset.

@@ -124,6 +124,22 @@ fn told(api: std::net::SocketAddr, path: &str) -> String {
     body.to_string()
 }
 
+/// What the API answers to what is sent.
+fn posted(api: std::net::SocketAddr, path: &str, body: &[u8]) -> String {
+    use std::io::{Read as _, Write as _};
+    let mut stream = std::net::TcpStream::connect(api).unwrap();
+    write!(
+        stream,
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    )
+    .unwrap();
+    stream.write_all(body).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
 /// The API answers what the command prints; the incident may go on between the two, so it is asked again.
 #[track_caller]
 fn agree(api: std::net::SocketAddr, path: &str, args: &[&str]) {
@@ -265,6 +281,13 @@ fn an_alarm_becomes_an_incident_with_a_report_and_survives_a_restart() {
     assert!(told(api, &format!("{space}/silences")).contains("a test"));
     assert!(told(api, "/metrics").contains("midwatch_incidents_open 1"));
     assert!(told(api, "/readyz").contains("ok"));
+    assert!(told(api, &format!("{space}/doctor")).contains("keeps watch"));
+    let question = br#"{"question":"errors in the last 5 minutes"}"#;
+    let answer = posted(api, &format!("{space}/ask"), question);
+    assert!(
+        answer.contains("service/checkout: ") && answer.contains("boom"),
+        "{answer}"
+    );
 
     // What was looked at leads to the same report again.
     let out = folder.path().join("recording").display().to_string();

@@ -1,6 +1,6 @@
 //! The API: incidents, reports, plans and what is around them over HTTP, for programs and for the page.
 //!
-//! [`serve`] listens. A request passes [`gate`](pass) (request id, host, headers, log, numbers), finds its [`Route`],
+//! [`serve`] listens. A request passes one gate (`pass`: request id, host, headers, log, numbers), finds its [`Route`],
 //! and is answered by a function that holds one [`Space`](house::Space) and nothing else. Begin reading at `route.rs`;
 //! each resource is a file with its routes, its shapes and its handlers. Shapes are published: what is there stays
 //! under `/v1`, and only more comes in.
@@ -29,7 +29,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{FromRequestParts as _, MatchedPath, Path, Request, State};
 use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH};
 use axum::http::request::Parts;
@@ -100,6 +100,12 @@ impl Bound {
 
 /// Requests that are being answered at once; the rest wait.
 const AT_ONCE: usize = 32;
+/// Questions that take a whole look at once.
+const LOOKS: usize = 2;
+/// The longest body.
+const LONGEST_BODY: usize = 64 * 1024;
+/// How long a body may take to arrive.
+const READ: Duration = Duration::from_secs(10);
 /// How long a request waits for its turn.
 const QUEUE: Duration = Duration::from_secs(5);
 /// How long an answer may take.
@@ -132,6 +138,7 @@ struct Api {
     followers: BTreeMap<String, Arc<events::Follower>>,
     streams: Arc<Semaphore>,
     work: Arc<Semaphore>,
+    looks: Arc<Semaphore>,
     hosts: Vec<String>,
     /// Where ids of requests begin.
     seed: String,
@@ -180,6 +187,7 @@ pub async fn serve(
         followers,
         streams: Arc::new(Semaphore::new(STREAMS)),
         work: Arc::new(Semaphore::new(AT_ONCE)),
+        looks: Arc::new(Semaphore::new(LOOKS)),
         hosts: settings.hosts,
         seed: seed.as_str()[..10].to_string(),
         counted: AtomicU64::new(0),
@@ -340,9 +348,9 @@ async fn pass(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> 
 
 /// Answers, or says what went wrong.
 async fn answered(api: &Arc<Api>, route: &Arc<Route>, request: Request) -> Response<Body> {
-    let (mut parts, _) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let id = id_of(&parts.extensions).to_string();
-    match attempt(api, route, &mut parts).await {
+    match attempt(api, route, &mut parts, body).await {
         Ok(response) => response,
         Err(problem) => {
             if !problem.secret.is_empty() {
@@ -357,6 +365,7 @@ async fn attempt(
     api: &Arc<Api>,
     route: &Arc<Route>,
     parts: &mut Parts,
+    body: Body,
 ) -> Result<Response<Body>, Problem> {
     let params = match Path::<BTreeMap<String, String>>::from_request_parts(parts, &()).await {
         Ok(Path(params)) => params,
@@ -374,7 +383,7 @@ async fn attempt(
         Work::Events => streamed(api, space.as_ref().map(|space| space.name()), parts),
         Work::Metrics => {
             let (house, metrics) = (Arc::clone(&api.house), Arc::clone(&api.metrics));
-            let text = worked(api, move || Ok(metrics.written(&house.health()))).await?;
+            let text = worked(&api.work, move || Ok(metrics.written(&house.health()))).await?;
             let mut response = Response::new(Body::from(text));
             let media = HeaderValue::from_static(metrics::MEDIA);
             response.headers_mut().insert(CONTENT_TYPE, media);
@@ -385,6 +394,11 @@ async fn attempt(
                 .headers
                 .get(ACCEPT)
                 .and_then(|accept| accept.to_str().ok());
+            // What is sent is a question, which takes a whole look: few at once.
+            let (body, turns) = match route.body {
+                None => (Bytes::new(), &api.work),
+                Some(_) => (read(&parts.headers, body).await?, &api.looks),
+            };
             let asked = Asked {
                 house: Arc::clone(&api.house),
                 space,
@@ -392,20 +406,58 @@ async fn attempt(
                 uri: parts.uri.clone(),
                 accept: accept.unwrap_or_default().to_string(),
                 now: api.clock.now(),
+                body,
             };
             let handler = Arc::clone(handler);
-            let answer = worked(api, move || handler(&asked)).await?;
+            let answer = worked(turns, move || handler(&asked)).await?;
             Ok(sent(answer, &parts.headers))
         }
     }
 }
 
+/// What is sent, if it is JSON, short enough, and there in time.
+async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
+    let kind = kind
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default();
+    // A form that a page of another site sends is never of this type without asking first.
+    if !kind.trim().eq_ignore_ascii_case(route::JSON) {
+        return Err(Problem::new(
+            Code::UnsupportedMedia,
+            "expected Content-Type application/json",
+        ));
+    }
+    let too_large = || {
+        Problem::new(
+            Code::TooLarge,
+            format!("a body has at most {LONGEST_BODY} bytes, and ends where it says"),
+        )
+    };
+    if body.size_hint().lower() > LONGEST_BODY as u64 {
+        return Err(too_large());
+    }
+    let reading = axum::body::to_bytes(body, LONGEST_BODY);
+    match tokio::time::timeout(READ, reading).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(_)) => Err(too_large()),
+        Err(_) => Err(Problem::new(
+            Code::Timeout,
+            format!("the body was not there within {} s", READ.as_secs()),
+        )),
+    }
+}
+
 /// Does what may wait for the disk, off the event loop, when it is its turn.
 async fn worked<T: Send + 'static>(
-    api: &Api,
+    turns: &Arc<Semaphore>,
     work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
-    let turn = tokio::time::timeout(QUEUE, Arc::clone(&api.work).acquire_owned()).await;
+    let turn = tokio::time::timeout(QUEUE, Arc::clone(turns).acquire_owned()).await;
     let Ok(Ok(turn)) = turn else {
         return Err(Problem::busy(2));
     };

@@ -19,7 +19,9 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
-use server::api::house::{Dress, Fault, Folded, Happened, Health, House, Space, Untold};
+use server::api::house::{
+    Dress, Fault, Folded, Happened, Health, House, Space, Unanswered, Untold,
+};
 use server::api::{Limits, Settings, description, routes, serve};
 
 /// A house of two spaces, each with a journal of its own.
@@ -128,6 +130,13 @@ impl Space for Sheet {
     fn findings(&self) -> Result<Vec<Value>, Fault> {
         let finding = json!({"what": "alarms", "stands": "ok", "said": "", "to_do": ""});
         Ok(vec![finding.clone(), finding])
+    }
+
+    fn ask(&self, question: &str) -> Result<Value, Unanswered> {
+        match question {
+            "what broke?" => Ok(json!({"understood": "errors"})),
+            _ => Err(Unanswered::NotUnderstood("ask what broke".to_string())),
+        }
     }
 
     fn called(&self, incident: &Incident) -> (String, &'static str) {
@@ -301,11 +310,12 @@ fn every_route_answers_and_what_it_answers_is_described() {
     let described: Value = serde_json::from_str(description()).unwrap();
     for route in routes() {
         assert!(
-            described["paths"][&route.path]["get"]["operationId"] == route.name,
+            described["paths"][&route.path][route.method.as_str().to_lowercase()]["operationId"]
+                == route.name,
             "{}",
             route.path
         );
-        if route.path.ends_with("/events") {
+        if route.path.ends_with("/events") || route.body.is_some() {
             continue;
         }
         let path = route
@@ -438,6 +448,58 @@ fn what_makes_no_sense_is_refused_in_one_shape() {
             );
         }
     }
+}
+
+#[test]
+fn a_question_is_json_short_and_understood() {
+    let api = Api::new();
+    let path = "POST /v1/spaces/main/ask";
+    let json = |body: &str| {
+        format!(
+            "content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    // The head ends with the blank line of the body's own.
+    let asked = api.ask(path, &json("{\"question\":\"what broke?\"}"));
+    assert_eq!(
+        (asked.status, asked.json()["understood"].as_str()),
+        (200, Some("errors"))
+    );
+    for (headers, status, code) in [
+        (json("{\"question\":\"sing!\"}"), 422, "not_understood"),
+        (
+            json("{\"question\":\"a\",\"as\":\"admin\"}"),
+            400,
+            "bad_request",
+        ),
+        (json("[[[[[["), 400, "bad_request"),
+        (json(&"[".repeat(60_000)), 400, "bad_request"),
+        (
+            json(&format!("{{\"question\":\"{}\"}}", "a".repeat(1001))),
+            400,
+            "bad_request",
+        ),
+        (json(""), 400, "bad_request"),
+        (
+            "content-type: application/json\r\ncontent-length: 99999999\r\n\r\n".to_string(),
+            413,
+            "too_large",
+        ),
+        (
+            "content-type: text/plain\r\ncontent-length: 2\r\n\r\n{}".to_string(),
+            415,
+            "unsupported_media_type",
+        ),
+        (
+            "content-length: 2\r\n\r\n{}".to_string(),
+            415,
+            "unsupported_media_type",
+        ),
+    ] {
+        api.refuses(path, &headers, status, code);
+    }
+    api.refuses("GET /v1/spaces/main/ask", "", 405, "method_not_allowed");
 }
 
 #[test]

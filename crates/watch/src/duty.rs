@@ -199,6 +199,9 @@ impl<'a> Case<'a> {
 
     fn a_person_has_it(&self) -> Option<Duty> {
         self.incident.handed_over.as_ref()?;
+        if let Some(look) = self.look_for_them() {
+            return Some(look);
+        }
         let until = self.incident.touched.plus(self.orders.idle_close);
         if self.now >= until && !self.incident.firing(self.now) {
             return Some(self.ending(Ending::HandedOver));
@@ -208,6 +211,18 @@ impl<'a> Case<'a> {
             // Never a moment that has passed: whoever waits would spin.
             until: self.now.max(until).plus(Span::seconds(1)),
         })
+    }
+
+    /// To look changes nothing: whoever has it is told what a further alarm shows.
+    fn look_for_them(&self) -> Option<Duty> {
+        let last = self.incident.investigations.last()?;
+        if self.looks_are_spent() || !ended_well(last) {
+            return None;
+        }
+        let further = self.unseen(last).filter(|alarm| alarm.firing(self.now));
+        let due = self.gathered(further.map(|alarm| alarm.joined).min()?, Some(last));
+        let why = "further alarms have joined";
+        Some(self.at(due, Awaited::Alarms, Duty::Investigate { why }))
     }
 
     /// A plan was performed, or broken off.

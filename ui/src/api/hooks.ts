@@ -31,8 +31,11 @@ export function newQueryClient(): QueryClient {
   return client;
 }
 
-export const useOpen = () =>
-  useQuery({ queryKey: ['incidents', 'open'], queryFn: ({ signal }) => api.open(signal) });
+export const openIncidents = {
+  queryKey: ['incidents', 'open'],
+  queryFn: ({ signal }: { signal: AbortSignal }) => api.open(signal),
+};
+export const useOpen = () => useQuery(openIncidents);
 export const useEverything = () =>
   useQuery({ queryKey: ['incidents', 'all'], queryFn: ({ signal }) => api.everything(signal) });
 export const useIncident = (id: string) =>

@@ -11,6 +11,7 @@ import { to } from '../route';
 import { mayApprove, useSession } from '../session';
 import { clock, length, nanos } from '../time';
 import { action, capital, condition, standing, type Tone } from '../words';
+import '../styles/detail.css';
 
 /** The exact plan; a yes or a no to it; and, afterwards, its run and its check. */
 export default function Approve({ id }: { id: string }) {

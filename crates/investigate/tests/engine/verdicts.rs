@@ -2,6 +2,7 @@
 
 use model::report::{Cause, Report};
 
+use crate::cases::crossed;
 use crate::cases::stories::{self, Told, Truth};
 use crate::cases::{leaders, report_on};
 
@@ -87,6 +88,26 @@ fn two_independent_causes_are_both_named() {
 #[test]
 fn three_faults_behind_one_alarm_are_all_named() {
     judged_rightly(&stories::payledger());
+}
+
+#[test]
+fn a_copy_that_is_behind_needs_no_slow_source() {
+    judged_rightly(&crossed::slow_and_behind());
+}
+
+#[test]
+fn who_fails_brings_no_crowd() {
+    judged_rightly(&crossed::crowd_and_record());
+}
+
+#[test]
+fn a_right_that_was_changed_puts_out_no_code() {
+    judged_rightly(&crossed::clock_and_role());
+}
+
+#[test]
+fn what_lies_behind_calls_that_are_well_did_not_do_it() {
+    judged_rightly(&crossed::provider_and_clock());
 }
 
 #[test]

@@ -137,7 +137,8 @@ impl LiveDesk {
         ))
     }
 
-    fn ask(&self, question: &str) -> Result<(String, serde_json::Value), String> {
+    /// What a person asked, understood and answered; what can be asked, if it is not understood.
+    pub fn ask(&self, question: &str) -> Result<(String, serde_json::Value), String> {
         let now = SystemClock.now();
         let live = self.watchman.live();
         // Names are known only after a look.

@@ -13,7 +13,9 @@ use model::silence::Silence;
 use model::time::{Span, Timestamp};
 use model::topology::Topology;
 use serde_json::Value;
-use server::api::house::{Dress, Fault, Folded, Happened, Health, House, Space, Untold};
+use server::api::house::{
+    Dress, Fault, Folded, Happened, Health, House, Space, Unanswered, Untold,
+};
 use store::journal::Store;
 
 use super::desk::LiveDesk;
@@ -54,6 +56,7 @@ impl Reception {
             main: Arc::new(Main {
                 journal,
                 watchman,
+                desk: Arc::clone(&desk),
                 own,
                 folded: Mutex::default(),
                 around: Mutex::default(),
@@ -89,6 +92,7 @@ type Around = Option<(Timestamp, Arc<(Topology, Vec<Change>)>)>;
 struct Main {
     journal: Store,
     watchman: Arc<Watchman>,
+    desk: Arc<LiveDesk>,
     own: super::house::House,
     /// By id: the digest of the newest entry tells whether it still stands so.
     folded: Mutex<BTreeMap<IncidentId, Arc<Folded>>>,
@@ -182,6 +186,13 @@ impl Space for Main {
 
     fn called(&self, incident: &Incident) -> (String, &'static str) {
         (dressed::title(incident), dressed::standing(incident).0)
+    }
+
+    fn ask(&self, question: &str) -> Result<Value, Unanswered> {
+        let answered = self.desk.ask(question);
+        answered
+            .map(|(_, facts)| facts)
+            .map_err(Unanswered::NotUnderstood)
     }
 
     fn said(&self, entry: &Entry) -> String {

@@ -8,7 +8,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use super::problem::{Code, MEDIA, Sent};
-use super::route::{Route, Work};
+use super::route::{JSON, Route, Work};
 
 /// Where the schemas stand in the description.
 const PLACE: &str = "/components/schemas";
@@ -78,7 +78,7 @@ fn operation(route: &Route, shapes: &mut SchemaGenerator) -> Value {
         }),
     };
     responses.insert("200".to_string(), done);
-    if matches!(route.work, Work::Answer(_)) {
+    if matches!(route.work, Work::Answer(_)) && route.body.is_none() {
         responses.insert(
             "304".to_string(),
             json!({"description": "It is as `If-None-Match` knows it."}),
@@ -91,13 +91,20 @@ fn operation(route: &Route, shapes: &mut SchemaGenerator) -> Value {
         );
     }
     responses.sort_keys();
-    json!({
+    let mut described = json!({
         "operationId": route.name,
         "summary": route.summary,
         "x-permission": route.permission.word(),
         "parameters": parameters(route, shapes),
         "responses": responses,
-    })
+    });
+    if let Some(body) = route.body {
+        described["requestBody"] = json!({
+            "required": true,
+            "content": {JSON: {"schema": body(shapes)}},
+        });
+    }
+    described
 }
 
 /// The problems that a route can end in.
@@ -110,6 +117,14 @@ fn failures(route: &Route) -> Vec<Code> {
     ];
     if route.path.contains('{') {
         codes.push(Code::NotFound);
+    }
+    if route.body.is_some() {
+        codes.extend([
+            Code::Timeout,
+            Code::TooLarge,
+            Code::UnsupportedMedia,
+            Code::NotUnderstood,
+        ]);
     }
     if route.name == "getReport" {
         codes.push(Code::NotAcceptable);

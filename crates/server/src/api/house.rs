@@ -87,6 +87,15 @@ pub struct Health {
     pub channels: Vec<(String, bool)>,
 }
 
+/// Why a question was not answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unanswered {
+    /// It is not understood; what can be asked, for people.
+    NotUnderstood(String),
+    /// It was, and could not be answered.
+    Fault(Fault),
+}
+
 /// What one team has here.
 pub trait Space: Send + Sync {
     /// Its name, as addresses have it.
@@ -105,6 +114,8 @@ pub trait Space: Send + Sync {
     fn explained(&self, report: &Report, evidence: EvidenceId) -> Result<Value, Fault>;
     /// What is configured here and how it stands, as `midwatch doctor --format json` tells it.
     fn findings(&self) -> Result<Vec<Value>, Fault>;
+    /// A person's question about how things stand, as `midwatch ask --format json` answers it. Nothing is altered.
+    fn ask(&self, question: &str) -> Result<Value, Unanswered>;
     /// An entry in one sentence.
     fn said(&self, entry: &Entry) -> String;
     /// A report, dressed.

@@ -295,7 +295,7 @@ impl Gives for Sheet {
 }
 
 /// The newest report of the incident that the address names.
-fn newest<'a>(folded: &'a Folded) -> Result<&'a Report, Problem> {
+fn newest(folded: &Folded) -> Result<&Report, Problem> {
     folded.incident.report().ok_or_else(|| {
         Problem::new(
             Code::NotFound,

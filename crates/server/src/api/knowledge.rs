@@ -1,10 +1,12 @@
-//! What is known beyond one incident: mechanisms, lessons, how well the watch is kept.
+//! What is known beyond one incident: mechanisms, lessons, how well the watch is kept, what a person asks.
 
 use model::lesson::Lesson;
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::Value;
 
-use super::house::{House, Space};
-use super::problem::Problem;
+use super::house::{House, Space, Unanswered};
+use super::problem::{Code, Problem};
 use super::route::{Asked, Json, Listed, Nothing, Part, Route};
 
 /// The routes of this file.
@@ -27,6 +29,12 @@ pub fn routes() -> Vec<Route> {
             "listLessons",
             "What closed incidents taught, the newest first",
             lessons,
+        ),
+        Route::question(
+            "/ask",
+            "ask",
+            "A question about how things stand, read by a closed grammar",
+            ask,
         ),
         Route::of_space(
             "/stats",
@@ -66,4 +74,30 @@ fn lessons(space: &dyn Space, _: &Asked, part: Part) -> Result<Json<Listed<Lesso
 
 fn stats(space: &dyn Space, _: &Asked, _: Nothing) -> Result<Json<Value>, Problem> {
     Ok(Json(space.stats()?))
+}
+
+/// A person's question.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Question {
+    /// In their words.
+    #[schemars(length(max = 1000))]
+    question: String,
+}
+
+/// The longest question; what is longer is none.
+const LONGEST: usize = 1000;
+
+fn ask(space: &dyn Space, _: &Asked, asked: Question) -> Result<Json<Value>, Problem> {
+    if asked.question.chars().count() > LONGEST {
+        return Err(Problem::new(
+            Code::BadRequest,
+            format!("a question has at most {LONGEST} characters"),
+        ));
+    }
+    match space.ask(&asked.question) {
+        Ok(reply) => Ok(Json(reply)),
+        Err(Unanswered::NotUnderstood(why)) => Err(Problem::new(Code::NotUnderstood, why)),
+        Err(Unanswered::Fault(fault)) => Err(fault.into()),
+    }
 }

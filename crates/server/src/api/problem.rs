@@ -26,6 +26,8 @@ pub enum Code {
     TooLarge,
     /// The body is written in another way than JSON.
     UnsupportedMedia,
+    /// The question is not understood.
+    NotUnderstood,
     /// The request was meant for another host.
     Misdirected,
     /// Too much is asked at once.
@@ -45,6 +47,7 @@ impl Code {
         Self::Timeout,
         Self::TooLarge,
         Self::UnsupportedMedia,
+        Self::NotUnderstood,
         Self::Misdirected,
         Self::Busy,
         Self::Failed,
@@ -110,6 +113,12 @@ impl Code {
                 "unsupported_media_type",
                 "The body must be JSON",
                 "Send it with `Content-Type: application/json`.",
+            ),
+            Self::NotUnderstood => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "not_understood",
+                "The question is not understood",
+                "`detail` says what can be asked; a closed grammar reads questions.",
             ),
             Self::Misdirected => (
                 StatusCode::MISDIRECTED_REQUEST,

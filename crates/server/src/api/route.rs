@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::Query;
 use axum::http::{Method, Uri};
 use model::time::Timestamp;
@@ -47,6 +48,8 @@ pub struct Asked {
     pub accept: String,
     /// When it was asked.
     pub now: Timestamp,
+    /// What was sent; empty where a route takes nothing.
+    pub body: Bytes,
 }
 
 impl Asked {
@@ -209,6 +212,8 @@ pub struct Route {
     pub permission: Permission,
     /// What it takes after the question mark.
     pub query: fn(&mut SchemaGenerator) -> Schema,
+    /// What is sent with it, as JSON; `None` where nothing is.
+    pub body: Option<fn(&mut SchemaGenerator) -> Schema>,
     /// What it gives.
     pub gives: Described,
     /// How it answers.
@@ -251,6 +256,41 @@ impl Route {
             summary,
             permission: Permission::Read,
             query: Q::json_schema,
+            body: None,
+            gives: G::described,
+            work: Work::Answer(Arc::new(work)),
+        }
+    }
+
+    /// Asks a space something that is sent as JSON. Nothing is altered.
+    pub fn question<B, G>(
+        path: &str,
+        name: &'static str,
+        summary: &'static str,
+        handler: fn(&dyn Space, &Asked, B) -> Result<G, Problem>,
+    ) -> Self
+    where
+        B: DeserializeOwned + JsonSchema + 'static,
+        G: Gives + 'static,
+    {
+        let work = move |asked: &Asked| {
+            let space = asked
+                .space
+                .as_deref()
+                .ok_or_else(|| Problem::not_found("space", ""))?;
+            let Nothing {} = query(asked)?;
+            let body = serde_json::from_slice(&asked.body)
+                .map_err(|error| Problem::new(Code::BadRequest, format!("the body: {error}")))?;
+            handler(space, asked, body)?.written()
+        };
+        Self {
+            method: Method::POST,
+            path: format!("{SPACE}{path}"),
+            name,
+            summary,
+            permission: Permission::Read,
+            query: Nothing::json_schema,
+            body: Some(SchemaGenerator::subschema_for::<B>),
             gives: G::described,
             work: Work::Answer(Arc::new(work)),
         }
@@ -276,6 +316,7 @@ impl Route {
             summary,
             permission,
             query: Q::json_schema,
+            body: None,
             gives: G::described,
             work: Work::Answer(Arc::new(work)),
         }

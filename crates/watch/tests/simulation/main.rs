@@ -184,6 +184,30 @@ fn a_no_is_a_no_and_silence_is_none() {
 }
 
 #[test]
+fn who_has_it_is_told_what_a_further_alarm_shows() {
+    let mut run = three_broken(2, Manner::Good, Answer::No);
+    run.until_over(Span::minutes(10));
+    let (id, before, _) = one(&run);
+    assert!(before.handed_over.is_some());
+    let watch = run.take_up().unwrap();
+    let further = testkit::alarm("latency high", FUNCTIONS[1], run.world.now());
+    watch.receive(&further).unwrap();
+    for _ in 0..60 {
+        watch.tick();
+        watch.tell();
+        run.world.clock.pass(Span::seconds(1));
+    }
+    let after = watch.incident(&id).unwrap();
+    assert_eq!(after.alarms.len(), before.alarms.len() + 1);
+    // Looked at once more, and nothing else: it is that person's.
+    assert_eq!(after.investigations.len(), before.investigations.len() + 1);
+    assert_eq!(after.plans.len(), before.plans.len());
+    assert!(after.handed_over.is_some());
+    assert!(run.world.state().deeds.is_empty());
+    run.check("a further alarm");
+}
+
+#[test]
 fn what_cannot_be_learned_goes_to_a_person() {
     let mut run = three_broken(3, Manner::Deaf, Answer::Alone);
     run.until_over(HOURS);

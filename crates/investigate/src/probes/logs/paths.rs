@@ -27,6 +27,9 @@ const LEAST: f64 = 0.7;
 const BETTER: f64 = 0.1;
 /// What is left of a harmless line that came: the line that it displaced says the same better.
 const DISPLACING: f64 = 0.6;
+/// Lines and spans are sent in parcels of their own. Of requests as young as this, ns, the lines may still be
+/// on their way.
+const ARRIVING: i64 = 10_000_000_000;
 /// Nats per doubling (natural logarithm) of traces with an error line that was never seen, on a path that
 /// was never seen: there is nothing to compare with, but errors should be rare.
 const NOVEL_ERROR: f64 = 1.2;
@@ -87,8 +90,26 @@ struct Head {
     to: usize,
 }
 
+/// For each unit, the last moment that its lines reach to, ns.
+fn told_until(scan: &Scan) -> FxHashMap<u32, i64> {
+    let mut until: FxHashMap<u32, i64> = FxHashMap::default();
+    for kind in &scan.kinds {
+        let last = until.entry(kind.unit).or_insert(i64::MIN);
+        *last = (*last).max(kind.seen.1);
+    }
+    until
+}
+
 fn chains(scan: &Scan, requests: &RequestCounts) -> Chains {
     let explained = explained(scan, requests);
+    let told_until = told_until(scan);
+    let newest = requests.requests.iter().map(|r| r.start).max();
+    // Its spans are here already, and no line of its time is.
+    let unheard = |start: i64, context: u32| {
+        let unit = requests.contexts[context as usize].unit;
+        let young = newest.is_some_and(|newest| start > newest.saturating_sub(ARRIVING));
+        young && told_until.get(&unit).is_some_and(|until| start > *until)
+    };
     let mut chains = Chains {
         heads: Vec::new(),
         steps: Vec::new(),
@@ -100,7 +121,10 @@ fn chains(scan: &Scan, requests: &RequestCounts) -> Chains {
             at += 1;
         }
         let steps: &[Step] = &scan.steps[from_step..at];
-        if explained[r] || request.stretch == Stretch::Outside {
+        if explained[r]
+            || request.stretch == Stretch::Outside
+            || unheard(request.start, request.context)
+        {
             continue;
         }
         let from = chains.steps.len();

@@ -1,8 +1,10 @@
 //! Small invented incidents, and the words to tell them in.
 //!
 //! A [`Story`] runs for three hours, 09:00 to 12:00, in minutes. Readings come once a minute with noise
-//! from a seeded generator; the last hour is the window. [`stories`] tells the incidents.
+//! from a seeded generator; the last hour is the window. [`stories`] tells the incidents,
+//! [`crossed`] those of two troubles that touch.
 
+pub mod crossed;
 pub mod stories;
 
 use std::sync::Arc;

@@ -1,11 +1,11 @@
-//! Ten invented incidents, each with what is true of it.
+//! Invented incidents, each with what is true of it.
 
 use connectors::files::Case;
 use model::report::Status;
 use model::{Category, ChangeKind, EdgeKind, EntityKind, Severity};
 use serde_json::json;
 
-use super::{END, Story, from};
+use super::{END, Story, crossed, from};
 
 /// One true cause.
 pub struct Truth {
@@ -43,6 +43,10 @@ pub fn all() -> Vec<Told> {
         memory_leak(),
         two_at_once(),
         payledger(),
+        crossed::slow_and_behind(),
+        crossed::crowd_and_record(),
+        crossed::clock_and_role(),
+        crossed::provider_and_clock(),
         recovered(),
         healthy(),
     ]

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use model::incident::{Entry, Incident, IncidentEvent, IncidentId};
 use model::ports::Journal as _;
+use model::report::Report;
 use server::control::{Desk as _, Person, Reply, Request};
 
 use super::Args;
@@ -615,10 +616,7 @@ fn write_down(
             &dress::report(report, Format::Markdown, &plain),
         )?;
         write("report.json", &dress::report(report, Format::Json, &plain))?;
-        let recording = house.recording(report);
-        if recording.is_dir() {
-            crate::wiring::copy(&recording, &out.join("recording")).map_err(refused)?;
-        }
+        take_down(house, report, &out.join("recording"))?;
     }
     if serving
         .store()
@@ -638,6 +636,7 @@ fn write_down(
             {
                 let text = dress::report(report, Format::Json, &Pencil::default());
                 std::fs::write(others.join(format!("{id}.json")), text).map_err(refused)?;
+                take_down(house, report, &others.join(format!("{id}-recording")))?;
             }
         }
     }
@@ -646,10 +645,23 @@ fn write_down(
             "last-report.json",
             &dress::report(last, Format::Json, &Pencil::default()),
         )?;
+        if investigated.is_none_or(|first| first.ledger != last.ledger) {
+            take_down(house, last, &out.join("last-recording"))?;
+        }
     }
     write("postmortem.md", &learn::postmortem(incident).to_string())?;
     if let Ok(Some(journal)) = serving.store().export(&incident.id) {
         write("journal.ndjson", &journal)?;
+    }
+    Ok(())
+}
+
+/// What a report was made from, as it was kept; nothing if it was not.
+fn take_down(house: &House, report: &Report, to: &Path) -> Result<(), Problem> {
+    let recording = house.recording(report);
+    if recording.is_dir() {
+        crate::wiring::copy(&recording, to)
+            .map_err(|error| Problem::unwritable(to.display().to_string(), &error))?;
     }
     Ok(())
 }
