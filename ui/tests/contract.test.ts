@@ -12,8 +12,8 @@ formats(ajv);
 ajv.addSchema({ $id: 'api', components: description.components });
 
 /** The schema of what a route answers, with its references led to the description. */
-function schemaOf(path: string): object {
-  const answer = description.paths[path]?.get?.responses['200'].content['application/json'];
+function schemaOf(path: string, method = 'get'): object {
+  const answer = description.paths[path]?.[method]?.responses['200'].content['application/json'];
   if (!answer?.schema) throw new Error(`the description has no JSON answer for ${path}`);
   return JSON.parse(JSON.stringify(answer.schema).replaceAll('"#/components', '"api#/components'));
 }
@@ -47,6 +47,19 @@ describe('the fixture server answers as the API is described', () => {
       ? []
       : holds.errors?.slice(0, 5).map((one) => `${one.instancePath} ${one.message}`);
     expect(told).toEqual([]);
+  });
+
+  it('answers a question as described', async () => {
+    const headers = { 'content-type': 'application/json', 'idempotency-key': 'a' };
+    const asked = {
+      method: 'POST',
+      headers,
+      body: JSON.stringify({ question: 'errors in the last 2 minutes' }),
+    };
+    const answer = await fetch(`${server.url}v1/spaces/main/ask`, asked);
+    expect(answer.status).toBe(200);
+    const holds = ajv.compile(schemaOf(`${SPACE}/ask`, 'post'));
+    expect(holds(await answer.json())).toBe(true);
   });
 
   it('and tells what the stream tells', () => {

@@ -124,9 +124,7 @@ export async function start(options = {}) {
       }
       if (rest === 'evidence') {
         const found = one.evidence[last];
-        return found
-          ? json(response, found.evidence[0])
-          : problem(response, 404, 'No rows', 'They are not kept.');
+        return found ? json(response, found) : problem(response, 404, 'No rows', 'They are not kept.');
       }
       if (rest === 'approve' || rest === 'refuse') return decide(rest, request, response, person);
     }
@@ -172,6 +170,7 @@ export async function start(options = {}) {
         'Your yes is bound to a plan that is not the newest any more. Look at the newer one.',
       );
     }
+    if (options.readsOnly) return problem(response, 404, 'There is no such address', 'there is nothing here');
     if (options.policy) return problem(response, 403, 'The gate says no', options.policy);
     const by = person?.name ?? 'root';
     if (what === 'refuse') {

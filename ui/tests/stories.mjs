@@ -123,6 +123,21 @@ export const stories = [
     },
   },
   {
+    name: 'a server that only reads',
+    server: { readsOnly: true, doctor: false },
+    async walk({ page, open, picture, accessible }) {
+      await open();
+      await sees(page, 'every part of it works');
+      await open(PLAN);
+      await role(page, 'button', 'Approve …').click();
+      await role(page, 'button', 'Yes, perform it').click();
+      await sees(page, 'This server takes no answers over HTTP');
+      await sees(page, `midwatch approve ${THREE} --plan 95165cd66211`);
+      await picture('told', false);
+      await accessible('a server that only reads');
+    },
+  },
+  {
     name: 'the plan changes while it is read',
     async walk({ page, world, open, picture, accessible, equal }) {
       await open(PLAN);

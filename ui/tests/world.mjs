@@ -259,6 +259,8 @@ export class World {
         return [
           {
             incident: one.id,
+            rule: alarm.rule,
+            entity: alarm.entity,
             fingerprint,
             alarm,
             state,

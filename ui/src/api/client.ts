@@ -93,8 +93,11 @@ export const api = {
   /** `null` while there is none. */
   report: (id: string, signal?: AbortSignal) => perhaps(get<Report>(at(id, '/report'), signal)),
   /** `null` where the rows are not to be had; the report's own references stand then. */
-  explain: (id: string, evidence: string, signal?: AbortSignal) =>
-    perhaps(get<Explained>(at(id, `/evidence/${encodeURIComponent(evidence)}`), signal)),
+  explain: async (id: string, evidence: string, signal?: AbortSignal): Promise<Explained | null> => {
+    const path = at(id, `/evidence/${encodeURIComponent(evidence)}`);
+    const answer = await perhaps(get<{ evidence: Explained[] }>(path, signal));
+    return answer?.evidence[0] ?? null;
+  },
   approve: (id: string, plan: string) => post<{ said?: string }>(at(id, '/approve'), { plan }),
   refuse: (id: string, plan: string, why: string) =>
     post<{ said?: string }>(at(id, '/refuse'), { plan, why }),

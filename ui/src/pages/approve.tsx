@@ -439,42 +439,56 @@ function Decide({
     }
   };
   const short = stands.digest.slice(0, 12);
+  const readsOnly = problem instanceof Problem && [404, 405].includes(problem.status);
   const command = `midwatch approve ${id} --plan ${short}`;
   return (
     <>
-      {problem !== null && (
-        <div className="trouble" role="alert">
-          <strong>{problem instanceof Problem ? problem.title : 'It was not sent'}</strong>
-          <p>{problem instanceof Error ? problem.message : String(problem)}</p>
-          {problem instanceof Problem && [404, 405].includes(problem.status) && (
-            <p>This server may only read over HTTP. At its terminal: {command}</p>
-          )}
-          {problem instanceof Problem && problem.status === 0 && (
-            <p>Whether it arrived is not known: the timeline will show it once the connection is back.</p>
-          )}
-        </div>
-      )}
-      {open && !replaced && (
-        <div className="decide" role="group" aria-label="Your answer">
-          <div>
-            <b>Perform this plan?</b>{' '}
-            <span className="faint">
-              {plan.steps.length} {plan.steps.length === 1 ? 'step' : 'steps'}, {plan.touches.length} touched,
-              digest <code>{short}</code>
-            </span>
-            <p className="faint small">
-              At the server’s terminal: <code>{command}</code> <Copy text={command} what="the command" />
+      <div className="dock">
+        {problem !== null && (
+          <div className="trouble" role="alert">
+            <strong>
+              {readsOnly
+                ? 'This server takes no answers over HTTP'
+                : problem instanceof Problem
+                  ? problem.title
+                  : 'It was not sent'}
+            </strong>
+            <p>
+              {readsOnly
+                ? 'Nothing was sent anywhere. Say it at its terminal, with the command below.'
+                : problem instanceof Error
+                  ? problem.message
+                  : String(problem)}
             </p>
-            {!may && <p className="faint">You are signed in as {session?.role}: an approver must answer.</p>}
+            {problem instanceof Problem && problem.status === 0 && (
+              <p>Whether it arrived is not known: the timeline will show it once the connection is back.</p>
+            )}
           </div>
-          <button type="button" data-item disabled={!may} onClick={() => ask('no')}>
-            Refuse …
-          </button>
-          <button type="button" data-item className="primary" disabled={!may} onClick={() => ask('yes')}>
-            Approve …
-          </button>
-        </div>
-      )}
+        )}
+        {open && !replaced && (
+          <div className="decide" role="group" aria-label="Your answer">
+            <div>
+              <b>Perform this plan?</b>{' '}
+              <span className="faint">
+                {plan.steps.length} {plan.steps.length === 1 ? 'step' : 'steps'}, {plan.touches.length}{' '}
+                touched, digest <code>{short}</code>
+              </span>
+              <p className="faint small">
+                At the server’s terminal: <code>{command}</code> <Copy text={command} what="the command" />
+              </p>
+              {!may && (
+                <p className="faint">You are signed in as {session?.role}: an approver must answer.</p>
+              )}
+            </div>
+            <button type="button" data-item disabled={!may} onClick={() => ask('no')}>
+              Refuse …
+            </button>
+            <button type="button" data-item className="primary" disabled={!may} onClick={() => ask('yes')}>
+              Approve …
+            </button>
+          </div>
+        )}
+      </div>
       <dialog ref={dialog} className="ask-dialog" aria-labelledby="ask-title">
         <form
           onSubmit={(event) => {
