@@ -1,6 +1,7 @@
 //! What the API shows: the journal, beside whoever writes it, and what the running server knows.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::change::Change;
@@ -60,6 +61,7 @@ impl Reception {
                 own,
                 folded: Mutex::default(),
                 around: Mutex::default(),
+                looking: AtomicBool::new(false),
             }),
             desk,
             mechanisms,
@@ -97,6 +99,17 @@ struct Main {
     /// By id: the digest of the newest entry tells whether it still stands so.
     folded: Mutex<BTreeMap<IncidentId, Arc<Folded>>>,
     around: Mutex<Around>,
+    /// Is somebody looking at what is around?
+    looking: AtomicBool,
+}
+
+/// The look is over, however it ended.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
 }
 
 fn held<T>(one: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -248,16 +261,16 @@ impl Space for Main {
 
     fn surroundings(&self) -> Result<Arc<(Topology, Vec<Change>)>, Fault> {
         let now = SystemClock.now();
-        // Held while it is looked: whoever comes meanwhile gets what the first one sees.
-        let mut around = held(&self.around);
-        if let Some((at, known)) = &*around
-            && now.since(*at) < FRESH
-        {
-            return Ok(Arc::clone(known));
+        let known = held(&self.around).clone();
+        let fresh = known.as_ref().is_some_and(|(at, _)| now.since(*at) < FRESH);
+        // A connector that is part of what is broken may take long: one looks, the others get what is known.
+        if fresh || self.looking.swap(true, Ordering::SeqCst) {
+            return known.map(|(_, around)| around).ok_or(Fault::Busy);
         }
+        let _over = Over(&self.looking);
         let found = self.watchman.live().around(now);
         let found = Arc::new((found.topology, found.changes));
-        *around = Some((now, Arc::clone(&found)));
+        *held(&self.around) = Some((now, Arc::clone(&found)));
         Ok(found)
     }
 }

@@ -22,6 +22,9 @@ pub enum Fault {
     /// The store or a source failed. What it said goes to the log, not to whoever asked.
     #[error("{0}")]
     Failed(String),
+    /// It is being looked at for somebody else, and nothing is known from before.
+    #[error("it is being looked at")]
+    Busy,
 }
 
 /// An incident as its journal tells it.

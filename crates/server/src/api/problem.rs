@@ -267,7 +267,10 @@ impl Problem {
 
 impl From<super::house::Fault> for Problem {
     fn from(fault: super::house::Fault) -> Self {
-        Self::failed(fault.to_string())
+        match fault {
+            super::house::Fault::Failed(why) => Self::failed(why),
+            super::house::Fault::Busy => Self::busy(2),
+        }
     }
 }
 
