@@ -307,6 +307,9 @@ pub struct Mechanism {
     /// Whom its echo is heard from.
     #[serde(default)]
     pub spreads: Spread,
+    /// It refuses or fails at once, and keeps nobody waiting: what takes longer than before has another reason.
+    #[serde(default)]
+    pub fails_at_once: bool,
     /// Mechanisms that this one commonly causes further along: if both fit one entity, this is the root.
     #[serde(default)]
     pub causes: Vec<String>,

@@ -13,7 +13,7 @@ use rustc_hash::FxHashSet;
 
 use crate::catalogue::{ChangeRole, Condition, Mechanism, Nature, Spread, catalogue};
 use crate::constants as k;
-use crate::facts::{Facts, Interval, SeriesFact};
+use crate::facts::{Facts, Interval, LogFact, SeriesFact};
 use crate::kinds::{self, FactRef};
 use crate::matching::{Matcher, Outcome};
 use crate::plan::source_of;
@@ -954,7 +954,10 @@ fn is_over(ground: &Ground<'_>, hypothesis: &Hypothesis) -> bool {
             FactRef::Log(i) => {
                 let fact = &ground.facts.logs[i as usize];
                 // A step that is no longer taken is missed to the end; so does a habit last.
-                if fact.habit.is_some() || fact.path.as_ref().is_some_and(|p| !p.more) {
+                if fact.habit.is_some()
+                    || fact.path.as_ref().is_some_and(|p| !p.more)
+                    || still_comes(ground, fact)
+                {
                     return false;
                 }
                 fact.last
@@ -991,6 +994,21 @@ fn is_over(ground: &Ground<'_>, hypothesis: &Hypothesis) -> bool {
                 && own_anomalies_are_over(ground, hypothesis.unit)
         }
     }
+}
+
+/// Does a line come so often that, had it ended, its last one would lie further back?
+fn still_comes(ground: &Ground<'_>, fact: &LogFact) -> bool {
+    let lasted = fact.last.since(fact.first).0.max(0) as f64;
+    let apart = lasted / fact.during.saturating_sub(1).max(1) as f64;
+    // Its unit's lines may be on their way still: what counts is how far they have come.
+    let heard = ground
+        .facts
+        .logs
+        .iter()
+        .filter(|other| other.unit == fact.unit);
+    let heard = heard.map(|other| other.last).max().unwrap_or(fact.last);
+    let silent = heard.since(fact.last).0 as f64;
+    fact.during >= k::STEADY_LINES && silent <= k::STILL_COMING * apart
 }
 
 /// Memory that is free again because its process was ended is no recovery: what took it begins anew.
@@ -1071,7 +1089,7 @@ fn prefer_roots(ground: &Ground<'_>, all: &mut [Hypothesis]) {
         let causes = &mechanism.causes;
         let led_back = |reasons: &[&str]| {
             let known = |id: &&str| *id == mechanism.id || causes.iter().any(|c| c == *id);
-            reasons.is_empty() || reasons.iter().any(|id| known(id))
+            reasons.is_empty() || reasons.iter().any(known)
         };
         let touches = |unit: u32| {
             unit == own

@@ -80,10 +80,20 @@ pub fn decide(ground: &Ground<'_>, hypotheses: &[Hypothesis]) -> Verdict {
             unexplained: Vec::new(),
         };
     }
-    let standing_ones: Vec<usize> = (0..hypotheses.len())
+    let standing: Vec<usize> = (0..hypotheses.len())
         .filter(|&i| hypotheses[i].aside.is_none())
         .take(COMPETING)
         .collect();
+    // Whoever only passes on what another shows first-hand is not named in its place.
+    let is_echo = |i: usize| {
+        let of = |j: usize| {
+            hypotheses[j].is_echoed_by(&hypotheses[i], ground.scene, ground.facts)
+                && !hypotheses[i].is_echoed_by(&hypotheses[j], ground.scene, ground.facts)
+                && hypotheses[j].score.total >= hypotheses[i].score.total
+        };
+        standing.iter().any(|&j| of(j))
+    };
+    let standing_ones: Vec<usize> = standing.iter().copied().filter(|&i| !is_echo(i)).collect();
     let columns: Vec<usize> = if active.is_empty() {
         (0..ground.symptoms.len()).collect()
     } else {
@@ -239,7 +249,7 @@ fn is_seen_with_its_change(hypothesis: &Hypothesis) -> bool {
     hypothesis.score.signature >= k::SIGN_BESIDE_CHANGE && hypothesis.score.change >= k::STRONG_SIGN
 }
 
-/// p(hypothesis explains symptom): the way between them, times compatible onset.
+/// p(hypothesis explains symptom): the way between them, times compatible onset, times compatible sort.
 fn explains(ground: &Ground<'_>, ties: &Ties, hypothesis: &Hypothesis, symptom: usize) -> f64 {
     let Some(way) = ties.way(ground, hypothesis, symptom) else {
         return 0.0;
@@ -253,7 +263,12 @@ fn explains(ground: &Ground<'_>, ties: &Ties, hypothesis: &Hypothesis, symptom: 
     } else {
         (-(late - 1.0) / 10.0).exp()
     };
-    0.97 * way.powf(k::WAY) * onset
+    let fits = if hypothesis.mechanism().fails_at_once && symptom.aspect == "latency" {
+        k::AT_ONCE_IS_SLOW
+    } else {
+        1.0
+    };
+    0.97 * way.powf(k::WAY) * onset * fits
 }
 
 /// Probability of each hypothesis against those that would explain the same, and against "something else".
