@@ -455,7 +455,7 @@ function Decide({
             </strong>
             <p>
               {readsOnly
-                ? 'Nothing was sent anywhere. Say it at its terminal, with the command below.'
+                ? `Nothing was decided. At its terminal: ${command}`
                 : problem instanceof Error
                   ? problem.message
                   : String(problem)}
