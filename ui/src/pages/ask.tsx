@@ -7,6 +7,7 @@ import { Copy, Part, Trouble, useTitle } from '../parts/small';
 import { swap, to } from '../route';
 import { tidy } from '../time';
 import { asked, capital, GAP, say } from '../words';
+import '../styles/plan.css';
 import '../styles/detail.css';
 
 /** The questions that are understood; `NAME` stands for whatever is watched. */

@@ -14,6 +14,7 @@ import { Copy, Nothing, Part, Trouble, useNow, useTitle, Waiting } from '../part
 import { swap, to } from '../route';
 import { clock, length, moment, onset, since } from '../time';
 import { GAP, RULED_OUT, say, standing } from '../words';
+import '../styles/plan.css';
 import '../styles/detail.css';
 
 /** One incident: what happened, why we think so, what we do not know, what could be done. */

@@ -7,6 +7,7 @@ import { Nothing, Part, Trouble, useTitle, Waiting } from '../parts/small';
 import { to } from '../route';
 import { length, moment, nanos } from '../time';
 import { AREA, say, standing } from '../words';
+import '../styles/plan.css';
 import '../styles/detail.css';
 
 /** How many journals are read for their lessons where the server has no list of lessons. */

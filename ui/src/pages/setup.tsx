@@ -7,6 +7,7 @@ import { useSession } from '../session';
 import { clock, moment } from '../time';
 import { CATEGORY, say } from '../words';
 import { FindingRow } from './now';
+import '../styles/plan.css';
 import '../styles/detail.css';
 
 /** What is connected, watched and kept quiet. Only to be read: it is set up in midwatch.toml. */
