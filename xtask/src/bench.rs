@@ -55,7 +55,7 @@ pub fn run(words: &[&str]) -> anyhow::Result<bool> {
 fn only_long(file: &Path) -> anyhow::Result<()> {
     let kept = fs::read_to_string(file).with_context(|| file.display().to_string())?;
     let mut kept: Value = serde_json::from_str(&kept)?;
-    let profile = kept["profile"].as_str().unwrap_or("dist").to_string();
+    let profile = kept["profile"].as_str().unwrap_or("release").to_string();
     let mut long = estate::long(&program(&profile)?, &profile)?;
     for one in long.as_array_mut().into_iter().flatten() {
         one["commit"] = json!(commit());
@@ -78,7 +78,8 @@ fn program(profile: &str) -> anyhow::Result<PathBuf> {
 
 fn options(words: &[&str]) -> anyhow::Result<Options> {
     let mut data = std::env::var_os("MIDWATCH_DATA").map(PathBuf::from);
-    let (mut profile, mut quick) = ("dist".to_string(), false);
+    // What a newcomer builds is what is measured.
+    let (mut profile, mut quick) = ("release".to_string(), false);
     let mut words = words.iter();
     while let Some(word) = words.next() {
         match *word {
