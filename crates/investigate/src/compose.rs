@@ -3,7 +3,10 @@
 mod aside;
 mod cause;
 mod pictures;
+mod precedents;
 mod timeline;
+
+pub(crate) use precedents::was;
 
 use std::collections::BTreeSet;
 
@@ -14,7 +17,8 @@ use model::report::{
 };
 
 use crate::catalogue::catalogue;
-use crate::derive::{Ledger, Subject};
+use crate::derive::{Ledger, Subject, digest_json};
+use crate::history::{CITED_FOR_SYMPTOM, Judged};
 use crate::hypotheses::{Ground, Hypothesis};
 use crate::verdict::Verdict;
 use crate::words::{self, number};
@@ -109,17 +113,17 @@ impl Desk<'_, '_, '_> {
 pub fn compose(
     world: &World<'_>,
     ground: &Ground<'_>,
-    hypotheses: &[Hypothesis],
-    verdict: &Verdict,
+    judged: &Judged<'_>,
     budget: BudgetLimit,
 ) -> Report {
+    let (hypotheses, verdict) = (&*judged.hypotheses, &judged.verdict);
     let cited = units_to_cite(ground, hypotheses, verdict);
     let mut desk = Desk {
         world,
         ground,
         hypotheses,
         verdict,
-        ledger: Ledger::new(world, &cited),
+        ledger: Ledger::new(world, &cited, &judged.recalled),
         claims: Claims { next: 0 },
     };
     if world.scene.entities.is_empty() {
@@ -135,6 +139,7 @@ pub fn compose(
     let timeline = timeline::timeline(&mut desk);
     let gaps = gaps(&desk);
     let pictures = pictures::pictures(&mut desk);
+    let precedents = precedents::precedents(&mut desk, &judged.recalled);
     let header = header(&desk, budget);
     let ranking = ranking(&desk);
     let Desk { ledger, .. } = desk;
@@ -145,6 +150,13 @@ pub fn compose(
             .update(item.digest.as_bytes())
             .update(item.says.as_bytes())
             .update(b"\n");
+    }
+    if !world.lessons.is_empty() {
+        // All that were handed in count: how common a mechanism is follows from every one of them.
+        hasher.update(analysis::precedents::digest_text().as_bytes());
+        for lesson in &world.lessons {
+            hasher.update(digest_json(lesson).as_bytes()).update(b"\n");
+        }
     }
     let mut report = Report {
         schema: SCHEMA.to_string(),
@@ -160,7 +172,7 @@ pub fn compose(
         unknown,
         gaps,
         timeline,
-        precedents: Vec::new(),
+        precedents,
         pictures,
         entities: Vec::new(),
         evidence,
@@ -258,7 +270,12 @@ fn symptoms(desk: &mut Desk<'_, '_, '_>) -> Vec<Symptom> {
     let seen = desk.ground.symptoms;
     seen.iter()
         .map(|symptom| {
-            let refs: Vec<_> = symptom.refs.iter().take(2).copied().collect();
+            let refs: Vec<_> = symptom
+                .refs
+                .iter()
+                .take(CITED_FOR_SYMPTOM)
+                .copied()
+                .collect();
             let evidence = desk.ledger.cite_facts(&refs, Polarity::For);
             let said = evidence
                 .first()

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+use analysis::precedents::Near;
 use model::evidence::Value;
 use model::{Evidence, EvidenceId, Polarity, Query, SourceKind, Statistic, TimeWindow, Timestamp};
 
@@ -28,11 +29,14 @@ pub enum Subject {
     Silence(SourceKind, u32),
     /// How a unit's series are, taken together: all within their bands.
     Calm(u32),
+    /// An earlier incident that is alike, by its place among those that were recalled.
+    Lesson(u32),
 }
 
 /// The observations of one report, in the order in which they were first cited.
 pub struct Ledger<'w, 'e> {
     world: &'w World<'e>,
+    recalled: &'w [Near],
     entries: Vec<Evidence>,
     by_subject: BTreeMap<Subject, usize>,
     log_digests: BTreeMap<u32, String>,
@@ -42,10 +46,11 @@ pub struct Ledger<'w, 'e> {
 impl<'w, 'e> Ledger<'w, 'e> {
     /// An empty ledger over a world. The rows of logs and spans are read once more for the units
     /// that `cited` names, so that evidence carries the digest of all that was read about them.
-    pub fn new(world: &'w World<'e>, cited: &[u32]) -> Self {
+    pub fn new(world: &'w World<'e>, cited: &[u32], recalled: &'w [Near]) -> Self {
         let (log_digests, span_digests) = row_digests(world, cited);
         Self {
             world,
+            recalled,
             entries: Vec::new(),
             by_subject: BTreeMap::new(),
             log_digests,
@@ -102,6 +107,7 @@ impl<'w, 'e> Ledger<'w, 'e> {
             Subject::Around(unit) => self.around(*unit),
             Subject::Silence(kind, unit) => self.silence(*kind, *unit),
             Subject::Calm(unit) => self.calm(*unit),
+            Subject::Lesson(i) => self.lesson(*i),
         };
         (evidence.id, evidence.polarity, evidence.weight) = (id, polarity, weight);
         evidence
@@ -705,11 +711,13 @@ impl<'w, 'e> Ledger<'w, 'e> {
                 statistic: String::new(),
                 window: scene.window,
             },
-            SourceKind::Events | SourceKind::Topology | SourceKind::Alarm => Query::Events {
-                entity: Some(entity.clone()),
-                pattern: String::new(),
-                window: scene.window,
-            },
+            SourceKind::Events | SourceKind::Topology | SourceKind::Alarm | SourceKind::Lessons => {
+                Query::Events {
+                    entity: Some(entity.clone()),
+                    pattern: String::new(),
+                    window: scene.window,
+                }
+            }
         };
         Evidence {
             source: kind,
@@ -726,6 +734,44 @@ impl<'w, 'e> Ledger<'w, 'e> {
                 scene.name(unit)
             ),
             digest: blake3::hash(b"").to_hex().to_string(),
+            ..blank()
+        }
+    }
+
+    fn lesson(&self, index: u32) -> Evidence {
+        let recalled = self.recalled.get(index as usize);
+        let known = recalled.and_then(|near| self.world.lessons.get(near.lesson).zip(Some(near)));
+        let Some((lesson, near)) = known else {
+            return blank();
+        };
+        Evidence {
+            source: SourceKind::Lessons,
+            query: Query::Lesson {
+                incident: lesson.incident.clone(),
+            },
+            statistic: Statistic {
+                name: "likeness".to_string(),
+                arguments: BTreeMap::from([
+                    ("learned".to_string(), lesson.at.to_string()),
+                    ("now".to_string(), self.world.scene.now.to_string()),
+                ]),
+                values: numbers([
+                    ("templates", near.likeness.templates),
+                    ("mechanism", near.likeness.mechanism),
+                    ("place", near.likeness.place),
+                    ("shapes", near.likeness.shapes),
+                    ("changes", near.likeness.changes),
+                    ("alike", near.likeness.total()),
+                    ("days", near.days),
+                    ("similarity", near.similarity),
+                ]),
+            },
+            says: format!(
+                "the lesson of {}: {}",
+                lesson.incident,
+                crate::compose::was(&self.world.scene, lesson)
+            ),
+            digest: digest_json(lesson),
             ..blank()
         }
     }
@@ -802,7 +848,7 @@ fn onset_values(values: &mut BTreeMap<String, Value>, onset: Option<Interval>) {
     }
 }
 
-fn digest_json<T: serde::Serialize>(value: &T) -> String {
+pub(crate) fn digest_json<T: serde::Serialize>(value: &T) -> String {
     // A value of the model always serialises; an empty digest would be caught by `verify`.
     serde_json::to_vec(value)
         .map(|bytes| blake3::hash(&bytes).to_hex().to_string())

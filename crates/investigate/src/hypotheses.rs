@@ -6,7 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use analysis::ranking::{capped_group, logit};
+use analysis::precedents::BaseRates;
+use analysis::ranking::capped_group;
+use model::mechanism::MechanismId;
 use model::report::{PredictionOutcome, Score};
 use model::{ChangeKind, SourceKind};
 use rustc_hash::FxHashSet;
@@ -245,6 +247,8 @@ pub struct Ground<'a> {
     pub reach: &'a Reach,
     /// Asks conditions of the facts.
     pub matcher: &'a Matcher<'a>,
+    /// How common each mechanism is here, where enough incidents tell.
+    pub rates: &'a BaseRates,
 }
 
 impl Ground<'_> {
@@ -714,7 +718,9 @@ fn own_pull(ground: &Ground<'_>) -> BTreeMap<u32, f64> {
 fn score(ground: &Ground<'_>, hypothesis: &mut Hypothesis, pulls: &BTreeMap<u32, f64>) {
     let mechanism = hypothesis.mechanism();
     let mut score = Score {
-        prior: logit(mechanism.prior),
+        prior: ground
+            .rates
+            .prior(&MechanismId(mechanism.id.clone()), mechanism.prior),
         ..Score::default()
     };
     for (kind, group) in &hypothesis.groups {

@@ -1,7 +1,7 @@
 //! Incident to report. It can only look: nothing here can reach an actuator (J7).
 //!
 //! Reading order: [`investigate`] is the story; [`world`] looks, [`symptoms`], [`kinds`] and [`pull`] say
-//! what is wrong, [`hypotheses`] weighs causes, [`verdict`] decides, [`compose`] writes, [`mod@verify`] proves.
+//! what is wrong, [`hypotheses`] weighs causes, [`verdict`] decides, [`history`] recalls what was alike, [`compose`] writes, [`mod@verify`] proves.
 
 pub mod anomaly;
 pub mod calibration;
@@ -11,6 +11,7 @@ pub mod constants;
 pub mod derive;
 pub mod excess;
 pub mod facts;
+pub mod history;
 pub mod hypotheses;
 pub mod kinds;
 pub mod matching;
@@ -26,6 +27,7 @@ pub mod verify;
 pub mod words;
 pub mod world;
 
+use analysis::precedents::BaseRates;
 use model::ports::Eyes;
 use model::report::{BudgetLimit, Report};
 
@@ -48,9 +50,9 @@ pub fn investigate(eyes: &dyn Eyes, budget: BudgetLimit, progress: &mut dyn FnMu
         budget,
         progress,
         |world, ground, hypotheses, progress| {
-            let verdict = verdict::decide(ground, hypotheses);
+            let judged = history::judge(world, ground, hypotheses);
             progress(Step::Writing);
-            compose::compose(world, ground, hypotheses, &verdict, budget)
+            compose::compose(world, ground, &judged, budget)
         },
     )
 }
@@ -89,6 +91,7 @@ pub fn consider<R>(
         &mut symptoms,
     );
     let matcher = matching::Matcher::new(&world.scene, &world.facts, matching::compiled());
+    let rates = BaseRates::of(&world.lessons);
     let ground = hypotheses::Ground {
         scene: &world.scene,
         facts: &world.facts,
@@ -97,6 +100,7 @@ pub fn consider<R>(
         kinds: &kinds,
         reach: &reach,
         matcher: &matcher,
+        rates: &rates,
     };
     let hypotheses = hypotheses::weigh(&ground);
     progress(Step::Weighing(hypotheses.len()));

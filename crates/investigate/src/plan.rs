@@ -13,7 +13,7 @@ use crate::world::World;
 /// Relative cost of reading one kind of source once: a list is cheap, a scan is dear.
 fn cost(kind: SourceKind) -> f64 {
     match kind {
-        SourceKind::Changes | SourceKind::Alarm | SourceKind::Topology => 1.0,
+        SourceKind::Changes | SourceKind::Alarm | SourceKind::Topology | SourceKind::Lessons => 1.0,
         SourceKind::State | SourceKind::Events => 1.5,
         SourceKind::Metrics => 3.0,
         SourceKind::Traces => 6.0,
@@ -32,6 +32,7 @@ pub fn word(kind: SourceKind) -> &'static str {
         SourceKind::Events => "events",
         SourceKind::Topology => "topology",
         SourceKind::Alarm => "alarms",
+        SourceKind::Lessons => "lessons",
     }
 }
 

@@ -247,6 +247,7 @@ fn claim_of(report: &Report, part: &str) -> Option<String> {
         "ruled_out" => &report.ruled_out.get(index)?.claim,
         "latent" => &report.latent.get(index)?.claim,
         "timeline" => &report.timeline.get(index)?.claim,
+        "precedents" => &report.precedents.get(index)?.claim,
         _ => return None,
     };
     Some(claim.id.clone())

@@ -2,12 +2,14 @@
 
 use analysis::changes::{FailureVocabulary, relevance};
 use analysis::series::Scratch;
+use model::lesson::Lesson;
 use model::ports::{Eyes, Scanned};
 use model::query::{Answer, Gap, GapReason, Query};
 use model::report::{BudgetLimit, Cost, QueryRun};
 use model::{SourceKind, TimeWindow, Timestamp};
 
 use crate::facts::Facts;
+use crate::history;
 use crate::plan;
 use crate::probes;
 use crate::scene::Scene;
@@ -39,6 +41,8 @@ pub struct World<'a> {
     pub cost: Cost,
     /// What could not be seen: the recording's own list, and what sources refused.
     pub gaps: Vec<Gap>,
+    /// What earlier incidents taught.
+    pub lessons: Vec<Lesson>,
     /// Requests that spans tell of, so that log lines can be counted per request.
     requests: probes::traces::RequestCounts,
 }
@@ -58,6 +62,7 @@ impl<'a> World<'a> {
             queries: Vec::new(),
             cost: Cost::default(),
             gaps,
+            lessons: history::handed_in(eyes),
             requests: Default::default(),
         };
         world.look_at_metrics(budget, progress);
@@ -84,7 +89,10 @@ impl<'a> World<'a> {
                 SourceKind::Events => world.look_at_events(),
                 SourceKind::Traces => world.look_at_traces(),
                 SourceKind::Logs => world.look_at_logs(),
-                SourceKind::Metrics | SourceKind::Topology | SourceKind::Alarm => {}
+                SourceKind::Metrics
+                | SourceKind::Topology
+                | SourceKind::Alarm
+                | SourceKind::Lessons => {}
             }
             let rows = world.cost.rows - rows_before;
             if rows > 0 && left.len() > 1 {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use analysis::precedents;
 use model::incident::{Ending, Incident, PlanState};
 use model::lesson::{LearnedCause, Lesson, Milestones};
 use model::plan::GateAnswer;
@@ -11,12 +12,9 @@ use model::{AlarmState, ChangeKind, EntityId, EntityKind, Timestamp};
 
 use crate::advice;
 
-/// Texts of log templates that a lesson keeps at most: the likeness of two incidents does not need more.
-const TEMPLATES: usize = 100;
-
 /// What the incident taught us. Its moment is that of the last entry that was read.
 pub fn distil(incident: &Incident) -> Lesson {
-    let report = incident.report();
+    let report = telling(incident);
     Lesson {
         incident: incident.id.clone(),
         at: incident.touched,
@@ -31,8 +29,23 @@ pub fn distil(incident: &Incident) -> Lesson {
         shapes: report.map_or(BTreeSet::new(), shapes),
         milestones: milestones(incident),
         recovered: recovered(incident),
+        put_right: put_right(incident),
         advice: advice::of(incident),
     }
+}
+
+/// The newest report; where that only says that it is over, the newest before it that says what it was.
+fn telling(incident: &Incident) -> Option<&Report> {
+    let newest = incident.report()?;
+    if newest.header.status != Status::Recovered {
+        return Some(newest);
+    }
+    let reports = incident.investigations.iter().rev().filter_map(|look| {
+        let (_, ended) = look.ended.as_ref()?;
+        ended.as_deref().ok()
+    });
+    let mut causes = reports.filter(|report| !report.causes.is_empty());
+    Some(causes.next().unwrap_or(newest))
 }
 
 /// The symptom as the report has it, or the first alarm's words.
@@ -61,6 +74,15 @@ pub(crate) fn recovered(incident: &Incident) -> Option<bool> {
         .rev()
         .find(|plan| plan.run_started.is_some())?;
     Some(ran.worked())
+}
+
+/// The steps of the newest plan that worked, for people.
+fn put_right(incident: &Incident) -> Vec<String> {
+    let worked = incident.plans.iter().rev().find(|plan| plan.worked());
+    worked.map_or(Vec::new(), |plan| {
+        let steps = plan.plan.steps.iter();
+        steps.map(|step| step.action.to_string()).collect()
+    })
 }
 
 /// The kind of thing an entity is, as the report names it.
@@ -94,6 +116,10 @@ fn learned(incident: &Incident, report: &Report, cause: &Cause) -> LearnedCause 
             .rev()
             .find(answers)
             .map(PlanState::worked),
+        confirmed: incident
+            .judged
+            .get(&(cause.entity.clone(), cause.mechanism.clone()))
+            .map(|(right, _)| *right),
     }
 }
 
@@ -123,7 +149,7 @@ pub(crate) fn change_kind(report: &Report, id: &str) -> Option<ChangeKind> {
 }
 
 /// Templates of the log lines that speak for the causes; of all that were cited, where there is no cause.
-pub(crate) fn templates(report: &Report) -> BTreeSet<String> {
+fn templates(report: &Report) -> BTreeSet<String> {
     let cited: BTreeSet<_> = report
         .causes
         .iter()
@@ -131,26 +157,25 @@ pub(crate) fn templates(report: &Report) -> BTreeSet<String> {
         .flat_map(|claim| claim.evidence.iter().copied())
         .collect();
     let of = |all: bool| -> BTreeSet<String> {
-        report
+        let patterns = report
             .evidence
             .iter()
             .filter(|evidence| all || cited.contains(&evidence.id))
             .filter_map(|evidence| match &evidence.query {
                 // A regular expression is a question of ours, and no text of theirs.
                 Query::Logs { pattern, .. } if !pattern.is_empty() && !pattern.starts_with('/') => {
-                    Some(pattern.clone())
+                    Some(pattern.as_str())
                 }
                 _ => None,
-            })
-            .take(TEMPLATES)
-            .collect()
+            });
+        precedents::templates(patterns)
     };
     let chosen = of(false);
     if chosen.is_empty() { of(true) } else { chosen }
 }
 
 /// Kinds of things on the way from the causes to the symptoms, both ends included.
-pub(crate) fn path(report: &Report) -> BTreeSet<EntityKind> {
+fn path(report: &Report) -> BTreeSet<EntityKind> {
     let causes = report.causes.iter().flat_map(|cause| {
         let links = cause.path.iter().flat_map(|link| [&link.from, &link.to]);
         links.chain([&cause.entity])
@@ -164,7 +189,7 @@ pub(crate) fn path(report: &Report) -> BTreeSet<EntityKind> {
 
 /// What metrics did, by aspect: `errors up`, `traffic down`. From the evidence of each symptom where that says
 /// which way, else up, as trouble mostly shows.
-pub(crate) fn shapes(report: &Report) -> BTreeSet<String> {
+fn shapes(report: &Report) -> BTreeSet<String> {
     report
         .symptoms
         .iter()

@@ -1,15 +1,14 @@
-//! Closed incident to lessons; lessons to the next report; scores. It only reads (J7).
+//! Closed incident to lessons; scores; post-mortems. It only reads (J7).
 //!
-//! [`distil()`] makes one incident's lesson, [`recall()`] finds those that look like what is seen now, [`scores()`] says
-//! how the watch has done, [`postmortem()`] writes down for people what happened and what to do next.
+//! [`distil()`] makes one incident's lesson, [`scores()`] says how the watch has done, [`postmortem()`] writes down for
+//! people what happened and what to do next. Which lessons are like what is seen now is mathematics
+//! (`analysis::precedents`); the investigation that they are handed to recalls them.
 
 mod advice;
 pub mod distil;
 pub mod postmortem;
-pub mod recall;
 pub mod scores;
 
 pub use distil::distil;
 pub use postmortem::{PostMortem, postmortem};
-pub use recall::{Features, recall};
 pub use scores::{Scores, Spread, scores, scores_of};

@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use analysis::precedents::BaseRates;
 use model::incident::Incident;
 use model::lesson::Lesson;
 use model::mechanism::MechanismId;
 use model::{Span, Timestamp};
 use serde::Serialize;
-
-/// Fewer incidents whose cause is known for certain say nothing about how common a mechanism is.
-const LEAST_LABELLED: usize = 30;
 
 /// How lengths of time are spread. Percentiles are nearest ranks: lengths that were really measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -81,19 +79,10 @@ pub struct Scores {
     pub recovery: Share,
     /// Incidents in which nothing was wrong.
     pub false_alarms: Share,
-    /// Incidents whose cause is known for certain: a recovery that answered it worked, or nothing was wrong.
+    /// Incidents of which a cause is certain: a verified recovery answered it, or a person said so.
     pub labelled: usize,
     /// Among them, how often each mechanism was a cause.
     pub mechanisms: BTreeMap<MechanismId, usize>,
-}
-
-impl Scores {
-    /// How often a mechanism is a cause, 0..1, by Laplace's rule of succession; `None` before 30 incidents whose
-    /// cause is known for certain, because fewer would only repeat the last few nights.
-    pub fn base_rate(&self, mechanism: &MechanismId) -> Option<f64> {
-        let hits = self.mechanisms.get(mechanism).copied().unwrap_or(0);
-        (self.labelled >= LEAST_LABELLED).then(|| (hits + 1) as f64 / (self.labelled + 2) as f64)
-    }
 }
 
 /// Measures over all incidents; their order means nothing.
@@ -103,7 +92,7 @@ pub fn scores_of<'i>(incidents: impl IntoIterator<Item = &'i Incident>) -> Score
         let first = incident.alarms.first();
         let true_at = first.and_then(|first| first.alarm.true_at);
         opened.extend(true_at.map(|true_at| incident.opened.since(true_at)));
-        lessons.extend(incident.lesson.as_deref().cloned());
+        lessons.extend(incident.taught());
     }
     Scores {
         open: Spread::of(opened),
@@ -122,6 +111,7 @@ pub fn scores(lessons: &[Lesson]) -> Scores {
             .filter(|length| length.0 >= 0);
         Spread::of(lengths.collect())
     };
+    let rates = BaseRates::of(lessons);
     let mut scores = Scores {
         incidents: lessons.len(),
         detect: between(|l| l.milestones.began, |l| Some(l.milestones.detected)),
@@ -131,6 +121,8 @@ pub fn scores(lessons: &[Lesson]) -> Scores {
         ),
         recover: between(|l| Some(l.milestones.detected), |l| l.milestones.recovered),
         approved_to_recovered: between(|l| l.milestones.approved, |l| l.milestones.recovered),
+        labelled: rates.labelled,
+        mechanisms: rates.hits,
         ..Scores::default()
     };
     for lesson in lessons {
@@ -139,18 +131,6 @@ pub fn scores(lessons: &[Lesson]) -> Scores {
         if let Some(worked) = lesson.recovered {
             scores.recovery.of += 1;
             scores.recovery.hits += usize::from(worked);
-        }
-        let cured: std::collections::BTreeSet<&MechanismId> = lesson
-            .causes
-            .iter()
-            .filter(|cause| cause.cured == Some(true))
-            .map(|cause| &cause.mechanism)
-            .collect();
-        scores.labelled += usize::from(lesson.false_alarm || !cured.is_empty());
-        if !lesson.false_alarm {
-            for mechanism in cured {
-                *scores.mechanisms.entry(mechanism.clone()).or_default() += 1;
-            }
         }
     }
     scores

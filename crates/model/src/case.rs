@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use crate::lesson::Lesson;
 use crate::ports::{
     ChangeSource, Eyes, KnowledgeSource, LogSource, MetricSource, Runbook, Scanned, StateSource,
     TopologySource, TraceSource,
@@ -97,6 +98,8 @@ pub struct Case {
     pub events: Option<Vec<Event>>,
     /// Sorted by path.
     pub runbooks: Vec<Runbook>,
+    /// What earlier incidents taught: sorted by (at, incident), one per incident.
+    pub lessons: Vec<Lesson>,
     /// The truth, where it is known. The sockets do not show it: an investigation cannot reach it.
     pub answer: Option<TrueAnswer>,
 }
@@ -115,6 +118,7 @@ impl Case {
             snapshots: None,
             events: None,
             runbooks: Vec::new(),
+            lessons: Vec::new(),
             answer: None,
         }
     }
@@ -152,6 +156,13 @@ impl Case {
             events.sort_by_cached_key(key);
         }
         self.runbooks.sort_by(|a, b| a.path.cmp(&b.path));
+        // Told twice, an incident still taught one thing: the newest telling of it.
+        let key = |lesson: &Lesson| (lesson.incident.clone(), lesson.at);
+        self.lessons.sort_by_cached_key(key);
+        self.lessons.reverse();
+        self.lessons.dedup_by(|a, b| a.incident == b.incident);
+        self.lessons
+            .sort_by(|a, b| (a.at, &a.incident).cmp(&(b.at, &b.incident)));
     }
 
     fn gap<T>(&self, wanted: &str) -> Answer<T> {
@@ -328,6 +339,14 @@ impl KnowledgeSource for Case {
             Answer::Nothing
         } else {
             Answer::Found(self.runbooks.clone())
+        }
+    }
+
+    fn lessons(&self) -> Answer<Vec<Lesson>> {
+        if self.lessons.is_empty() {
+            Answer::Nothing
+        } else {
+            Answer::Found(self.lessons.clone())
         }
     }
 }

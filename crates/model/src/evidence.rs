@@ -78,6 +78,8 @@ pub enum SourceKind {
     Topology,
     /// The alarm itself.
     Alarm,
+    /// What earlier incidents taught.
+    Lessons,
 }
 
 /// What an observation does to the hypothesis that cites it.

@@ -15,7 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::{Outcome, StepKey};
 use crate::alarm::{Alarm, AlarmState};
+use crate::entity::EntityId;
 use crate::lesson::Lesson;
+use crate::mechanism::MechanismId;
 use crate::plan::{Approval, Checked, GateAnswer, Plan};
 use crate::report::Report;
 use crate::time::{Span, TimeWindow, Timestamp};
@@ -202,6 +204,18 @@ pub enum IncidentEvent {
         /// Which alarms.
         alarms: Vec<Fingerprint>,
         /// By whom.
+        by: String,
+    },
+    /// A person who knows said whether what a report blamed was a cause; the last word counts. Also of an incident that
+    /// is closed.
+    CauseJudged {
+        /// Where.
+        entity: EntityId,
+        /// How.
+        mechanism: MechanismId,
+        /// Was it?
+        right: bool,
+        /// Who.
         by: String,
     },
     /// A way back was found.
@@ -491,6 +505,8 @@ pub struct Incident {
     pub investigations: Vec<Investigation>,
     /// Other incidents that belong to it, and why.
     pub links: BTreeMap<IncidentId, String>,
+    /// Of which causes people said whether they were causes, and who said so.
+    pub judged: BTreeMap<(EntityId, MechanismId), (bool, String)>,
     /// Ways back, oldest first.
     pub plans: Vec<PlanState>,
     /// Why there is no plan for the report named.

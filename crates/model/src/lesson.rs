@@ -31,6 +31,17 @@ pub struct LearnedCause {
     /// Did the recovery that answered it work? `None` where none was tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cured: Option<bool>,
+    /// What a person who knows said: was this a cause? `None` where nobody said anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed: Option<bool>,
+}
+
+impl LearnedCause {
+    /// Is it known for certain that this was a cause: by a person's word, or else because the recovery that answered
+    /// it was verified on fresh telemetry?
+    pub fn is_certain(&self) -> bool {
+        self.confirmed.or(self.cured) == Some(true)
+    }
 }
 
 /// When the incident passed which milestone.
@@ -79,6 +90,19 @@ pub struct Advice {
     pub text: String,
 }
 
+/// The schema of `lessons.json` that this build writes and reads.
+pub const LESSONS_SCHEMA: &str = "midwatch.lessons/1";
+
+/// What earlier incidents taught, as it was handed to an investigation: the file `lessons.json` of a recording.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Lessons {
+    /// `midwatch.lessons/1`.
+    pub schema: String,
+    /// The lessons, sorted by (at, incident); each incident has one.
+    pub lessons: Vec<Lesson>,
+}
+
 /// What one incident taught us.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -107,6 +131,9 @@ pub struct Lesson {
     /// Did a recovery run, and did it work?
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovered: Option<bool>,
+    /// What put it right, step by step, for people; empty where no recovery worked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub put_right: Vec<String>,
     /// What to do next week, sorted.
     pub advice: Vec<Advice>,
 }

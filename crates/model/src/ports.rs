@@ -9,6 +9,7 @@ use crate::case::Case;
 use crate::change::Change;
 use crate::entity::EntityId;
 use crate::incident::{Entry, IllegalEvent, IncidentEvent, IncidentId};
+use crate::lesson::Lesson;
 use crate::query::{Answer, Gap};
 use crate::recording::Manifest;
 use crate::silence::Silence;
@@ -88,6 +89,10 @@ pub struct Runbook {
 pub trait KnowledgeSource: Send + Sync {
     /// All runbooks, sorted by path.
     fn runbooks(&self) -> Answer<Vec<Runbook>>;
+    /// What earlier incidents taught, sorted by (at, incident), one lesson per incident.
+    fn lessons(&self) -> Answer<Vec<Lesson>> {
+        Answer::Nothing
+    }
 }
 
 /// Reads time. The only clock of the house; tests hand in one that they move by hand.

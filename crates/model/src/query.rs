@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::entity::EntityId;
+use crate::incident::IncidentId;
 use crate::time::TimeWindow;
 
 /// A question in vendor-free words. Every piece of evidence carries the one that it answers, so that
@@ -90,6 +91,11 @@ pub enum Query {
         /// Around whom.
         entity: EntityId,
     },
+    /// What one earlier incident taught.
+    Lesson {
+        /// Which.
+        incident: IncidentId,
+    },
 }
 
 impl fmt::Display for Query {
@@ -154,6 +160,7 @@ impl fmt::Display for Query {
             }
             Self::Alarm { id } => write!(f, "alarm id={id}"),
             Self::Topology { entity } => write!(f, "topology entity={entity}"),
+            Self::Lesson { incident } => write!(f, "lesson incident={incident}"),
         }
     }
 }

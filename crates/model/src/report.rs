@@ -371,10 +371,31 @@ pub struct Ranked {
 pub struct Precedent {
     /// Its case.
     pub case: String,
-    /// 0..1.
+    /// When it was learned.
+    pub at: Timestamp,
+    /// How alike it is, its age counted, 0..1.
     pub similarity: f64,
     /// What it turned out to be.
     pub was: String,
+    /// What put it right; empty where nothing is known to have.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub put_right: String,
+    /// What is alike, the weightiest first.
+    pub alike: Vec<Alike>,
+    /// The same as a sentence, with the lesson that it stands on.
+    pub claim: Claim,
+}
+
+/// One way in which an earlier incident is alike.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Alike {
+    /// `log lines`, `mechanism`, `place`, `what metrics did`, `kind of change`.
+    pub what: String,
+    /// How alike in this, 0..1.
+    pub share: f64,
+    /// What both have, for people; empty where it would be too long to tell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub common: Vec<String>,
 }
 
 /// A series worth looking at, thinned to at most 240 points, with what was marked on it.
@@ -475,7 +496,7 @@ pub struct Report {
     pub queries: Vec<QueryRun>,
     /// What it cost.
     pub cost: Cost,
-    /// BLAKE3 (hex) of all evidence, in order.
+    /// BLAKE3 (hex) of all evidence, in order, and of the lessons that were handed in, if any were.
     pub ledger: String,
 }
 
@@ -492,6 +513,7 @@ impl Report {
         claims.extend(self.latent.iter().map(|l| &l.claim));
         claims.extend(self.unknown.iter().map(|u| &u.claim));
         claims.extend(self.timeline.iter().map(|t| &t.claim));
+        claims.extend(self.precedents.iter().map(|p| &p.claim));
         claims
     }
 }

@@ -7,7 +7,7 @@ mod story;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::alarm::{Alarm, AlarmState};
 use crate::entity::EntityId;
@@ -98,7 +98,7 @@ impl MemoryJournal {
         self.kept().dark
     }
 
-    /// How many entries were written in all.
+    /// How many writes there were in all: entries, and what lies beside them.
     pub fn writes(&self) -> u64 {
         self.kept().writes
     }
@@ -106,6 +106,31 @@ impl MemoryJournal {
     /// The entries of one incident as they are kept, for transcripts and for tests that alter them.
     pub fn links(&self, incident: &IncidentId) -> Vec<Link> {
         self.kept().links.get(incident).cloned().unwrap_or_default()
+    }
+
+    /// A write of something else onto the same disk: it counts like an entry, and the power can fail at it.
+    ///
+    /// # Errors
+    /// While the power is out, or when it fails at this write.
+    pub fn write_beside(&self, does: impl FnOnce()) -> Result<(), JournalError> {
+        let mut kept = self.kept();
+        if kept.dark {
+            return Err(no_power());
+        }
+        let how = kept
+            .cut
+            .filter(|(number, _)| *number == kept.writes + 1)
+            .map(|(_, how)| how);
+        kept.dark = how.is_some();
+        if how == Some(Cut::Before) {
+            return Err(no_power());
+        }
+        kept.writes += 1;
+        does();
+        match how {
+            Some(_) => Err(no_power()),
+            None => Ok(()),
+        }
     }
 
     /// Alters what is kept, as somebody with an editor would: for tests of who notices.
@@ -278,10 +303,41 @@ pub fn noted(by: &str, text: &str) -> IncidentEvent {
 pub struct MemoryBooks {
     silences: Mutex<BTreeMap<String, Silence>>,
     deliveries: Mutex<BTreeMap<(String, String), Delivery>>,
+    /// The journal on whose disk they lie: its power is theirs.
+    beside: Option<Arc<MemoryJournal>>,
+}
+
+impl MemoryBooks {
+    /// On the disk of this journal: each write counts there, and the power can fail at it.
+    pub fn beside(journal: Arc<MemoryJournal>) -> Self {
+        Self {
+            beside: Some(journal),
+            ..Self::default()
+        }
+    }
+
+    fn write(&self, does: impl FnOnce()) -> Result<(), JournalError> {
+        match &self.beside {
+            Some(journal) => journal.write_beside(does),
+            None => {
+                does();
+                Ok(())
+            }
+        }
+    }
+
+    /// Nothing can be read while the power is out.
+    fn powered(&self) -> Result<(), JournalError> {
+        match &self.beside {
+            Some(journal) if journal.dark() => Err(no_power()),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl SilenceBook for MemoryBooks {
     fn silences(&self) -> Result<Vec<Silence>, JournalError> {
+        self.powered()?;
         let kept = self.silences.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all: Vec<Silence> = kept.values().cloned().collect();
         all.sort_by(|a, b| (a.from, &a.id).cmp(&(b.from, &b.id)));
@@ -289,14 +345,16 @@ impl SilenceBook for MemoryBooks {
     }
 
     fn order(&self, silence: &Silence) -> Result<(), JournalError> {
-        let mut kept = self.silences.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.insert(silence.id.clone(), silence.clone());
-        Ok(())
+        self.write(|| {
+            let mut kept = self.silences.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.insert(silence.id.clone(), silence.clone());
+        })
     }
 }
 
 impl Outbox for MemoryBooks {
     fn delivery(&self, notice: &str, notifier: &str) -> Result<Option<Delivery>, JournalError> {
+        self.powered()?;
         let kept = self
             .deliveries
             .lock()
@@ -307,19 +365,20 @@ impl Outbox for MemoryBooks {
     }
 
     fn note(&self, notice: &str, notifier: &str, delivery: &Delivery) -> Result<(), JournalError> {
-        let mut kept = self
-            .deliveries
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let entry = kept
-            .entry((notice.to_string(), notifier.to_string()))
-            .or_default();
-        // What arrived stays so, as in the store on disk.
-        let told = entry.told || delivery.told;
-        *entry = Delivery {
-            told,
-            ..delivery.clone()
-        };
-        Ok(())
+        self.write(|| {
+            let mut kept = self
+                .deliveries
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let entry = kept
+                .entry((notice.to_string(), notifier.to_string()))
+                .or_default();
+            // What arrived stays so, as in the store on disk.
+            let told = entry.told || delivery.told;
+            *entry = Delivery {
+                told,
+                ..delivery.clone()
+            };
+        })
     }
 }

@@ -68,6 +68,39 @@ pub enum Request {
         /// Why.
         why: String,
     },
+    /// A person who knows says whether what a report blamed was a cause.
+    Judge {
+        /// Which incident.
+        incident: String,
+        /// Which cause of its newest report, from 1; `None` for all.
+        #[serde(default)]
+        cause: Option<usize>,
+        /// Was it?
+        right: bool,
+    },
+    /// A person takes alarms out of an incident into one of their own.
+    Split {
+        /// Which incident.
+        incident: String,
+        /// Which alarms: their rules, or the beginnings of their fingerprints.
+        alarms: Vec<String>,
+    },
+    /// A person puts one incident into another.
+    Merge {
+        /// Which incident.
+        incident: String,
+        /// Into which.
+        into: String,
+    },
+    /// A person says that two incidents belong together.
+    Link {
+        /// Which incident.
+        incident: String,
+        /// With which.
+        with: String,
+        /// Why.
+        why: String,
+    },
     /// A person's question about how things stand.
     Ask {
         /// In their words.

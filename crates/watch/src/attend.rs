@@ -169,6 +169,8 @@ struct Memory {
     closed: BTreeMap<Fingerprint, (IncidentId, Timestamp)>,
     /// What was performed in incidents that are closed.
     recoveries: BTreeMap<IncidentId, Vec<Recovery>>,
+    /// What incidents that are closed taught, the newest of them.
+    lessons: BTreeMap<(Timestamp, IncidentId), Arc<Lesson>>,
 }
 
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,9 +1,10 @@
 //! The recording's own small files: manifest, alarms, topology, changes, states, events. Each value
 //! is read with its line, so that an error can name it and a person can open the file there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use model::lesson::{LESSONS_SCHEMA, Lesson, Lessons};
 use model::recording::{Manifest, SCHEMA, TrueAnswer};
 use model::{Alarm, Change, Event, RawRef, StateSnapshot, Topology};
 use serde::de::DeserializeOwned;
@@ -52,11 +53,10 @@ pub(crate) fn typed<T: DeserializeOwned>(
     })
 }
 
-/// Reads the head, its version first: another version's fields mean nothing to this build.
-pub(crate) fn manifest(file: &DataFile, limits: &Limits) -> Result<Manifest, FilesError> {
-    let text = file.document(limits)?;
+/// Looks for a document's version before anything else of it: another version's fields mean nothing to this build.
+fn of_version(file: &DataFile, text: &str, wanted: &str) -> Result<(), FilesError> {
     let mut found = None;
-    let mut json = Json::new(&text);
+    let mut json = Json::new(text);
     json.object(|json, key| {
         if key == "schema" {
             let at = json.offset();
@@ -66,19 +66,26 @@ pub(crate) fn manifest(file: &DataFile, limits: &Limits) -> Result<Manifest, Fil
         json.skip()
     })
     .and_then(|()| json.end())
-    .map_err(|e| file.json(&text, 1, &e))?;
+    .map_err(|e| file.json(text, 1, &e))?;
     let (schema, at) = found.unwrap_or_default();
-    if schema != SCHEMA {
+    if schema != wanted {
         let line = 1 + memchr::memchr_iter(b'\n', &text.as_bytes()[..at]).count() as u64;
         return Err(FilesError::new(
             Fault::Schema,
             &file.name,
             Some(line),
             format!("the schema {schema:?}"),
-            &format!("\"schema\": \"{SCHEMA}\""),
+            &format!("\"schema\": \"{wanted}\""),
             "use the release of midwatch that wrote it, or write it again with this one",
         ));
     }
+    Ok(())
+}
+
+/// Reads the head, its version first.
+pub(crate) fn manifest(file: &DataFile, limits: &Limits) -> Result<Manifest, FilesError> {
+    let text = file.document(limits)?;
+    of_version(file, &text, SCHEMA)?;
     let manifest: Manifest = typed(file, &text, 1)?;
     if manifest.now < manifest.window.from() {
         return Err(FilesError::new(
@@ -91,6 +98,54 @@ pub(crate) fn manifest(file: &DataFile, limits: &Limits) -> Result<Manifest, Fil
         ));
     }
     Ok(manifest)
+}
+
+/// Lessons of one recording: five times what a live look is handed.
+const MOST_LESSONS: usize = 1_000;
+
+/// Reads what earlier incidents taught, the version first.
+pub(crate) fn lessons(file: &DataFile, limits: &Limits) -> Result<Vec<Lesson>, FilesError> {
+    let text = file.document(limits)?;
+    of_version(file, &text, LESSONS_SCHEMA)?;
+    let Lessons { lessons, .. } = typed(file, &text, 1)?;
+    if lessons.len() > MOST_LESSONS {
+        return Err(FilesError::new(
+            Fault::TooLarge,
+            &file.name,
+            None,
+            format!("{} lessons", lessons.len()),
+            &format!("at most {MOST_LESSONS}, of the newest incidents"),
+            "leave the oldest out: after some months they weigh nothing",
+        ));
+    }
+    let mut known = BTreeSet::new();
+    for lesson in &lessons {
+        if !known.insert(&lesson.incident) {
+            return Err(FilesError::new(
+                Fault::Duplicate,
+                &file.name,
+                None,
+                format!("two lessons of {}", lesson.incident),
+                "one lesson per incident",
+                "leave one of them out",
+            ));
+        }
+        let shares = lesson.causes.iter().map(|cause| cause.confidence);
+        for share in shares.filter(|share| !(0.0..=1.0).contains(share)) {
+            return Err(FilesError::new(
+                Fault::Type,
+                &file.name,
+                None,
+                format!(
+                    "a confidence of {share} in the lesson of {}",
+                    lesson.incident
+                ),
+                "a number from 0 to 1",
+                "mend it, or leave the lesson out",
+            ));
+        }
+    }
+    Ok(lessons)
 }
 
 /// The line at which a top-level field's name first stands.

@@ -21,6 +21,8 @@ pub(crate) enum Role {
     Events,
     States,
     Knowledge,
+    /// What earlier incidents taught.
+    Lessons,
     /// The truth: never opened by an investigation.
     Answer,
     /// Rows.
@@ -172,6 +174,7 @@ pub(crate) fn role(file: &DataFile, limits: &Limits) -> Result<Role, FilesError>
         match bare(&name) {
             "recording" if ending == "json" => return Ok(Role::Manifest),
             "topology" if ending == "json" => return Ok(Role::Topology),
+            "lessons" if ending == "json" => return Ok(Role::Lessons),
             _ => {}
         }
     }

@@ -49,6 +49,7 @@ pub fn read_bytes(name: &str, bytes: &[u8], limits: &Limits) -> Result<ReadBytes
         Role::Alarms => read.things = documents::alarms(&file, limits)?.len() as u64,
         Role::Changes => read.things = documents::changes(&file, limits)?.len() as u64,
         Role::Events => read.things = documents::events(&file, limits)?.len() as u64,
+        Role::Lessons => read.things = documents::lessons(&file, limits)?.len() as u64,
         Role::States => read.things = documents::states(&file, limits)?.len() as u64,
         Role::Topology => {
             let topology = documents::topology(&file, limits)?;
@@ -149,6 +150,7 @@ pub fn reader_names() -> BTreeMap<&'static str, &'static str> {
         ("csv-metrics", "metrics/rows.csv"),
         ("csv-traces", "traces/rows.csv"),
         ("events", "events.ndjson"),
+        ("lessons", "lessons.json"),
         ("manifest", "recording.json"),
         ("ndjson-logs", "logs/rows.ndjson"),
         ("ndjson-metrics", "metrics/rows.ndjson"),

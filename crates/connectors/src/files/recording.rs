@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use model::case::Case;
+use model::lesson::Lesson;
 use model::ports::{
     ChangeSource, Eyes, KnowledgeSource, LogSource, MetricSource, Runbook, Scanned, StateSource,
     TopologySource, TraceSource,
@@ -102,6 +103,7 @@ pub fn open(root: &Path, limits: &Limits) -> Result<Recording, FilesError> {
     let mut events = there("events").then(Vec::new);
     let mut snapshots = there("states").then(Vec::new);
     let mut runbooks = Vec::new();
+    let mut lessons = Vec::new();
     for (file, role) in &folder.files {
         match role {
             Role::Topology => {
@@ -118,6 +120,7 @@ pub fn open(root: &Path, limits: &Limits) -> Result<Recording, FilesError> {
                 .get_or_insert_default()
                 .extend(documents::states(file, limits)?),
             Role::Knowledge => runbooks.push(runbook(file, limits)?),
+            Role::Lessons => lessons = documents::lessons(file, limits)?,
             _ => {}
         }
     }
@@ -216,6 +219,7 @@ pub fn open(root: &Path, limits: &Limits) -> Result<Recording, FilesError> {
     if let Some(snapshots) = &mut snapshots {
         late += keep(snapshots, |s| s.time <= now);
     }
+    late += keep(&mut lessons, |l| l.at <= now);
     dropped.after_now += late;
     let mut case = Case {
         alarms,
@@ -225,6 +229,7 @@ pub fn open(root: &Path, limits: &Limits) -> Result<Recording, FilesError> {
         snapshots,
         events,
         runbooks,
+        lessons,
         ..Case::new(manifest)
     };
     case.normalise();
@@ -519,6 +524,10 @@ impl StateSource for Recording {
 impl KnowledgeSource for Recording {
     fn runbooks(&self) -> Answer<Vec<Runbook>> {
         self.case.runbooks()
+    }
+
+    fn lessons(&self) -> Answer<Vec<Lesson>> {
+        self.case.lessons()
     }
 }
 

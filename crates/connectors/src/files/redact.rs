@@ -48,6 +48,20 @@ pub fn redact(case: &mut Case) -> u64 {
     for runbook in &mut case.runbooks {
         clean(&mut runbook.text);
     }
+    for lesson in &mut case.lessons {
+        clean(&mut lesson.title);
+        lesson.put_right.iter_mut().for_each(&mut clean);
+        for advice in &mut lesson.advice {
+            clean(&mut advice.text);
+        }
+        lesson.templates = std::mem::take(&mut lesson.templates)
+            .into_iter()
+            .map(|mut template| {
+                clean(&mut template);
+                template
+            })
+            .collect();
+    }
     for snapshot in case.snapshots.iter_mut().flatten() {
         document(&mut snapshot.document, &mut clean);
     }

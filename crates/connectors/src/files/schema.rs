@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use model::lesson::Lessons;
 use model::recording::{Manifest, TrueAnswer};
 use model::{Alarm, Change, Event, StateSnapshot, Topology};
 use schemars::{Schema, schema_for};
@@ -13,6 +14,7 @@ use super::show::Summary;
 pub fn schemas() -> BTreeMap<&'static str, Schema> {
     BTreeMap::from([
         ("recording.alarms.schema.json", schema_for!(Vec<Alarm>)),
+        ("recording.lessons.schema.json", schema_for!(Lessons)),
         ("recording.answer.schema.json", schema_for!(TrueAnswer)),
         ("recording.changes.schema.json", schema_for!(Vec<Change>)),
         ("recording.check.schema.json", schema_for!(CheckReport)),

@@ -90,12 +90,19 @@ pub struct Summary {
     pub changes: Option<Vec<ChangeLine>>,
     /// Runbooks, by title.
     pub runbooks: Vec<String>,
+    /// What earlier incidents taught: how many lessons were handed in.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub lessons: u64,
     /// What could not be collected.
     pub gaps: Vec<Gap>,
     /// What was harmless and left out.
     pub dropped: Dropped,
     /// Is the true answer there, for scoring? It was not opened.
     pub answered: bool,
+}
+
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Opens the recording in the folder `root` and says what it holds.
@@ -179,6 +186,10 @@ pub fn summary(recording: &Recording) -> Summary {
             .into_iter()
             .map(|runbook| runbook.title)
             .collect(),
+        lessons: recording
+            .lessons()
+            .found()
+            .map_or(0, |lessons| lessons.len() as u64),
         gaps: recording.gaps().to_vec(),
         dropped: *recording.dropped(),
         answered: recording.root().join("answer.json").is_file(),

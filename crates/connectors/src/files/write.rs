@@ -6,6 +6,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use model::Timestamp;
+use model::lesson::{LESSONS_SCHEMA, Lessons};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -124,6 +125,13 @@ fn into(case: &Case, root: &Path) -> Result<(), FilesError> {
             format!("knowledge/{}.md", runbook.path)
         };
         file(root, &path, |out| out.write_all(runbook.text.as_bytes()))?;
+    }
+    if !case.lessons.is_empty() {
+        let lessons = Lessons {
+            schema: LESSONS_SCHEMA.to_string(),
+            lessons: case.lessons.clone(),
+        };
+        file(root, "lessons.json", |out| pretty(out, &lessons))?;
     }
     if let Some(answer) = &case.answer {
         file(root, "answer.json", |out| pretty(out, answer))?;

@@ -5,6 +5,7 @@ use model::{MechanismId, Polarity};
 
 use super::Desk;
 use crate::derive::Subject;
+use crate::history::CITED;
 use crate::hypotheses::{Hypothesis, Tested};
 use crate::kinds::FactRef;
 use crate::verdict::Named;
@@ -19,7 +20,7 @@ fn card(desk: &mut Desk<'_, '_, '_>, named: &Named) -> Cause {
     let hypothesis = desk.hypotheses[named.hypothesis].clone();
     let mechanism = hypothesis.mechanism();
     let unit = hypothesis.unit;
-    let refs: Vec<FactRef> = hypothesis.refs().into_iter().take(8).collect();
+    let refs: Vec<FactRef> = hypothesis.refs().into_iter().take(CITED).collect();
     let ids = cite_weighted(desk, &hypothesis, &refs);
     let mut predictions = Vec::new();
     for tested in &hypothesis.tested {

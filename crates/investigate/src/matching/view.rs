@@ -463,7 +463,7 @@ impl<'a> Matcher<'a> {
                     }
                 }
             }
-            SourceKind::Topology | SourceKind::Alarm => {}
+            SourceKind::Topology | SourceKind::Alarm | SourceKind::Lessons => {}
         }
         match (refs.is_empty(), looked) {
             (false, _) => Outcome::Met(refs),

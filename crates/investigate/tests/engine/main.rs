@@ -1,11 +1,12 @@
 //! What the engine promises, held against small invented incidents.
 //!
-//! `cases` tells them; `verdicts` says what is true of each; `determinism`, `invariance`, `evidence`
-//! and `hostile` say what must hold for any.
+//! `cases` tells them; `verdicts` says what is true of each; `precedents` what earlier incidents may add; `determinism`,
+//! `invariance`, `evidence` and `hostile` say what must hold for any.
 
 mod cases;
 mod determinism;
 mod evidence;
 mod hostile;
 mod invariance;
+mod precedents;
 mod verdicts;

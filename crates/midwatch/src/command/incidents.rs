@@ -27,9 +27,11 @@ use crate::wiring::house::House;
     midwatch incidents report 3f9a1c --format html --out report.html\n  \
     midwatch incidents postmortem 3f9a1c --out postmortem.md\n  \
     midwatch incidents note 3f9a1c 'the deploy is mine, I am on it'\n  \
-    midwatch incidents close 3f9a1c --why 'a drill'\n\n\
-    `note` and `close` are said to the server that runs; the others read the journal of the data folder, and\n\
-    no server need run.")]
+    midwatch incidents close 3f9a1c --why 'a drill'\n  \
+    midwatch incidents confirm 3f9a1c         its causes were the causes\n  \
+    midwatch incidents split 3f9a1c --alarm 'latency high'\n\n\
+    `note`, `close`, `confirm`, `split`, `merge` and `link` are said to the server that runs; the others read the\n\
+    journal of the data folder, and no server need run.")]
 pub struct Args {
     #[command(flatten)]
     house: super::Place,
@@ -102,6 +104,67 @@ enum What {
     Close {
         /// Its name, or the end of it
         id: String,
+        /// Why: whoever reads its journal will ask
+        #[arg(long, value_name = "TEXT")]
+        why: String,
+        /// How to tell
+        #[arg(long, value_enum, default_value_t)]
+        format: Answer,
+    },
+    /// Say of its causes, in your name, that they were the causes; or, with --wrong, that they were not
+    ///
+    /// Also of one that is closed. What a person confirmed, like what a verified recovery cured, weighs a little when
+    /// the next incident is like it.
+    #[command(after_help = "Examples:\n  \
+        midwatch incidents confirm 3f9a1c\n  \
+        midwatch incidents confirm 3f9a1c --cause 2 --wrong")]
+    Confirm {
+        /// Its name, or the end of it
+        id: String,
+        /// Which cause of its newest report, from 1; without it, all
+        #[arg(long, value_name = "N")]
+        cause: Option<usize>,
+        /// It was not
+        #[arg(long)]
+        wrong: bool,
+        /// How to tell
+        #[arg(long, value_enum, default_value_t)]
+        format: Answer,
+    },
+    /// Take alarms out of it into an incident of their own, in your name; that stays
+    #[command(after_help = "Example:\n  midwatch incidents split 3f9a1c --alarm 'latency high'")]
+    Split {
+        /// Its name, or the end of it
+        id: String,
+        /// Which alarm: its rule, or the beginning of its fingerprint; may be given several times
+        #[arg(long = "alarm", required = true, value_name = "RULE")]
+        alarms: Vec<String>,
+        /// How to tell
+        #[arg(long, value_enum, default_value_t)]
+        format: Answer,
+    },
+    /// Put it into another one, in your name: its alarms join there, and it is closed
+    #[command(after_help = "Example:\n  midwatch incidents merge 3f9a1c --into 77aa01")]
+    Merge {
+        /// Its name, or the end of it
+        id: String,
+        /// Into which
+        #[arg(long, value_name = "ID")]
+        into: String,
+        /// How to tell
+        #[arg(long, value_enum, default_value_t)]
+        format: Answer,
+    },
+    /// Say, in your name, that it belongs together with another one; each goes its own way
+    #[command(
+        after_help = "Example:\n  midwatch incidents link 3f9a1c --with 77aa01 --why 'the same migration'"
+    )]
+    Link {
+        /// Its name, or the end of it
+        id: String,
+        /// With which
+        #[arg(long, value_name = "ID")]
+        with: String,
         /// Why: whoever reads its journal will ask
         #[arg(long, value_name = "TEXT")]
         why: String,
@@ -191,6 +254,46 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
         What::Close { id, why, format } => {
             let request = Request::Close {
                 incident: house.find(id)?.to_string(),
+                why: said(why, "--why")?,
+            };
+            house.tell(&request, *format, console)
+        }
+        What::Confirm {
+            id,
+            cause,
+            wrong,
+            format,
+        } => {
+            let request = Request::Judge {
+                incident: house.find(id)?.to_string(),
+                cause: *cause,
+                right: !wrong,
+            };
+            house.tell(&request, *format, console)
+        }
+        What::Split { id, alarms, format } => {
+            let request = Request::Split {
+                incident: house.find(id)?.to_string(),
+                alarms: alarms.clone(),
+            };
+            house.tell(&request, *format, console)
+        }
+        What::Merge { id, into, format } => {
+            let request = Request::Merge {
+                incident: house.find(id)?.to_string(),
+                into: house.find(into)?.to_string(),
+            };
+            house.tell(&request, *format, console)
+        }
+        What::Link {
+            id,
+            with,
+            why,
+            format,
+        } => {
+            let request = Request::Link {
+                incident: house.find(id)?.to_string(),
+                with: house.find(with)?.to_string(),
                 why: said(why, "--why")?,
             };
             house.tell(&request, *format, console)

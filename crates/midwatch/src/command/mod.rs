@@ -36,10 +36,13 @@ use crate::problem::Problem;
     version,
     about = "Keeps the middle watch: investigates an incident and shows its evidence.",
     long_about = "Keeps the middle watch: investigates an incident and shows its evidence.\n\n\
-        It reads a recorded incident (alarms, metrics, logs, traces, changes, states) and says what \
-        broke, where it began, how sure it is, and what it could not see. Every sentence cites \
-        evidence; every piece of evidence is a query that can be run again. It uses no language \
-        model, sends nothing anywhere, and changes nothing.",
+        It reads a recorded incident, or watches a running system (alarms, metrics, logs, traces, changes, \
+        states), and says what broke, where it began, how sure it is, and what it could not see. Every \
+        sentence cites evidence; every piece of evidence is a query that can be run again. It uses no \
+        language model.\n\n\
+        It alters nothing, unless its configuration gives it hands (`hands = true` on a connector): then it \
+        performs the plans that the policy or a named person lets pass, undoes what fails, and checks that \
+        they worked. It sends nothing anywhere, save to the notifiers and connectors that are configured.",
     after_help = "Examples:\n  \
         midwatch demo                                       look at a report right now\n  \
         midwatch investigate incident/ --format html --out report.html\n  \

@@ -131,12 +131,20 @@ pub fn card(incident: &Incident, pencil: &Pencil) -> String {
             ],
         );
     }
+    for (other, why) in &incident.links {
+        let linked = format!("linked with {other}: {why}");
+        text += &pencil.paragraph("  ", 4, &[(Tone::Plain, linked)]);
+    }
     if let Some(report) = incident.report() {
         text.push('\n');
         text += &pencil.heading("Verdict");
         for claim in &report.verdict {
             text += &pencil.paragraph("  ", 2, &[(Tone::Plain, claim.text.clone())]);
         }
+    }
+    for ((entity, mechanism), (right, by)) in &incident.judged {
+        let said = format!("{by}: {}", judged(entity, mechanism, *right));
+        text += &pencil.paragraph("  ", 4, &[(Tone::Plain, said)]);
     }
     if let Some(plan) = incident.latest_plan() {
         text.push('\n');
@@ -416,6 +424,15 @@ pub fn told(event: &IncidentEvent) -> (Tone, String) {
         ),
         E::InvestigationFailed { why, .. } => (Tone::Bad, format!("the look failed: {why}")),
         E::Linked { incident, why } => (Tone::Plain, format!("linked with {incident}: {why}")),
+        E::CauseJudged {
+            entity,
+            mechanism,
+            right,
+            by,
+        } => (
+            Tone::Plain,
+            format!("{by}: {}", judged(entity, mechanism, *right)),
+        ),
         E::SplitOff { incident, by, .. } => (Tone::Plain, format!("{by} split {incident} off")),
         E::PlanProposed { plan } => (
             Tone::Strong,
@@ -516,4 +533,10 @@ fn colon(text: &str) -> String {
     } else {
         format!(": {text}")
     }
+}
+
+/// What a person said of a cause.
+fn judged(entity: &model::EntityId, mechanism: &model::MechanismId, right: bool) -> String {
+    let word = if right { "was" } else { "was not" };
+    format!("{mechanism} on {entity} {word} a cause")
 }

@@ -372,15 +372,25 @@ impl Sheet<'_> {
             .pencil
             .heading("Earlier incidents like it (shown, never decisive)");
         for precedent in &self.report.precedents {
-            out += &self.pencil.paragraph(
-                self.bullet(),
-                4,
-                &[
-                    (Tone::Strong, precedent.case.clone()),
-                    (Tone::Faint, format!("{:.2} alike:", precedent.similarity)),
-                    (Tone::Plain, precedent.was.clone()),
-                ],
-            );
+            let mut pieces = vec![
+                (Tone::Strong, precedent.case.clone()),
+                (
+                    Tone::Faint,
+                    format!(
+                        "of {}, {:.2} alike:",
+                        words::day(precedent.at),
+                        precedent.similarity
+                    ),
+                ),
+                (Tone::Plain, format!("{}.", precedent.was)),
+            ];
+            let more = [
+                (Tone::Good, words::put_right(precedent)),
+                (Tone::Faint, words::alike(precedent)),
+            ];
+            pieces.extend(more.into_iter().filter(|(_, text)| !text.is_empty()));
+            pieces.extend(cited(&precedent.claim.evidence));
+            out += &self.pencil.paragraph(self.bullet(), 4, &pieces);
         }
         out
     }

@@ -103,8 +103,12 @@ pub fn of(report: &Report, pictures: bool) -> ReportView {
             .iter()
             .map(|precedent| PrecedentView {
                 case: precedent.case.clone(),
+                day: words::day(precedent.at),
                 similarity: format!("{:.2}", precedent.similarity),
                 was: precedent.was.clone(),
+                put_right: words::put_right(precedent),
+                alike: words::alike(precedent),
+                claim: claim(&precedent.claim),
             })
             .collect(),
         evidence: evidence(report, &names),

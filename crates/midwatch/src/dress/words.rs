@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::query::GapReason;
-use model::report::{Named, Onset, PredictionOutcome, Report, Status};
+use model::report::{Named, Onset, Precedent, PredictionOutcome, Report, Status};
 use model::{AlarmState, EdgeKind, EntityId, Polarity, Severity, SourceKind, Timestamp};
 
 /// How it ended, as a badge.
@@ -48,6 +48,7 @@ pub fn source(source: SourceKind) -> &'static str {
         SourceKind::Events => "events",
         SourceKind::Topology => "topology",
         SourceKind::Alarm => "alarm",
+        SourceKind::Lessons => "lessons",
     }
 }
 
@@ -236,4 +237,31 @@ pub fn unit(unit: &str) -> String {
 pub fn change_id(id: &str) -> &str {
     let is_hash = id.len() >= 32 && id.bytes().all(|b| b.is_ascii_hexdigit());
     if is_hash { &id[..10] } else { id }
+}
+
+/// What put an earlier incident right, as a sentence; empty where nothing is known to have.
+pub fn put_right(precedent: &Precedent) -> String {
+    if precedent.put_right.is_empty() {
+        return String::new();
+    }
+    format!("Put right: {}.", precedent.put_right)
+}
+
+/// In what an earlier incident is alike, as a sentence; empty where nothing is told.
+pub fn alike(precedent: &Precedent) -> String {
+    if precedent.alike.is_empty() {
+        return String::new();
+    }
+    let told: Vec<String> = precedent
+        .alike
+        .iter()
+        .map(|one| {
+            let common = match one.common.is_empty() {
+                true => String::new(),
+                false => format!(" ({})", one.common.join(", ")),
+            };
+            format!("{} {:.2}{common}", one.what, one.share)
+        })
+        .collect();
+    format!("Alike: {}.", told.join("; "))
 }

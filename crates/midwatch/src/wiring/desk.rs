@@ -105,6 +105,79 @@ impl LiveDesk {
         Ok(format!("{id} is closed"))
     }
 
+    fn judge(
+        &self,
+        who: &Person,
+        incident: &str,
+        cause: Option<usize>,
+        right: bool,
+    ) -> Result<String, String> {
+        let id = self.find(incident)?;
+        let watch = self.watchman.watch();
+        let judged = watch
+            .judge(&id, cause, right, &who.name)
+            .map_err(|error| error.to_string())?;
+        let (was, so) = match (judged, right) {
+            (1, true) => ("1 cause", "it was"),
+            (1, false) => ("1 cause", "it was not"),
+            (_, true) => ("all causes", "they were"),
+            (_, false) => ("all causes", "they were not"),
+        };
+        Ok(format!("{} said of {was} of {id} that {so}", who.name))
+    }
+
+    fn split(&self, who: &Person, incident: &str, alarms: &[String]) -> Result<String, String> {
+        let id = self.find(incident)?;
+        let watch = self.watchman.watch();
+        let stands = watch.incident(&id).map_err(|error| error.to_string())?;
+        let mut chosen = Vec::new();
+        for wanted in alarms {
+            let found: Vec<_> = stands
+                .alarms
+                .iter()
+                .filter(|joined| {
+                    joined.alarm.rule == *wanted
+                        || (wanted.len() >= 6 && joined.fingerprint.0.starts_with(wanted.as_str()))
+                })
+                .map(|joined| joined.fingerprint.clone())
+                .collect();
+            if found.is_empty() {
+                let known: Vec<String> = stands
+                    .alarms
+                    .iter()
+                    .map(|joined| format!("{} ({})", joined.alarm.rule, joined.fingerprint.0))
+                    .collect();
+                return Err(format!(
+                    "{id} has no alarm {wanted:?}; it has {}",
+                    known.join(", ")
+                ));
+            }
+            chosen.extend(found);
+        }
+        let new = watch
+            .split(&id, &chosen, &who.name)
+            .map_err(|error| error.to_string())?;
+        Ok(format!("{new} was split from {id}"))
+    }
+
+    fn merge(&self, who: &Person, incident: &str, into: &str) -> Result<String, String> {
+        let (id, into) = (self.find(incident)?, self.find(into)?);
+        self.watchman
+            .watch()
+            .merge(&id, &into, &who.name)
+            .map_err(|error| error.to_string())?;
+        Ok(format!("{id} lives on in {into}"))
+    }
+
+    fn link(&self, who: &Person, incident: &str, with: &str, why: &str) -> Result<String, String> {
+        let (id, with) = (self.find(incident)?, self.find(with)?);
+        self.watchman
+            .watch()
+            .link(&id, &with, &who.name, why)
+            .map_err(|error| error.to_string())?;
+        Ok(format!("{id} and {with} name each other"))
+    }
+
     fn silence(
         &self,
         who: &Person,
@@ -235,6 +308,18 @@ impl Desk for LiveDesk {
             } => plain(self.refuse(who, &incident, &plan, &why)),
             Request::Note { incident, text } => plain(self.note(who, &incident, &text)),
             Request::Close { incident, why } => plain(self.close(who, &incident, &why)),
+            Request::Judge {
+                incident,
+                cause,
+                right,
+            } => plain(self.judge(who, &incident, cause, right)),
+            Request::Split { incident, alarms } => plain(self.split(who, &incident, &alarms)),
+            Request::Merge { incident, into } => plain(self.merge(who, &incident, &into)),
+            Request::Link {
+                incident,
+                with,
+                why,
+            } => plain(self.link(who, &incident, &with, &why)),
             Request::Silence {
                 entity,
                 rule,

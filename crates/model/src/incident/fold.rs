@@ -8,6 +8,9 @@ use super::{
 };
 use crate::action::Outcome;
 use crate::alarm::Alarm;
+use crate::entity::EntityId;
+use crate::lesson::Lesson;
+use crate::mechanism::MechanismId;
 use crate::plan::GateAnswer;
 use crate::time::Timestamp;
 
@@ -27,6 +30,7 @@ impl IncidentEvent {
             Self::InvestigationFailed { .. } => "investigation_failed",
             Self::Linked { .. } => "linked",
             Self::SplitOff { .. } => "split_off",
+            Self::CauseJudged { .. } => "cause_judged",
             Self::PlanProposed { .. } => "plan_proposed",
             Self::PlanKept { .. } => "plan_kept",
             Self::NoPlan { .. } => "no_plan",
@@ -47,6 +51,15 @@ impl IncidentEvent {
             Self::Closed { .. } => "closed",
         }
     }
+}
+
+/// What may still be written of an incident that is closed: words about it, and what it taught.
+fn stays_open_to(event: &IncidentEvent) -> bool {
+    use IncidentEvent as E;
+    matches!(
+        event,
+        E::Noted { .. } | E::LessonLearned { .. } | E::Linked { .. } | E::CauseJudged { .. }
+    )
 }
 
 impl Incident {
@@ -88,6 +101,7 @@ impl Incident {
             notes: Vec::new(),
             investigations: Vec::new(),
             links: BTreeMap::new(),
+            judged: BTreeMap::new(),
             plans: Vec::new(),
             no_plan: None,
             handed_over: None,
@@ -126,7 +140,7 @@ impl Incident {
         if seq != self.seq + 1 {
             return Err("it does not follow the last entry");
         }
-        if self.closed.is_some() && !matches!(event, E::Noted { .. } | E::LessonLearned { .. }) {
+        if self.closed.is_some() && !stays_open_to(event) {
             return Err("the incident is closed");
         }
         match event {
@@ -197,6 +211,18 @@ impl Incident {
                 self.alarms.retain(|a| !alarms.contains(&a.fingerprint));
                 self.links
                     .insert(incident.clone(), "split off from this one".to_string());
+            }
+            E::CauseJudged {
+                entity,
+                mechanism,
+                right,
+                by,
+            } => {
+                if !self.blamed(entity, mechanism) {
+                    return Err("no report of it names that cause");
+                }
+                let cause = (entity.clone(), mechanism.clone());
+                self.judged.insert(cause, (*right, by.clone()));
             }
             E::PlanProposed { plan } => self.propose(at, plan)?,
             E::PlanKept { plan, report } => self.waiting(plan)?.report = report.clone(),
@@ -394,6 +420,28 @@ impl Incident {
                 Some((_, Ok(report))) => Some(&**report),
                 _ => None,
             })
+    }
+
+    /// Does any report of it name this cause?
+    fn blamed(&self, entity: &EntityId, mechanism: &MechanismId) -> bool {
+        let reports = self.investigations.iter().filter_map(|look| {
+            let (_, ended) = look.ended.as_ref()?;
+            ended.as_deref().ok()
+        });
+        let mut causes = reports.flat_map(|report| &report.causes);
+        causes.any(|cause| cause.entity == *entity && cause.mechanism == *mechanism)
+    }
+
+    /// What it taught, with what people have said of its causes since; `None` before a lesson was drawn.
+    pub fn taught(&self) -> Option<Lesson> {
+        let mut lesson = self.lesson.as_deref().cloned()?;
+        for cause in &mut lesson.causes {
+            let key = (cause.entity.clone(), cause.mechanism.clone());
+            if let Some((right, _)) = self.judged.get(&key) {
+                cause.confirmed = Some(*right);
+            }
+        }
+        Some(lesson)
     }
 
     /// Is any of its alarms still firing?

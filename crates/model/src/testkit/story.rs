@@ -362,6 +362,7 @@ fn lesson(id: &IncidentId, at: Timestamp) -> Lesson {
             change: None,
             confidence: 0.93,
             cured: Some(true),
+            confirmed: None,
         }],
         templates: BTreeSet::from(["KeyError: <*>".to_string()]),
         path: BTreeSet::from([EntityKind::Function, EntityKind::Service]),
@@ -374,6 +375,7 @@ fn lesson(id: &IncidentId, at: Timestamp) -> Lesson {
             recovered: Some(at),
         },
         recovered: Some(true),
+        put_right: Vec::new(),
         advice: vec![Advice {
             area: Area::DeploymentPipeline,
             text: "Check settings before they are deployed.".to_string(),

@@ -595,3 +595,84 @@ fn whoever_follows_reads_words_alone() {
     let head = store.head(&id("inc-1")).unwrap();
     assert_eq!(head, Some((2, newest.digest)));
 }
+
+/// What was added to a version without altering what was there: a person's word about a cause.
+/// `MIDWATCH_BLESS=1` writes the sample anew.
+#[test]
+fn what_was_added_to_a_version_is_still_read() {
+    let file: PathBuf = [
+        env!("CARGO_MANIFEST_DIR"),
+        "src/journal/tests/samples/v1-cause-judged.ndjson",
+    ]
+    .iter()
+    .collect();
+    let now = judged_transcript();
+    if std::env::var_os("MIDWATCH_BLESS").is_some() {
+        std::fs::write(&file, &now).unwrap();
+    }
+    for told in [std::fs::read_to_string(&file).unwrap(), now] {
+        let told = transcript::read(&told).unwrap();
+        let entries = model::incident::chain::entries(&told.incident, &told.links).unwrap();
+        let incident = Incident::fold(&told.incident, &entries).unwrap().unwrap();
+        let judged: Vec<String> = incident
+            .judged
+            .iter()
+            .map(|((entity, mechanism), (right, by))| format!("{entity} {mechanism} {right} {by}"))
+            .collect();
+        assert_eq!(judged, ["function/f0 change.config-broken true ada"]);
+        assert!(incident.links.contains_key(&id("inc-2")));
+    }
+}
+
+/// An incident that was looked at, closed, linked, and of whose cause ada said two things.
+fn judged_transcript() -> String {
+    let (memory, one) = (MemoryJournal::new(), id("inc-1"));
+    begin(&memory, "inc-1");
+    let mut report = model::testkit::report("ledger-1", model::report::Status::CauseFound, at(2));
+    let cause = serde_json::json!({
+        "entity": "function/f0", "mechanism": "change.config-broken", "title": "a broken setting",
+        "category": "system_change", "word": "confirmed", "confidence": 0.93, "caps": [],
+        "score": {
+            "prior": 0.0, "signature": 0.0, "change": 0.0, "anomaly": 0.0, "timing": 0.0, "difference": 0.0,
+            "history": 0.0, "against": 0.0, "total": 0.0,
+        },
+        "claim": {"id": "C1", "text": "It did it.", "evidence": []},
+        "supports": [], "contradicts": [], "predictions": [], "path": [], "explains": [], "mitigations": [],
+    });
+    report.causes = vec![serde_json::from_value(cause).unwrap()];
+    let judged = |entity: &str, right| IncidentEvent::CauseJudged {
+        entity: entity.into(),
+        mechanism: model::MechanismId("change.config-broken".to_string()),
+        right,
+        by: "ada".to_string(),
+    };
+    let events = [
+        IncidentEvent::InvestigationStarted {
+            attempt: 1,
+            window: report.header.window,
+        },
+        IncidentEvent::InvestigationEnded {
+            attempt: 1,
+            report: Box::new(report),
+        },
+        judged("function/f0", false),
+        IncidentEvent::Closed {
+            ending: Ending::HandedOver,
+            by: "ada".to_string(),
+        },
+        IncidentEvent::Linked {
+            incident: id("inc-2"),
+            why: "ada: the same migration".to_string(),
+        },
+        judged("function/f0", true),
+    ];
+    for (after, event) in (1..).zip(&events) {
+        memory.append(&one, after, at(3), event).unwrap();
+    }
+    // Of what no report blamed nothing can be said.
+    let refused = memory
+        .append(&one, 7, at(4), &judged("function/f9", true))
+        .unwrap_err();
+    assert!(matches!(refused, JournalError::Illegal(_)), "{refused}");
+    transcript::write(&one, &memory.links(&one))
+}

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use act::gate::{Recovery, recoveries};
-use model::incident::{Entry, Incident, IncidentEvent, IncidentId};
+use model::incident::{Ending, Entry, Incident, IncidentEvent, IncidentId};
+use model::lesson::Lesson;
 use model::ports::JournalError;
 use model::time::Timestamp;
 
@@ -11,8 +12,12 @@ use super::tell::STALE;
 use super::{AttendError, OVERTAKEN, Watch, held};
 use crate::notices;
 
-/// Closed incidents that are read when the watch is taken up.
+/// Closed incidents whose recoveries and alarms are remembered.
 const LATEST: usize = 50;
+
+/// Lessons that are handed to a look. A lesson counts half after twenty days, and thirty tell how common a mechanism
+/// is: more would only make every recording longer.
+const LESSONS: usize = 200;
 
 impl Watch {
     /// Reads what the watch has to know to begin.
@@ -20,7 +25,7 @@ impl Watch {
         let now = self.now();
         let open = self.sockets.journal.incidents(true)?;
         let mut latest = self.sockets.journal.incidents(false)?;
-        latest.truncate(LATEST);
+        latest.truncate(LESSONS);
         let mut ids = latest;
         ids.extend(open);
         ids.sort();
@@ -76,6 +81,15 @@ impl Watch {
                 for alarm in &incident.alarms {
                     let was = (incident.id.clone(), *at);
                     memory.closed.insert(alarm.fingerprint.clone(), was);
+                }
+                if let Some(lesson) = taught(&incident) {
+                    // A lesson may be drawn anew: what stood before goes.
+                    memory.lessons.retain(|(_, id), _| *id != incident.id);
+                    let key = (lesson.at, incident.id.clone());
+                    memory.lessons.insert(key, Arc::new(lesson));
+                    while memory.lessons.len() > LESSONS {
+                        memory.lessons.pop_first();
+                    }
                 }
                 let done = recoveries([&*incident]);
                 memory.recoveries.insert(incident.id.clone(), done);
@@ -162,11 +176,27 @@ impl Watch {
         Ok(incident)
     }
 
+    /// What the newest closed incidents taught by `now`, sorted by (at, incident); those that live on in another one
+    /// teach there.
+    pub(super) fn lessons(&self, now: Timestamp) -> Vec<Lesson> {
+        let memory = held(&self.memory);
+        let taught = memory.lessons.values().filter(|lesson| lesson.at <= now);
+        taught.map(|lesson| (**lesson).clone()).collect()
+    }
+
     /// What was done lately, in all incidents.
     pub(super) fn recoveries(&self) -> Vec<Recovery> {
         let memory = held(&self.memory);
         let mut all = recoveries(memory.open.values().map(Arc::as_ref));
         all.extend(memory.recoveries.values().flatten().cloned());
         all
+    }
+}
+
+/// What a closed incident teaches the next; nothing, if it lives on in another one.
+fn taught(incident: &Incident) -> Option<Lesson> {
+    match &incident.closed {
+        Some((_, Ending::Merged { .. })) | None => None,
+        Some(_) => incident.taught(),
     }
 }

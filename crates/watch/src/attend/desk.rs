@@ -93,6 +93,78 @@ impl Watch {
         self.written(&incident, noted)
     }
 
+    /// A person who knows says whether what a report blamed was a cause; `cause` counts those of the newest report
+    /// from 1, and none means all of them. Also of a closed incident: its lesson weighs from then on. Says how many
+    /// causes were judged.
+    ///
+    /// # Errors
+    /// If there is no such incident, or no such cause in its newest report.
+    pub fn judge(
+        &self,
+        id: &IncidentId,
+        cause: Option<usize>,
+        right: bool,
+        by: &str,
+    ) -> Result<usize, Refusal> {
+        let mut incident = self.incident(id)?;
+        let causes = incident.report().map_or(&[][..], |report| &report.causes);
+        let chosen: Vec<_> = causes
+            .iter()
+            .zip(1..)
+            .filter(|(_, number)| cause.is_none_or(|wanted| wanted == *number))
+            .map(|(cause, _)| (cause.entity.clone(), cause.mechanism.clone()))
+            .collect();
+        if chosen.is_empty() {
+            return Err(Refusal::No(match (cause, causes.len()) {
+                (_, 0) => format!("the newest report of {id} names no cause"),
+                (Some(wanted), count) => {
+                    format!("the newest report of {id} has no cause {wanted}; it has {count}")
+                }
+                (None, _) => format!("{id} has no cause that could be judged"),
+            }));
+        }
+        let count = chosen.len();
+        for (entity, mechanism) in chosen {
+            let said = IncidentEvent::CauseJudged {
+                entity,
+                mechanism,
+                right,
+                by: clean(by),
+            };
+            self.written(&incident, said)?;
+            incident = self.incident(id)?;
+        }
+        Ok(count)
+    }
+
+    /// A person says that two incidents belong together: each names the other, and each goes its own way.
+    ///
+    /// # Errors
+    /// If there is no such incident, or both are one.
+    pub fn link(
+        &self,
+        id: &IncidentId,
+        other: &IncidentId,
+        by: &str,
+        why: &str,
+    ) -> Result<(), Refusal> {
+        if id == other {
+            return Err(Refusal::No(
+                "an incident cannot be linked with itself".to_string(),
+            ));
+        }
+        let (one, two) = (self.incident(id)?, self.incident(other)?);
+        let why = format!("{}: {}", clean(by), clean(why));
+        for (incident, with) in [(one, other), (two, id)] {
+            let linked = IncidentEvent::Linked {
+                incident: with.clone(),
+                why: why.clone(),
+            };
+            self.written(&incident, linked)?;
+        }
+        Ok(())
+    }
+
     /// Quiet for one incident until then.
     ///
     /// # Errors
@@ -261,6 +333,11 @@ impl Watch {
             };
             target = self.write(&target, joins)?;
         }
+        let linked = IncidentEvent::Linked {
+            incident: id.clone(),
+            why: format!("{} merged it into this one", clean(by)),
+        };
+        self.written(&target, linked)?;
         let closed = IncidentEvent::Closed {
             ending: Ending::Merged { into: into.clone() },
             by: clean(by),

@@ -31,6 +31,7 @@ fn word(kind: SourceKind) -> &'static str {
         SourceKind::Events => "events",
         SourceKind::Topology => "topology",
         SourceKind::Alarm => "alarms",
+        SourceKind::Lessons => "lessons",
     }
 }
 
@@ -53,7 +54,8 @@ impl Watch {
         let window = self.window(&incident, now);
         let started = IncidentEvent::InvestigationStarted { attempt, window };
         let mut incident = self.write(&incident, started)?;
-        let case = self.case(&incident, window, now);
+        let mut case = self.case(&incident, window, now);
+        case.lessons = self.lessons(now);
         let mut fault = None;
         let mut lines = 0;
         let report = self.sockets.investigator.investigate(case, &mut |at| {

@@ -117,14 +117,46 @@ fn torn(old: &[u8], new: &[u8], chance: &mut Chance) -> Vec<u8> {
     out
 }
 
+/// One write, to look for after the cut.
+#[derive(Debug)]
+enum Write {
+    /// An entry of an incident's journal.
+    Entry(IncidentId, u64),
+    /// What became of a notice with a notifier.
+    Delivery(String, String, Delivery),
+    /// A silence by its id.
+    Silence(String),
+}
+
+impl Write {
+    /// Does it stand? What stands is what was before it, or it, and nothing between.
+    fn stands(&self, store: &Store) -> bool {
+        match self {
+            Self::Entry(incident, seq) => {
+                let stands = store.read(incident).unwrap().len() as u64;
+                assert!(
+                    stands + 1 >= *seq,
+                    "entry {seq} was torn, and {stands} stand"
+                );
+                stands == *seq
+            }
+            Self::Delivery(notice, notifier, delivery) => {
+                let stands = store.delivery(notice, notifier).unwrap();
+                stands.as_ref() == Some(delivery)
+            }
+            Self::Silence(id) => store.silences().unwrap().iter().any(|s| s.id == *id),
+        }
+    }
+}
+
 struct State {
     root: TempDir,
     generation: u32,
     store: Option<Store>,
     writes: u64,
     cut: Option<(u64, Fall)>,
-    /// The entry that was torn.
-    torn: Option<(IncidentId, u64)>,
+    /// What was torn.
+    torn: Option<Write>,
     /// What the disk holds since the power failed.
     left: Option<Image>,
 }
@@ -156,6 +188,41 @@ impl Disk {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes, and lets the power fail if this is the write for it.
+    fn write<T>(
+        &self,
+        does: impl FnOnce(&Store) -> Result<T, JournalError>,
+        which: impl FnOnce(&T) -> Write,
+    ) -> Result<T, JournalError> {
+        let mut state = self.state();
+        let Some(store) = &state.store else {
+            return Err(no_power());
+        };
+        let Some((_, fall)) = state.cut.filter(|(number, _)| *number == state.writes + 1) else {
+            let written = does(store)?;
+            state.writes += 1;
+            return Ok(written);
+        };
+        let file = store.path().to_path_buf();
+        let before = Image::of(&file);
+        // What the store would not have taken is no write at which the power could fail.
+        let written = does(store)?;
+        let whole = Image::of(&file);
+        let left = match fall {
+            Fall::Before => before,
+            Fall::After => whole,
+            Fall::Torn(seed) => before.torn(&whole, &mut Chance::new(seed)),
+        };
+        if let Fall::Torn(_) = fall {
+            state.torn = Some(which(&written));
+        }
+        // The process is gone with all that it held; what it would still write reaches other files.
+        state.store = None;
+        state.left = Some(left);
+        state.writes += 1;
+        Err(no_power())
     }
 
     fn with<T>(
@@ -251,17 +318,12 @@ impl Power for Disk {
             matches!(refused, Err(StoreError::Held { .. })),
             "J5: {refused:?}"
         );
-        if let Some((incident, seq)) = state.torn.take() {
-            let stands = store.read(&incident).unwrap().len() as u64;
-            let count = if stands == seq {
+        if let Some(write) = state.torn.take() {
+            let count = if write.stands(&store) {
                 &TORN.kept
             } else {
                 &TORN.lost
             };
-            assert!(
-                stands + 1 >= seq,
-                "entry {seq} was torn, and {stands} stand"
-            );
             count.fetch_add(1, Ordering::SeqCst);
         }
         state.store = Some(store);
@@ -284,33 +346,10 @@ impl Journal for Disk {
         at: Timestamp,
         event: &IncidentEvent,
     ) -> Result<Entry, JournalError> {
-        let mut state = self.state();
-        let Some(store) = &state.store else {
-            return Err(no_power());
-        };
-        let Some((_, fall)) = state.cut.filter(|(number, _)| *number == state.writes + 1) else {
-            let entry = store.append(incident, after, at, event)?;
-            state.writes += 1;
-            return Ok(entry);
-        };
-        let file = store.path().to_path_buf();
-        let before = Image::of(&file);
-        // What the journal would not have taken is no write at which the power could fail.
-        let entry = store.append(incident, after, at, event)?;
-        let whole = Image::of(&file);
-        let left = match fall {
-            Fall::Before => before,
-            Fall::After => whole,
-            Fall::Torn(seed) => before.torn(&whole, &mut Chance::new(seed)),
-        };
-        if let Fall::Torn(_) = fall {
-            state.torn = Some((incident.clone(), entry.seq));
-        }
-        // The process is gone with all that it held; what it would still write reaches other files.
-        state.store = None;
-        state.left = Some(left);
-        state.writes += 1;
-        Err(no_power())
+        self.write(
+            |store| store.append(incident, after, at, event),
+            |entry| Write::Entry(incident.clone(), entry.seq),
+        )
     }
 
     fn read(&self, incident: &IncidentId) -> Result<Vec<Entry>, JournalError> {
@@ -328,7 +367,10 @@ impl Outbox for Disk {
     }
 
     fn note(&self, notice: &str, notifier: &str, delivery: &Delivery) -> Result<(), JournalError> {
-        self.with(|store| store.note(notice, notifier, delivery))
+        self.write(
+            |store| store.note(notice, notifier, delivery),
+            |()| Write::Delivery(notice.to_string(), notifier.to_string(), delivery.clone()),
+        )
     }
 }
 
@@ -338,7 +380,10 @@ impl SilenceBook for Disk {
     }
 
     fn order(&self, silence: &Silence) -> Result<(), JournalError> {
-        self.with(|store| store.order(silence))
+        self.write(
+            |store| store.order(silence),
+            |()| Write::Silence(silence.id.clone()),
+        )
     }
 }
 

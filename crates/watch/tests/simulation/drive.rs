@@ -7,10 +7,11 @@ use act::gate::{ASK_ALWAYS, Gate, HARMLESS_ALONE, Rules};
 use act::run::Pace;
 use model::incident::{Entry, Incident, IncidentEvent, IncidentId, RunEnd};
 use model::plan::GateAnswer;
-use model::ports::{Clock as _, Journal, Outbox, SilenceBook};
+use model::ports::{Clock as _, Journal, JournalError, Lookout, Outbox, SilenceBook};
+use model::silence::Silence;
 use model::testkit::{Cut, MemoryBooks, MemoryJournal};
 use model::time::Span;
-use watch::attend::{AttendError, Person, Settings, Sockets, Watch};
+use watch::attend::{AttendError, Investigator, Person, Settings, Sockets, Teacher, Watch};
 use watch::duty::Orders;
 
 use crate::world::{FUNCTIONS, World};
@@ -28,7 +29,7 @@ pub enum Answer {
     Alone,
 }
 
-/// A journal whose power can be cut.
+/// A journal, with the books beside it, whose power can be cut.
 pub trait Power: Journal {
     /// The ways in which its power can fail.
     type How: Copy + std::fmt::Debug;
@@ -38,7 +39,7 @@ pub trait Power: Journal {
     fn restore(&self);
     /// Is the power out?
     fn dark(&self) -> bool;
-    /// How many entries were written in all.
+    /// How many writes there were in all: entries, deliveries, silences.
     fn writes(&self) -> u64;
 }
 
@@ -62,6 +63,13 @@ impl Power for MemoryJournal {
     }
 }
 
+/// Who looks, who thinks and who learns, where that is not the world itself.
+pub struct Minds {
+    pub lookout: Arc<dyn Lookout>,
+    pub investigator: Arc<dyn Investigator>,
+    pub teacher: Arc<dyn Teacher>,
+}
+
 pub struct Run<P = MemoryJournal> {
     pub world: Arc<World>,
     pub journal: Arc<P>,
@@ -70,14 +78,18 @@ pub struct Run<P = MemoryJournal> {
     pub answer: Answer,
     watch: Option<Watch>,
     asked_at: Option<model::Timestamp>,
+    /// What a person orders in the first round, and again until it is written down.
+    orders: Option<Silence>,
+    minds: Minds,
+    ordered: bool,
     /// How often the power failed.
     pub cuts: u32,
 }
 
 impl Run {
     pub fn new(world: Arc<World>, answer: Answer) -> Self {
-        let books = Arc::new(MemoryBooks::default());
         let journal = Arc::new(MemoryJournal::new());
+        let books = Arc::new(MemoryBooks::beside(journal.clone()));
         Self::over(world, answer, journal, books.clone(), books)
     }
 }
@@ -91,7 +103,13 @@ impl<P: Power + 'static> Run<P> {
         outbox: Arc<dyn Outbox>,
         silences: Arc<dyn SilenceBook>,
     ) -> Self {
+        let minds = Minds {
+            lookout: world.clone(),
+            investigator: world.clone(),
+            teacher: world.clone(),
+        };
         Self {
+            minds,
             world,
             journal,
             outbox,
@@ -99,6 +117,8 @@ impl<P: Power + 'static> Run<P> {
             answer,
             watch: None,
             asked_at: None,
+            orders: None,
+            ordered: false,
             cuts: 0,
         }
     }
@@ -128,6 +148,24 @@ impl<P: Power + 'static> Run<P> {
         }
     }
 
+    /// These look, think and learn.
+    pub fn with_minds(mut self, minds: Minds) -> Self {
+        self.minds = minds;
+        self
+    }
+
+    /// The process ends, and the next one takes up the watch.
+    pub fn restart(&mut self) {
+        self.watch = None;
+    }
+
+    /// A person orders this silence at once.
+    pub fn with_orders(mut self, silence: Silence) -> Self {
+        self.orders = Some(silence);
+        self.ordered = true;
+        self
+    }
+
     pub fn take_up(&self) -> Result<Watch, AttendError> {
         Watch::take_up(
             Sockets {
@@ -135,12 +173,12 @@ impl<P: Power + 'static> Run<P> {
                 outbox: self.outbox.clone(),
                 silences: self.silences.clone(),
                 clock: self.world.clone(),
-                lookout: self.world.clone(),
+                lookout: self.minds.lookout.clone(),
                 around: self.world.clone(),
                 hands: vec![self.world.clone()],
                 notifiers: vec![self.world.clone()],
-                investigator: self.world.clone(),
-                teacher: self.world.clone(),
+                investigator: self.minds.investigator.clone(),
+                teacher: self.minds.teacher.clone(),
             },
             self.settings(),
         )
@@ -154,6 +192,13 @@ impl<P: Power + 'static> Run<P> {
         let Some(watch) = &self.watch else {
             return Ok(());
         };
+        if let Some(silence) = &self.orders {
+            match watch.silence(silence) {
+                Ok(_) => self.orders = None,
+                Err(watch::attend::Refusal::Failed(error)) => return Err(error),
+                Err(watch::attend::Refusal::No(why)) => panic!("a silence is never refused: {why}"),
+            }
+        }
         if let Some(alarm) = self.world.alarm() {
             watch.receive(&alarm)?;
             self.world.heard(&alarm);
@@ -182,6 +227,12 @@ impl<P: Power + 'static> Run<P> {
         }
         let mut ticked = watch.tick();
         watch.tell();
+        // Telling waits for the next try where the outbox cannot be written: only the dark says that the process is gone.
+        if self.journal.dark() && ticked.errors.is_empty() {
+            return Err(AttendError::Journal(JournalError::Store {
+                what: "the power is out".to_string(),
+            }));
+        }
         match ticked.errors.pop() {
             Some((_, error)) => Err(error),
             None => Ok(()),
@@ -278,7 +329,18 @@ impl<P: Power + 'static> Run<P> {
         let count = ids.len();
         ids.sort_unstable();
         ids.dedup();
-        assert_eq!(ids.len(), count, "a notice was told twice, {what}");
+        // Whoever told and lost the power before writing it down tells again, under the same id: once for each cut.
+        let again = u32::try_from(count - ids.len()).unwrap_or(u32::MAX);
+        assert!(
+            again <= self.cuts,
+            "{again} notices were told twice, {what}"
+        );
+        // What was ordered is in the book, once.
+        let book = self.silences.silences().unwrap();
+        let mut ids: Vec<&str> = book.iter().map(|silence| silence.id.as_str()).collect();
+        ids.retain(|id| *id == crate::ORDERED);
+        let wanted = usize::from(self.ordered);
+        assert_eq!(ids.len(), wanted, "the silence, {what}");
     }
 
     /// J2: no key altered the world twice, and neither did two keys of one step.

@@ -1,6 +1,8 @@
 //! The whole watch in simulated time: real duty loop, real gate, real hands' room, a world that is invented. One
-//! seed replays everything. The power is cut at every journal write.
+//! seed replays everything. The power is cut at every write:
+//! entries of the journal, deliveries of the outbox, silences.
 
+mod again;
 mod disk;
 mod drive;
 mod world;
@@ -72,6 +74,40 @@ const SEEDS: [(u64, Manner, Answer); 9] = [
     (13, Manner::Refuses, Answer::Alone),
 ];
 
+/// The id of the silence that a person orders while it all happens.
+pub const ORDERED: &str = "ordered";
+
+/// A silence about something else: it is written, and hushes nothing here.
+fn elsewhere(world: &World) -> Silence {
+    let now = world.now();
+    Silence {
+        id: ORDERED.to_string(),
+        entity: Some("host/elsewhere".to_string()),
+        rule: None,
+        labels: std::collections::BTreeMap::new(),
+        from: now,
+        until: now.plus(HOURS),
+        every: Recurrence::Once,
+        by: "ada".to_string(),
+        why: "upgrade".to_string(),
+        ended: None,
+    }
+}
+
+/// Three broken functions, and a person who orders a silence about something else.
+fn three_and_a_silence(seed: u64, manner: Manner, answer: Answer) -> Run {
+    let run = three_broken(seed, manner, answer);
+    let silence = elsewhere(&run.world);
+    run.with_orders(silence)
+}
+
+/// The same with the journal and the books on a disk.
+fn three_and_a_silence_on_disk(seed: u64, manner: Manner, answer: Answer) -> Run<disk::Disk> {
+    let run = disk::three_broken(seed, manner, answer);
+    let silence = elsewhere(&run.world);
+    run.with_orders(silence)
+}
+
 /// What must be so whenever the power failed once.
 fn over_after_one_cut<P: Power + 'static>(run: &Run<P>, what: &str) {
     run.check(what);
@@ -90,13 +126,13 @@ fn over_after_one_cut<P: Power + 'static>(run: &Run<P>, what: &str) {
 fn the_power_fails_at_every_write() {
     let mut runs = 0;
     for (seed, manner, answer) in SEEDS {
-        let mut whole = three_broken(seed, manner, answer);
+        let mut whole = three_and_a_silence(seed, manner, answer);
         whole.until_over(HOURS);
         whole.check(&format!("seed {seed}, {manner:?}, {answer:?}, no cut"));
         for number in 1..=whole.journal.writes() {
             for how in [Cut::Before, Cut::After] {
                 let what = format!("seed {seed}, {manner:?}, {answer:?}, write {number}, {how:?}");
-                let run = cut(three_broken(seed, manner, answer), number, how);
+                let run = cut(three_and_a_silence(seed, manner, answer), number, how);
                 over_after_one_cut(&run, &what);
                 if manner == Manner::Good && answer == Answer::Yes {
                     assert!(run.world.healthy(), "{what}");
@@ -112,14 +148,18 @@ fn the_power_fails_at_every_write() {
 #[test]
 fn the_power_fails_at_every_write_to_the_disk() {
     let fails = |seed: u64, manner, answer| -> u64 {
-        let mut whole = disk::three_broken(seed, manner, answer);
+        let mut whole = three_and_a_silence_on_disk(seed, manner, answer);
         whole.until_over(HOURS);
         whole.check(&format!("seed {seed}, {manner:?}, {answer:?}, no cut"));
         let mut runs = 0;
         for number in 1..=whole.journal.writes() {
             for how in [Fall::Before, Fall::After, Fall::Torn(seed * 1_000 + number)] {
                 let what = format!("seed {seed}, {manner:?}, {answer:?}, write {number}, {how:?}");
-                let run = cut(disk::three_broken(seed, manner, answer), number, how);
+                let run = cut(
+                    three_and_a_silence_on_disk(seed, manner, answer),
+                    number,
+                    how,
+                );
                 over_after_one_cut(&run, &what);
                 runs += 1;
             }
@@ -435,6 +475,9 @@ fn people_split_merge_and_close() {
         watch.split(&new, &[second], "ada"),
         Err(Refusal::No(_))
     ));
+    for (one, other) in [(&new, &incident.id), (&incident.id, &new)] {
+        assert!(watch.incident(one).unwrap().links.contains_key(other));
+    }
     watch.merge(&new, &incident.id, "ada").unwrap();
     assert_eq!(watch.incident(&incident.id).unwrap().alarms.len(), 2);
     assert_eq!(watch.open().len(), 1);
@@ -450,6 +493,50 @@ fn people_split_merge_and_close() {
     );
     assert!(matches!(
         watch.close(&incident.id, "ada", Ending::NoFault),
+        Err(Refusal::No(_))
+    ));
+}
+
+#[test]
+fn what_people_say_of_causes_and_incidents_stays() {
+    let mut run = three_broken(14, Manner::Good, Answer::Yes);
+    run.until_over(HOURS);
+    let (id, incident, _) = one(&run);
+    assert!(incident.closed.is_some());
+    let watch = run.take_up().unwrap();
+    assert_eq!(watch.judge(&id, Some(2), false, "ada").unwrap(), 1);
+    assert_eq!(watch.judge(&id, None, true, "bob").unwrap(), 3);
+    assert_eq!(watch.judge(&id, Some(1), false, "ada\u{1b}").unwrap(), 1);
+    assert!(matches!(
+        watch.judge(&id, Some(4), true, "ada"),
+        Err(Refusal::No(_))
+    ));
+    let other = testkit::alarm("latency high", "host/elsewhere", run.world.now());
+    watch.receive(&other).unwrap();
+    let new = watch.open()[0].id.clone();
+    watch.link(&id, &new, "ada", "the same migration").unwrap();
+    assert!(matches!(
+        watch.link(&id, &id, "ada", "odd"),
+        Err(Refusal::No(_))
+    ));
+    drop(watch);
+    // As the journal says, for whoever comes after.
+    let watch = run.take_up().unwrap();
+    let stands = watch.incident(&id).unwrap();
+    let said: Vec<(bool, &str)> = stands
+        .judged
+        .values()
+        .map(|(right, by)| (*right, by.as_str()))
+        .collect();
+    assert_eq!(said, [(false, "ada"), (true, "bob"), (true, "bob")]);
+    for (one, other) in [(&id, &new), (&new, &id)] {
+        let linked = watch.incident(one).unwrap();
+        let why = linked.links.get(other).map(String::as_str);
+        assert_eq!(why, Some("ada: the same migration"));
+    }
+    // It was not looked at yet: there is nothing to say of its causes.
+    assert!(matches!(
+        watch.judge(&new, None, true, "ada"),
         Err(Refusal::No(_))
     ));
 }

@@ -78,6 +78,8 @@ pub struct State {
     pub deeds: Vec<(StepKey, Action)>,
     pub told: Vec<Notice>,
     pub looks: u64,
+    /// Seconds that the alarm takes to fire.
+    pub delay: i64,
     /// Is the alarm's word on its way? Its last state as brought.
     pub alarm: AlarmState,
 }
@@ -103,6 +105,7 @@ impl World {
                 deeds: Vec::new(),
                 told: Vec::new(),
                 looks: 0,
+                delay: 2,
                 alarm: AlarmState::Resolved,
             }),
         })
@@ -116,14 +119,22 @@ impl World {
         self.state().broken.is_empty()
     }
 
-    /// The alarm's next word, if it has one: it fires 2 s after something breaks, and is quiet 10 s after all is well.
+    /// Somebody breaks it, again.
+    pub fn break_again(&self, name: &str) {
+        let now = self.clock.now();
+        let mut state = self.state();
+        state.broken.insert(EntityId::new(name));
+        state.since = now;
+    }
+
+    /// The alarm's next word, if it has one: it fires some seconds after something breaks, and is quiet 10 s after all is well.
     pub fn alarm(&self) -> Option<Alarm> {
         let now = self.clock.now();
         let state = self.state();
         let (wanted, after) = if state.broken.is_empty() {
             (AlarmState::Resolved, 10)
         } else {
-            (AlarmState::Firing, 2)
+            (AlarmState::Firing, state.delay)
         };
         (wanted != state.alarm && now.since(state.since) >= Span::seconds(after)).then(|| Alarm {
             state: wanted,
@@ -362,6 +373,7 @@ impl Teacher for World {
                 ..Milestones::default()
             },
             recovered: None,
+            put_right: Vec::new(),
             advice: Vec::new(),
         }
     }

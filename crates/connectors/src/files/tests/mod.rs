@@ -169,6 +169,19 @@ pub(super) fn case() -> Case {
         title: "The shop".into(),
         text: "# The shop\nTurn it off and on.\n".into(),
     }];
+    case.lessons = vec![
+        serde_json::from_value(serde_json::json!({
+            "incident": "inc-1", "at": "2025-12-20T11:00:00Z", "title": "shop is slow", "false_alarm": false,
+            "causes": [{
+                "entity": "database/orders", "kind": "database", "mechanism": "resource.disk-full",
+                "category": "resource_limit", "confidence": 0.9, "cured": true,
+            }],
+            "templates": ["no space left on <*>"], "path": ["database", "service"], "shapes": ["latency up"],
+            "milestones": {"detected": "2025-12-20T10:00:00Z"},
+            "put_right": ["renew database/orders"], "advice": [],
+        }))
+        .unwrap(),
+    ];
     case.answer = Some(TrueAnswer {
         entities: vec!["database/orders".into()],
         ..TrueAnswer::default()
@@ -234,6 +247,7 @@ fn what_is_written_is_read_again() {
         Answer::Found(case.topology.clone())
     );
     assert_eq!(open.runbooks(), Answer::Found(case.runbooks.clone()));
+    assert_eq!(open.lessons(), Answer::Found(case.lessons.clone()));
     let place = |file: &str, line| RawRef {
         file: file.into(),
         line,

@@ -102,6 +102,11 @@ fn named(case: &Case) -> Vec<(EntityId, String, EntityKind)> {
             .flat_map(|edge| [&edge.from, &edge.to]),
     );
     more.extend(
+        case.lessons
+            .iter()
+            .flat_map(|lesson| lesson.causes.iter().map(|cause| &cause.entity)),
+    );
+    more.extend(
         case.manifest
             .gaps
             .iter()
@@ -288,6 +293,30 @@ pub(super) fn rename(case: &Case, mapping: &Mapping, seed: Option<u64>) -> Case 
     for runbook in &mut out.runbooks {
         runbook.title = texts.apply(&runbook.title);
         runbook.text = texts.apply(&runbook.text);
+    }
+    for lesson in &mut out.lessons {
+        lesson.at = lesson.at.plus(shift);
+        lesson.title = texts.apply(&lesson.title);
+        for cause in &mut lesson.causes {
+            cause.entity = entity(&cause.entity);
+        }
+        lesson.templates = lesson.templates.iter().map(|t| texts.apply(t)).collect();
+        for text in &mut lesson.put_right {
+            *text = texts.apply(text);
+        }
+        for advice in &mut lesson.advice {
+            advice.text = texts.apply(&advice.text);
+        }
+        let milestones = &mut lesson.milestones;
+        milestones.detected = milestones.detected.plus(shift);
+        for at in [
+            &mut milestones.began,
+            &mut milestones.investigated,
+            &mut milestones.approved,
+            &mut milestones.recovered,
+        ] {
+            *at = at.map(|at| at.plus(shift));
+        }
     }
     if let Some(answer) = &mut out.answer {
         answer.entities = answer.entities.iter().map(entity).collect();

@@ -101,6 +101,7 @@ pub fn splice(a: &Case, b: &Case) -> (Case, Mapping) {
     join(&mut both.snapshots, moved.snapshots);
     join(&mut both.events, moved.events);
     both.runbooks.extend(moved.runbooks);
+    both.lessons.extend(moved.lessons);
     both.answer = match (both.answer.take(), moved.answer) {
         (Some(mut one), Some(other)) => {
             one.entities.extend(other.entities);

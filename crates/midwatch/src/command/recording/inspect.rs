@@ -218,6 +218,11 @@ fn shown(summary: &Summary, pencil: &Pencil) -> String {
     for title in &summary.runbooks {
         out += &pencil.paragraph("  * ", 4, &[(Tone::Plain, title.clone())]);
     }
+    if summary.lessons > 0 {
+        out += &pencil.heading("Lessons");
+        let said = format!("{} earlier incidents", count(summary.lessons));
+        out += &pencil.paragraph("  * ", 4, &[(Tone::Plain, said)]);
+    }
     out + &left_out(&summary.dropped, pencil)
 }
 

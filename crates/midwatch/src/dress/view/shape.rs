@@ -180,8 +180,12 @@ pub struct RankedView {
 #[derive(Serialize)]
 pub struct PrecedentView {
     pub case: String,
+    pub day: String,
     pub similarity: String,
     pub was: String,
+    pub put_right: String,
+    pub alike: String,
+    pub claim: ClaimView,
 }
 
 #[derive(Serialize)]
