@@ -139,7 +139,7 @@ pub fn compose(
     let timeline = timeline::timeline(&mut desk);
     let gaps = gaps(&desk);
     let pictures = pictures::pictures(&mut desk);
-    let precedents = precedents::precedents(&mut desk, &judged.recalled);
+    let precedents = precedents::precedents(&mut desk, judged);
     let header = header(&desk, budget);
     let ranking = ranking(&desk);
     let Desk { ledger, .. } = desk;

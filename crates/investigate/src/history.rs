@@ -34,6 +34,8 @@ pub struct Judged<'h> {
     pub verdict: Verdict,
     /// The nearest earlier incidents, the nearest first.
     pub recalled: Vec<Near>,
+    /// By what they were compared.
+    pub seen: Features,
 }
 
 /// The lessons that the case hands in: none of the future, and none of the incident itself.
@@ -51,18 +53,19 @@ pub fn judge<'h>(
     hypotheses: &'h [Hypothesis],
 ) -> Judged<'h> {
     let verdict = verdict::decide(ground, hypotheses);
-    let alone = |verdict, recalled| Judged {
+    let alone = |verdict, recalled, seen| Judged {
         hypotheses: Cow::Borrowed(hypotheses),
         verdict,
         recalled,
+        seen,
     };
     if world.lessons.is_empty() {
-        return alone(verdict, Vec::new());
+        return alone(verdict, Vec::new(), Features::default());
     }
     let seen = features(ground, hypotheses, &verdict);
     let recalled = precedents::nearest(&world.lessons, &seen, ground.scene.now);
     if verdict.status != Status::CauseFound {
-        return alone(verdict, recalled);
+        return alone(verdict, recalled, seen);
     }
     let mut nudged = hypotheses.to_vec();
     let mut any = false;
@@ -85,7 +88,7 @@ pub fn judge<'h>(
         }
     }
     if !any {
-        return alone(verdict, recalled);
+        return alone(verdict, recalled, seen);
     }
     hypotheses::sort(&mut nudged, ground.scene);
     let verdict = verdict::decide(ground, &nudged);
@@ -93,6 +96,7 @@ pub fn judge<'h>(
         hypotheses: Cow::Owned(nudged),
         verdict,
         recalled,
+        seen,
     }
 }
 

@@ -10,7 +10,7 @@ use model::{ChangeKind, Polarity};
 use super::Desk;
 use crate::catalogue::catalogue;
 use crate::derive::Subject;
-use crate::history;
+use crate::history::Judged;
 use crate::scene::Scene;
 use crate::words::{self, number};
 
@@ -19,16 +19,16 @@ const TOLD: usize = 3;
 /// A text of an earlier incident is cut to so many letters.
 const LONGEST: usize = 160;
 
-pub(super) fn precedents(desk: &mut Desk<'_, '_, '_>, recalled: &[Near]) -> Vec<Precedent> {
+pub(super) fn precedents(desk: &mut Desk<'_, '_, '_>, judged: &Judged<'_>) -> Vec<Precedent> {
     let world = desk.world;
-    let seen = history::features(desk.ground, desk.hypotheses, desk.verdict);
-    recalled
+    judged
+        .recalled
         .iter()
         .enumerate()
         .filter_map(|(index, near)| {
             let lesson = world.lessons.get(near.lesson)?;
             let known = analysis::precedents::Features::of_lesson(lesson);
-            let alike = alike(near, &seen, &known);
+            let alike = alike(near, &judged.seen, &known);
             let was = was(&world.scene, lesson);
             let put_right = words::clip(&lesson.put_right.join("; "), LONGEST);
             let mut text = format!("on {} {}: {was}", day(lesson), lesson.incident);
