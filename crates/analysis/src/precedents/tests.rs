@@ -80,7 +80,15 @@ fn only_what_is_certain_nudges() {
         change(&mut lesson.causes[0]);
         [lesson]
     };
-    let cases: [(&str, fn(&mut LearnedCause), &str, EntityKind, f64); 8] = [
+    /// What it is called, what is altered, of whom, of what kind, and the nats wanted.
+    type Told = (
+        &'static str,
+        fn(&mut LearnedCause),
+        &'static str,
+        EntityKind,
+        f64,
+    );
+    let cases: [Told; 8] = [
         ("cured", |_| {}, "function/f0", EntityKind::Function, 1.0),
         (
             "a neighbour",

@@ -131,7 +131,8 @@ pub(crate) fn lessons(file: &DataFile, limits: &Limits) -> Result<Vec<Lesson>, F
             ));
         }
         let shares = lesson.causes.iter().map(|cause| cause.confidence);
-        for share in shares.filter(|share| !(0.0..=1.0).contains(share)) {
+        let mut odd = shares.filter(|share| !(0.0..=1.0).contains(share));
+        if let Some(share) = odd.next() {
             return Err(FilesError::new(
                 Fault::Type,
                 &file.name,
