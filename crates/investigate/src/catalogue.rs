@@ -97,6 +97,10 @@ pub struct Condition {
     /// own certificate, its own rights.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub own: bool,
+    /// Of a `must_not`: it would explain what is seen instead. Where the cause is seen first-hand beside a change that
+    /// sets it off, both may be at work, and it speaks against neither.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub instead: bool,
     /// The event is a moment (a failover, a kill) rather than a condition that lasts: it counts although
     /// the entity is well again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -34,6 +34,8 @@ pub struct Tested {
     pub says: String,
     /// What became of it.
     pub outcome: PredictionOutcome,
+    /// It would explain what is seen instead ([`Condition::instead`]).
+    pub instead: bool,
     /// Which source it needs.
     pub source: SourceKind,
     /// What shows it.
@@ -516,13 +518,15 @@ fn heat_factor(ground: &Ground<'_>, refs: &[FactRef]) -> f64 {
     if idle { k::IDLE_HEAT } else { 1.0 }
 }
 
-/// A reading that has come back says less of what still lasts.
+/// A reading that has come back says less of what still lasts. Memory that is free again does not: as often as not its
+/// process was ended, and what took it begins anew.
 fn lasting_factor(ground: &Ground<'_>, refs: &[FactRef]) -> f64 {
     let lasts = ground.symptoms.iter().any(|s| s.active);
     let over = refs.iter().all(|at| match at {
         FactRef::Series(i) => {
             let fact = &ground.facts.series[*i as usize];
-            !fact.active && fact.recovered.is_some()
+            let memory = matches!(fact.role, Role::Memory | Role::MemoryFree);
+            !fact.active && fact.recovered.is_some() && !memory
         }
         _ => false,
     });
@@ -760,8 +764,11 @@ fn score(ground: &Ground<'_>, hypothesis: &mut Hypothesis, pulls: &BTreeMap<u32,
     }
     score.timing = timing(ground, hypothesis.unit, hypothesis.onset);
     hypothesis.tested = test_predictions(ground, hypothesis.unit, mechanism);
+    // Signs of its own beside its change: what would explain the same instead is not held against it.
+    let sure = score.signature >= k::SIGN_BESIDE_CHANGE && score.change >= k::STRONG_SIGN;
     for tested in &hypothesis.tested {
         match (tested.force, tested.outcome) {
+            ("must_not", PredictionOutcome::Unmet) if tested.instead && sure => {}
             ("must", PredictionOutcome::Unmet) => score.against += k::MUST_FAILED,
             ("must_not", PredictionOutcome::Unmet) => score.against += k::MUST_NOT_SEEN,
             ("must", PredictionOutcome::Met) => score.signature += k::MUST_MET,
@@ -871,6 +878,7 @@ fn test_predictions(ground: &Ground<'_>, unit: u32, mechanism: &'static Mechanis
                 force,
                 says: condition.says.clone(),
                 outcome,
+                instead: condition.instead,
                 source: source_of(condition),
                 refs,
             });
@@ -1070,16 +1078,12 @@ fn prefer_roots(ground: &Ground<'_>, all: &mut [Hypothesis]) {
         .filter(|h| h.aside.is_none() && h.score.signature >= k::PLAIN_SIGN)
         .map(|h| (h.unit, h.mechanism().id.as_str(), h.score.total))
         .collect();
-    // A deviation for which its own unit gives a plainer reason is led back to that reason only.
+    // What its own unit gives a plainer reason for is led back to that reason only.
     let reasons = |h: &Hypothesis| -> Vec<&'static str> {
-        let generic = h.mechanism().generic.is_some();
         let better = plain
             .iter()
             .filter(|(unit, id, total)| {
-                generic
-                    && *unit == h.unit
-                    && *id != h.mechanism().id.as_str()
-                    && *total > h.score.total
+                *unit == h.unit && *id != h.mechanism().id.as_str() && *total > h.score.total
             })
             .map(|(_, id, _)| *id);
         better.collect()

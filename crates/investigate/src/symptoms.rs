@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use model::ports::Eyes;
 
-use crate::facts::{Facts, Interval};
+use crate::facts::{Facts, Interval, SeriesFact};
 use crate::kinds::FactRef;
 use crate::probes::series::BAND;
 use crate::probes::states::Health;
@@ -109,7 +109,7 @@ pub fn seen(scene: &Scene, eyes: &dyn Eyes, facts: &Facts) -> Vec<Seen> {
                 fact.unit,
                 aspect(fact.role),
                 fact.onset.unwrap_or(window),
-                fact.active,
+                lasts(scene, fact),
                 fact.z,
                 FactRef::Series(i as u32),
             );
@@ -119,7 +119,7 @@ pub fn seen(scene: &Scene, eyes: &dyn Eyes, facts: &Facts) -> Vec<Seen> {
                 fact.unit,
                 aspect(fact.role),
                 fact.onset.unwrap_or(window),
-                fact.active,
+                lasts(scene, fact),
                 fact.bad,
                 FactRef::Series(i as u32),
             );
@@ -202,6 +202,17 @@ pub fn seen(scene: &Scene, eyes: &dyn Eyes, facts: &Facts) -> Vec<Seen> {
         }
     }
     found.into_values().collect()
+}
+
+/// Is it still out of its band, or back for too short a time to believe it? Where few requests come, a second
+/// without a failure is no recovery.
+fn lasts(scene: &Scene, fact: &SeriesFact) -> bool {
+    let (Some(onset), Some(back)) = (fact.onset, fact.recovered) else {
+        return fact.active;
+    };
+    let well = scene.window.to().since(back.lo);
+    let ill = back.lo.since(onset.lo);
+    fact.active || well.0 < ill.0.min(crate::constants::BELIEVED_WELL.0)
 }
 
 /// An alarm whose own unit's readings are silent is a symptom all the same where something within its

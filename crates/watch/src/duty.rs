@@ -20,6 +20,8 @@ pub struct Orders {
     pub gather: Span,
     /// But no longer than this after the first that no look has seen.
     pub gather_at_most: Span,
+    /// What was looked at sooner after its opening than this is looked at once more, for the person who has it.
+    pub ripen: Span,
     /// A look that ended with "unknown" is repeated after this long; doubled each time.
     pub look_again: Span,
     /// A look that failed is repeated after this long; doubled each time.
@@ -49,6 +51,7 @@ impl Default for Orders {
         Self {
             gather: Span(0),
             gather_at_most: Span::seconds(20),
+            ripen: Span::seconds(20),
             look_again: Span::seconds(30),
             retry_look: Span::seconds(5),
             vain_looks: 5,
@@ -220,9 +223,18 @@ impl<'a> Case<'a> {
             return None;
         }
         let further = self.unseen(last).filter(|alarm| alarm.firing(self.now));
-        let due = self.gathered(further.map(|alarm| alarm.joined).min()?, Some(last));
-        let why = "further alarms have joined";
-        Some(self.at(due, Awaited::Alarms, Duty::Investigate { why }))
+        if let Some(first) = further.map(|alarm| alarm.joined).min() {
+            let due = self.gathered(first, Some(last));
+            let why = "further alarms have joined";
+            return Some(self.at(due, Awaited::Alarms, Duty::Investigate { why }));
+        }
+        // A look right at the beginning saw little: of two faults perhaps the louder one only.
+        let due = self.incident.opened.plus(self.orders.ripen);
+        if last.started >= due || !self.incident.firing(self.now) {
+            return None;
+        }
+        let why = "there is more to see than at the beginning";
+        Some(self.at(due, Awaited::Telemetry, Duty::Investigate { why }))
     }
 
     /// A plan was performed, or broken off.

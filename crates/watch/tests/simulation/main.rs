@@ -229,6 +229,8 @@ fn who_has_it_is_told_what_a_further_alarm_shows() {
     run.until_over(Span::minutes(10));
     let (id, before, _) = one(&run);
     assert!(before.handed_over.is_some());
+    // At its opening, and once more when there was more to see.
+    assert_eq!(before.investigations.len(), 2);
     let watch = run.take_up().unwrap();
     let further = testkit::alarm("latency high", FUNCTIONS[1], run.world.now());
     watch.receive(&further).unwrap();

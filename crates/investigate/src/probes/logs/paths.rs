@@ -54,7 +54,7 @@ pub(super) struct Shift {
 /// Requests whose failure is somebody else's.
 pub(super) fn explained(scan: &Scan, requests: &RequestCounts) -> Vec<bool> {
     let n = requests.requests.len();
-    let mut explained = vec![false; n];
+    let mut explained: Vec<bool> = requests.requests.iter().map(|r| r.refused).collect();
     let mut failing: Vec<bool> = requests.requests.iter().map(|r| r.failed).collect();
     for step in &scan.steps {
         let request = step.request as usize;

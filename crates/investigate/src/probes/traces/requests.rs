@@ -1,6 +1,6 @@
 //! Which requests each unit handled: the measure against which logs and times are read.
 
-use analysis::traces::Forest;
+use analysis::traces::{Forest, SpanKind};
 use rustc_hash::FxHashMap;
 
 use super::gather::{Gathered, id_number};
@@ -57,6 +57,8 @@ pub struct Request {
     pub stretch: Stretch,
     /// A span of it says that it failed.
     pub failed: bool,
+    /// A call that it made failed, whether whoever was called wrote a span or refused before that.
+    pub refused: bool,
 }
 
 /// Which requests each unit handled.
@@ -159,6 +161,7 @@ impl RequestCounts {
                 start: span.start,
                 stretch,
                 failed: false,
+                refused: false,
             });
             let unit = counts.by_unit.entry(span.entity).or_default();
             match stretch {
@@ -204,7 +207,9 @@ impl RequestCounts {
             request_of[i] = request;
             if request != NONE {
                 let span = &forest.spans[i];
-                counts.requests[request as usize].failed |= span.error;
+                let of = &mut counts.requests[request as usize];
+                of.failed |= span.error;
+                of.refused |= span.error && span.kind == SpanKind::Client;
                 counts
                     .by_span
                     .entry((span.trace, span.id))

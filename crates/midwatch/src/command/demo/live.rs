@@ -78,14 +78,29 @@ impl Guest {
             .ok())
     }
 
-    /// Runs one of its commands to the end.
-    fn tell(&self, words: &[&str]) -> Result<String, Problem> {
-        let output = this_program()?
+    /// Runs one of its commands to the end, which may take minutes, or until the person wants it to end.
+    fn tell(&self, words: &[&str], over: &AtomicBool) -> Result<String, Problem> {
+        let mut child = this_program()?
             .arg("payledger")
             .args(words)
             .arg("--state")
             .arg(&self.state)
-            .output()
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| cannot_start(&error))?;
+        // It says a few lines, which its pipes hold until it has ended.
+        while matches!(child.try_wait(), Ok(None)) {
+            if over.load(Ordering::SeqCst) {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(stopped());
+            }
+            std::thread::sleep(GLANCE);
+        }
+        let output = child
+            .wait_with_output()
             .map_err(|error| cannot_start(&error))?;
         let said = String::from_utf8_lossy(&output.stdout).trim().to_string();
         if output.status.success() {
@@ -315,7 +330,7 @@ pub(super) fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Proble
     }
     waiting.on("injecting the fault");
     for fault in args.fault.split('+') {
-        if let Err(problem) = guest.tell(&["fault", "inject", fault]) {
+        if let Err(problem) = guest.tell(&["fault", "inject", fault], &over) {
             serving.end();
             return Err(problem);
         }
