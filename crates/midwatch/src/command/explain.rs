@@ -338,10 +338,37 @@ fn row(root: &Path, name: &str, line: u64) -> Result<String, &'static str> {
         Box::new(file)
     };
     let bare = name.trim_end_matches(".gz").trim_end_matches(".zst");
-    if bare.ends_with(".json") {
-        return element(reader, line);
+    match (bare.ends_with(".json"), bare.contains('/')) {
+        // The recording's own documents lie at its root, and are cited by the line on which an entry begins.
+        (true, false) => entry(reader, line),
+        (true, true) => element(reader, line),
+        (false, _) => nth_line(reader, line),
     }
-    nth_line(reader, line)
+}
+
+/// The entry of a JSON document that begins on this line.
+fn entry(reader: Box<dyn Read>, line: u64) -> Result<String, &'static str> {
+    let mut text = String::new();
+    reader
+        .take(LONGEST_FILE / 4)
+        .read_to_string(&mut text)
+        .map_err(|_| "the document cannot be read")?;
+    let skipped = usize::try_from(line - 1).unwrap_or(usize::MAX);
+    let begins: usize = match skipped {
+        0 => 0,
+        _ => text
+            .match_indices('\n')
+            .nth(skipped - 1)
+            .map(|(at, _)| at + 1)
+            .ok_or("the document has fewer lines")?,
+    };
+    let rest =
+        text[begins..].trim_start_matches(|c: char| c.is_whitespace() || c == '[' || c == ',');
+    let mut values = serde_json::Deserializer::from_str(rest).into_iter::<serde_json::Value>();
+    match values.next() {
+        Some(Ok(value)) => Ok(value.to_string()),
+        _ => Err("no entry of the document begins on that line"),
+    }
 }
 
 fn nth_line(reader: Box<dyn Read>, line: u64) -> Result<String, &'static str> {
