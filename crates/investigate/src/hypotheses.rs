@@ -38,7 +38,7 @@ pub struct Tested {
     pub says: String,
     /// What became of it.
     pub outcome: PredictionOutcome,
-    /// It would explain what is seen instead ([`Condition::instead`]).
+    /// It would explain what is seen instead ([`crate::catalogue::Condition::instead`]).
     pub instead: bool,
     /// Which source it needs.
     pub source: SourceKind,
