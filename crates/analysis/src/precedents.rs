@@ -45,6 +45,17 @@ pub fn digest_text() -> String {
     )
 }
 
+/// What a metric did, as precedents compare it: its aspect and a direction by the sign of its deviation `z`, such as
+/// `traffic down`; up where nothing tells, as trouble mostly shows.
+pub fn shape(aspect: &str, z: Option<f64>) -> String {
+    let way = if z.is_some_and(|z| z < 0.0) {
+        "down"
+    } else {
+        "up"
+    };
+    format!("{aspect} {way}")
+}
+
 /// By what an incident is compared.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Features {
@@ -56,7 +67,7 @@ pub struct Features {
     pub entities: BTreeSet<EntityId>,
     /// Kinds of things from cause to symptom.
     pub path: BTreeSet<EntityKind>,
-    /// What metrics did: `errors up`.
+    /// What metrics did, as [`shape`] says it.
     pub shapes: BTreeSet<String>,
     /// What sorts of change are suspected.
     pub changes: BTreeSet<ChangeKind>,

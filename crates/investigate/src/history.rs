@@ -167,7 +167,7 @@ fn path(ground: &Ground<'_>, hypotheses: &[Hypothesis], verdict: &Verdict) -> BT
         .collect()
 }
 
-/// What metrics did, by aspect: `errors up`, `traffic down`; up where nothing tells, as trouble mostly shows.
+/// What metrics did, by aspect, from the first thing cited that tells a direction.
 fn shapes(ground: &Ground<'_>) -> BTreeSet<String> {
     ground
         .symptoms
@@ -179,12 +179,7 @@ fn shapes(ground: &Ground<'_>) -> BTreeSet<String> {
                 FactRef::Log(i) => Some(ground.facts.logs[*i as usize].z),
                 _ => None,
             });
-            let way = if z.is_some_and(|z| z < 0.0) {
-                "down"
-            } else {
-                "up"
-            };
-            format!("{} {way}", symptom.aspect)
+            analysis::precedents::shape(symptom.aspect, z)
         })
         .collect()
 }

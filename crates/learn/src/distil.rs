@@ -187,8 +187,7 @@ fn path(report: &Report) -> BTreeSet<EntityKind> {
         .collect()
 }
 
-/// What metrics did, by aspect: `errors up`, `traffic down`. From the evidence of each symptom where that says
-/// which way, else up, as trouble mostly shows.
+/// What metrics did, by aspect, from the evidence of each symptom where that tells a direction.
 fn shapes(report: &Report) -> BTreeSet<String> {
     report
         .symptoms
@@ -202,12 +201,7 @@ fn shapes(report: &Report) -> BTreeSet<String> {
                     Some(model::evidence::Value::Number(z)) => Some(*z),
                     _ => None,
                 });
-            let way = if z.is_some_and(|z| z < 0.0) {
-                "down"
-            } else {
-                "up"
-            };
-            format!("{} {way}", symptom.aspect)
+            analysis::precedents::shape(&symptom.aspect, z)
         })
         .collect()
 }

@@ -11,4 +11,4 @@ pub mod scores;
 
 pub use distil::distil;
 pub use postmortem::{PostMortem, postmortem};
-pub use scores::{Scores, Spread, scores, scores_of};
+pub use scores::{Marks, Scores, Spread, scores, scores_of};

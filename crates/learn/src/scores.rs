@@ -85,14 +85,33 @@ pub struct Scores {
     pub mechanisms: BTreeMap<MechanismId, usize>,
 }
 
-/// Measures over all incidents; their order means nothing.
-pub fn scores_of<'i>(incidents: impl IntoIterator<Item = &'i Incident>) -> Scores {
-    let (mut lessons, mut opened) = (Vec::new(), Vec::new());
-    for incident in incidents {
+/// What one incident adds to the scores: small, where the incident with its reports is not.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Marks {
+    /// What it taught, if it is over.
+    pub lesson: Option<Lesson>,
+    /// From the moment at which its first alarm's condition was true in the data to its opening.
+    pub opened: Option<Span>,
+}
+
+impl Marks {
+    /// Those of an incident.
+    pub fn of(incident: &Incident) -> Self {
         let first = incident.alarms.first();
         let true_at = first.and_then(|first| first.alarm.true_at);
-        opened.extend(true_at.map(|true_at| incident.opened.since(true_at)));
-        lessons.extend(incident.taught());
+        Self {
+            lesson: incident.taught(),
+            opened: true_at.map(|true_at| incident.opened.since(true_at)),
+        }
+    }
+}
+
+/// Measures over all incidents; their order means nothing.
+pub fn scores_of(incidents: Vec<Marks>) -> Scores {
+    let (mut lessons, mut opened) = (Vec::new(), Vec::new());
+    for marks in incidents {
+        opened.extend(marks.opened);
+        lessons.extend(marks.lesson);
     }
     Scores {
         open: Spread::of(opened),

@@ -222,11 +222,8 @@ impl<'a> Case<'a> {
         if self.looks_are_spent() || !ended_well(last) {
             return None;
         }
-        let further = self.unseen(last).filter(|alarm| alarm.firing(self.now));
-        if let Some(first) = further.map(|alarm| alarm.joined).min() {
-            let due = self.gathered(first, Some(last));
-            let why = "further alarms have joined";
-            return Some(self.at(due, Awaited::Alarms, Duty::Investigate { why }));
+        if let Some(look) = self.look_at_further(last) {
+            return Some(look);
         }
         // A look right at the beginning saw little: of two faults perhaps the louder one only.
         let due = self.incident.opened.plus(self.orders.ripen);
@@ -364,10 +361,8 @@ impl<'a> Case<'a> {
         if self.looks_are_spent() {
             return None;
         }
-        if let Some(first) = self.unseen(last).map(|alarm| alarm.joined).min() {
-            let due = self.gathered(first, Some(last));
-            let why = "further alarms have joined";
-            return Some(self.at(due, Awaited::Alarms, Duty::Investigate { why }));
+        if let Some(look) = self.look_at_further(last) {
+            return Some(look);
         }
         let report = self.report()?;
         if let Some(quiet) = self.quiet_since(last)
@@ -394,6 +389,14 @@ impl<'a> Case<'a> {
             }
             _ => None,
         }
+    }
+
+    /// Alarms have joined that no look has seen.
+    fn look_at_further(&self, last: &Investigation) -> Option<Duty> {
+        let first = self.unseen(last).map(|alarm| alarm.joined).min()?;
+        let due = self.gathered(first, Some(last));
+        let why = "further alarms have joined";
+        Some(self.at(due, Awaited::Alarms, Duty::Investigate { why }))
     }
 
     /// Facts grow old while a plan waits for its yes.

@@ -6,33 +6,31 @@ use crate::constants as k;
 /// Where one mechanism commonly causes another and both fit one unit or two that lean on each other,
 /// the root takes over part of the consequence's lead: the consequence's own signs are what the root predicts.
 pub(super) fn prefer_roots(ground: &Ground<'_>, all: &mut [Hypothesis]) {
-    let plain: Vec<(u32, &'static str, f64)> = all
-        .iter()
-        .filter(|h| h.aside.is_none() && h.score.signature >= k::PLAIN_SIGN)
-        .map(|h| (h.unit, h.mechanism().id.as_str(), h.score.total))
-        .collect();
-    // What its own unit gives a plainer reason for is led back to that reason only.
-    let reasons = |h: &Hypothesis| -> Vec<&'static str> {
-        let better = plain
-            .iter()
-            .filter(|(unit, id, total)| {
-                *unit == h.unit && *id != h.mechanism().id.as_str() && *total > h.score.total
-            })
-            .map(|(_, id, _)| *id);
-        better.collect()
-    };
-    let standing: Vec<(u32, &'static str, f64, Vec<&'static str>)> = all
+    type Standing = (u32, &'static str, f64);
+    let named = |h: &Hypothesis| -> Standing { (h.unit, h.mechanism().id.as_str(), h.score.total) };
+    let standing: Vec<Standing> = all
         .iter()
         .filter(|h| h.aside.is_none())
-        .map(|h| (h.unit, h.mechanism().id.as_str(), h.score.total, reasons(h)))
+        .map(named)
+        .collect();
+    let plain: Vec<Standing> = all
+        .iter()
+        .filter(|h| h.aside.is_none() && h.score.signature >= k::PLAIN_SIGN)
+        .map(named)
         .collect();
     for hypothesis in all.iter_mut().filter(|h| h.aside.is_none()) {
         let own = hypothesis.unit;
         let mechanism = hypothesis.mechanism();
         let causes = &mechanism.causes;
-        let led_back = |reasons: &[&str]| {
-            let known = |id: &&str| *id == mechanism.id || causes.iter().any(|c| c == *id);
-            reasons.is_empty() || reasons.iter().any(known)
+        // What its own unit gives a plainer reason for is led back to that reason only.
+        let led_back = |(unit, id, total): Standing| {
+            let mut plainer = plain
+                .iter()
+                .filter(|(at, other, ahead)| *at == unit && *other != id && *ahead > total)
+                .map(|(_, other, _)| *other)
+                .peekable();
+            let known = |other: &str| other == mechanism.id || causes.iter().any(|c| c == other);
+            plainer.peek().is_none() || plainer.any(known)
         };
         let touches = |unit: u32| {
             unit == own
@@ -41,10 +39,11 @@ pub(super) fn prefer_roots(ground: &Ground<'_>, all: &mut [Hypothesis]) {
         };
         let best = standing
             .iter()
-            .filter(|(unit, id, _, reasons)| {
-                causes.iter().any(|c| c == id) && touches(*unit) && led_back(reasons)
+            .filter(|standing| {
+                let (unit, id, _) = **standing;
+                causes.iter().any(|c| c == id) && touches(unit) && led_back(**standing)
             })
-            .map(|(_, _, total, _)| *total)
+            .map(|(_, _, total)| *total)
             .fold(f64::NEG_INFINITY, f64::max);
         let held = hypothesis.score.against < k::MUST_FAILED;
         if best.is_finite()

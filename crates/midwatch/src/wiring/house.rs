@@ -140,10 +140,9 @@ impl House {
 
     /// How well the watch was kept, from the lessons of all incidents.
     pub fn scores(&self) -> Result<learn::Scores, Problem> {
-        let folded = self.incidents(false)?;
-        let folded = folded.iter().map(|id| Ok(self.fold(id)?.0));
-        let incidents: Vec<Incident> = folded.collect::<Result<_, Problem>>()?;
-        Ok(learn::scores_of(&incidents))
+        let ids = self.incidents(false)?;
+        let marks = ids.iter().map(|id| Ok(learn::Marks::of(&self.fold(id)?.0)));
+        Ok(learn::scores_of(marks.collect::<Result<_, Problem>>()?))
     }
 
     /// Asks the server that runs, and tells what it said.

@@ -132,13 +132,13 @@ fn happened(word: store::journal::Word) -> Happened {
 }
 
 impl Main {
-    /// All incidents, folded, newest first.
-    fn all(&self) -> Result<Vec<Arc<Folded>>, Fault> {
-        let mut all = Vec::new();
+    /// What `take` makes of each incident, newest first; one at a time is held, with its reports.
+    fn of_each<T>(&self, take: impl Fn(&Incident) -> T) -> Result<Vec<T>, Fault> {
+        let mut taken = Vec::new();
         for id in self.incidents(false)? {
-            all.extend(self.incident(&id)?);
+            taken.extend(self.incident(&id)?.map(|folded| take(&folded.incident)));
         }
-        Ok(all)
+        Ok(taken)
     }
 }
 
@@ -249,13 +249,12 @@ impl Space for Main {
     }
 
     fn lessons(&self) -> Result<Vec<Lesson>, Fault> {
-        let lesson = |folded: Arc<Folded>| folded.incident.lesson.as_deref().cloned();
-        Ok(self.all()?.into_iter().filter_map(lesson).collect())
+        let lessons = self.of_each(|incident| incident.lesson.as_deref().cloned())?;
+        Ok(lessons.into_iter().flatten().collect())
     }
 
     fn stats(&self) -> Result<Value, Fault> {
-        let all = self.all()?;
-        let scores = learn::scores_of(all.iter().map(|folded| &folded.incident));
+        let scores = learn::scores_of(self.of_each(learn::Marks::of)?);
         serde_json::to_value(scores).map_err(|error| Fault::Failed(error.to_string()))
     }
 

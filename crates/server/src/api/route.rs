@@ -230,6 +230,14 @@ fn query<Q: DeserializeOwned>(asked: &Asked) -> Result<Q, Problem> {
         .map_err(|error| Problem::new(Code::BadRequest, error.body_text()))
 }
 
+/// The space that is asked for, if the house has it.
+fn space_of(asked: &Asked) -> Result<&dyn Space, Problem> {
+    asked
+        .space
+        .as_deref()
+        .ok_or_else(|| Problem::not_found("space", ""))
+}
+
 impl Route {
     /// Reads something of a space: `path` follows the space's own.
     pub fn of_space<Q, G>(
@@ -243,10 +251,7 @@ impl Route {
         G: Gives + 'static,
     {
         let work = move |asked: &Asked| {
-            let space = asked
-                .space
-                .as_deref()
-                .ok_or_else(|| Problem::not_found("space", ""))?;
+            let space = space_of(asked)?;
             handler(space, asked, query(asked)?)?.written()
         };
         Self {
@@ -274,10 +279,7 @@ impl Route {
         G: Gives + 'static,
     {
         let work = move |asked: &Asked| {
-            let space = asked
-                .space
-                .as_deref()
-                .ok_or_else(|| Problem::not_found("space", ""))?;
+            let space = space_of(asked)?;
             let Nothing {} = query(asked)?;
             let body = serde_json::from_slice(&asked.body)
                 .map_err(|error| Problem::new(Code::BadRequest, format!("the body: {error}")))?;
