@@ -59,7 +59,7 @@ impl Default for Store {
 }
 
 /// The API and the page.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Server {
     /// Where they are, such as `127.0.0.1:8787`; port 0 takes a free one. Not there unless this is set. Loopback only.
@@ -67,6 +67,18 @@ pub struct Server {
     pub listen: Option<SocketAddr>,
     /// Names under which they may be asked, beside `localhost` and the loopback addresses.
     pub hosts: Vec<String>,
+    /// May everybody on this machine read, as long as there are no accounts? Altering anything always needs one.
+    pub open_on_loopback: bool,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: None,
+            hosts: Vec::new(),
+            open_on_loopback: true,
+        }
+    }
 }
 
 /// Telemetry that is pushed here.

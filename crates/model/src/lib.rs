@@ -12,6 +12,7 @@ pub mod evidence;
 pub mod incident;
 pub mod lesson;
 pub mod mechanism;
+pub mod people;
 pub mod plan;
 pub mod ports;
 pub mod query;

@@ -6,6 +6,7 @@
 //! under `/v1`, and only more comes in.
 
 mod accept;
+mod admit;
 mod alarms;
 mod audit;
 mod description;
@@ -55,6 +56,20 @@ pub struct Settings {
     pub hosts: Vec<String>,
     /// What connections may take.
     pub limits: Limits,
+    /// May everybody on this machine read, as long as there are no accounts?
+    pub open_on_loopback: bool,
+}
+
+impl Default for Settings {
+    /// Any free port of the loopback, where everybody may read.
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            hosts: Vec::new(),
+            limits: Limits::default(),
+            open_on_loopback: true,
+        }
+    }
 }
 
 /// Why the API cannot be there.
@@ -140,6 +155,7 @@ struct Api {
     work: Arc<Semaphore>,
     looks: Arc<Semaphore>,
     hosts: Vec<String>,
+    open_on_loopback: bool,
     /// Where ids of requests begin.
     seed: String,
     counted: AtomicU64,
@@ -189,6 +205,7 @@ pub async fn serve(
         work: Arc::new(Semaphore::new(AT_ONCE)),
         looks: Arc::new(Semaphore::new(LOOKS)),
         hosts: settings.hosts,
+        open_on_loopback: settings.open_on_loopback,
         seed: seed.as_str()[..10].to_string(),
         counted: AtomicU64::new(0),
         over: over.clone(),
@@ -371,16 +388,21 @@ async fn attempt(
         Ok(Path(params)) => params,
         Err(error) => return Err(Problem::new(Code::BadRequest, error.body_text())),
     };
-    let space = match params.get("space") {
-        None => None,
-        Some(name) => Some(
-            api.house
-                .space(name)
-                .ok_or_else(|| Problem::not_found("space", name))?,
-        ),
+    let from = match &route.work {
+        Work::Events => Some(from(parts)?),
+        _ => None,
     };
+    let named = params.get("space").cloned();
+    let named = named.or_else(|| from.as_ref().map(|from| from.space.clone()));
+    let who = admit::who(api, parts)?;
+    let space = admit::permitted(api, route, named.as_deref(), &who)?;
     match &route.work {
-        Work::Events => streamed(api, space.as_ref().map(|space| space.name()), parts),
+        Work::Events => streamed(
+            api,
+            named.as_deref().unwrap_or_default(),
+            from.and_then(|from| from.after),
+            parts,
+        ),
         Work::Metrics => {
             let (house, metrics) = (Arc::clone(&api.house), Arc::clone(&api.metrics));
             let text = worked(&api.work, move || Ok(metrics.written(&house.health()))).await?;
@@ -389,17 +411,19 @@ async fn attempt(
             response.headers_mut().insert(CONTENT_TYPE, media);
             Ok(response)
         }
-        Work::Answer(handler) => {
+        Work::Answer(_) | Work::Deed(_) => {
             let accept = parts
                 .headers
                 .get(ACCEPT)
                 .and_then(|accept| accept.to_str().ok());
             // What is sent is a question, which takes a whole look: few at once.
-            let (body, turns) = match route.body {
-                None => (Bytes::new(), &api.work),
-                Some(_) => (read(&parts.headers, body).await?, &api.looks),
+            let (body, turns) = match (route.body, &route.work) {
+                (None, _) => (Bytes::new(), &api.work),
+                (Some(_), Work::Deed(_)) => (read(&parts.headers, body, true).await?, &api.work),
+                (Some(_), _) => (read(&parts.headers, body, false).await?, &api.looks),
             };
             let asked = Asked {
+                who,
                 house: Arc::clone(&api.house),
                 space,
                 params,
@@ -408,15 +432,37 @@ async fn attempt(
                 now: api.clock.now(),
                 body,
             };
-            let handler = Arc::clone(handler);
-            let answer = worked(turns, move || handler(&asked)).await?;
-            Ok(sent(answer, &parts.headers))
+            match &route.work {
+                Work::Deed(deed) => {
+                    let handler = Arc::clone(&deed.handler);
+                    let answer = worked(turns, move || handler(&asked)).await?;
+                    Ok(done(answer, deed.status))
+                }
+                Work::Answer(handler) => {
+                    let handler = Arc::clone(handler);
+                    let answer = worked(turns, move || handler(&asked)).await?;
+                    Ok(sent(answer, &parts.headers))
+                }
+                Work::Events | Work::Metrics => Err(Problem::failed("no handler")),
+            }
         }
     }
 }
 
-/// What is sent, if it is JSON, short enough, and there in time.
-async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+/// What a deed gave. It is no state that could be asked for again, so it has no tag.
+fn done(answer: Answer, status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::from(answer.body));
+    *response.status_mut() = status;
+    let media = HeaderValue::from_static(answer.media);
+    response.headers_mut().insert(CONTENT_TYPE, media);
+    response
+}
+
+/// What is sent, if it is JSON, short enough, and there in time; or nothing, where that will do.
+async fn read(headers: &HeaderMap, body: Body, or_nothing: bool) -> Result<Bytes, Problem> {
+    if or_nothing && body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
     let kind = headers
         .get(CONTENT_TYPE)
         .and_then(|kind| kind.to_str().ok());
@@ -527,18 +573,25 @@ impl Default for From {
     }
 }
 
-/// A stream of events.
-fn streamed(api: &Api, space: Option<&str>, parts: &Parts) -> Result<Response<Body>, Problem> {
-    let from = axum::extract::Query::<From>::try_from_uri(&parts.uri)
+fn from(parts: &Parts) -> Result<From, Problem> {
+    axum::extract::Query::<From>::try_from_uri(&parts.uri)
         .map(|axum::extract::Query(from)| from)
-        .map_err(|error| Problem::new(Code::BadRequest, error.body_text()))?;
-    let name = space.unwrap_or(&from.space);
+        .map_err(|error| Problem::new(Code::BadRequest, error.body_text()))
+}
+
+/// A stream of events of that space.
+fn streamed(
+    api: &Api,
+    name: &str,
+    after: Option<u64>,
+    parts: &Parts,
+) -> Result<Response<Body>, Problem> {
     let follower = api
         .followers
         .get(name)
         .ok_or_else(|| Problem::not_found("space", name))?;
     let after = match parts.headers.get("last-event-id") {
-        None => from.after,
+        None => after,
         Some(id) => {
             let id = id.to_str().ok().and_then(|id| id.trim().parse().ok());
             Some(id.ok_or_else(|| {

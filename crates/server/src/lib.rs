@@ -2,5 +2,6 @@
 //! pushed telemetry, and the API.
 
 pub mod api;
+pub mod auth;
 pub mod control;
 pub mod otlp;

@@ -245,6 +245,7 @@ impl Serving {
             listen,
             hosts: config.hosts.clone(),
             limits: server::api::Limits::default(),
+            open_on_loopback: config.open_on_loopback,
         };
         let stopped = self.inbound.stop.subscribe();
         let clock = Arc::new(SystemClock);

@@ -8,7 +8,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use super::problem::{Code, MEDIA, Sent};
-use super::route::{JSON, Route, Work};
+use super::route::{JSON, Permission, Route, Work};
 
 /// Where the schemas stand in the description.
 const PLACE: &str = "/components/schemas";
@@ -50,6 +50,13 @@ fn of(routes: &[Route]) -> Value {
         "paths": paths,
         "components": {
             "schemas": schemas,
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer", "description": "An API key, `mw_...`."},
+                "session": {
+                    "type": "apiKey", "in": "cookie", "name": crate::auth::COOKIE,
+                    "description": "What signing in sets; `__Host-` stands before its name where TLS is.",
+                },
+            },
             "responses": {"Problem": {
                 "description": "A request that failed (RFC 9457).",
                 "content": {MEDIA: {"schema": problem}},
@@ -65,19 +72,24 @@ fn operation(route: &Route, shapes: &mut SchemaGenerator) -> Value {
         content.insert(media.to_string(), described);
     }
     let mut responses = Map::new();
-    let done = match route.work {
+    let done = match &route.work {
         Work::Answer(_) => json!({
             "description": "What was asked for.",
             "headers": {"ETag": {"description": "Changes with the answer.", "schema": {"type": "string"}}},
             "content": content,
         }),
+        Work::Deed(_) => json!({"description": "It was done.", "content": content}),
         Work::Metrics => json!({"description": "The numbers.", "content": content}),
         Work::Events => json!({
             "description": "What happens, as it happens, for as long as the connection stands.",
             "content": content,
         }),
     };
-    responses.insert("200".to_string(), done);
+    let status = match &route.work {
+        Work::Deed(deed) => deed.status.as_u16(),
+        _ => 200,
+    };
+    responses.insert(status.to_string(), done);
     if matches!(route.work, Work::Answer(_)) && route.body.is_none() {
         responses.insert(
             "304".to_string(),
@@ -98,6 +110,9 @@ fn operation(route: &Route, shapes: &mut SchemaGenerator) -> Value {
         "parameters": parameters(route, shapes),
         "responses": responses,
     });
+    if route.permission != Permission::Open {
+        described["security"] = json!([{"key": []}, {"session": []}]);
+    }
     if let Some(body) = route.body {
         described["requestBody"] = json!({
             "required": true,
@@ -117,6 +132,12 @@ fn failures(route: &Route) -> Vec<Code> {
     ];
     if route.path.contains('{') {
         codes.push(Code::NotFound);
+    }
+    if route.permission != Permission::Open {
+        codes.extend([Code::Unauthenticated, Code::Forbidden, Code::TooMany]);
+    }
+    if matches!(route.work, Work::Deed(_)) {
+        codes.extend([Code::Forbidden, Code::Conflict, Code::KeyReused]);
     }
     if route.body.is_some() {
         codes.extend([
@@ -153,6 +174,22 @@ fn parameters(route: &Route, shapes: &mut SchemaGenerator) -> Vec<Value> {
             "required": false,
             "description": about,
             "schema": schema,
+        }));
+    }
+    if matches!(route.work, Work::Deed(_)) {
+        parameters.push(json!({
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": false,
+            "description": "A name for this request, 1 to 128 visible ASCII characters: the same key with the same body gets the same answer for 24 hours, and nothing is done twice.",
+            "schema": {"type": "string", "pattern": "^[!-~]{1,128}$"},
+        }));
+        parameters.push(json!({
+            "name": "X-CSRF-Token",
+            "in": "header",
+            "required": false,
+            "description": "The token that GET /v1/session gives; needed with a browser's cookie, not with an API key.",
+            "schema": {"type": "string"},
         }));
     }
     if matches!(route.work, Work::Events) {

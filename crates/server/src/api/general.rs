@@ -95,8 +95,14 @@ struct SpaceShown {
     id: String,
 }
 
-fn spaces(house: &dyn House, _: &Asked, part: Part) -> Result<Json<Listed<SpaceShown>>, Problem> {
-    let listed = part.of(house.spaces(), Clone::clone)?;
+fn spaces(
+    house: &dyn House,
+    asked: &Asked,
+    part: Part,
+) -> Result<Json<Listed<SpaceShown>>, Problem> {
+    let spaces = house.spaces().into_iter();
+    let seen = spaces.filter(|name| asked.who.may(Some(name), Permission::Read));
+    let listed = part.of(seen, Clone::clone)?;
     Ok(Json(listed.try_map(|id| Ok(SpaceShown { id }))?))
 }
 

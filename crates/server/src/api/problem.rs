@@ -2,7 +2,7 @@
 //! an address that says what to do.
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Response, StatusCode};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -12,6 +12,20 @@ use serde::Serialize;
 pub enum Code {
     /// The request makes no sense.
     BadRequest,
+    /// Nobody is known by what was sent.
+    Unauthenticated,
+    /// Whoever asks may not do it.
+    Forbidden,
+    /// It was sent with a browser's cookie, and does not come from the page.
+    CrossSite,
+    /// It cannot be done as things stand.
+    Conflict,
+    /// The plan is another than the one that was shown.
+    PlanChanged,
+    /// An idempotency key came with two different requests.
+    KeyReused,
+    /// Too many requests in a short time.
+    TooMany,
     /// There is no such address.
     NoRoute,
     /// There is no such thing here.
@@ -40,6 +54,13 @@ impl Code {
     /// All of them.
     pub const ALL: &'static [Self] = &[
         Self::BadRequest,
+        Self::Unauthenticated,
+        Self::Forbidden,
+        Self::CrossSite,
+        Self::Conflict,
+        Self::PlanChanged,
+        Self::KeyReused,
+        Self::TooMany,
         Self::NoRoute,
         Self::NotFound,
         Self::MethodNotAllowed,
@@ -71,6 +92,48 @@ impl Code {
                 "bad_request",
                 "The request makes no sense",
                 "Read `detail`; /v1/openapi.json says what belongs there. Sending it again unaltered will not help.",
+            ),
+            Self::Unauthenticated => (
+                StatusCode::UNAUTHORIZED,
+                "unauthenticated",
+                "You have to be signed in for this",
+                "Sign in with POST /v1/session, or send an API key as `Authorization: Bearer mw_...`. Keys and sessions end: yours may have.",
+            ),
+            Self::Forbidden => (
+                StatusCode::FORBIDDEN,
+                "forbidden",
+                "You may not do this",
+                "`x-permission` in /v1/openapi.json says what it needs; an admin can give you a role that has it.",
+            ),
+            Self::CrossSite => (
+                StatusCode::FORBIDDEN,
+                "cross_site",
+                "It does not come from the page",
+                "Send `X-CSRF-Token` with the token that GET /v1/session gives, from the page's own origin; programs use an API key.",
+            ),
+            Self::Conflict => (
+                StatusCode::CONFLICT,
+                "conflict",
+                "It cannot be done as things stand",
+                "`detail` says what stands in the way. Look again before you send it again.",
+            ),
+            Self::PlanChanged => (
+                StatusCode::CONFLICT,
+                "plan_changed",
+                "The plan is another than the one that you saw",
+                "Look at the plan that waits now, and answer with its digest.",
+            ),
+            Self::KeyReused => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "key_reused",
+                "This idempotency key belongs to another request",
+                "Make a new `Idempotency-Key` for each thing that you want done; send the same one only to send the same request again.",
+            ),
+            Self::TooMany => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many",
+                "Too many requests in a short time",
+                "Try again after the seconds that `Retry-After` names.",
             ),
             Self::NoRoute => (
                 StatusCode::NOT_FOUND,
@@ -241,6 +304,19 @@ impl Problem {
         }
     }
 
+    /// Too much was asked in a short time: come again after so many seconds.
+    pub fn too_many(seconds: u64) -> Self {
+        Self {
+            retry_after: Some(seconds),
+            ..Self::new(Code::TooMany, format!("try again in {seconds} s"))
+        }
+    }
+
+    /// Nobody is known by what was sent.
+    pub fn unauthenticated(detail: impl Into<String>) -> Self {
+        Self::new(Code::Unauthenticated, detail)
+    }
+
     /// As it is sent, to the request of that id.
     pub fn response(&self, request: &str) -> Response<Body> {
         let (status, code, title, _) = self.code.about();
@@ -260,6 +336,10 @@ impl Problem {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA));
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.code == Code::Unauthenticated {
+            // RFC 9110, section 15.5.2: a 401 names a way to do better.
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::Query;
-use axum::http::{Method, Uri};
+use axum::http::{Method, StatusCode, Uri};
 use model::time::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::house::{House, Space};
 use super::problem::{Code, Problem};
+use crate::auth::Who;
 
 /// What somebody must be allowed to do for a route to answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,6 +23,12 @@ pub enum Permission {
     Open,
     /// See what there is in the space.
     Read,
+    /// Attend to incidents: note, close, judge, split, merge, link, silence, look again.
+    Respond,
+    /// Say yes to a plan.
+    Approve,
+    /// Decide who may what.
+    Manage,
 }
 
 impl Permission {
@@ -30,12 +37,17 @@ impl Permission {
         match self {
             Self::Open => "open",
             Self::Read => "read",
+            Self::Respond => "respond",
+            Self::Approve => "approve",
+            Self::Manage => "manage",
         }
     }
 }
 
 /// A request on its way to its handler.
 pub struct Asked {
+    /// Who asks. What the route needs was checked before.
+    pub who: Who,
     /// The house.
     pub house: Arc<dyn House>,
     /// The space that the address names; `None` where it names none.
@@ -183,11 +195,23 @@ pub struct Nothing {}
 
 type Handler = Arc<dyn Fn(&Asked) -> Result<Answer, Problem> + Send + Sync>;
 
+/// How a route that alters something does it.
+#[derive(Clone)]
+pub struct Deed {
+    /// What it does.
+    pub handler: Handler,
+    /// The status of its answer when it was done.
+    pub status: StatusCode,
+}
+
 /// How a route answers.
 #[derive(Clone)]
 pub enum Work {
     /// At once, off the event loop.
     Answer(Handler),
+    /// By altering something: only for whom it is known who they are, against forgery across sites, once for each
+    /// idempotency key.
+    Deed(Deed),
     /// With a stream of what happens in the space.
     Events,
     /// With the server's own numbers.
@@ -228,6 +252,17 @@ fn query<Q: DeserializeOwned>(asked: &Asked) -> Result<Q, Problem> {
     Query::<Q>::try_from_uri(&asked.uri)
         .map(|Query(query)| query)
         .map_err(|error| Problem::new(Code::BadRequest, error.body_text()))
+}
+
+/// What was sent, as JSON; nothing at all counts as an empty object.
+fn sent<B: DeserializeOwned>(asked: &Asked) -> Result<B, Problem> {
+    let body: &[u8] = if asked.body.is_empty() {
+        b"{}"
+    } else {
+        &asked.body
+    };
+    serde_json::from_slice(body)
+        .map_err(|error| Problem::new(Code::BadRequest, format!("the body: {error}")))
 }
 
 /// The space that is asked for, if the house has it.
@@ -296,6 +331,83 @@ impl Route {
             gives: G::described,
             work: Work::Answer(Arc::new(work)),
         }
+    }
+
+    /// Alters something in a space, as whoever asks ([`Asked::who`]): `path` follows the space's own. What is sent is
+    /// JSON; nothing at all counts as `{}`.
+    pub fn deed<B, G>(
+        path: &str,
+        name: &'static str,
+        summary: &'static str,
+        permission: Permission,
+        handler: fn(&dyn Space, &Asked, B) -> Result<G, Problem>,
+    ) -> Self
+    where
+        B: DeserializeOwned + JsonSchema + 'static,
+        G: Gives + 'static,
+    {
+        let work = move |asked: &Asked| {
+            let space = space_of(asked)?;
+            let Nothing {} = query(asked)?;
+            handler(space, asked, sent(asked)?)?.written()
+        };
+        Self {
+            method: Method::POST,
+            path: format!("{SPACE}{path}"),
+            name,
+            summary,
+            permission,
+            query: Nothing::json_schema,
+            body: Some(SchemaGenerator::subschema_for::<B>),
+            gives: G::described,
+            work: Work::Deed(Deed {
+                handler: Arc::new(work),
+                status: StatusCode::OK,
+            }),
+        }
+    }
+
+    /// Alters something that belongs to no space, or to whoever asks alone.
+    pub fn deed_of_house<B, G>(
+        (method, path): (Method, &str),
+        name: &'static str,
+        summary: &'static str,
+        permission: Permission,
+        handler: fn(&dyn House, &Asked, B) -> Result<G, Problem>,
+    ) -> Self
+    where
+        B: DeserializeOwned + JsonSchema + 'static,
+        G: Gives + 'static,
+    {
+        let work = move |asked: &Asked| {
+            let Nothing {} = query(asked)?;
+            handler(&*asked.house, asked, sent(asked)?)?.written()
+        };
+        // What is deleted is named by its address.
+        let body = (method != Method::DELETE)
+            .then_some(SchemaGenerator::subschema_for::<B> as fn(&mut SchemaGenerator) -> Schema);
+        Self {
+            method,
+            path: path.to_string(),
+            name,
+            summary,
+            permission,
+            query: Nothing::json_schema,
+            body,
+            gives: G::described,
+            work: Work::Deed(Deed {
+                handler: Arc::new(work),
+                status: StatusCode::OK,
+            }),
+        }
+    }
+
+    /// The same route, answering with another status when it was done.
+    pub fn answering(mut self, status: StatusCode) -> Self {
+        if let Work::Deed(deed) = &mut self.work {
+            deed.status = status;
+        }
+        self
     }
 
     /// Reads something that belongs to no space.
