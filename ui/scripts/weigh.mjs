@@ -7,7 +7,7 @@ import { gzipSync } from 'node:zlib';
 /** Bytes, gzip: the promise of the project for the first view without graph code. */
 const LIMIT = 100_000;
 /** What may never be part of the first view. */
-const LAZY = /uplot|elk/i;
+const LAZY = /uplot|elk|sigma|graphology|draw/i;
 
 const dist = join(dirname(fileURLToPath(import.meta.url)), '..', 'dist');
 const manifest = JSON.parse(readFileSync(join(dist, '.vite', 'manifest.json'), 'utf8'));

@@ -15,6 +15,7 @@ const PAGES = {
   now: () => import('./pages/now'),
   incident: () => import('./pages/incident'),
   approve: () => import('./pages/approve'),
+  topology: () => import('./pages/topology'),
   ask: () => import('./pages/ask'),
   learned: () => import('./pages/learned'),
   setup: () => import('./pages/setup'),
@@ -26,6 +27,7 @@ if (wanted !== 'lost') PAGES[wanted]().catch(() => undefined);
 const Now = lazy(PAGES.now);
 const Incident = lazy(PAGES.incident);
 const Approve = lazy(PAGES.approve);
+const Topology = lazy(PAGES.topology);
 const Ask = lazy(PAGES.ask);
 const Learned = lazy(PAGES.learned);
 const Setup = lazy(PAGES.setup);
@@ -75,6 +77,12 @@ export function App() {
 
 const PLACES: { page: Route['page']; name: string; href: string; icon: string }[] = [
   { page: 'now', name: 'Now', href: to.now, icon: 'M12 3a9 9 0 1 0 9 9M12 12V6m0 6 4 2' },
+  {
+    page: 'topology',
+    name: 'Topology',
+    href: to.topology(),
+    icon: 'M9 6h6v4H9zM3 16h6v4H3zm12 0h6v4h-6zM12 10v3m-6 3v-3h12v3',
+  },
   { page: 'ask', name: 'Ask', href: to.ask(), icon: 'M4 5h16v11H10l-5 4v-4H4zM8 9h8M8 12h5' },
   { page: 'learned', name: 'Learned', href: to.learned, icon: 'M4 20V4m0 16h16M8 16v-4m4 4V8m4 8v-6' },
   { page: 'setup', name: 'Set-up', href: to.setup, icon: 'M4 7h10m4 0h2M4 17h2m4 0h10M16 5v4M8 15v4' },
@@ -160,6 +168,8 @@ function View({ route }: { route: Route }) {
       return <Incident id={route.id} show={route.show} />;
     case 'approve':
       return <Approve id={route.id} />;
+    case 'topology':
+      return <Topology at={route.at} incident={route.incident} />;
     case 'ask':
       return <Ask question={route.question} />;
     case 'learned':

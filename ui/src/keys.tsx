@@ -35,6 +35,7 @@ export const KEYS: [string, string][] = [
   ['j, k', 'next, previous item'],
   ['Enter', 'open it'],
   ['g then n', 'Now: what is broken'],
+  ['g then t', 'Topology'],
   ['g then a', 'Ask'],
   ['g then l', 'Learned'],
   ['g then s', 'Set-up'],
@@ -61,7 +62,13 @@ export function Keys() {
       waitsForPlace = 0;
       const incident = /^#\/incidents\/([^/?]+)(\/plan)?/.exec(location.hash);
       const id = incident?.[1] ? decodeURIComponent(incident[1]) : '';
-      const places: Record<string, string> = { n: to.now, a: to.ask(), l: to.learned, s: to.setup };
+      const places: Record<string, string> = {
+        n: to.now,
+        t: to.topology(),
+        a: to.ask(),
+        l: to.learned,
+        s: to.setup,
+      };
       if (after) {
         const place = places[event.key];
         if (place) {

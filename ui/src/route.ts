@@ -5,6 +5,7 @@ export type Route =
   | { page: 'now' }
   | { page: 'incident'; id: string; show: string }
   | { page: 'approve'; id: string }
+  | { page: 'topology'; at: string; incident: string }
   | { page: 'ask'; question: string }
   | { page: 'learned' }
   | { page: 'setup' }
@@ -28,6 +29,9 @@ export function parse(hash: string): Route {
     return { page: 'incident', id, show: query.get('show') ?? '' };
   }
   if (first === 'incidents' && id && third === 'plan') return { page: 'approve', id };
+  if (first === 'topology' && !id) {
+    return { page: 'topology', at: query.get('at') ?? '', incident: query.get('incident') ?? '' };
+  }
   if (first === 'ask' && !id) return { page: 'ask', question: query.get('q') ?? '' };
   if (first === 'learned' && !id) return { page: 'learned' };
   if (first === 'setup' && !id) return { page: 'setup' };
@@ -39,6 +43,10 @@ export const to = {
   incident: (id: string, show = '') =>
     `#/incidents/${encodeURIComponent(id)}${show ? `?show=${encodeURIComponent(show)}` : ''}`,
   approve: (id: string) => `#/incidents/${encodeURIComponent(id)}/plan`,
+  topology: (at = '', incident = '') => {
+    const query = new URLSearchParams({ ...(at && { at }), ...(incident && { incident }) }).toString();
+    return `#/topology${query ? `?${query}` : ''}`;
+  },
   ask: (question = '') => `#/ask${question ? `?q=${encodeURIComponent(question)}` : ''}`,
   learned: '#/learned',
   setup: '#/setup',

@@ -120,6 +120,19 @@ export const CARRIES: Record<string, string> = {
   part_of: 'contains',
   replicates_from: 'replicated by',
 };
+/** The edge read as it points: how one leans on the other. */
+export const LEANS: Record<string, string> = {
+  calls: 'calls',
+  runs_on: 'runs on',
+  served_by: 'served by',
+  consumes: 'takes messages',
+  produces: 'sends messages',
+  uses_role: 'acts under',
+  uses_config: 'reads',
+  bound_by: 'bound by',
+  part_of: 'part of',
+  replicates_from: 'copies from',
+};
 export const say = (words: Record<string, string>, word: string): string =>
   Object.hasOwn(words, word) ? (words[word] ?? word) : word.replaceAll('_', ' ');
 

@@ -2,7 +2,7 @@
 //
 // Needs `npm run build` first, and a Chromium: /usr/bin/chromium (Debian), or what MIDWATCH_CHROMIUM names.
 // Pictures of what was seen lie in tests/artefacts afterwards; look at them.
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -26,6 +26,9 @@ const browser = await chromium.launch({
   args: [
     ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
     '--disable-background-networking',
+    // The map is drawn by WebGL, here without a graphics card.
+    '--use-angle=swiftshader',
+    '--enable-unsafe-swiftshader',
     '--disable-component-update',
     '--no-first-run',
     '--no-default-browser-check',
@@ -33,11 +36,13 @@ const browser = await chromium.launch({
 });
 
 let failed = 0;
+const notes = {};
 for (const {
   name,
   server: serverOptions = {},
   context: contextOptions = {},
   quiet = true,
+  clock = true,
   walk,
 } of stories) {
   if (wanted.length > 0 && !wanted.some((word) => name.includes(word))) continue;
@@ -45,7 +50,7 @@ for (const {
   const server = await start(serverOptions);
   const context = await browser.newContext({ ...WIDE, reducedMotion: 'reduce', ...contextOptions });
   const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(Number(process.env.MIDWATCH_PATIENCE ?? 30_000));
   const faults = [];
   const foreign = [];
   page.on('pageerror', (error) => faults.push(`${error.name}: ${error.message}`));
@@ -80,13 +85,19 @@ for (const {
       });
       if (found.length > 0) throw new Error(`axe at ${where}:\n  ${found.join('\n  ')}`);
     },
+    /** Figures that a story measured; they are kept beside the pictures. */
+    note: (name, value) => {
+      notes[name] = value;
+      writeFileSync(join(artefacts, 'figures.json'), `${JSON.stringify(notes, null, 2)}\n`);
+    },
     equal: (seen, expected, what) => {
       const [a, b] = [JSON.stringify(seen), JSON.stringify(expected)];
       if (a !== b) throw new Error(`${what}: expected ${b}, saw ${a}`);
     },
   };
   try {
-    await page.clock.install({ time: NOON });
+    // A story that measures time lets the browser's own clock run.
+    if (clock) await page.clock.install({ time: NOON });
     // The page's own rules forbid foreign scripts; axe is put in past them, by the browser's own door.
     await walk(tools);
     tools.equal(foreign, [], 'requests to another host');

@@ -26,6 +26,8 @@ const ROUTES: [string, string][] = [
   [`${SPACE}/incidents/{id}/timeline`, `incidents/${THREE}/timeline`],
   [`${SPACE}/incidents/{id}/report`, `incidents/${THREE}/report`],
   [`${SPACE}/incidents/{id}/evidence/{eid}`, `incidents/${THREE}/evidence/E4`],
+  [`${SPACE}/topology`, 'topology'],
+  [`${SPACE}/changes`, 'changes'],
   [`${SPACE}/alarms`, 'alarms'],
   [`${SPACE}/silences`, 'silences'],
   [`${SPACE}/mechanisms`, 'mechanisms'],

@@ -140,6 +140,8 @@ export async function start(options = {}) {
     if (first === 'stats') return json(response, world.stats());
     if (first === 'lessons' && options.lessons !== false) return page(world.lessons());
     if (first === 'doctor' && options.doctor !== false) return page(world.doctor());
+    if (first === 'topology') return json(response, world.topology());
+    if (first === 'changes') return page(world.changes());
     if (first === 'mechanisms') return page(world.mechanisms());
     if (first === 'silences') {
       const [from, until] = ['2026-11-21T11:00:00Z', '2026-11-21T14:00:00Z'];

@@ -10,6 +10,8 @@ const PLAN = `${INCIDENT}/plan`;
 const sees = (page, text, options = {}) =>
   page.getByText(text, options).first().waitFor({ state: 'visible' });
 const role = (page, kind, name, exact = false) => page.getByRole(kind, { name, exact });
+/** What has the focus. */
+const focused = (page) => page.evaluate(() => document.activeElement?.textContent ?? '');
 /** No part of the page reaches over the edge of the screen. */
 const fits = async ({ page, equal }, where) => {
   const over = await page.evaluate(
@@ -194,6 +196,119 @@ export const stories = [
       await role(page, 'button', 'Yes, perform it').click();
       await sees(page, /showed at .* that it worked/);
       equal(world.decisions, [{ what: 'approve', plan: world.digest, by: 'otto' }], 'who said yes');
+    },
+  },
+  {
+    name: 'the topology',
+    async walk({ page, open, picture, accessible, equal }) {
+      await open('#/topology');
+      await page.locator('.map-place[data-ready] canvas').first().waitFor({ state: 'attached' });
+      await sees(page, 'an alarm fires');
+      await picture('whole', false);
+      await accessible('the topology');
+      await page.getByRole('searchbox').fill('ledger-reader');
+      await page.keyboard.press('Enter');
+      await page.locator('#one-title').waitFor();
+      await sees(page, 'Leaned on by');
+      equal(await focused(page), await page.locator('#one-title').innerText(), 'the focus follows');
+      await picture('one', false);
+      await accessible('one entity');
+      // From neighbour to neighbour by the keyboard alone.
+      await page.locator('.neighbours button').first().focus();
+      const next = await page.locator('.neighbours button').first().innerText();
+      await page.keyboard.press('Enter');
+      await page.getByRole('heading', { name: next, exact: true }).waitFor();
+      await open(INCIDENT);
+      await drawn(page);
+      await role(page, 'link', 'on the map, among the rest').click();
+      await sees(page, 'lit: how failure spread');
+      await page.locator('.map-place[data-ready]').waitFor({ state: 'attached' });
+      await page.waitForTimeout(300);
+      await picture('lit', false);
+      await page.getByLabel('Look').selectOption('dark');
+      await page.waitForTimeout(500);
+      await picture('dark', false);
+      await accessible('the topology, dark');
+      await page.setViewportSize(PHONE.viewport);
+      await page.waitForTimeout(300);
+      await picture('phone');
+      await fits({ page, equal }, 'the topology');
+    },
+  },
+  {
+    name: 'ten thousand entities',
+    server: { entities: 10_000 },
+    clock: false,
+    async walk({ page, open, picture, accessible, equal, note }) {
+      // The longest that the page was deaf, from the first byte on.
+      await page.addInitScript(() => {
+        window.__long = [];
+        new PerformanceObserver((list) => {
+          for (const one of list.getEntries()) window.__long.push(one.duration);
+        }).observe({ type: 'longtask', buffered: true });
+      });
+      const began = Date.now();
+      await open('#/topology');
+      await page.locator('.map-place[data-ready]').waitFor({ state: 'attached', timeout: 60_000 });
+      note('topology, 10,000 entities: ms until the map is there', Date.now() - began);
+      await sees(page, '10,000 entities');
+      await picture('far', false);
+      const frames = () =>
+        page.evaluate(
+          () =>
+            new Promise((done) => {
+              const times = [];
+              let last = performance.now();
+              const step = (now) => {
+                times.push(now - last);
+                last = now;
+                if (times.length < 90) requestAnimationFrame(step);
+                else {
+                  times.sort((a, b) => a - b);
+                  done({
+                    median: Math.round(times[45]),
+                    p95: Math.round(times[85]),
+                    most: Math.round(times[89]),
+                  });
+                }
+              };
+              requestAnimationFrame(step);
+            }),
+        );
+      const box = await page.locator('.map-place').boundingBox();
+      const [x, y] = [box.x + box.width * 0.28, box.y + box.height * 0.29];
+      // Into a neighbourhood, then dragged to and fro while frames are counted.
+      await page.mouse.move(x, y);
+      for (let turn = 0; turn < 7; turn += 1) {
+        await page.mouse.wheel(0, -300);
+        await page.waitForTimeout(120);
+      }
+      await page.waitForTimeout(600);
+      await picture('near', false);
+      const counted = frames();
+      await page.mouse.down();
+      for (let step = 0; step < 30; step += 1) {
+        await page.mouse.move(x + 160 * Math.sin(step / 4), y + 90 * Math.cos(step / 5));
+        await page.waitForTimeout(16);
+      }
+      await page.mouse.up();
+      const seen = await counted;
+      note('topology, 10,000 entities: ms a frame while it is dragged', seen);
+      const typed = Date.now();
+      await page.getByRole('searchbox').fill('ledger-store');
+      await sees(page, /^\d+ found$/);
+      note('topology, 10,000 entities: ms until a search has answered', Date.now() - typed);
+      await page.keyboard.press('Enter');
+      await page.locator('#one-title').waitFor();
+      await page.waitForTimeout(500);
+      await picture('found', false);
+      await accessible('ten thousand entities');
+      const deaf = Math.round(Math.max(0, ...(await page.evaluate(() => window.__long))));
+      note('topology, 10,000 entities: ms of the longest task', deaf);
+      // Without a graphics card and beside others at work; a freeze would be seconds.
+      equal(seen.median < 250, true, `frames of ${seen.median} ms`);
+      equal(deaf < 4000, true, `deaf for ${deaf} ms`);
+      equal((await page.locator('.entities tbody tr').count()) <= 260, true, 'rows that are drawn');
     },
   },
   {

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { large } from './topology.mjs';
 
 const here = join(dirname(fileURLToPath(import.meta.url)), 'fixtures');
 const read = (name) => JSON.parse(readFileSync(join(here, name), 'utf8'));
@@ -88,7 +89,8 @@ function recorded(name, how) {
 }
 
 export class World {
-  constructor({ upTo = 20, hostile = false, many = 0 } = {}) {
+  constructor({ upTo = 20, hostile = false, many = 0, entities = 0 } = {}) {
+    this.entities = entities;
     const { incident, entries } = read('three.timeline.json');
     const reports = read('three.reports.json');
     this.script = entries.map((entry) =>
@@ -271,6 +273,18 @@ export class World {
           },
         ];
       });
+  }
+
+  /** What leans on what: what the report knows of it, or as many entities as a story wants. */
+  topology() {
+    if (this.entities > 0) return large(this.entities);
+    return read('three.topology.json');
+  }
+
+  /** The last changes; of a large house a few on known places. */
+  changes() {
+    const made = read('three.changes.json');
+    return made;
   }
 
   mechanisms() {

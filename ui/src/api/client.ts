@@ -3,6 +3,7 @@ import { get, holdToken, Problem, post } from './http';
 import type { Report } from './report';
 import type {
   AlarmRow,
+  Change,
   Entry,
   Explained,
   Finding,
@@ -15,6 +16,7 @@ import type {
   Silence,
   Stats,
   Summary,
+  Topology,
 } from './shapes';
 
 export { Problem } from './http';
@@ -110,6 +112,8 @@ export const api = {
   alarms: async (signal?: AbortSignal) => perhaps(all<AlarmRow>(`${SPACE}/alarms`, signal)),
   silences: async (signal?: AbortSignal) => perhaps(all<Silence>(`${SPACE}/silences`, signal)),
   mechanisms: async (signal?: AbortSignal) => perhaps(all<Mechanism>(`${SPACE}/mechanisms`, signal)),
+  topology: async (signal?: AbortSignal) => perhaps(get<Topology>(`${SPACE}/topology`, signal)),
+  changes: async (signal?: AbortSignal) => perhaps(all<Change>(`${SPACE}/changes`, signal)),
   /** Where a browser fetches an incident's documents. */
   exports: (id: string) => [
     { name: 'Report, one HTML file', href: at(id, '/report?format=html') },

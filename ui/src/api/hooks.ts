@@ -43,7 +43,11 @@ export const useIncident = (id: string) =>
 export const useTimeline = (id: string) =>
   useQuery({ queryKey: ['incident', id, 'timeline'], queryFn: ({ signal }) => api.timeline(id, signal) });
 export const useReport = (id: string) =>
-  useQuery({ queryKey: ['incident', id, 'report'], queryFn: ({ signal }) => api.report(id, signal) });
+  useQuery({
+    queryKey: ['incident', id, 'report'],
+    queryFn: ({ signal }) => api.report(id, signal),
+    enabled: id !== '',
+  });
 export const useExplained = (id: string, evidence: string) =>
   useQuery({
     queryKey: ['evidence', id, evidence],
@@ -51,6 +55,10 @@ export const useExplained = (id: string, evidence: string) =>
     staleTime: Number.POSITIVE_INFINITY,
     refetchInterval: false,
   });
+export const useTopology = () =>
+  useQuery({ queryKey: ['topology'], queryFn: ({ signal }) => api.topology(signal), staleTime: 30_000 });
+export const useChanges = () =>
+  useQuery({ queryKey: ['changes'], queryFn: ({ signal }) => api.changes(signal), staleTime: 30_000 });
 export const useStats = () => useQuery({ queryKey: ['stats'], queryFn: ({ signal }) => api.stats(signal) });
 export const useLessons = () =>
   useQuery({ queryKey: ['lessons'], queryFn: ({ signal }) => api.lessons(signal) });

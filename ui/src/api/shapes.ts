@@ -219,3 +219,38 @@ export interface Notice {
   seq: number;
   kind: string;
 }
+
+/** A thing that can break. */
+export interface Entity {
+  id: EntityId;
+  kind?: string;
+  name: string;
+  labels?: Record<string, string>;
+}
+/** `from` leans on `to`; failure travels the other way. */
+export interface Edge {
+  from: EntityId;
+  to: EntityId;
+  kind?: string;
+  confidence?: number;
+  calls_per_request?: number | null;
+  seen_in?: string;
+}
+export interface Topology {
+  entities: Entity[];
+  edges: Edge[];
+}
+/** Something that was altered. */
+export interface Change {
+  id: string;
+  kind: string;
+  start: Timestamp;
+  end: Timestamp;
+  entities?: EntityId[];
+  actor?: string;
+  title: string;
+  files?: string[];
+  diff?: string | null;
+  version?: string;
+  undone?: Timestamp | null;
+}

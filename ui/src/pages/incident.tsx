@@ -208,7 +208,11 @@ function Findings({ report, id }: { report: Report; id: string }) {
         </Part>
       )}
       {hops(report).length > 0 && (
-        <Part title="How it spread" part="Spread">
+        <Part
+          title="How it spread"
+          part="Spread"
+          aside={<a href={to.topology('', id)}>on the map, among the rest</a>}
+        >
           <Propagation />
         </Part>
       )}

@@ -1,6 +1,7 @@
 //! `midwatch demo`: a system that really runs is broken and watched; or what a report looks like, from a recording.
 
 mod live;
+mod person;
 
 use std::path::PathBuf;
 
@@ -15,6 +16,7 @@ use crate::wiring;
 #[command(after_help = "Examples:\n  \
     midwatch demo                                    PayLedger in two regions, three faults, one alarm\n  \
     midwatch demo --yes --fast                       the same without a question, with short intervals\n  \
+    midwatch demo --stay                             the same without a terminal: answer in the page, end it with a signal\n  \
     midwatch demo --fault bad-deploy                 another fault; `--fault list` shows all\n  \
     midwatch demo --recorded                         a bundled recording, investigated in a moment\n  \
     midwatch demo --recorded --format html --out report.html\n  \
@@ -23,7 +25,7 @@ use crate::wiring;
     it started, also on Ctrl-C.")]
 pub struct Args {
     /// Only investigate the bundled recording of an incident
-    #[arg(long, conflicts_with_all = ["fault", "yes", "fast", "healthy", "observe", "patience"])]
+    #[arg(long, conflicts_with_all = ["fault", "yes", "stay", "fast", "healthy", "observe", "patience"])]
     recorded: bool,
     /// How to tell
     #[arg(long, value_enum, default_value_t, requires = "recorded")]
@@ -41,6 +43,9 @@ pub struct Args {
     /// Say yes to the plan
     #[arg(long, short)]
     yes: bool,
+    /// Go on until Ctrl-C, and take the answer from the page too; so it does on a terminal without --yes
+    #[arg(long, conflicts_with_all = ["yes", "observe"])]
+    stay: bool,
     /// Short intervals: health checks and metrics every second
     #[arg(long)]
     fast: bool,

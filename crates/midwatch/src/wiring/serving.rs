@@ -151,6 +151,8 @@ pub struct Serving {
     store: Arc<Store>,
     desk: Arc<LiveDesk>,
     over: Arc<AtomicBool>,
+    /// Are alarms evaluated?
+    awake: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
     /// Nothing is left to be told.
     told: Arc<AtomicBool>,
@@ -161,6 +163,18 @@ pub struct Serving {
 impl Serving {
     /// Takes the watch and begins: evaluates alarms, attends incidents, answers at the desk.
     pub fn begin(
+        house: &House,
+        inbound: Inbound,
+        notifiers: Vec<Arc<dyn Notifier>>,
+    ) -> Result<Self, Problem> {
+        let serving = Self::begin_asleep(house, inbound, notifiers)?;
+        serving.wake();
+        Ok(serving)
+    }
+
+    /// As [`Serving::begin`], but no alarm is evaluated before [`Serving::wake`]: what a system's start looks like is
+    /// no reason for one.
+    pub fn begin_asleep(
         house: &House,
         inbound: Inbound,
         notifiers: Vec<Arc<dyn Notifier>>,
@@ -185,6 +199,7 @@ impl Serving {
             Arc::clone(&troubles),
         ));
         let over = Arc::new(AtomicBool::new(false));
+        let awake = Arc::new(AtomicBool::new(false));
         let shared = Shared {
             store: Arc::clone(&store),
             watchman: Arc::clone(&watchman),
@@ -193,7 +208,7 @@ impl Serving {
             over: Arc::clone(&over),
         };
         let threads = vec![
-            detect(house, &inbound, shared.clone()),
+            detect(house, &inbound, shared.clone(), Arc::clone(&awake)),
             attend(house, shared),
         ];
         let told = Arc::new(AtomicBool::new(false));
@@ -210,6 +225,7 @@ impl Serving {
             store,
             desk,
             over,
+            awake,
             threads,
             told,
             tellers,
@@ -261,6 +277,11 @@ impl Serving {
                     "name another address in [server], or port 0 for any that is free",
                 )
             })
+    }
+
+    /// From now on alarms are evaluated.
+    pub fn wake(&self) {
+        self.awake.store(true, Ordering::SeqCst);
     }
 
     /// Where the API answers, if it is configured.
@@ -340,7 +361,12 @@ struct Shared {
 }
 
 /// Evaluates the alarms, and hands those that turned to the watch at once.
-fn detect(house: &House, inbound: &Inbound, shared: Shared) -> JoinHandle<()> {
+fn detect(
+    house: &House,
+    inbound: &Inbound,
+    shared: Shared,
+    awake: Arc<AtomicBool>,
+) -> JoinHandle<()> {
     let every = house.config().watch.every.duration();
     let (pushed, window) = (Arc::clone(&inbound.pushed), Arc::clone(&inbound.window));
     let rules = inbound.rules.clone();
@@ -350,6 +376,10 @@ fn detect(house: &House, inbound: &Inbound, shared: Shared) -> JoinHandle<()> {
         let mut states = States::default();
         let mut owed: Vec<Alarm> = Vec::new();
         while !shared.over.load(Ordering::SeqCst) {
+            if !awake.load(Ordering::SeqCst) {
+                std::thread::sleep(every.min(Duration::from_millis(100)));
+                continue;
+            }
             let now = shared.clock.now();
             let (after, turned) = {
                 let mut tally = pushed.tally();

@@ -1,7 +1,7 @@
 //! The live demonstration: PayLedger runs, a fault is injected, and the watch does the rest.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, IsTerminal as _};
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -13,9 +13,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use model::incident::{Entry, Incident, IncidentEvent, IncidentId};
 use model::ports::Journal as _;
 use model::report::Report;
-use server::control::{Desk as _, Person, Reply, Request};
+use server::control::{Desk as _, Reply, Request};
 
 use super::Args;
+use super::person::{Person, settled};
 use crate::config::{Config, PayLedger, Written};
 use crate::console::Console;
 use crate::dress::{self, Format, incident as dressed, pencil::Pencil, pencil::Tone};
@@ -309,6 +310,20 @@ pub(super) fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Proble
         ),
     )?;
 
+    // Telemetry came in from the first moment; what a start looks like is no reason for an alarm.
+    let serving = Serving::begin_asleep(&house, listening, Vec::new())?;
+    let page = serving.api().map(|api| format!("http://{api}/"));
+    if let Some(page) = &page {
+        let line = pencil.paragraph(
+            "",
+            2,
+            &[
+                (Tone::Strong, "Watch it at".into()),
+                (Tone::Plain, format!(" {page}")),
+            ],
+        );
+        waiting.print(console, &line)?;
+    }
     waiting.on(&format!(
         "letting it run healthy for {} s, to know what normal is",
         args.healthy
@@ -316,18 +331,12 @@ pub(super) fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Proble
     let healthy = Instant::now();
     while healthy.elapsed() < Duration::from_secs(args.healthy) {
         if over.load(Ordering::SeqCst) {
-            listening.close();
+            serving.end();
             return Err(stopped());
         }
         std::thread::sleep(GLANCE);
     }
-    // Telemetry came in from the first moment; what a start looks like is no reason for an alarm.
-    let serving = Serving::begin(&house, listening, Vec::new())?;
-    if let Some(api) = serving.api() {
-        let said = format!("Watched at http://{api} while it lasts");
-        let line = pencil.paragraph("", 2, &[(Tone::Plain, said)]);
-        waiting.print(console, &line)?;
-    }
+    serving.wake();
     waiting.on("injecting the fault");
     for fault in args.fault.split('+') {
         if let Err(problem) = guest.tell(&["fault", "inject", fault], &over) {
@@ -344,8 +353,13 @@ pub(super) fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Proble
         ),
     )?;
 
+    let terminal = std::io::stdin().is_terminal();
+    let stays = args.stay || (terminal && !args.yes && !args.observe);
     let mut telling = Telling {
         args,
+        stays,
+        person: (terminal && !args.yes).then(Person::listen),
+        wanted: None,
         serving: &serving,
         over: &over,
         waiting: &waiting,
@@ -366,13 +380,51 @@ pub(super) fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Proble
         }
         _ => None,
     };
+    // Whoever watches the page goes on watching it: it ends when that person wants it to.
+    let mut shown = false;
+    if let (true, Ok(incident), Some(page)) = (stays, &told, &page) {
+        let text = ending(&out, incident, audit.as_ref(), &pencil)?;
+        waiting.print(console, &text)?;
+        waiting.print(
+            console,
+            &format!("\nThe page goes on at {page} until you press Ctrl-C.\n"),
+        )?;
+        shown = true;
+        waiting.on("still watching; Ctrl-C ends everything");
+        while !over.load(Ordering::SeqCst) {
+            std::thread::sleep(GLANCE);
+        }
+    }
     waiting.on("ending everything that was started");
     drop(guest);
     serving.end();
     waiting.0.finish_and_clear();
     let incident = told?;
+    if !shown {
+        console.print(&ending(&out, &incident, audit.as_ref(), &pencil)?)?;
+    }
+    let recovered = incident
+        .latest_plan()
+        .is_some_and(model::incident::PlanState::worked);
+    let named = incident
+        .report()
+        .is_some_and(|report| !report.causes.is_empty());
+    Ok(if recovered || ((args.observe || unanswered) && named) {
+        Exit::Done
+    } else {
+        Exit::No
+    })
+}
+
+/// What is told at the end: the incident, and what was written where.
+fn ending(
+    out: &Path,
+    incident: &Incident,
+    audit: Option<&serde_json::Value>,
+    pencil: &Pencil,
+) -> Result<String, Problem> {
     let mut text = String::from("\n");
-    text += &dressed::card(&incident, &pencil);
+    text += &dressed::card(incident, pencil);
     text += &format!(
         "\nWritten to {}\n  report.html        with pictures, in a browser\n  report.json        midwatch verify {0}/report.json --recording {0}/recording\n  postmortem.md      what only people know is left empty\n  recording/         midwatch investigate {0}/recording\n  journal.ndjson     every entry, hash-chained\n",
         out.display()
@@ -390,18 +442,7 @@ pub(super) fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Proble
             "  audit.json         PayLedger's books do not agree: see there\n".to_string()
         };
     }
-    console.print(&text)?;
-    let recovered = incident
-        .latest_plan()
-        .is_some_and(model::incident::PlanState::worked);
-    let named = incident
-        .report()
-        .is_some_and(|report| !report.causes.is_empty());
-    Ok(if recovered || ((args.observe || unanswered) && named) {
-        Exit::Done
-    } else {
-        Exit::No
-    })
+    Ok(text)
 }
 
 /// The folder for what is kept: the one named, or the first free one.
@@ -437,6 +478,12 @@ fn folder(args: &Args) -> Result<PathBuf, Problem> {
 /// Who tells what happens, and answers.
 struct Telling<'a, 'c> {
     args: &'a Args,
+    /// Does it go on until the person ends it?
+    stays: bool,
+    /// Who sits at the terminal, if anybody does.
+    person: Option<Person>,
+    /// The incident and the plan that wait for an answer.
+    wanted: Option<(IncidentId, String)>,
     serving: &'a Serving,
     over: &'a AtomicBool,
     waiting: &'a Waiting,
@@ -472,6 +519,13 @@ impl Telling<'_, '_> {
                     let line = dressed::timeline_line(entry, opened, self.pencil);
                     self.waiting.print(self.console, &line)?;
                     self.waiting.on(awaited(entry));
+                    if self
+                        .wanted
+                        .as_ref()
+                        .is_some_and(|(_, plan)| settled(&entry.event, plan))
+                    {
+                        self.wanted = None;
+                    }
                     match &entry.event {
                         IncidentEvent::InvestigationEnded { report, .. } => {
                             self.reported.get_or_insert_with(Instant::now);
@@ -492,18 +546,19 @@ impl Telling<'_, '_> {
                     )
                 })?;
                 if let Some(incident) = incident
-                    && (late || self.is_over(&incident, &entries))
+                    && ((late && !self.stays) || self.is_over(&incident, &entries))
                 {
                     return Ok(incident);
                 }
             }
-            if late {
+            if late && ids.is_empty() {
                 return Err(Problem::bad_input(
                     format!("no alarm was raised within {} s", self.args.patience),
                     self.args.fault.clone(),
                     "try again on a quieter machine, or with more --patience",
                 ));
             }
+            self.hear()?;
             std::thread::sleep(GLANCE);
         }
     }
@@ -536,24 +591,51 @@ impl Telling<'_, '_> {
             let text = dressed::plan_card(state, self.pencil);
             self.waiting.print(self.console, &text)?;
         }
-        let yes = if self.args.yes {
+        if self.args.yes {
             self.waiting.print(self.console, "  --yes answers: yes\n")?;
-            true
-        } else if std::io::stdin().is_terminal() {
-            self.waiting.0.suspend(|| {
-                self.console.mutter("\nPerform this plan? Type yes or no: ");
-                let mut line = String::new();
-                let read = std::io::stdin().lock().read_line(&mut line);
-                read.is_ok() && line.trim() == "yes"
-            })
-        } else {
+            return self.decide(id, plan, true);
+        }
+        if !self.stays && self.person.is_none() {
             self.unanswered = true;
             return self.waiting.print(
                 self.console,
                 "  nobody is at a terminal to say yes, so nothing is performed; `midwatch demo --yes` says it\n",
             );
+        }
+        self.wanted = Some((id.clone(), plan.to_string()));
+        let page = self.serving.api().map_or_else(String::new, |api| {
+            format!("Answer in the page: http://{api}/#/incidents/{id}/plan\n")
+        });
+        let here = if self.person.is_some() {
+            "or type yes or no here, and Enter\n"
+        } else {
+            ""
         };
-        let who = Person {
+        self.waiting
+            .print(self.console, &format!("\nPerform this plan? {page}{here}"))
+    }
+
+    /// What the person at the terminal said, if anything is wanted of them.
+    fn hear(&mut self) -> Result<(), Problem> {
+        let Some(said) = self.person.as_ref().and_then(Person::said) else {
+            return Ok(());
+        };
+        let Some((id, plan)) = self.wanted.clone() else {
+            return Ok(());
+        };
+        match said.as_str() {
+            "yes" => self.decide(&id, &plan, true),
+            "no" => self.decide(&id, &plan, false),
+            _ => self
+                .waiting
+                .print(self.console, "  yes or no, please, as a whole word\n"),
+        }
+    }
+
+    /// Answers in the name of the person who runs the demonstration.
+    fn decide(&mut self, id: &IncidentId, plan: &str, yes: bool) -> Result<(), Problem> {
+        self.wanted = None;
+        let who = server::control::Person {
             name: server::control::own_name(),
             uid: nix::unistd::getuid().as_raw(),
         };
