@@ -197,7 +197,7 @@ pub enum IncidentEvent {
         /// Why.
         why: String,
     },
-    /// Alarms were taken out of here into another incident, by a person: that stays.
+    /// Alarms were taken out of here into another incident: that stays.
     SplitOff {
         /// Into which.
         incident: IncidentId,
@@ -505,6 +505,8 @@ pub struct Incident {
     pub investigations: Vec<Investigation>,
     /// Other incidents that belong to it, and why.
     pub links: BTreeMap<IncidentId, String>,
+    /// Were alarms taken out of it since the newest look began?
+    pub split: bool,
     /// Of which causes people said whether they were causes, and who said so.
     pub judged: BTreeMap<(EntityId, MechanismId), (bool, String)>,
     /// Ways back, oldest first.

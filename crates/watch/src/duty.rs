@@ -361,6 +361,11 @@ impl<'a> Case<'a> {
         if self.looks_are_spent() {
             return None;
         }
+        if self.incident.split {
+            return Some(Duty::Investigate {
+                why: "alarms were taken out of it",
+            });
+        }
         if let Some(look) = self.look_at_further(last) {
             return Some(look);
         }

@@ -1,5 +1,6 @@
 //! Keeps the watch: own detectors, intake, grouping, and the duty loop.
 
+pub mod apart;
 pub mod ask;
 pub mod attend;
 pub mod correlate;

@@ -433,6 +433,12 @@ pub fn told(event: &IncidentEvent) -> (Tone, String) {
             Tone::Plain,
             format!("{by}: {}", judged(entity, mechanism, *right)),
         ),
+        E::SplitOff { incident, by, .. } if by.is_empty() => (
+            Tone::Plain,
+            format!(
+                "{incident} came apart from this: their causes have nothing to do with each other"
+            ),
+        ),
         E::SplitOff { incident, by, .. } => (Tone::Plain, format!("{by} split {incident} off")),
         E::PlanProposed { plan } => (
             Tone::Strong,

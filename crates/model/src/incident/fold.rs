@@ -101,6 +101,7 @@ impl Incident {
             notes: Vec::new(),
             investigations: Vec::new(),
             links: BTreeMap::new(),
+            split: false,
             judged: BTreeMap::new(),
             plans: Vec::new(),
             no_plan: None,
@@ -179,6 +180,7 @@ impl Incident {
                 if *attempt != self.investigations.len() as u32 + 1 {
                     return Err("its number does not follow the last");
                 }
+                self.split = false;
                 self.investigations.push(Investigation {
                     attempt: *attempt,
                     started: at,
@@ -209,6 +211,7 @@ impl Incident {
                     return Err("an incident keeps at least one alarm");
                 }
                 self.alarms.retain(|a| !alarms.contains(&a.fingerprint));
+                self.split = true;
                 self.links
                     .insert(incident.clone(), "split off from this one".to_string());
             }

@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use act::gate::Question;
-use model::incident::{Ending, Fingerprint, Incident, IncidentEvent, IncidentId};
+use model::incident::{Ending, Fingerprint, Incident, IncidentEvent, IncidentId, JoinedAlarm};
 use model::plan::Approval;
+use model::report::Report;
 use model::silence::Silence;
 use model::time::Timestamp;
+use model::topology::Topology;
+
+use crate::apart::apart;
 
 use super::{AttendError, Watch, held};
 
@@ -264,45 +268,135 @@ impl Watch {
             .filter(|alarm| alarms.contains(&alarm.fingerprint))
             .cloned()
             .collect();
-        let Some(first) = taken.first() else {
+        if taken.is_empty() {
             return Err(Refusal::No(format!("{id} has none of these alarms")));
-        };
+        }
         if taken.len() == incident.alarms.len() {
             return Err(Refusal::No(format!(
                 "{id} has no other alarms; an incident keeps at least one"
             )));
         }
-        let new = IncidentId::of(self.now(), &first.fingerprint);
-        let because = vec![format!("{} split it from {id}", clean(by))];
+        let because = format!("{} split it from {id}", clean(by));
+        self.take_out(&incident, taken, because, clean(by))
+    }
+
+    /// Those of its alarms that have a confirmed cause in a part of the system from which nothing leads to that of its
+    /// first alarm go into incidents of their own. What a person put together stays together. Did any go?
+    pub(super) fn come_apart(
+        &self,
+        incident: &Incident,
+        report: &Report,
+        topology: &Topology,
+    ) -> Result<bool, AttendError> {
+        let parts = apart(incident, report, topology);
+        if parts.is_empty() || self.put_together(incident)? {
+            return Ok(false);
+        }
+        let mut went = false;
+        for part in parts {
+            let incident = self.incident(&incident.id)?;
+            let taken: Vec<_> = incident
+                .alarms
+                .iter()
+                .filter(|alarm| part.contains(&alarm.fingerprint))
+                .cloned()
+                .collect();
+            let because = format!("its cause has nothing to do with that of {}", incident.id);
+            match self.take_out(&incident, taken, because, String::new()) {
+                Ok(_) => went = true,
+                Err(Refusal::Failed(error)) => return Err(error),
+                // Somebody else was quicker.
+                Err(Refusal::No(_)) => {}
+            }
+        }
+        Ok(went)
+    }
+
+    /// Did a person merge another incident into this one?
+    fn put_together(&self, incident: &Incident) -> Result<bool, AttendError> {
+        for other in incident.links.keys() {
+            let ending = self
+                .incident(other)?
+                .closed
+                .as_ref()
+                .map(|(_, how)| how.clone());
+            if matches!(ending, Some(Ending::Merged { into }) if into == incident.id) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Takes alarms out of an incident into one of their own.
+    fn take_out(
+        &self,
+        incident: &Incident,
+        taken: Vec<JoinedAlarm>,
+        because: String,
+        by: String,
+    ) -> Result<IncidentId, Refusal> {
+        let Some(first) = taken.first() else {
+            return Err(Refusal::No(format!(
+                "{} has none of these alarms",
+                incident.id
+            )));
+        };
+        let id = &incident.id;
+        // The power may have failed on the way: then the new one is there, and what it lacks is written now.
+        let begun = self.open().into_iter().find(|other| {
+            let holds = |joined: &JoinedAlarm| joined.fingerprint == first.fingerprint;
+            other.id != *id && other.alarms.iter().any(holds)
+        });
+        let new = match &begun {
+            Some(begun) => begun.id.clone(),
+            None => IncidentId::of(self.now(), &first.fingerprint),
+        };
+        self.open_with(&new, begun.as_deref(), id, &taken, because)?;
+        let split = IncidentEvent::SplitOff {
+            incident: new.clone(),
+            alarms: taken.into_iter().map(|alarm| alarm.fingerprint).collect(),
+            by,
+        };
+        self.written(incident, split)?;
+        Ok(new)
+    }
+
+    /// Writes down a new incident of alarms that another one still has; what it has already is not written again.
+    fn open_with(
+        &self,
+        new: &IncidentId,
+        begun: Option<&Incident>,
+        from: &IncidentId,
+        taken: &[JoinedAlarm],
+        because: String,
+    ) -> Result<(), AttendError> {
         // The new one first: an alarm in two incidents is found and can be told; one in none is lost.
         let mut events = Vec::new();
-        for (index, joined) in taken.iter().enumerate() {
+        for joined in taken {
+            let fingerprint = joined.fingerprint.clone();
+            if begun.is_some_and(|it| it.alarms.iter().any(|a| a.fingerprint == fingerprint)) {
+                continue;
+            }
             let mut alarm = joined.alarm.clone();
             alarm.state = joined.state;
-            let fingerprint = joined.fingerprint.clone();
-            events.push(if index == 0 {
+            events.push(if begun.is_none() && events.is_empty() {
                 IncidentEvent::Opened { alarm, fingerprint }
             } else {
                 IncidentEvent::AlarmJoined {
                     alarm,
                     fingerprint,
                     score: 1.0,
-                    because: because.clone(),
+                    because: vec![because.clone()],
                 }
             });
         }
-        events.push(IncidentEvent::Linked {
-            incident: id.clone(),
-            why: because.join(""),
-        });
-        self.write_all(&new, 0, events)?;
-        let split = IncidentEvent::SplitOff {
-            incident: new.clone(),
-            alarms: taken.into_iter().map(|alarm| alarm.fingerprint).collect(),
-            by: clean(by),
-        };
-        self.written(&incident, split)?;
-        Ok(new)
+        if begun.is_none_or(|it| !it.links.contains_key(from)) {
+            events.push(IncidentEvent::Linked {
+                incident: from.clone(),
+                why: because,
+            });
+        }
+        self.write_all(new, begun.map_or(0, |it| it.seq), events)
     }
 
     /// A person puts one incident into another: its alarms join there, and it is closed.

@@ -19,6 +19,10 @@ impl Watch {
         // the plan's success is held against.
         let now = self.now();
         let case = self.case(incident, self.window(incident, now), now);
+        if self.come_apart(incident, report, &case.topology)? {
+            // Each part is looked at by itself before anything is proposed.
+            return Ok(());
+        }
         let context = self.settings.plan.clone().informed_by(&case, report);
         let begun = incident.plans.iter().filter(|p| p.run_started.is_some());
         let attempt = u32::try_from(begun.count())

@@ -5,6 +5,7 @@
 mod again;
 mod disk;
 mod drive;
+mod islands;
 mod world;
 
 use std::sync::atomic::Ordering;
