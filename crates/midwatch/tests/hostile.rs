@@ -538,12 +538,12 @@ fn send(
         sent += 1;
         match exchange(http, &mut connection, &request.bytes) {
             Ok(200) => taken.fetch_add(ROWS as u64, Ordering::Relaxed),
-            Ok(503) => away.fetch_add(1, Ordering::Relaxed),
-            Ok(other) => panic!("answered {other}"),
-            Err(_) => {
+            // The answer may come before the body was read; the connection ends with it, seen or not.
+            Ok(503) | Err(_) => {
                 connection = None;
                 away.fetch_add(1, Ordering::Relaxed)
             }
+            Ok(other) => panic!("answered {other}"),
         };
     }
 }
@@ -587,7 +587,7 @@ fn exchange(
 #[test]
 #[ignore = "takes a minute and a whole machine; CONTRIBUTING.md"]
 fn a_flood_is_shed_with_counts_and_alarms_go_on() {
-    const SENDERS: u32 = 4;
+    let count = ask("MIDWATCH_SENDERS", 4);
     let (seconds, rate) = (ask("MIDWATCH_SECONDS", 60), ask("MIDWATCH_RATE", 100_000));
     let folder = tempfile::tempdir().unwrap();
     let config = configured(folder.path(), "");
@@ -599,11 +599,11 @@ fn a_flood_is_shed_with_counts_and_alarms_go_on() {
         Arc::new(AtomicBool::new(false)),
     );
     let (taken, away) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
-    let senders: Vec<_> = (0..SENDERS)
+    let senders: Vec<_> = (0..count)
         .map(|_| {
             let flags = (failing.clone(), over.clone());
             let counts = (taken.clone(), away.clone());
-            let (http, rate) = (server.http, rate as f64 / f64::from(SENDERS));
+            let (http, rate) = (server.http, rate as f64 / count as f64);
             std::thread::spawn(move || {
                 send(http, rate, (&flags.0, &flags.1), (&counts.0, &counts.1))
             })
@@ -644,10 +644,21 @@ fn a_flood_is_shed_with_counts_and_alarms_go_on() {
     println!(
         "calls fail: the incident is open after {opened:?} (5 s periods, over half of which must have failed)"
     );
-    println!("{}", server.midwatch(&["doctor"]));
+    let doctor = server.midwatch(&["doctor"]);
+    println!("{doctor}");
+    // Nothing is lost in silence: what the senders know of is what the server tells of.
+    assert!(
+        doctor.contains(&format!("; {taken} spans,")),
+        "{taken} spans"
+    );
+    let told = match away {
+        0 => !doctor.contains("sent away"),
+        _ => doctor.contains(&format!("; {away} requests sent away to come again")),
+    };
+    assert!(told, "{away} requests were sent away");
     assert!(opened.is_some(), "no alarm in the flood");
     // What a look takes down (`capture_bytes`, 256 MiB of rows) is held as a case, written, and read again.
-    let limit = ask("MIDWATCH_MOST_MIB", 1536) << 20;
+    let limit = ask("MIDWATCH_MOST_MIB", 1200) << 20;
     assert!(most < limit, "{most} bytes of memory");
     server.alive();
 }
