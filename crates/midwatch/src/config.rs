@@ -62,13 +62,16 @@ impl Default for Store {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Server {
-    /// Where they are, such as `127.0.0.1:8787`; port 0 takes a free one. Not there unless this is set. Loopback only.
+    /// Where they are, such as `127.0.0.1:8787`; port 0 takes a free one. Not there unless this is set. Loopback only, unless there is a proxy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listen: Option<SocketAddr>,
     /// Names under which they may be asked, beside `localhost` and the loopback addresses.
     pub hosts: Vec<String>,
     /// May everybody on this machine read, as long as there are no accounts? Altering anything always needs one.
     pub open_on_loopback: bool,
+    /// Is there a proxy before it that speaks TLS, and says in `X-Forwarded-For` and `X-Forwarded-Proto` who asks? Only
+    /// then, and once there are accounts, may it listen beyond loopback.
+    pub behind_proxy: bool,
 }
 
 impl Default for Server {
@@ -77,6 +80,7 @@ impl Default for Server {
             listen: None,
             hosts: Vec::new(),
             open_on_loopback: true,
+            behind_proxy: false,
         }
     }
 }
@@ -344,11 +348,12 @@ fn checked(config: Config, name: &str) -> Result<Config, Problem> {
         .server
         .listen
         .is_some_and(|address| !address.ip().is_loopback())
+        && !config.server.behind_proxy
     {
         return refuse(
             "server.listen",
-            "can be reached from other machines, and the API knows no accounts yet",
-            "listen on loopback, such as \"127.0.0.1:8787\"",
+            "can be reached from other machines, and what is sent to it would not be secret",
+            "listen on loopback, such as \"127.0.0.1:8787\", or put a proxy before it that speaks TLS and say behind_proxy = true",
         );
     }
     if !(0.0..=1.0).contains(&config.act.min_confidence) {

@@ -1,5 +1,6 @@
 //! Where the rooms are joined: paths to eyes, eyes to reports.
 
+pub mod accounts;
 pub mod desk;
 pub mod house;
 pub mod live;

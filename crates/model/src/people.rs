@@ -1,9 +1,13 @@
-//! Who may do what: roles, held per space.
+//! Who may do what: roles, held per space; and the socket of whoever keeps accounts, sessions and keys.
+
+mod book;
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use book::{Account, ApiKey, Audited, Book, BookError, Link, LinkKind, Replay, Session, Used};
 
 /// What somebody is in a space. Each may do what the ones before it may, and more.
 #[derive(

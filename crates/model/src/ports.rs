@@ -101,6 +101,15 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
 }
 
+/// Gives chance: whoever needs what nobody can guess has it handed in.
+pub trait Chance: Send + Sync {
+    /// Fills these bytes with what nobody can guess.
+    ///
+    /// # Errors
+    /// If the system gives none; then nothing that rests on chance may be made.
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), String>;
+}
+
 /// Takes a live system's testimony down, whole, for one look: what it gives is a case like any recorded one,
 /// so that the engine, the verifier and the recorder need not know whether a system is alive.
 pub trait Lookout: Send + Sync {

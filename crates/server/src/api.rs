@@ -9,34 +9,42 @@ mod accept;
 mod admit;
 mod alarms;
 mod audit;
+pub mod deeds;
 mod description;
 mod events;
 mod general;
 pub mod house;
 pub mod incidents;
+mod keys;
 mod knowledge;
 mod listen;
 mod metrics;
+mod once;
 mod page;
+pub mod people;
 pub mod problem;
 pub mod route;
+mod session;
 mod silences;
 mod surroundings;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{FromRequestParts as _, MatchedPath, Path, Request, State};
-use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH};
+use axum::http::header::{
+    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH, SET_COOKIE,
+};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use axum::middleware::Next;
 use axum::routing::MethodFilter;
+use model::people::Audited;
 use model::ports::Clock;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -46,6 +54,8 @@ use house::House;
 pub use listen::Limits;
 use problem::{Code, Problem};
 use route::{Answer, Asked, Route, Work};
+
+use crate::auth::{Buckets, Rate, Who};
 
 /// How the API listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +68,9 @@ pub struct Settings {
     pub limits: Limits,
     /// May everybody on this machine read, as long as there are no accounts?
     pub open_on_loopback: bool,
+    /// Is there a proxy before it that speaks TLS with whoever asks, and says in `X-Forwarded-For` and
+    /// `X-Forwarded-Proto` who that is?
+    pub behind_proxy: bool,
 }
 
 impl Default for Settings {
@@ -68,6 +81,7 @@ impl Default for Settings {
             hosts: Vec::new(),
             limits: Limits::default(),
             open_on_loopback: true,
+            behind_proxy: false,
         }
     }
 }
@@ -77,7 +91,7 @@ impl Default for Settings {
 pub enum ListenError {
     /// Others could read it.
     #[error(
-        "{address} can be reached from other machines, and the API knows no accounts yet; listen on loopback, such as 127.0.0.1:{port}", port = .address.port()
+        "{address} can be reached from other machines: for that it needs a proxy before it that speaks TLS ([server] behind_proxy = true) and at least one account (`midwatch people add`); else listen on loopback, such as 127.0.0.1:{port}", port = .address.port()
     )]
     Open {
         /// Where it was to listen.
@@ -117,6 +131,18 @@ impl Bound {
 const AT_ONCE: usize = 32;
 /// Questions that take a whole look at once.
 const LOOKS: usize = 2;
+/// Passwords that are hashed at once: each takes 7 MiB and a core for some hundredths of a second.
+const HASHES: usize = 2;
+/// How fast one may read.
+const READS: Rate = Rate {
+    burst: 2_000.0,
+    each_second: 1_000.0,
+};
+/// How fast one may alter something.
+const DEEDS: Rate = Rate {
+    burst: 200.0,
+    each_second: 50.0,
+};
 /// The longest body.
 const LONGEST_BODY: usize = 64 * 1024;
 /// How long a body may take to arrive.
@@ -125,6 +151,8 @@ const READ: Duration = Duration::from_secs(10);
 const QUEUE: Duration = Duration::from_secs(5);
 /// How long an answer may take.
 const ANSWER: Duration = Duration::from_secs(20);
+/// How often it is looked at whether whoever follows a stream still may.
+const STILL: Duration = Duration::from_secs(10);
 /// Streams of events at once.
 const STREAMS: usize = 256;
 
@@ -137,6 +165,10 @@ pub fn routes() -> Vec<Route> {
     routes.extend(knowledge::routes());
     routes.extend(surroundings::routes());
     routes.extend(audit::routes());
+    routes.extend(deeds::routes());
+    routes.extend(session::routes());
+    routes.extend(people::routes());
+    routes.extend(keys::routes());
     routes
 }
 
@@ -154,8 +186,13 @@ struct Api {
     streams: Arc<Semaphore>,
     work: Arc<Semaphore>,
     looks: Arc<Semaphore>,
+    hashes: Arc<Semaphore>,
     hosts: Vec<String>,
     open_on_loopback: bool,
+    behind_proxy: bool,
+    reads: Mutex<Buckets>,
+    deeds: Mutex<Buckets>,
+    running: Arc<once::Running>,
     /// Where ids of requests begin.
     seed: String,
     counted: AtomicU64,
@@ -174,7 +211,13 @@ pub async fn serve(
 ) -> Result<Bound, ListenError> {
     let address = settings.listen;
     if !address.ip().is_loopback() {
-        return Err(ListenError::Open { address });
+        let accounts = house.accounts();
+        let known = tokio::task::spawn_blocking(move || {
+            accounts.is_some_and(|accounts| accounts.any().unwrap_or(false))
+        });
+        if !settings.behind_proxy || !known.await.unwrap_or(false) {
+            return Err(ListenError::Open { address });
+        }
     }
     let taken = |why: std::io::Error| ListenError::Taken {
         address,
@@ -204,8 +247,14 @@ pub async fn serve(
         streams: Arc::new(Semaphore::new(STREAMS)),
         work: Arc::new(Semaphore::new(AT_ONCE)),
         looks: Arc::new(Semaphore::new(LOOKS)),
+        hashes: Arc::new(Semaphore::new(HASHES)),
         hosts: settings.hosts,
-        open_on_loopback: settings.open_on_loopback,
+        // A proxy on this machine makes everybody look as if they were on it.
+        open_on_loopback: settings.open_on_loopback && !settings.behind_proxy,
+        behind_proxy: settings.behind_proxy,
+        reads: Mutex::new(Buckets::new(READS)),
+        deeds: Mutex::new(Buckets::new(DEEDS)),
+        running: Arc::default(),
         seed: seed.as_str()[..10].to_string(),
         counted: AtomicU64::new(0),
         over: over.clone(),
@@ -363,18 +412,69 @@ async fn pass(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> 
     response
 }
 
+/// Who asked, as far as that was found out: what an audit log needs of a request that was refused, too.
+struct Trail {
+    who: Who,
+    address: String,
+    /// They showed something, whether or not it holds.
+    showed: bool,
+}
+
 /// Answers, or says what went wrong.
 async fn answered(api: &Arc<Api>, route: &Arc<Route>, request: Request) -> Response<Body> {
     let (mut parts, body) = request.into_parts();
     let id = id_of(&parts.extensions).to_string();
-    match attempt(api, route, &mut parts, body).await {
-        Ok(response) => response,
+    let came = admit::came(api, &parts);
+    let mut trail = Trail {
+        who: Who::nobody(),
+        address: came.address.clone(),
+        showed: came.cookie.is_some() || parts.headers.contains_key(AUTHORIZATION),
+    };
+    let (response, code) = match attempt(api, route, &mut parts, body, came, &mut trail).await {
+        Ok(response) => (response, ""),
         Err(problem) => {
             if !problem.secret.is_empty() {
                 tracing::error!(request = id, route = route.path, "{}", problem.secret);
             }
-            problem.response(&id)
+            (problem.response(&id), problem.code.word())
         }
+    };
+    audited(api, route, &parts, &trail, response.status(), (code, &id)).await;
+    response
+}
+
+/// Writes into the audit log what altered something or tried to, and who was turned away with what they showed.
+async fn audited(
+    api: &Api,
+    route: &Route,
+    parts: &Parts,
+    trail: &Trail,
+    status: StatusCode,
+    (code, id): (&str, &str),
+) {
+    let turned_away = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status);
+    let Some(accounts) = api.house.accounts() else {
+        return;
+    };
+    if !matches!(route.work, Work::Deed(_)) && !(turned_away && (trail.showed || trail.who.known()))
+    {
+        return;
+    }
+    let done = Audited {
+        at: api.clock.now(),
+        who: trail.who.name.clone(),
+        via: admit::via(&trail.who),
+        address: trail.address.clone(),
+        what: route.name.to_string(),
+        target: parts.uri.path().chars().take(300).collect(),
+        status: status.as_u16(),
+        code: code.to_string(),
+        request: id.to_string(),
+        unwritten: 0,
+    };
+    let written = tokio::task::spawn_blocking(move || accounts.audit(done)).await;
+    if let Ok(Err(error)) = written {
+        tracing::error!(%error, request = id, "the audit log could not be written");
     }
 }
 
@@ -383,6 +483,8 @@ async fn attempt(
     route: &Arc<Route>,
     parts: &mut Parts,
     body: Body,
+    came: route::Came,
+    trail: &mut Trail,
 ) -> Result<Response<Body>, Problem> {
     let params = match Path::<BTreeMap<String, String>>::from_request_parts(parts, &()).await {
         Ok(Path(params)) => params,
@@ -394,15 +496,21 @@ async fn attempt(
     };
     let named = params.get("space").cloned();
     let named = named.or_else(|| from.as_ref().map(|from| from.space.clone()));
-    let who = admit::who(api, parts)?;
-    let space = admit::permitted(api, route, named.as_deref(), &who)?;
+    let (own, headers, needs) = (Arc::clone(api), parts.headers.clone(), route.permission);
+    let visitor = worked(&api.work, move || {
+        admit::visitor(&own, &headers, came, needs)
+    })
+    .await?;
+    trail.who.clone_from(&visitor.who);
+    admit::in_time(api, route, &visitor)?;
+    let space = admit::permitted(api, route, named.as_deref(), &visitor.who)?;
+    admit::not_forged(route, &parts.headers, &visitor)?;
     match &route.work {
-        Work::Events => streamed(
-            api,
-            named.as_deref().unwrap_or_default(),
-            from.and_then(|from| from.after),
-            parts,
-        ),
+        Work::Events => {
+            let name = named.unwrap_or_default();
+            let over = while_they_may(api, &name, parts, visitor.came);
+            streamed(api, &name, from.and_then(|from| from.after), parts, over)
+        }
         Work::Metrics => {
             let (house, metrics) = (Arc::clone(&api.house), Arc::clone(&api.metrics));
             let text = worked(&api.work, move || Ok(metrics.written(&house.health()))).await?;
@@ -419,11 +527,15 @@ async fn attempt(
             // What is sent is a question, which takes a whole look: few at once.
             let (body, turns) = match (route.body, &route.work) {
                 (None, _) => (Bytes::new(), &api.work),
-                (Some(_), Work::Deed(_)) => (read(&parts.headers, body, true).await?, &api.work),
+                (Some(_), Work::Deed(deed)) => {
+                    let turns = if deed.hashes { &api.hashes } else { &api.work };
+                    (read(&parts.headers, body, true).await?, turns)
+                }
                 (Some(_), _) => (read(&parts.headers, body, false).await?, &api.looks),
             };
             let asked = Asked {
-                who,
+                who: visitor.who,
+                came: visitor.came,
                 house: Arc::clone(&api.house),
                 space,
                 params,
@@ -434,9 +546,13 @@ async fn attempt(
             };
             match &route.work {
                 Work::Deed(deed) => {
-                    let handler = Arc::clone(&deed.handler);
-                    let answer = worked(turns, move || handler(&asked)).await?;
-                    Ok(done(answer, deed.status))
+                    let key = once::key(&parts.headers)?;
+                    let (deed, running) = (deed.clone(), Arc::clone(&api.running));
+                    let method = parts.method.to_string();
+                    let outcome = worked(turns, move || {
+                        once::perform(&running, &deed, key.as_deref(), &method, &asked)
+                    });
+                    Ok(done(outcome.await?))
                 }
                 Work::Answer(handler) => {
                     let handler = Arc::clone(handler);
@@ -450,11 +566,22 @@ async fn attempt(
 }
 
 /// What a deed gave. It is no state that could be asked for again, so it has no tag.
-fn done(answer: Answer, status: StatusCode) -> Response<Body> {
-    let mut response = Response::new(Body::from(answer.body));
-    *response.status_mut() = status;
-    let media = HeaderValue::from_static(answer.media);
-    response.headers_mut().insert(CONTENT_TYPE, media);
+fn done(outcome: once::Outcome) -> Response<Body> {
+    let mut response = Response::new(Body::from(outcome.body));
+    *response.status_mut() = outcome.status;
+    let headers = response.headers_mut();
+    if let Ok(media) = HeaderValue::from_str(&outcome.media) {
+        headers.insert(CONTENT_TYPE, media);
+    }
+    if outcome.replayed {
+        headers.insert("idempotency-replayed", HeaderValue::from_static("true"));
+    }
+    if let Some(cookie) = outcome
+        .cookie
+        .and_then(|cookie| HeaderValue::from_str(&cookie).ok())
+    {
+        headers.insert(SET_COOKIE, cookie);
+    }
     response
 }
 
@@ -579,12 +706,51 @@ fn from(parts: &Parts) -> Result<From, Problem> {
         .map_err(|error| Problem::new(Code::BadRequest, error.body_text()))
 }
 
+/// Turns true when the server ends, or when whoever listens may no longer: a session that was ended, a key that was
+/// revoked, a role that was taken.
+fn while_they_may(
+    api: &Arc<Api>,
+    space: &str,
+    parts: &Parts,
+    came: route::Came,
+) -> watch::Receiver<bool> {
+    if api.house.accounts().is_none() {
+        return api.over.clone();
+    }
+    let (end, ended) = watch::channel(false);
+    let (api, space, headers) = (Arc::clone(api), space.to_string(), parts.headers.clone());
+    tokio::spawn(async move {
+        let mut over = api.over.clone();
+        loop {
+            tokio::select! {
+                () = listen::ended(&mut over) => break,
+                // The stream is gone.
+                () = end.closed() => break,
+                () = tokio::time::sleep(STILL) => {}
+            }
+            let (own, headers, came) = (Arc::clone(&api), headers.clone(), came.clone());
+            let read = route::Permission::Read;
+            let visitor =
+                tokio::task::spawn_blocking(move || admit::visitor(&own, &headers, came, read));
+            match visitor.await {
+                Ok(Ok(visitor)) if visitor.who.may(Some(&space), read) => {}
+                // The store did not answer: nobody lost anything by that.
+                Ok(Err(problem)) if problem.code == Code::Failed => {}
+                _ => break,
+            }
+        }
+        let _ = end.send(true);
+    });
+    ended
+}
+
 /// A stream of events of that space.
 fn streamed(
     api: &Api,
     name: &str,
     after: Option<u64>,
     parts: &Parts,
+    over: watch::Receiver<bool>,
 ) -> Result<Response<Body>, Problem> {
     let follower = api
         .followers
@@ -616,6 +782,6 @@ fn streamed(
         events::Place::new(permit, move || {
             counted.streams.dec();
         }),
-        api.over.clone(),
+        over,
     ))
 }

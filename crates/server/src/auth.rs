@@ -1,8 +1,16 @@
-//! Who asks, and what they may.
+//! Who asks, and what they may: accounts, sessions, keys and links. What is kept lies behind a socket
+//! ([`model::people::Book`]).
+
+mod accounts;
+pub mod password;
+mod tries;
 
 use model::people::{EVERYWHERE, Grants, Role};
 
 use crate::api::route::Permission;
+
+pub use accounts::{Accounts, Admitted, Begun, Credentials, Denied, csrf, csrf_fits, named_well};
+pub use tries::{Buckets, Rate};
 
 /// The cookie of a session; `__Host-` stands before it where TLS is.
 pub const COOKIE: &str = "midwatch_session";

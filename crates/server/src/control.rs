@@ -54,6 +54,11 @@ pub enum Request {
         /// Why.
         why: String,
     },
+    /// Ends a silence before its time.
+    EndSilence {
+        /// Which.
+        silence: String,
+    },
     /// A remark for an incident's journal.
     Note {
         /// Which incident.

@@ -2,6 +2,8 @@
 
 #[path = "api/permissions.rs"]
 mod permissions;
+#[path = "api/who.rs"]
+mod who;
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -22,10 +24,12 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
+use server::control::{Reply, Request};
+
 use server::api::house::{
     Dress, Fault, Folded, Happened, Health, House, Space, Unanswered, Untold,
 };
-use server::api::route::Work;
+use server::api::route::{Permission, Work};
 use server::api::{Limits, Settings, description, routes, serve};
 
 /// A house of two spaces, each with a journal of its own.
@@ -36,6 +40,8 @@ struct Sheet {
     journal: MemoryJournal,
     /// In the order of writing.
     written: Mutex<Vec<Happened>>,
+    /// What was done here, and by whom.
+    performed: Mutex<Vec<(String, Request)>>,
 }
 
 impl Sheet {
@@ -44,6 +50,7 @@ impl Sheet {
             name,
             journal: MemoryJournal::default(),
             written: Mutex::default(),
+            performed: Mutex::default(),
         });
         for n in 0..incidents {
             sheet.write(
@@ -145,6 +152,15 @@ impl Space for Sheet {
 
     fn called(&self, incident: &Incident) -> (String, &'static str) {
         (incident.id.to_string(), "being looked at")
+    }
+
+    fn perform(&self, by: &str, wanted: Request) -> Reply {
+        let mut performed = self.performed.lock().unwrap();
+        performed.push((by.to_string(), wanted));
+        Reply::Done {
+            said: format!("done, {}", performed.len()),
+            facts: Value::Null,
+        }
     }
 
     fn said(&self, entry: &Entry) -> String {
@@ -334,7 +350,13 @@ fn every_route_answers_and_what_it_answers_is_described() {
         let got = api.get(&path);
         // The incident of this test has neither a report nor a plan.
         let missing = ["getReport", "getEvidence", "getPlan"].contains(&route.name);
-        assert_eq!(got.status, if missing { 404 } else { 200 }, "{path}");
+        // Who has no account may read, and no more.
+        let expected = match (missing, route.permission) {
+            (_, Permission::Manage) => 401,
+            (true, _) => 404,
+            (false, _) => 200,
+        };
+        assert_eq!(got.status, expected, "{path}");
         assert_eq!(got.header("cache-control"), Some("no-store"), "{path}");
         assert!(
             got.header("content-security-policy").is_some()

@@ -1,5 +1,5 @@
 //! Where things are kept: recordings as one file ([`archive`]) and in a folder of many ([`library`]), the journal
-//! of incidents ([`journal`]), and the telemetry of the last hours ([`window`]).
+//! of incidents ([`journal`]), people with what they hold ([`people`]), and the telemetry of the last hours ([`window`]).
 //!
 //! What lies inside of a recording is the business of `connectors::files`; this crate moves bytes and
 //! trusts none of them.
@@ -7,4 +7,5 @@
 pub mod archive;
 pub mod journal;
 pub mod library;
+pub mod people;
 pub mod window;

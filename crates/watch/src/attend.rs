@@ -69,6 +69,13 @@ impl Investigator for Engine {
     }
 }
 
+/// Who may be asked beside those whom the settings name. It is asked at each question: people come and go, and what
+/// they may do with them.
+pub trait Roster: Send + Sync {
+    /// All of them.
+    fn people(&self) -> Vec<Person>;
+}
+
 /// Draws lessons.
 pub trait Teacher: Send + Sync {
     /// What an incident that ends now teaches.
@@ -160,6 +167,8 @@ pub struct Watch {
     intake: Mutex<()>,
     /// Why no hand may move, if the kill switch is on.
     kill: Mutex<Option<String>>,
+    /// Who may be asked beside those of the settings.
+    roster: Option<Arc<dyn Roster>>,
 }
 
 #[derive(Default)]
@@ -203,9 +212,27 @@ impl Watch {
             busy: Mutex::default(),
             intake: Mutex::default(),
             kill: Mutex::default(),
+            roster: None,
         };
         watch.remember()?;
         Ok(watch)
+    }
+
+    /// The same watch, which also asks those of this roster.
+    pub fn with_roster(mut self, roster: Arc<dyn Roster>) -> Self {
+        self.roster = Some(roster);
+        self
+    }
+
+    /// Everybody who is known now: those whom the settings name, and those of the roster.
+    fn people(&self) -> Vec<Person> {
+        let mut people = self.settings.people.clone();
+        for person in self.roster.iter().flat_map(|roster| roster.people()) {
+            if !people.iter().any(|known| known.name == person.name) {
+                people.push(person);
+            }
+        }
+        people
     }
 
     /// The journal, for whoever reads it.

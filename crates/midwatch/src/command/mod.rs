@@ -13,8 +13,10 @@ pub(crate) mod explain;
 mod incidents;
 mod investigate;
 mod journal;
+mod keys;
 mod man;
 mod mechanisms;
+mod people;
 mod record;
 mod recording;
 mod render;
@@ -101,6 +103,10 @@ pub enum Command {
     Record(record::Args),
     /// What am I connected to, and what can I not see?
     Doctor(doctor::Args),
+    /// Who may sign in to page and API, and what they may
+    People(people::Args),
+    /// API keys, for programs
+    Keys(keys::Args),
     /// Check the journal's hash chains, or export one
     Journal(journal::Args),
     /// Check the configuration, or show every key
@@ -155,6 +161,8 @@ pub fn run(command: Command, console: &mut Console<'_>) -> Result<Exit, Problem>
         Command::Refuse(args) => approve::refuse(&args, console),
         Command::Silence(args) => silence::run(&args, console),
         Command::Ask(args) => ask::run(&args, console),
+        Command::People(args) => people::run(&args, console),
+        Command::Keys(args) => keys::run(&args, console),
         Command::Journal(args) => journal::run(&args, console),
         Command::Config(args) => config::run(&args, console),
 

@@ -93,6 +93,11 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
     ));
     if let Some(api) = serving.api() {
         console.remark(&format!("page and API at http://{api}\n"));
+        if let Some(link) = serving.setup_link()? {
+            console.remark(&format!(
+                "nobody has an account yet; this link makes the first one, once, within an hour:\n  {link}\n"
+            ));
+        }
     }
     wait_for_the_end()?;
     console.remark("ending in good order\n");

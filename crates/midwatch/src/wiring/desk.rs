@@ -210,6 +210,14 @@ impl LiveDesk {
         ))
     }
 
+    fn end_silence(&self, who: &Person, silence: &str) -> Result<String, String> {
+        self.watchman
+            .watch()
+            .end_silence(silence)
+            .map_err(|error| error.to_string())?;
+        Ok(format!("{} ended {silence}", who.name))
+    }
+
     /// What a person asked, understood and answered; what can be asked, if it is not understood.
     pub fn ask(&self, question: &str) -> Result<(String, serde_json::Value), String> {
         let now = SystemClock.now();
@@ -326,6 +334,7 @@ impl Desk for LiveDesk {
                 seconds,
                 why,
             } => plain(self.silence(who, (entity, rule), seconds, why)),
+            Request::EndSilence { silence } => plain(self.end_silence(who, &silence)),
             Request::Ask { question } => match self.ask(&question) {
                 Ok((said, facts)) => Reply::Done { said, facts },
                 Err(why) => Reply::Refused { why },

@@ -17,6 +17,8 @@ use serde_json::Value;
 use server::api::house::{
     Dress, Fault, Folded, Happened, Health, House, Space, Unanswered, Untold,
 };
+use server::auth::Accounts;
+use server::control::{Desk as _, Person, Reply, Request};
 use store::journal::Store;
 
 use super::desk::LiveDesk;
@@ -37,6 +39,7 @@ const FRESH: Span = Span(5 * model::time::SECOND);
 pub struct Reception {
     main: Arc<Main>,
     desk: Arc<LiveDesk>,
+    accounts: Arc<Accounts>,
     mechanisms: Vec<Value>,
 }
 
@@ -46,6 +49,7 @@ impl Reception {
         journal: Store,
         watchman: Arc<Watchman>,
         desk: Arc<LiveDesk>,
+        accounts: Arc<Accounts>,
         own: super::house::House,
     ) -> Self {
         let mechanisms = investigate::catalogue()
@@ -64,6 +68,7 @@ impl Reception {
                 looking: AtomicBool::new(false),
             }),
             desk,
+            accounts,
             mechanisms,
         }
     }
@@ -84,6 +89,10 @@ impl House for Reception {
 
     fn health(&self) -> Health {
         self.desk.standing()
+    }
+
+    fn accounts(&self) -> Option<Arc<Accounts>> {
+        Some(Arc::clone(&self.accounts))
     }
 }
 
@@ -206,6 +215,15 @@ impl Space for Main {
         answered
             .map(|(_, facts)| facts)
             .map_err(Unanswered::NotUnderstood)
+    }
+
+    fn perform(&self, by: &str, wanted: Request) -> Reply {
+        // Not a user of this machine: the name alone is written down.
+        let who = Person {
+            name: by.to_string(),
+            uid: u32::MAX,
+        };
+        self.desk.answer(&who, wanted)
     }
 
     fn said(&self, entry: &Entry) -> String {

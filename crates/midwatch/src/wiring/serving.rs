@@ -150,6 +150,7 @@ pub struct Serving {
     inbound: Inbound,
     store: Arc<Store>,
     desk: Arc<LiveDesk>,
+    accounts: Arc<server::auth::Accounts>,
     over: Arc<AtomicBool>,
     /// Are alarms evaluated?
     awake: Arc<AtomicBool>,
@@ -184,11 +185,13 @@ impl Serving {
         let store = Store::open(&file).map_err(|error| unusable(&file, &error))?;
         take_watch(&store, &file, clock.now())?;
         let store = Arc::new(store);
+        let accounts = super::accounts::open(house)?;
         let watchman = Arc::new(Watchman::new(
             house,
             Arc::clone(&store),
             Arc::clone(&inbound.window),
             notifiers,
+            Arc::new(super::accounts::Approvers(Arc::clone(&accounts))),
         )?);
         let troubles = Arc::new(Troubles::default());
         let desk = Arc::new(LiveDesk::new(
@@ -224,6 +227,7 @@ impl Serving {
             inbound,
             store,
             desk,
+            accounts,
             over,
             awake,
             threads,
@@ -256,12 +260,19 @@ impl Serving {
         // Through a connection of its own: whoever reads much holds up nobody who writes.
         let file = house.journal_file();
         let journal = Store::open_read_only(&file).map_err(|error| unusable(&file, &error))?;
-        let reception = Reception::new(journal, watchman, Arc::clone(&self.desk), house.again());
+        let reception = Reception::new(
+            journal,
+            watchman,
+            Arc::clone(&self.desk),
+            Arc::clone(&self.accounts),
+            house.again(),
+        );
         let settings = server::api::Settings {
             listen,
             hosts: config.hosts.clone(),
             limits: server::api::Limits::default(),
             open_on_loopback: config.open_on_loopback,
+            behind_proxy: config.behind_proxy,
         };
         let stopped = self.inbound.stop.subscribe();
         let clock = Arc::new(SystemClock);
@@ -282,6 +293,27 @@ impl Serving {
     /// From now on alarms are evaluated.
     pub fn wake(&self) {
         self.awake.store(true, Ordering::SeqCst);
+    }
+
+    /// A one-time link to the page for whoever makes the first account; `None` once there are accounts, and where
+    /// there is no page.
+    pub fn setup_link(&self) -> Result<Option<String>, Problem> {
+        let link = self.accounts.setup_link();
+        let link = link.map_err(|denied| super::accounts::problem(&denied, "accounts"))?;
+        Ok(self.api().zip(link).map(|(api, token)| {
+            let path = server::api::people::path_of(model::people::LinkKind::Setup, &token);
+            format!("http://{api}{path}")
+        }))
+    }
+
+    /// A one-time link that signs whoever runs this program in to the page, as an admin; `None` where there is no page.
+    pub fn own_link(&self) -> Result<Option<String>, Problem> {
+        let Some(api) = self.api() else {
+            return Ok(None);
+        };
+        let path = super::accounts::own_link(&self.accounts)
+            .map_err(|denied| super::accounts::problem(&denied, "accounts"))?;
+        Ok(Some(format!("http://{api}{path}")))
     }
 
     /// Where the API answers, if it is configured.

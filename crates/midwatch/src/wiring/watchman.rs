@@ -14,7 +14,7 @@ use model::report::{BudgetLimit, Report};
 use model::time::Timestamp;
 use store::journal::Store;
 use store::window::Window;
-use watch::attend::{Around, Investigator, Settings, Sockets, Teacher, Watch};
+use watch::attend::{Around, Investigator, Roster, Settings, Sockets, Teacher, Watch};
 use watch::correlate::Surroundings;
 use watch::duty::Orders;
 
@@ -148,6 +148,7 @@ impl Watchman {
         store: Arc<Store>,
         window: Arc<Window>,
         notifiers: Vec<Arc<dyn Notifier>>,
+        roster: Arc<dyn Roster>,
     ) -> Result<Self, Problem> {
         let config = house.config();
         let live = Arc::new(house.live(window)?);
@@ -194,7 +195,11 @@ impl Watchman {
                 "`midwatch journal verify` says how the journal stands; keep the file as it is",
             )
         })?;
-        Ok(Self { watch, store, live })
+        Ok(Self {
+            watch: watch.with_roster(roster),
+            store,
+            live,
+        })
     }
 
     /// The watch itself.

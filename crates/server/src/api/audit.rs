@@ -46,6 +46,7 @@ const WORDS: &[&str] = &[
     "silenced",
     "split_off",
     "closed",
+    "cause_judged",
 ];
 
 /// Rows read at a time.
@@ -110,6 +111,7 @@ fn by(entry: &Entry) -> Option<&str> {
         IncidentEvent::Refused { by, .. }
         | IncidentEvent::Noted { by, .. }
         | IncidentEvent::Silenced { by, .. }
+        | IncidentEvent::CauseJudged { by, .. }
         | IncidentEvent::SplitOff { by, .. } => Some(by),
         IncidentEvent::Closed { by, .. } => (!by.is_empty()).then_some(by.as_str()),
         _ => None,

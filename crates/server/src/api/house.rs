@@ -16,6 +16,9 @@ use model::time::Timestamp;
 use model::topology::Topology;
 use serde_json::Value;
 
+use crate::auth::Accounts;
+use crate::control::{Reply, Request};
+
 /// Why the house gave no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
@@ -119,6 +122,12 @@ pub trait Space: Send + Sync {
     fn findings(&self) -> Result<Vec<Value>, Fault>;
     /// A person's question about how things stand, as `midwatch ask --format json` answers it. Nothing is altered.
     fn ask(&self, question: &str) -> Result<Value, Unanswered>;
+    /// Does what a person wants done, in their name, and says what came of it.
+    fn perform(&self, _by: &str, _wanted: Request) -> Reply {
+        Reply::Refused {
+            why: "nothing can be altered here".to_string(),
+        }
+    }
     /// An entry in one sentence.
     fn said(&self, entry: &Entry) -> String;
     /// A report, dressed.
@@ -151,4 +160,8 @@ pub trait House: Send + Sync {
     fn mechanisms(&self) -> Vec<Value>;
     /// How the server is.
     fn health(&self) -> Health;
+    /// Who is known; `None` where nobody can be.
+    fn accounts(&self) -> Option<Arc<Accounts>> {
+        None
+    }
 }

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::house::{House, Space};
 use super::problem::{Code, Problem};
-use crate::auth::Who;
+use crate::auth::{Accounts, Who};
 
 /// What somebody must be allowed to do for a route to answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +48,8 @@ impl Permission {
 pub struct Asked {
     /// Who asks. What the route needs was checked before.
     pub who: Who,
+    /// How they came.
+    pub came: Came,
     /// The house.
     pub house: Arc<dyn House>,
     /// The space that the address names; `None` where it names none.
@@ -64,7 +66,30 @@ pub struct Asked {
     pub body: Bytes,
 }
 
+/// How a request came.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Came {
+    /// From which address.
+    pub address: String,
+    /// Over TLS, here or at the proxy?
+    pub secure: bool,
+    /// The token in the session's cookie, if it brought one, whether or not it holds.
+    pub cookie: Option<String>,
+    /// The token of the session that it belongs to.
+    pub session: Option<String>,
+    /// When what lets them in ends; `None` for never.
+    pub until: Option<Timestamp>,
+    /// As what the server is asked, such as `127.0.0.1:8787`.
+    pub host: String,
+}
+
 impl Asked {
+    /// Accounts, where the house keeps them.
+    pub fn accounts(&self) -> Result<Arc<Accounts>, Problem> {
+        let accounts = self.house.accounts();
+        accounts.ok_or_else(|| Problem::new(Code::NotFound, "this server keeps no accounts"))
+    }
+
     /// A part of the address. Empty where the route's path has no such part, which a test excludes.
     pub fn param(&self, name: &str) -> &str {
         self.params.get(name).map_or("", String::as_str)
@@ -86,6 +111,10 @@ pub trait Gives {
     fn described(shapes: &mut SchemaGenerator) -> Vec<(&'static str, Option<Schema>)>;
     /// Writes it.
     fn written(self) -> Result<Answer, Problem>;
+    /// What the browser is to keep, as `Set-Cookie` has it.
+    fn cookie(&self) -> Option<String> {
+        None
+    }
 }
 
 /// A value as JSON.
@@ -195,13 +224,51 @@ pub struct Nothing {}
 
 type Handler = Arc<dyn Fn(&Asked) -> Result<Answer, Problem> + Send + Sync>;
 
+/// What a deed came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Done {
+    /// What is said of it.
+    pub answer: Answer,
+    /// What the browser is to keep.
+    pub cookie: Option<String>,
+}
+
+type Doing = Arc<dyn Fn(&Asked) -> Result<Done, Problem> + Send + Sync>;
+
 /// How a route that alters something does it.
 #[derive(Clone)]
 pub struct Deed {
     /// What it does.
-    pub handler: Handler,
+    pub handler: Doing,
     /// The status of its answer when it was done.
     pub status: StatusCode,
+    /// It is what lets somebody in: whoever comes has no session yet, and so no token against forgery.
+    pub at_the_door: bool,
+    /// It hashes a password: a few at once.
+    pub hashes: bool,
+    /// Its answer holds what nobody may see again.
+    pub secret: bool,
+}
+
+impl Deed {
+    fn new(handler: impl Fn(&Asked) -> Result<Done, Problem> + Send + Sync + 'static) -> Self {
+        Self {
+            handler: Arc::new(handler),
+            status: StatusCode::OK,
+            at_the_door: false,
+            hashes: false,
+            secret: false,
+        }
+    }
+}
+
+/// What was given, written, with what the browser is to keep.
+fn given<G: Gives>(given: G) -> Result<Done, Problem> {
+    let cookie = given.cookie();
+    Ok(Done {
+        answer: given.written()?,
+        cookie,
+    })
 }
 
 /// How a route answers.
@@ -349,7 +416,7 @@ impl Route {
         let work = move |asked: &Asked| {
             let space = space_of(asked)?;
             let Nothing {} = query(asked)?;
-            handler(space, asked, sent(asked)?)?.written()
+            given(handler(space, asked, sent(asked)?)?)
         };
         Self {
             method: Method::POST,
@@ -360,10 +427,7 @@ impl Route {
             query: Nothing::json_schema,
             body: Some(SchemaGenerator::subschema_for::<B>),
             gives: G::described,
-            work: Work::Deed(Deed {
-                handler: Arc::new(work),
-                status: StatusCode::OK,
-            }),
+            work: Work::Deed(Deed::new(work)),
         }
     }
 
@@ -381,7 +445,7 @@ impl Route {
     {
         let work = move |asked: &Asked| {
             let Nothing {} = query(asked)?;
-            handler(&*asked.house, asked, sent(asked)?)?.written()
+            given(handler(&*asked.house, asked, sent(asked)?)?)
         };
         // What is deleted is named by its address.
         let body = (method != Method::DELETE)
@@ -395,17 +459,33 @@ impl Route {
             query: Nothing::json_schema,
             body,
             gives: G::described,
-            work: Work::Deed(Deed {
-                handler: Arc::new(work),
-                status: StatusCode::OK,
-            }),
+            work: Work::Deed(Deed::new(work)),
         }
     }
 
     /// The same route, answering with another status when it was done.
-    pub fn answering(mut self, status: StatusCode) -> Self {
+    pub fn answering(self, status: StatusCode) -> Self {
+        self.with(|deed| deed.status = status)
+    }
+
+    /// The same route, as one that lets somebody in.
+    pub fn at_the_door(self) -> Self {
+        self.hashing().secret().with(|deed| deed.at_the_door = true)
+    }
+
+    /// The same route, as one that hashes passwords.
+    pub fn hashing(self) -> Self {
+        self.with(|deed| deed.hashes = true)
+    }
+
+    /// The same route, as one whose answer is not kept.
+    pub fn secret(self) -> Self {
+        self.with(|deed| deed.secret = true)
+    }
+
+    fn with(mut self, alter: impl FnOnce(&mut Deed)) -> Self {
         if let Work::Deed(deed) = &mut self.work {
-            deed.status = status;
+            alter(deed);
         }
         self
     }

@@ -51,11 +51,12 @@ impl Watch {
         let around = self.sockets.around.around(now);
         let recoveries = self.recoveries();
         let kill = held(&self.kill).clone();
+        let people = self.people();
         let question = Question {
             now,
             incident: &incident,
             topology: &around.topology,
-            people: &self.settings.people,
+            people: &people,
             recoveries: &recoveries,
             kill_switch: kill.as_deref(),
         };
@@ -223,6 +224,36 @@ impl Watch {
             }
         }
         Ok(hushed)
+    }
+
+    /// A person ends a silence before its time. Incidents that were hushed with it stay so until its old end.
+    ///
+    /// # Errors
+    /// If there is none of that name that is not over, or it cannot be written down.
+    pub fn end_silence(&self, id: &str) -> Result<(), Refusal> {
+        let all = self
+            .sockets
+            .silences
+            .silences()
+            .map_err(AttendError::from)?;
+        let now = self.now();
+        let stands =
+            |silence: &&Silence| silence.id == id && silence.ended.is_none_or(|ended| ended > now);
+        let Some(silence) = all.iter().find(stands) else {
+            return Err(Refusal::No(format!(
+                "there is no silence {} that is not over",
+                clean(id).chars().take(80).collect::<String>()
+            )));
+        };
+        let ended = Silence {
+            ended: Some(now),
+            ..silence.clone()
+        };
+        self.sockets
+            .silences
+            .order(&ended)
+            .map_err(AttendError::from)?;
+        Ok(())
     }
 
     /// A person takes over: the watch does nothing more about it but tell when it is quiet.

@@ -66,11 +66,12 @@ impl Watch {
         let around = self.sockets.around.around(now);
         let kill = held(&self.kill).clone();
         let recoveries = self.recoveries();
+        let people = self.people();
         self.settings.gate.ask(&Question {
             now,
             incident,
             topology: &around.topology,
-            people: &self.settings.people,
+            people: &people,
             recoveries: &recoveries,
             kill_switch: kill.as_deref(),
         })
