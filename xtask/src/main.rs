@@ -9,6 +9,7 @@ mod estate;
 mod figures;
 mod floors;
 mod generate;
+mod guide;
 mod house;
 mod live;
 mod marks;
@@ -24,7 +25,8 @@ The project's own chores.
 
   cargo xtask test                       everything that must hold: format, lints, floors, tests, docs, a run of the program
   cargo xtask floors                     only the floors of the house (seconds, compiles nothing else)
-  cargo xtask generate                   write what is made from code: the schemas, and the report that the README shows
+  cargo xtask generate                   write what is made from code: the schemas, the commands' page, and the report that the README shows
+  cargo xtask guide [--mdbook FILE]      build the user guide from docs/ into guide/, where mdBook is installed
   cargo xtask bench [--data DIR]         measure on the public incident sets; writes docs/bench/latest.json
                                          and the README's figures (DIR: --data, or MIDWATCH_DATA)
   cargo xtask bench --data DIR --quick   the same with the plain runs only
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         ["test"] => test::run(),
         ["floors"] => floors::run(),
         ["generate"] => generate::run(),
+        ["guide", options @ ..] => guide::run(options),
         ["bench", options @ ..] => bench::run(options),
         ["live", options @ ..] => live::run(options),
         ["changelog", version] => changelog::run(version),
