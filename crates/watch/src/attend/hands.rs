@@ -18,7 +18,7 @@ impl Watch {
         // A fresh look: what was altered, who leans on whom, and how the ill did when they were well, which is what
         // the plan's success is held against.
         let now = self.now();
-        let case = self.case(incident, self.window(incident, now), now);
+        let case = self.case_of_its_own(incident, self.window(incident, now), now)?;
         if self.come_apart(incident, report, &case.topology)? {
             // Each part is looked at by itself before anything is proposed.
             return Ok(());

@@ -1,6 +1,6 @@
 //! The same fault twice, days apart: real engine, real lessons, real gate and hands' room over the invented world.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use investigate::DEFAULT_BUDGET;
 use model::case::{Case, OwnedLog};
@@ -19,11 +19,15 @@ use crate::world::{FRONT, FUNCTIONS, Manner, World};
 const BROKEN: &str = FUNCTIONS[0];
 
 /// What the world's programs tell of themselves, so that an engine which knows nothing of it can find out.
-struct Telling(Arc<World>);
+struct Telling {
+    world: Arc<World>,
+    /// When it was broken before, and mended.
+    before: Mutex<Vec<TimeWindow>>,
+}
 
 impl Telling {
     /// Twenty minutes of invocations and errors, a point each second.
-    fn series(now: Timestamp, name: &str, ill_from: Option<Timestamp>) -> Vec<Arc<Series>> {
+    fn series(now: Timestamp, name: &str, ill: &dyn Fn(Timestamp) -> bool) -> Vec<Arc<Series>> {
         let times: Vec<i64> = (0..1_200_i64)
             .rev()
             .map(|age| now.0 - age * SECOND)
@@ -41,22 +45,20 @@ impl Telling {
                 times: times.clone(),
             })
         };
-        let ill = |at: i64| ill_from.is_some_and(|from| at >= from.0);
         // Requests come a little unevenly, as they do.
         let uneven = |at: i64| (at / SECOND % 7) as f64;
         vec![
-            series("Errors", &|at| if ill(at) { 30.0 } else { 0.0 }),
+            series("Errors", &|at| if ill(Timestamp(at)) { 30.0 } else { 0.0 }),
             series("Invocations", &|at| 30.0 + uneven(at)),
         ]
     }
 
-    fn logs(now: Timestamp, name: &str, ill_from: Option<Timestamp>) -> Vec<OwnedLog> {
+    fn logs(now: Timestamp, name: &str, ill: &dyn Fn(Timestamp) -> bool) -> Vec<OwnedLog> {
         (0..1_200_i64)
             .rev()
             .map(|age| {
                 let time = Timestamp(now.0 - age * SECOND);
-                let ill = ill_from.is_some_and(|from| time >= from);
-                let (severity, body) = if ill {
+                let (severity, body) = if ill(time) {
                     let line = "[ERROR] KeyError: 'LEDGER_TABLE' at load: table = os.environ['LEDGER_TABLE']";
                     (Severity::Error, line.to_string())
                 } else {
@@ -80,23 +82,34 @@ impl Telling {
 
 impl Lookout for Telling {
     fn look(&self, window: TimeWindow, now: Timestamp) -> Case {
-        let mut case = self.0.look(window, now);
+        let mut case = self.world.look(window, now);
         let (since, broken) = {
-            let state = self.0.state();
+            let state = self.world.state();
             (state.since, state.broken.clone())
         };
+        let breaks = broken.contains(BROKEN).then_some(since);
+        let before = self.before.lock().unwrap().clone();
+        let ill = |at: Timestamp| {
+            breaks.is_some_and(|from| at >= from) || before.iter().any(|ill| ill.contains(at))
+        };
+        let well = |_: Timestamp| false;
         let (mut series, mut logs) = (Vec::new(), Vec::new());
         for name in FUNCTIONS {
-            let ill_from = broken.contains(name).then_some(since);
-            series.extend(Self::series(now, name, ill_from));
-            logs.extend(Self::logs(now, name, ill_from));
+            let ill: &dyn Fn(Timestamp) -> bool = if name == BROKEN { &ill } else { &well };
+            series.extend(Self::series(now, name, ill));
+            logs.extend(Self::logs(now, name, ill));
         }
-        let front = broken.contains(BROKEN).then_some(since);
-        series.extend(Self::series(now, FRONT, front));
+        series.extend(Self::series(now, FRONT, &ill));
         case.series = Some(series);
         case.logs = Some(logs);
-        let changes = front.map(|at| Change {
-            id: format!("change-of-{BROKEN}"),
+        let mended = before.iter().map(|ill| (ill.from(), Some(ill.to())));
+        let changes = mended.chain(breaks.map(|at| (at, None)));
+        let changes = changes.enumerate().map(|(number, (at, undone))| Change {
+            // The world's hands know the change by this name; those before it are of the past.
+            id: match undone {
+                None => format!("change-of-{BROKEN}"),
+                Some(_) => format!("earlier-change-{number}"),
+            },
             kind: ChangeKind::Config,
             start: at,
             end: at,
@@ -107,14 +120,51 @@ impl Lookout for Telling {
             diff: Some("-LEDGER_TABLE=ledger\n".to_string()),
             version: String::new(),
             carries: Vec::new(),
-            undone: None,
+            undone,
             raw: RawRef::default(),
         });
-        case.changes = Some(changes.into_iter().collect());
+        case.changes = Some(changes.collect());
         case.events = Some(Vec::new());
         case.normalise();
         case
     }
+}
+
+/// The fault comes back half a minute after the first incident closed: what is over is neither this one's beginning
+/// nor its health.
+#[test]
+fn the_same_again_at_once_begins_when_it_begins() {
+    let (mut run, telling) = telling();
+    let first = run.world.now();
+    run.until_over(Span::minutes(60));
+    let mended = run.world.state().since;
+    telling
+        .before
+        .lock()
+        .unwrap()
+        .extend(TimeWindow::new(first, mended));
+    run.world.clock.pass(Span::seconds(30));
+    let broken = run.world.now();
+    run.world.break_again(BROKEN);
+    run.until_over(Span::minutes(60));
+    run.check("at once");
+    let all = run.incidents();
+    assert_eq!(all.len(), 2);
+    let (again, _) = all.iter().max_by_key(|(i, _)| i.opened).unwrap();
+    let ending = again.closed.as_ref().map(|(_, how)| how);
+    assert_eq!(ending, Some(&Ending::Recovered), "{:?}", again.handed_over);
+    let look = again.investigations[0].ended.as_ref().unwrap();
+    let report = look.1.as_deref().unwrap();
+    let cause = &report.causes[0];
+    assert_eq!(cause.entity.as_str(), BROKEN);
+    let change = format!("change-of-{BROKEN}");
+    assert_eq!(cause.change.as_ref(), Some(&change));
+    let onset = cause.onset.unwrap();
+    let late = Span::seconds(15);
+    assert!(
+        onset.hi >= broken.minus(late) && onset.lo <= broken.plus(late),
+        "it broke at {broken}, and is said to have begun at {onset:?}"
+    );
 }
 
 /// The room that learns, as the front door wires it.
@@ -130,17 +180,25 @@ impl Teacher for Teaching {
 }
 
 fn run() -> Run {
+    telling().0
+}
+
+fn telling() -> (Run, Arc<Telling>) {
     let world = World::new(7, Manner::Good, &[BROKEN]);
     // The alarm's period: by then there is something to see.
     world.state().delay = 40;
+    let telling = Arc::new(Telling {
+        world: world.clone(),
+        before: Mutex::default(),
+    });
     let minds = Minds {
-        lookout: Arc::new(Telling(world.clone())),
+        lookout: telling.clone(),
         investigator: Arc::new(Engine {
             budget: DEFAULT_BUDGET,
         }),
         teacher: Arc::new(Teaching),
     };
-    Run::new(world, Answer::Yes).with_minds(minds)
+    (Run::new(world, Answer::Yes).with_minds(minds), telling)
 }
 
 #[test]
