@@ -7,6 +7,7 @@ use model::{ChangeKind, SourceKind};
 use super::{Ground, Hypothesis, Key, empty, onset_of_fact, source_of_fact};
 use crate::catalogue::{ChangeRole, Nature, catalogue};
 use crate::constants as k;
+use crate::facts::{ChangeFact, Interval};
 use crate::kinds::FactRef;
 
 /// From changes: a change is a candidate for each mechanism that one of its effects can set off, where
@@ -35,6 +36,12 @@ pub(super) fn add_changes(ground: &Ground<'_>, table: &mut BTreeMap<Key, Hypothe
             if seen
                 .onset
                 .is_some_and(|onset| fact.acts_from > onset.hi.plus(k::CLOCK_SLACK))
+            {
+                continue;
+            }
+            if seen
+                .onset
+                .is_some_and(|onset| gave_way(ground, fact, onset))
             {
                 continue;
             }
@@ -112,10 +119,12 @@ fn add_by_its_kind(ground: &Ground<'_>, table: &mut BTreeMap<Key, Hypothesis>, n
             let shows = || h.groups.values().flatten().filter(|(nats, _)| *nats > 0.0);
             let first = shows()
                 .filter_map(|(_, at)| onset_of_fact(ground.facts, *at))
-                .map(|o| o.hi)
-                .min();
+                .min_by_key(|onset| onset.hi);
             shows().next().is_some()
-                && first.is_none_or(|first| fact.acts_from <= first.plus(k::CLOCK_SLACK))
+                && first.is_none_or(|first| {
+                    fact.acts_from <= first.hi.plus(k::CLOCK_SLACK)
+                        && !gave_way(ground, fact, first)
+                })
         })
         .filter_map(|((unit, mechanism, _), _)| {
             Some((*unit, *mechanism, nearest(ground, fact, *unit)?.1))
@@ -142,14 +151,26 @@ fn add_by_its_kind(ground: &Ground<'_>, table: &mut BTreeMap<Key, Hypothesis>, n
     }
 }
 
+/// Had another change put its own in the place of this one when the failure began, and does that one still stand? The
+/// two are told by one clock, so no slack is due between them: what was broken, mended and broken again was broken by
+/// the last.
+fn gave_way(ground: &Ground<'_>, fact: &ChangeFact, onset: Interval) -> bool {
+    let Some(undone) = fact.change.undone.filter(|at| *at <= onset.hi) else {
+        return false;
+    };
+    ground.facts.changes.iter().any(|other| {
+        other.change.undone.is_none()
+            && other.change.start >= undone
+            && other.acts_from <= onset.hi
+            && other.change.kind == fact.change.kind
+            && other.units.iter().any(|unit| fact.units.contains(unit))
+    })
+}
+
 /// Which of the units that a change reaches lies nearest to where a failure is seen, and how sure the way is.
 ///
 /// A change of code or settings that several services share acts wherever it is used: at the failing unit itself.
-fn nearest(
-    ground: &Ground<'_>,
-    fact: &crate::facts::ChangeFact,
-    failing: u32,
-) -> Option<(u32, f64)> {
+fn nearest(ground: &Ground<'_>, fact: &ChangeFact, failing: u32) -> Option<(u32, f64)> {
     let direct = fact
         .units
         .iter()

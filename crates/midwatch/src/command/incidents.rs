@@ -35,22 +35,28 @@ use crate::wiring::house::House;
 pub struct Args {
     #[command(flatten)]
     house: super::Place,
+    #[command(flatten)]
+    list: List,
     #[command(subcommand)]
     what: Option<What>,
+}
+
+/// What is listed, and how.
+#[derive(clap::Args, Debug)]
+struct List {
+    /// Those that are closed, too
+    #[arg(long)]
+    all: bool,
+    /// How to tell
+    #[arg(long, value_enum)]
+    format: Option<Answer>,
 }
 
 #[derive(clap::Subcommand, Debug)]
 enum What {
     /// One line for each
     #[command(after_help = "Example:\n  midwatch incidents list --all --format json")]
-    List {
-        /// Those that are closed, too
-        #[arg(long)]
-        all: bool,
-        /// How to tell
-        #[arg(long, value_enum, default_value_t)]
-        format: Answer,
-    },
+    List(List),
     /// How one stands: alarms, verdict, plan
     #[command(after_help = "Example:\n  midwatch incidents show 3f9a1c")]
     Show {
@@ -192,12 +198,18 @@ const LONGEST: usize = 4000;
 /// Reads the journal and tells.
 pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
     let house = House::of(args.house.config.as_deref())?;
-    let default = What::List {
-        all: false,
-        format: Answer::Terminal,
+    let Some(what) = &args.what else {
+        return list(&house, &args.list, console);
     };
-    match args.what.as_ref().unwrap_or(&default) {
-        What::List { all, format } => list(&house, *all, *format, console),
+    if args.list.all || args.list.format.is_some() {
+        return Err(Problem::bad_input(
+            "`--all` and `--format` stand before the word that they belong to",
+            "midwatch incidents",
+            "put them behind it, such as `midwatch incidents list --all --format json`",
+        ));
+    }
+    match what {
+        What::List(which) => list(&house, which, console),
         What::Show { id, format } => {
             let (incident, entries) = house.incident(id)?;
             let untold = house.untold(&incident.id, &entries)?;
@@ -335,12 +347,8 @@ fn no_report(id: &IncidentId) -> Problem {
     )
 }
 
-fn list(
-    house: &House,
-    all: bool,
-    format: Answer,
-    console: &mut Console<'_>,
-) -> Result<Exit, Problem> {
+fn list(house: &House, which: &List, console: &mut Console<'_>) -> Result<Exit, Problem> {
+    let (all, format) = (which.all, which.format.unwrap_or_default());
     let mut folded = Vec::new();
     let mut summaries = Vec::new();
     for id in house.incidents(!all)? {
