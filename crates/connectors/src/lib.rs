@@ -6,11 +6,31 @@
 #[cfg(feature = "files")]
 pub mod files;
 
-#[cfg(any(feature = "payledger", feature = "webhook"))]
+#[cfg(feature = "inlets")]
+pub mod alertmanager;
+#[cfg(any(feature = "inlets", feature = "payledger", feature = "webhook"))]
 mod client;
+#[cfg(feature = "inlets")]
+pub mod cloudevents;
+#[cfg(feature = "inlets")]
+pub mod cloudwatch;
+#[cfg(feature = "inlets")]
+pub mod datadog;
+#[cfg(feature = "inlets")]
+pub mod delivery;
+#[cfg(feature = "inlets")]
+pub mod github;
+#[cfg(feature = "inlets")]
+pub mod gitlab;
+#[cfg(feature = "inlets")]
+pub mod grafana;
 #[cfg(feature = "otlp")]
 pub mod otlp;
+#[cfg(feature = "inlets")]
+pub mod pagerduty;
 #[cfg(feature = "payledger")]
 pub mod payledger;
+#[cfg(feature = "inlets")]
+pub mod slack;
 #[cfg(feature = "webhook")]
 pub mod webhook;

@@ -4,8 +4,10 @@
 //! error that names the nearest known one, never a setting that silently does nothing.
 
 mod amount;
+mod inlets;
 mod reference;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::problem::Problem;
 
 pub use amount::{Bytes, Length};
+pub use inlets::{Inlet, Kind};
 pub use reference::reference;
 
 /// The name looked for where none is given.
@@ -38,6 +41,8 @@ pub struct Config {
     pub act: Act,
     /// Who is told.
     pub notify: Notify,
+    /// Where others post alarms, changes and answers; each has a name of its own.
+    pub inlets: BTreeMap<String, Inlet>,
     /// What can be looked at beyond pushed telemetry.
     pub connectors: Connectors,
 }
@@ -326,11 +331,13 @@ pub fn parse(text: &str, name: &str) -> Result<Config, Problem> {
     checked(config, name)
 }
 
-/// Of serde's "unknown field `a`, expected one of `b`, `c`", the known name nearest to the unknown one.
+/// Of serde's "unknown field `a`, expected one of `b`, `c`", or variant, the known name nearest to the unknown one.
 fn nearest(message: &str) -> Option<String> {
     let mut names = message.split('`').skip(1).step_by(2);
-    let unknown = message
-        .starts_with("unknown field")
+    let known = ["unknown field", "unknown variant"];
+    let unknown = known
+        .iter()
+        .any(|what| message.starts_with(what))
         .then(|| names.next())??;
     watch::detect::nearest(unknown, names).map(str::to_string)
 }
@@ -372,6 +379,18 @@ fn checked(config: Config, name: &str) -> Result<Config, Problem> {
     }
     if config.investigate.reads == 0 {
         return refuse("investigate.reads", "is 0", "60 is the default");
+    }
+    for (name, inlet) in &config.inlets {
+        if let Some((key, what, remedy)) = inlets::fault(name, inlet) {
+            return refuse(&key, what, remedy);
+        }
+    }
+    if !config.inlets.is_empty() && config.server.listen.is_none() {
+        return refuse(
+            "server.listen",
+            "is not set, so nobody could post to the inlets",
+            "listen, such as at \"127.0.0.1:8787\"",
+        );
     }
     for (key, length) in [
         ("watch.every", config.watch.every),

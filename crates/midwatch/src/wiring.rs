@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod desk;
 pub mod house;
+pub mod inlets;
 pub mod live;
 pub mod notify;
 pub mod reception;

@@ -344,6 +344,87 @@ pub trait TelemetryInlet: Send + Sync {
     ) -> Result<Taken, NotTaken>;
 }
 
+/// What somebody posted to an inlet, as it came.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Posted {
+    /// Headers in the order in which they came; names in lower case, values that are no text left out.
+    pub headers: Vec<(String, String)>,
+    /// The body, byte for byte: signatures are made over it.
+    pub body: Vec<u8>,
+}
+
+impl Posted {
+    /// The first header of that name, which is given in lower case; without the white space around it.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(known, _)| known == name)?;
+        Some(found.1.trim())
+    }
+}
+
+/// A person's answer to a plan that waits for one, given somewhere else than at this house's own doors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// About which incident.
+    pub incident: String,
+    /// The plan's digest, or its beginning.
+    pub plan: String,
+    /// Yes or no.
+    pub yes: bool,
+    /// Who, as the sender names them.
+    pub sender: String,
+    /// The account that they are mapped to; `None` if they are mapped to none.
+    pub account: Option<String>,
+    /// Where the sender wants to be told what became of it; empty if nowhere.
+    pub answer_to: String,
+}
+
+/// What a posted body holds, in our words.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Heard {
+    /// The sender's own name for this delivery: the same again when it is repeated. `None` where there is none, and
+    /// the body itself tells.
+    pub key: Option<String>,
+    /// Alarms that turned. The id of each names the turn: it is the same whenever it is told again.
+    pub alarms: Vec<Alarm>,
+    /// What was altered; told again under the same id, it is the same change with what is known now.
+    pub changes: Vec<Change>,
+    /// What people answered.
+    pub said: Vec<Said>,
+    /// An address of the sender's that must be visited for it to go on, as checked by the decoder.
+    pub visit: Option<String>,
+    /// What else it was, or why nothing follows from it; empty if there is nothing to say.
+    pub remark: String,
+}
+
+/// Why what was posted was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unheard {
+    /// Its signature or token is missing or wrong.
+    #[error("{0}")]
+    Forged(String),
+    /// It is signed, for a moment that is too far off.
+    #[error("{0}")]
+    Stale(String),
+    /// It is real, and not for this inlet.
+    #[error("{0}")]
+    Unwelcome(String),
+    /// It cannot be read; what was expected.
+    #[error("{0}")]
+    Unreadable(String),
+    /// It cannot be judged or taken now; it may come again.
+    #[error("{0}")]
+    Later(String),
+}
+
+/// Reads what one vendor posts. Two steps, because what a stranger sent is neither read nor kept.
+pub trait AlarmDecoder: Send + Sync {
+    /// Does the sender hold the secret, or is it signed by whom it says it is from, at about `now`?
+    fn admit(&self, posted: &Posted, now: Timestamp) -> Result<(), Unheard>;
+    /// What the body holds. Pure: the same body gives the same, whenever it is read; `now` stands in where the sender
+    /// gave no time.
+    fn read(&self, posted: &Posted, now: Timestamp) -> Result<Heard, Unheard>;
+}
+
 /// Everything that can be looked at in one case. It holds no hands (J7).
 pub trait Eyes:
     MetricSource

@@ -169,6 +169,7 @@ pub fn routes() -> Vec<Route> {
     routes.extend(session::routes());
     routes.extend(people::routes());
     routes.extend(keys::routes());
+    routes.extend(crate::inlets::routes());
     routes
 }
 
@@ -187,6 +188,7 @@ struct Api {
     work: Arc<Semaphore>,
     looks: Arc<Semaphore>,
     hashes: Arc<Semaphore>,
+    posts: Arc<Semaphore>,
     hosts: Vec<String>,
     open_on_loopback: bool,
     behind_proxy: bool,
@@ -248,6 +250,7 @@ pub async fn serve(
         work: Arc::new(Semaphore::new(AT_ONCE)),
         looks: Arc::new(Semaphore::new(LOOKS)),
         hashes: Arc::new(Semaphore::new(HASHES)),
+        posts: Arc::new(Semaphore::new(crate::inlets::AT_ONCE)),
         hosts: settings.hosts,
         // A proxy on this machine makes everybody look as if they were on it.
         open_on_loopback: settings.open_on_loopback && !settings.behind_proxy,
@@ -495,6 +498,13 @@ async fn attempt(
         _ => None,
     };
     let named = params.get("space").cloned();
+    if matches!(route.work, Work::Inlet) {
+        // Before it is asked who somebody is: only the inlet's own proof counts here.
+        let inlet = params.get("inlet").map_or("", String::as_str);
+        let space = named.as_deref().and_then(|name| api.house.space(name));
+        let space = space.ok_or_else(|| Problem::not_found("inlet", inlet))?;
+        return crate::inlets::received(space, inlet, parts, body, &api.posts).await;
+    }
     let named = named.or_else(|| from.as_ref().map(|from| from.space.clone()));
     let (own, headers, needs) = (Arc::clone(api), parts.headers.clone(), route.permission);
     let visitor = worked(&api.work, move || {
@@ -506,6 +516,7 @@ async fn attempt(
     let space = admit::permitted(api, route, named.as_deref(), &visitor.who)?;
     admit::not_forged(route, &parts.headers, &visitor)?;
     match &route.work {
+        Work::Inlet => Err(Problem::failed("an inlet is answered above")),
         Work::Events => {
             let name = named.unwrap_or_default();
             let over = while_they_may(api, &name, parts, visitor.came);
@@ -559,7 +570,7 @@ async fn attempt(
                     let answer = worked(turns, move || handler(&asked)).await?;
                     Ok(sent(answer, &parts.headers))
                 }
-                Work::Events | Work::Metrics => Err(Problem::failed("no handler")),
+                Work::Events | Work::Metrics | Work::Inlet => Err(Problem::failed("no handler")),
             }
         }
     }

@@ -4,14 +4,14 @@
 //! files are read as the ecosystem writes them; what is harmlessly wrong is left out and counted, what
 //! makes the case meaningless is one error with file, line and remedy.
 
-mod aws;
+pub(crate) mod aws;
 mod check;
 mod columns;
 pub mod datasets;
 mod documents;
 pub(crate) mod entities;
 mod error;
-mod gathered;
+pub(crate) mod gathered;
 mod index;
 pub(crate) mod json;
 mod kubernetes;

@@ -144,6 +144,14 @@ fn examine(house: &House) -> Vec<Finding> {
                     "see to the disk of the data folder",
                 );
             }
+            for (stands, said) in inlets(&facts["inlets"]) {
+                find(
+                    "inlets",
+                    stands,
+                    said,
+                    "docs/inlets.md says what to set on the other side",
+                );
+            }
             for (stands, said) in channels(&facts["channels"]) {
                 find(
                     "notify",
@@ -210,6 +218,38 @@ fn examine(house: &House) -> Vec<Finding> {
         ),
     }
     findings
+}
+
+/// How each inlet stands that others post to.
+fn inlets(facts: &serde_json::Value) -> Vec<(&'static str, String)> {
+    let inlets: Vec<server::inlets::Standing> =
+        serde_json::from_value(facts.clone()).unwrap_or_default();
+    let said = |inlet: server::inlets::Standing| {
+        let away = inlet.refused + inlet.unreadable + inlet.put_off;
+        let mut said = format!(
+            "{} ({}): {} taken, {} known already, {} alarms, {} changes",
+            inlet.name, inlet.kind, inlet.taken, inlet.known, inlet.alarms, inlet.changes
+        );
+        match inlet.last {
+            Some(last) => said += &format!("; the last at {last}"),
+            None => said += "; nothing was taken since the server was started",
+        }
+        if let Some(refused) = &inlet.last_refused {
+            said += &format!(
+                "; {away} sent away, the last at {}: {}",
+                refused.at, refused.why
+            );
+        }
+        // A refusal that nothing good followed is what somebody must see.
+        let stands = match (&inlet.last_refused, inlet.last) {
+            (None, Some(_)) => "ok",
+            (None, None) => "missing",
+            (Some(refused), Some(last)) if last > refused.at => "ok",
+            _ => "broken",
+        };
+        (stands, said)
+    };
+    inlets.into_iter().map(said).collect()
 }
 
 /// How each channel stands by which people are told.

@@ -35,7 +35,7 @@ fn section(
         .collect();
     for (name, property, inner) in resolved
         .iter()
-        .filter(|(_, _, s)| s["properties"].is_null())
+        .filter(|(_, _, s)| s["properties"].is_null() && entries(whole, s).is_none())
     {
         let about = property["description"]
             .as_str()
@@ -77,6 +77,20 @@ fn section(
             text,
         );
     }
+    for (name, property, inner) in &resolved {
+        let Some(each) = entries(whole, inner) else {
+            continue;
+        };
+        let about = property["description"].as_str().unwrap_or_default();
+        let _ = writeln!(text, "\n# {}\n#[{name}.NAME]", about.replace('\n', " "));
+        section(whole, each, None, &format!("{name}.NAME"), text);
+    }
+}
+
+/// What each entry of a map of sections looks like, if this is one.
+fn entries<'a>(whole: &'a Value, schema: &'a Value) -> Option<&'a Value> {
+    let inner = target(whole, schema.get("additionalProperties")?);
+    (!inner["properties"].is_null()).then_some(inner)
 }
 
 /// What a property means: itself, what it points to, or the one part of an `anyOf` that is not null.

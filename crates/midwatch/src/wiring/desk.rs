@@ -7,9 +7,11 @@ use model::ports::{Clock as _, Journal as _, Lookout as _};
 use model::silence::{Recurrence, Silence};
 use model::time::{Span, TimeWindow};
 use server::control::{Desk, Person, Reply, Request};
+use server::inlets::Inlets as _;
 use server::otlp::Counter;
 use store::window::Window;
 
+use super::inlets::Posts;
 use super::live::{Pushed, SystemClock};
 use super::troubles::Troubles;
 use super::watchman::Watchman;
@@ -21,6 +23,7 @@ pub struct LiveDesk {
     pushed: Arc<Pushed>,
     counter: Counter,
     troubles: Arc<Troubles>,
+    posts: Arc<Posts>,
 }
 
 impl LiveDesk {
@@ -31,6 +34,7 @@ impl LiveDesk {
         pushed: Arc<Pushed>,
         counter: Counter,
         troubles: Arc<Troubles>,
+        posts: Arc<Posts>,
     ) -> Self {
         Self {
             watchman,
@@ -38,6 +42,7 @@ impl LiveDesk {
             pushed,
             counter,
             troubles,
+            posts,
         }
     }
 
@@ -234,6 +239,11 @@ impl LiveDesk {
         Ok((reply.understood, facts))
     }
 
+    /// Where others post.
+    pub fn posts(&self) -> Arc<Posts> {
+        Arc::clone(&self.posts)
+    }
+
     /// How the server is, in numbers.
     pub fn standing(&self) -> server::api::house::Health {
         let window = self.window.stats();
@@ -250,6 +260,7 @@ impl LiveDesk {
                 .into_iter()
                 .map(|standing| (standing.name, standing.trouble.is_none()))
                 .collect(),
+            inlets: self.posts.standing(),
         }
     }
 
@@ -293,6 +304,7 @@ impl LiveDesk {
                 "alarms_refused": format!("{refused:?}"),
                 "open": open,
                 "channels": self.watchman.watch().standings(),
+                "inlets": self.posts.standing(),
             }),
         )
     }

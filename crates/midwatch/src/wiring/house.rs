@@ -422,6 +422,7 @@ pub fn examine(written: &Written) -> Result<Vec<String>, Problem> {
                 .join(", ")
         ),
     });
+    found.extend(super::inlets::examine(&house)?);
     if house.payledger()?.is_some() {
         found.push("eyes: pushed telemetry, payledger".to_string());
     } else {

@@ -9,6 +9,7 @@ use model::query::{Gap, GapReason};
 use model::recording::{BaselineKind, BaselineWindow, Manifest, SCHEMA};
 use model::telemetry::Batch;
 use model::time::{SECOND, Span, TimeWindow, Timestamp};
+use store::deliveries::Deliveries;
 use store::window::Window;
 use watch::correlate::Surroundings;
 use watch::detect::{Keep, Rules, Tally};
@@ -84,6 +85,8 @@ fn held(tally: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
 pub struct Live {
     window: Arc<Window>,
     payledger: Option<payledger::Eyes>,
+    /// What others told of changes, where somebody may.
+    posted: Option<Arc<Deliveries>>,
     /// How far back changes are read.
     changes: Span,
     shed: Arc<Shed>,
@@ -95,9 +98,16 @@ impl Live {
         Self {
             window,
             payledger,
+            posted: None,
             changes,
             shed: Arc::default(),
         }
+    }
+
+    /// With the changes that others post.
+    pub fn told_by(mut self, posted: Option<Arc<Deliveries>>) -> Self {
+        self.posted = posted;
+        self
     }
 
     /// Where it is taken down what was sent away.
@@ -122,10 +132,11 @@ impl Live {
         if let Ok(captured) = self.window.capture(brief, &[], now) {
             topology.join(captured.topology);
         }
-        Surroundings {
-            topology,
-            changes: looked.changes,
+        let mut changes = looked.changes;
+        if let Some(posted) = &self.posted {
+            changes.extend(posted.changes(day).unwrap_or_default());
         }
+        Surroundings { topology, changes }
     }
 }
 
@@ -167,12 +178,12 @@ impl Lookout for Live {
                 kind: BaselineKind::Near,
             })
             .collect();
+        let from = now.minus(self.changes);
+        let since = TimeWindow::new(from.min(window.from()), now).unwrap_or(window);
         if let Some(payledger) = &self.payledger {
-            let from = now.minus(self.changes);
-            let since = TimeWindow::new(from.min(window.from()), now).unwrap_or(window);
             let looked = payledger.look(since, now);
             merge(&mut case, looked);
-        } else {
+        } else if self.posted.is_none() {
             case.manifest.gaps.push(Gap {
                 wanted: "changes".to_string(),
                 entity: None,
@@ -181,6 +192,18 @@ impl Lookout for Live {
                 how_to_close: "configure a connector that knows what was deployed and altered"
                     .to_string(),
             });
+        }
+        if let Some(posted) = &self.posted {
+            match posted.changes(since) {
+                Ok(changes) => case.changes.get_or_insert_default().extend(changes),
+                Err(error) => case.manifest.gaps.push(Gap {
+                    wanted: "changes".to_string(),
+                    entity: None,
+                    why: GapReason::Connector,
+                    detail: error.to_string(),
+                    how_to_close: "see to the disk of the data folder".to_string(),
+                }),
+            }
         }
         case.normalise();
         case

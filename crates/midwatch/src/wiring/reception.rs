@@ -276,6 +276,10 @@ impl Space for Main {
         serde_json::to_value(scores).map_err(|error| Fault::Failed(error.to_string()))
     }
 
+    fn inlets(&self) -> Option<Arc<dyn server::inlets::Inlets>> {
+        Some(self.desk.posts())
+    }
+
     fn surroundings(&self) -> Result<Arc<(Topology, Vec<Change>)>, Fault> {
         let now = SystemClock.now();
         let known = held(&self.around).clone();

@@ -23,6 +23,7 @@ use watch::detect::{Rules, States};
 
 use super::desk::LiveDesk;
 use super::house::{House, unusable};
+use super::inlets::Posts;
 use super::live::{Pushed, SystemClock};
 use super::reception::Reception;
 use super::troubles::Troubles;
@@ -186,12 +187,14 @@ impl Serving {
         take_watch(&store, &file, clock.now())?;
         let store = Arc::new(store);
         let accounts = super::accounts::open(house)?;
+        let posts = Arc::new(Posts::open(house)?);
         let watchman = Arc::new(Watchman::new(
             house,
             Arc::clone(&store),
             Arc::clone(&inbound.window),
             notifiers,
             Arc::new(super::accounts::Approvers(Arc::clone(&accounts))),
+            posts.changes(),
         )?);
         let troubles = Arc::new(Troubles::default());
         let desk = Arc::new(LiveDesk::new(
@@ -200,7 +203,9 @@ impl Serving {
             Arc::clone(&inbound.pushed),
             inbound.bound.counter(),
             Arc::clone(&troubles),
+            Arc::clone(&posts),
         ));
+        posts.answered_by(&desk);
         let over = Arc::new(AtomicBool::new(false));
         let awake = Arc::new(AtomicBool::new(false));
         let shared = Shared {
@@ -212,6 +217,7 @@ impl Serving {
         };
         let threads = vec![
             detect(house, &inbound, shared.clone(), Arc::clone(&awake)),
+            pass_on(posts, shared.clone()),
             attend(house, shared),
         ];
         let told = Arc::new(AtomicBool::new(false));
@@ -454,6 +460,21 @@ fn bring(owed: &mut Vec<Alarm>, shared: &Shared) -> Result<(), String> {
     let much = owed.len().saturating_sub(OWED);
     owed.drain(..much);
     outcome
+}
+
+/// Brings what others post to the watch, in the order in which it came.
+fn pass_on(posts: Arc<Posts>, shared: Shared) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        while !shared.over.load(Ordering::SeqCst) {
+            let now = shared.clock.now();
+            let passed = posts.pass_on(|alarms| bring(alarms, &shared));
+            let more = passed.as_ref().is_ok_and(|more| *more);
+            shared.troubles.fares("inlets", passed.map(|_| ()), now);
+            if !more {
+                std::thread::sleep(TELL);
+            }
+        }
+    })
 }
 
 /// Attends every incident that is owed something, and keeps the lease.

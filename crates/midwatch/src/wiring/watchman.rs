@@ -12,6 +12,7 @@ use model::lesson::Lesson;
 use model::ports::{Clock as _, Notifier};
 use model::report::{BudgetLimit, Report};
 use model::time::Timestamp;
+use store::deliveries::Deliveries;
 use store::journal::Store;
 use store::window::Window;
 use watch::attend::{Around, Investigator, Roster, Settings, Sockets, Teacher, Watch};
@@ -149,9 +150,10 @@ impl Watchman {
         window: Arc<Window>,
         notifiers: Vec<Arc<dyn Notifier>>,
         roster: Arc<dyn Roster>,
+        posted: Option<Arc<Deliveries>>,
     ) -> Result<Self, Problem> {
         let config = house.config();
-        let live = Arc::new(house.live(window)?);
+        let live = Arc::new(house.live(window)?.told_by(posted));
         let round = Round::new(live.clone());
         // So that the first alarm finds something to go by.
         round.glance(SystemClock.now());

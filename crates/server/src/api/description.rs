@@ -80,6 +80,9 @@ fn operation(route: &Route, shapes: &mut SchemaGenerator) -> Value {
         }),
         Work::Deed(_) => json!({"description": "It was done.", "content": content}),
         Work::Metrics => json!({"description": "The numbers.", "content": content}),
+        Work::Inlet => {
+            json!({"description": "It is taken, or was here before.", "content": content})
+        }
         Work::Events => json!({
             "description": "What happens, as it happens, for as long as the connection stands.",
             "content": content,
@@ -146,6 +149,9 @@ fn failures(route: &Route) -> Vec<Code> {
             Code::UnsupportedMedia,
             Code::NotUnderstood,
         ]);
+    }
+    if matches!(route.work, Work::Inlet) {
+        codes.extend([Code::Unsigned, Code::Unwelcome, Code::Unreadable]);
     }
     if route.name == "getReport" {
         codes.push(Code::NotAcceptable);

@@ -91,6 +91,8 @@ pub struct Health {
     pub shed: u64,
     /// Whether people are reached: channel, and whether it works.
     pub channels: Vec<(String, bool)>,
+    /// Where others post, and how that goes.
+    pub inlets: Vec<crate::inlets::Standing>,
 }
 
 /// Why a question was not answered.
@@ -148,6 +150,10 @@ pub trait Space: Send + Sync {
     fn stats(&self) -> Result<Value, Fault>;
     /// What leans on what, and what was altered of late.
     fn surroundings(&self) -> Result<Arc<(Topology, Vec<Change>)>, Fault>;
+    /// Where others post to it; `None` if nobody may.
+    fn inlets(&self) -> Option<Arc<dyn crate::inlets::Inlets>> {
+        None
+    }
 }
 
 /// The house that keeps the watch.

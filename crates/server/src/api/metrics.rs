@@ -33,6 +33,18 @@ struct Named {
     name: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Delivery {
+    inlet: String,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Delivered {
+    inlet: String,
+    what: &'static str,
+}
+
 /// What is counted. Labels are routes and statuses, both few; never what a client may choose.
 pub struct Metrics {
     registry: Registry,
@@ -46,6 +58,8 @@ pub struct Metrics {
     shed: Gauge<u64, AtomicU64>,
     troubled: Gauge,
     channels: Family<Named, Gauge<i64, AtomicI64>>,
+    deliveries: Family<Delivery, Gauge<u64, AtomicU64>>,
+    delivered: Family<Delivered, Gauge<u64, AtomicU64>>,
 }
 
 /// Upper edges of the buckets, in seconds: what the page feels is below 0.05.
@@ -61,6 +75,7 @@ impl Default for Metrics {
         let (streams, open, troubled) = (Gauge::default(), Gauge::default(), Gauge::default());
         let (window, shed) = (Gauge::default(), Gauge::default());
         let (taken, channels) = (Family::default(), Family::default());
+        let (deliveries, delivered) = (Family::default(), Family::default());
         registry.register("http_requests", "Requests answered", requests.clone());
         registry.register_with_unit(
             "http_request",
@@ -100,6 +115,16 @@ impl Default for Metrics {
             "Whether a channel reaches people",
             channels.clone(),
         );
+        registry.register(
+            "inlet_deliveries",
+            "What others posted, by what became of it",
+            deliveries.clone(),
+        );
+        registry.register(
+            "inlet_delivered",
+            "New alarms and changes in what others posted",
+            delivered.clone(),
+        );
         Self {
             registry,
             requests,
@@ -111,6 +136,8 @@ impl Default for Metrics {
             shed,
             troubled,
             channels,
+            deliveries,
+            delivered,
         }
     }
 }
@@ -147,6 +174,20 @@ impl Metrics {
             self.channels
                 .get_or_create(&Named { name })
                 .set(i64::from(*up));
+        }
+        for standing in &health.inlets {
+            for (outcome, count) in standing.outcomes() {
+                let inlet = standing.name.clone();
+                self.deliveries
+                    .get_or_create(&Delivery { inlet, outcome })
+                    .set(count);
+            }
+            for (what, count) in [("alarms", standing.alarms), ("changes", standing.changes)] {
+                let inlet = standing.name.clone();
+                self.delivered
+                    .get_or_create(&Delivered { inlet, what })
+                    .set(count);
+            }
         }
         let mut out = String::new();
         // Writing into a text does not fail.

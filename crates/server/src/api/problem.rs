@@ -46,6 +46,12 @@ pub enum Code {
     Misdirected,
     /// Too much is asked at once.
     Busy,
+    /// What is posted to an inlet has no proof, a wrong one or an old one.
+    Unsigned,
+    /// What is posted to an inlet is real, and not for it.
+    Unwelcome,
+    /// What is posted to an inlet cannot be read.
+    Unreadable,
     /// The server itself failed.
     Failed,
 }
@@ -71,6 +77,9 @@ impl Code {
         Self::NotUnderstood,
         Self::Misdirected,
         Self::Busy,
+        Self::Unsigned,
+        Self::Unwelcome,
+        Self::Unreadable,
         Self::Failed,
     ];
 
@@ -194,6 +203,24 @@ impl Code {
                 "busy",
                 "Too much is asked at once",
                 "Try again after the seconds that `Retry-After` names.",
+            ),
+            Self::Unsigned => (
+                StatusCode::UNAUTHORIZED,
+                "unsigned",
+                "The proof of what was posted does not hold",
+                "`detail` says which proof is missing or wrong; docs/inlets.md what to set on the other side. `midwatch doctor` shows the last refusal.",
+            ),
+            Self::Unwelcome => (
+                StatusCode::FORBIDDEN,
+                "unwelcome",
+                "What was posted is not for this inlet",
+                "`detail` says whose it is; name it in the inlet's settings if it belongs here.",
+            ),
+            Self::Unreadable => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "unreadable",
+                "What was posted cannot be read",
+                "`detail` says what was expected; what was sent is kept. Sending it again unaltered will not help.",
             ),
             Self::Failed => (
                 StatusCode::INTERNAL_SERVER_ERROR,

@@ -29,6 +29,8 @@ pub enum Permission {
     Approve,
     /// Decide who may what.
     Manage,
+    /// Hold the secret of the inlet that is posted to.
+    Signed,
 }
 
 impl Permission {
@@ -40,6 +42,7 @@ impl Permission {
             Self::Respond => "respond",
             Self::Approve => "approve",
             Self::Manage => "manage",
+            Self::Signed => "signed",
         }
     }
 }
@@ -283,6 +286,8 @@ pub enum Work {
     Events,
     /// With the server's own numbers.
     Metrics,
+    /// By taking what an inlet is sent.
+    Inlet,
 }
 
 /// What a route gives, for the description.

@@ -4,7 +4,7 @@ mod alarms;
 mod events;
 mod logs;
 mod metrics;
-mod names;
+pub(crate) mod names;
 mod trail;
 mod xray;
 

@@ -47,7 +47,7 @@ fn meaning(name: &str) -> Option<(usize, EntityKind)> {
 }
 
 /// The last part of an ARN or URL, and the kind of thing that an ARN names.
-pub(super) fn arn(text: &str) -> (Option<EntityKind>, &str) {
+pub(crate) fn arn(text: &str) -> (Option<EntityKind>, &str) {
     if let Some(rest) = text.strip_prefix("arn:") {
         let mut parts = rest.splitn(5, ':').skip(1);
         let service = parts.next().unwrap_or_default();
@@ -87,7 +87,7 @@ pub(super) fn arn(text: &str) -> (Option<EntityKind>, &str) {
 }
 
 /// Whom named things (dimensions, request parameters) are about: the most telling of them.
-pub(super) fn most_telling<'a>(named: impl Iterator<Item = (&'a str, &'a str)>) -> Option<Who<'a>> {
+pub(crate) fn most_telling<'a>(named: impl Iterator<Item = (&'a str, &'a str)>) -> Option<Who<'a>> {
     let mut best: Option<(usize, Who<'a>)> = None;
     for (name, value) in named {
         if value.is_empty() {
@@ -106,7 +106,7 @@ pub(super) fn most_telling<'a>(named: impl Iterator<Item = (&'a str, &'a str)>) 
 }
 
 /// Is this name one of those that tell who is meant?
-pub(super) fn telling(name: &str) -> bool {
+pub(crate) fn telling(name: &str) -> bool {
     meaning(name).is_some()
 }
 

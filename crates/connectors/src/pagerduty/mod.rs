@@ -1,0 +1,3 @@
+//! PagerDuty.
+
+pub mod webhooks;

@@ -1,0 +1,364 @@
+//! The tables of what was posted, and the thread's own side.
+
+use std::path::Path;
+use std::time::Duration;
+
+use model::Alarm;
+use model::change::Change;
+use model::time::{TimeWindow, Timestamp};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
+use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
+use tokio::runtime::Runtime;
+
+use super::{Delivered, Kept, Limits, Taken};
+
+/// Marks a database as ours ("MWin").
+const APPLICATION: i64 = 0x4d57_696e;
+
+/// Deliveries between two looks for what is too old.
+const SWEEP: u64 = 256;
+
+/// The longest body that is unpacked again.
+const LONGEST: usize = 64 << 20;
+
+const TABLES: &str = "
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = FULL;
+CREATE TABLE IF NOT EXISTS delivery (
+    id       INTEGER PRIMARY KEY AUTOINCREMENT,
+    inlet    TEXT    NOT NULL,
+    at       INTEGER NOT NULL,             -- nanoseconds since 1970, UTC
+    readable INTEGER NOT NULL,
+    alarms   INTEGER NOT NULL,
+    changes  INTEGER NOT NULL,
+    remark   TEXT    NOT NULL,
+    headers  TEXT    NOT NULL,             -- JSON: those that tell how it is to be read
+    body     BLOB    NOT NULL              -- compressed with Zstandard
+) STRICT;
+CREATE INDEX IF NOT EXISTS delivery_inlet ON delivery (inlet, id);
+-- What was here before, of deliveries ('d') and of alarms' turns ('a').
+CREATE TABLE IF NOT EXISTS seen (
+    inlet TEXT    NOT NULL,
+    what  TEXT    NOT NULL,
+    key   TEXT    NOT NULL,
+    at    INTEGER NOT NULL,
+    PRIMARY KEY (inlet, what, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS seen_at ON seen (at);
+-- Alarms that the watch has not written down yet.
+CREATE TABLE IF NOT EXISTS owed (
+    place INTEGER PRIMARY KEY AUTOINCREMENT,
+    alarm TEXT NOT NULL                    -- JSON
+) STRICT;
+CREATE TABLE IF NOT EXISTS change (
+    id     TEXT    NOT NULL PRIMARY KEY,
+    inlet  TEXT    NOT NULL,
+    start  INTEGER NOT NULL,
+    finish INTEGER NOT NULL,
+    told   TEXT    NOT NULL                -- JSON
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS change_start ON change (start);
+";
+
+/// What the thread owns.
+pub(super) struct Tables {
+    limits: Limits,
+    runtime: Runtime,
+    connection: SqliteConnection,
+    taken: u64,
+}
+
+fn said(error: sqlx::Error) -> String {
+    error.to_string()
+}
+
+fn number(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+impl Tables {
+    pub fn open(path: &Path, limits: Limits) -> Result<Self, String> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(|error| error.to_string())?;
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| error.to_string())?;
+        let how = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .busy_timeout(Duration::from_secs(5));
+        let connection = runtime.block_on(async {
+            let mut connection = how.connect().await.map_err(said)?;
+            let application: i64 = sqlx::query_scalar("PRAGMA application_id")
+                .fetch_one(&mut connection)
+                .await
+                .map_err(said)?;
+            let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
+                .fetch_one(&mut connection)
+                .await
+                .map_err(said)?;
+            if application != APPLICATION && (application != 0 || tables != 0) {
+                return Err("it is another program's database; it was left as it is".to_string());
+            }
+            sqlx::raw_sql(TABLES)
+                .execute(&mut connection)
+                .await
+                .map_err(said)?;
+            let mark = format!("PRAGMA application_id = {APPLICATION}");
+            sqlx::raw_sql(sqlx::AssertSqlSafe(mark))
+                .execute(&mut connection)
+                .await
+                .map_err(said)?;
+            Ok(connection)
+        })?;
+        Ok(Self {
+            limits,
+            runtime,
+            connection,
+            taken: 0,
+        })
+    }
+
+    pub fn close(self) {
+        let _ = self.runtime.block_on(self.connection.close());
+    }
+
+    pub fn take(&mut self, delivered: &Delivered) -> Result<Taken, String> {
+        let headers =
+            serde_json::to_string(&delivered.headers).map_err(|error| error.to_string())?;
+        let body = zstd::bulk::compress(&delivered.body, 3).map_err(|error| error.to_string())?;
+        let connection = &mut self.connection;
+        let taken = self.runtime.block_on(async {
+            // A transaction that is dropped on the way is rolled back.
+            let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+            let at = delivered.at.0;
+            if delivered.readable
+                && !new(&mut transaction, &delivered.inlet, "d", &delivered.key, at).await?
+            {
+                return Ok(Taken {
+                    known: true,
+                    ..Taken::default()
+                });
+            }
+            let mut alarms = 0;
+            for alarm in &delivered.alarms {
+                if new(&mut transaction, &delivered.inlet, "a", &alarm.id, at).await? {
+                    let told = serde_json::to_string(alarm)
+                        .map_err(|error| sqlx::Error::Encode(error.into()))?;
+                    sqlx::query("INSERT INTO owed (alarm) VALUES (?)")
+                        .bind(told)
+                        .execute(&mut *transaction)
+                        .await?;
+                    alarms += 1;
+                }
+            }
+            for change in &delivered.changes {
+                put(&mut transaction, &delivered.inlet, change).await?;
+            }
+            let changes = delivered.changes.len() as u64;
+            let id: i64 = sqlx::query_scalar(
+                "INSERT INTO delivery (inlet, at, readable, alarms, changes, remark, headers, body)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+            )
+            .bind(&delivered.inlet)
+            .bind(at)
+            .bind(delivered.readable)
+            .bind(number(alarms))
+            .bind(number(changes))
+            .bind(&delivered.remark)
+            .bind(headers)
+            .bind(body)
+            .fetch_one(&mut *transaction)
+            .await?;
+            transaction.commit().await?;
+            Ok(Taken {
+                id: id.unsigned_abs(),
+                known: false,
+                alarms,
+                changes,
+            })
+        });
+        let taken = taken.map_err(said)?;
+        self.taken += 1;
+        if self.taken % SWEEP == 1 {
+            self.sweep(delivered.at)?;
+        }
+        Ok(taken)
+    }
+
+    /// Lets go of what is too old or too much.
+    fn sweep(&mut self, now: Timestamp) -> Result<(), String> {
+        let oldest = now.minus(self.limits.age).0;
+        let most = number(self.limits.bytes);
+        let connection = &mut self.connection;
+        let swept = self.runtime.block_on(async {
+            sqlx::query("DELETE FROM seen WHERE at < ?").bind(oldest).execute(&mut *connection).await?;
+            sqlx::query("DELETE FROM change WHERE finish < ?").bind(oldest).execute(&mut *connection).await?;
+            sqlx::query("DELETE FROM delivery WHERE at < ?").bind(oldest).execute(&mut *connection).await?;
+            // The newest that fit together stay.
+            sqlx::query(
+                "DELETE FROM delivery WHERE id <= coalesce((
+                    SELECT max(id) FROM (
+                        SELECT id, sum(length(body) + length(headers)) OVER (ORDER BY id DESC) AS held FROM delivery
+                    ) WHERE held > ?), 0)",
+            )
+            .bind(most)
+            .execute(&mut *connection)
+            .await
+        });
+        swept.map(|_| ()).map_err(said)
+    }
+
+    pub fn owed(&mut self, most: u32) -> Result<Vec<(u64, Alarm)>, String> {
+        let query = sqlx::query("SELECT place, alarm FROM owed ORDER BY place LIMIT ?")
+            .bind(i64::from(most));
+        let rows = self
+            .runtime
+            .block_on(query.fetch_all(&mut self.connection))
+            .map_err(said)?;
+        rows.iter()
+            .map(|row| {
+                let place: i64 = row.try_get(0).map_err(said)?;
+                let alarm: &str = row.try_get(1).map_err(said)?;
+                let alarm = serde_json::from_str(alarm).map_err(|error| error.to_string())?;
+                Ok((place.unsigned_abs(), alarm))
+            })
+            .collect()
+    }
+
+    pub fn brought(&mut self, places: &[u64]) -> Result<(), String> {
+        let connection = &mut self.connection;
+        let done = self.runtime.block_on(async {
+            let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+            for place in places {
+                sqlx::query("DELETE FROM owed WHERE place = ?")
+                    .bind(number(*place))
+                    .execute(&mut *transaction)
+                    .await?;
+            }
+            transaction.commit().await
+        });
+        done.map_err(said)
+    }
+
+    pub fn changes(&mut self, window: TimeWindow) -> Result<Vec<Change>, String> {
+        let query = sqlx::query(
+            "SELECT told FROM change WHERE start < ? AND finish >= ? ORDER BY start, id",
+        )
+        .bind(window.to().0)
+        .bind(window.from().0);
+        let rows = self
+            .runtime
+            .block_on(query.fetch_all(&mut self.connection))
+            .map_err(said)?;
+        rows.iter()
+            .map(|row| {
+                let told: &str = row.try_get(0).map_err(said)?;
+                serde_json::from_str(told).map_err(|error| error.to_string())
+            })
+            .collect()
+    }
+
+    pub fn kept(
+        &mut self,
+        inlet: &str,
+        before: Option<u64>,
+        most: u32,
+    ) -> Result<Vec<Kept>, String> {
+        let query = sqlx::query(
+            "SELECT id, inlet, at, readable, alarms, changes, remark, headers, body FROM delivery
+             WHERE inlet = ? AND id < ? ORDER BY id DESC LIMIT ?",
+        )
+        .bind(inlet)
+        .bind(before.map_or(i64::MAX, number))
+        .bind(i64::from(most));
+        let rows = self
+            .runtime
+            .block_on(query.fetch_all(&mut self.connection))
+            .map_err(said)?;
+        rows.iter().map(read).collect()
+    }
+}
+
+/// Is this key new? It is remembered from now on.
+async fn new(
+    connection: &mut SqliteConnection,
+    inlet: &str,
+    what: &str,
+    key: &str,
+    at: i64,
+) -> Result<bool, sqlx::Error> {
+    let written =
+        sqlx::query("INSERT OR IGNORE INTO seen (inlet, what, key, at) VALUES (?, ?, ?, ?)")
+            .bind(inlet)
+            .bind(what)
+            .bind(key)
+            .bind(at)
+            .execute(connection)
+            .await?;
+    Ok(written.rows_affected() > 0)
+}
+
+/// A change, as it is known now. What is told later may know less of some things: a list of files or of what it
+/// carries is not forgotten for that.
+async fn put(
+    connection: &mut SqliteConnection,
+    inlet: &str,
+    change: &Change,
+) -> Result<(), sqlx::Error> {
+    let unlike = |error: serde_json::Error| sqlx::Error::Decode(error.into());
+    let known: Option<String> = sqlx::query_scalar("SELECT told FROM change WHERE id = ?")
+        .bind(&change.id)
+        .fetch_optional(&mut *connection)
+        .await?;
+    let mut change = change.clone();
+    if let Some(known) = known {
+        let known: Change = serde_json::from_str(&known).map_err(unlike)?;
+        change.start = change.start.min(known.start);
+        change.end = change.end.max(known.end);
+        change.diff = change.diff.or(known.diff);
+        for (list, before) in [
+            (&mut change.files, known.files),
+            (&mut change.carries, known.carries),
+        ] {
+            if list.is_empty() {
+                *list = before;
+            }
+        }
+    }
+    let told = serde_json::to_string(&change).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    sqlx::query(
+        "INSERT OR REPLACE INTO change (id, inlet, start, finish, told) VALUES (?, ?, ?, ?, ?)",
+    )
+    .bind(&change.id)
+    .bind(inlet)
+    .bind(change.start.0)
+    .bind(change.end.0)
+    .bind(told)
+    .execute(connection)
+    .await
+    .map(|_| ())
+}
+
+fn read(row: &SqliteRow) -> Result<Kept, String> {
+    let count = |index: usize| {
+        row.try_get::<i64, _>(index)
+            .map(i64::unsigned_abs)
+            .map_err(said)
+    };
+    let headers: &str = row.try_get(7).map_err(said)?;
+    let body: &[u8] = row.try_get(8).map_err(said)?;
+    Ok(Kept {
+        id: count(0)?,
+        inlet: row.try_get(1).map_err(said)?,
+        at: Timestamp(row.try_get(2).map_err(said)?),
+        readable: row.try_get(3).map_err(said)?,
+        alarms: count(4)?,
+        changes: count(5)?,
+        remark: row.try_get(6).map_err(said)?,
+        headers: serde_json::from_str(headers).map_err(|error| error.to_string())?,
+        body: zstd::bulk::decompress(body, LONGEST).map_err(|error| error.to_string())?,
+    })
+}
