@@ -76,6 +76,7 @@ pub fn run() -> anyhow::Result<bool> {
         ]))
     });
     smoke(&mut steps, &house);
+    posted(&mut steps);
     // Both are tools of their own, which this does not install: that would take longer than all the rest.
     with_tool(&mut steps, "unused dependencies", "machete", &[]);
     // Advisories need the network on top: told apart from what is wrong here.
@@ -99,6 +100,28 @@ fn with_tool(steps: &mut Steps, name: &str, tool: &str, words: &[&str]) {
     } else {
         println!("\n== {name}: passed over, cargo-{tool} is not installed");
     }
+}
+
+/// A real Prometheus and a real Alertmanager, whose alarms become incidents, where both are installed.
+fn posted(steps: &mut Steps) {
+    let (name, programs) = ("alarms of a real Alertmanager", ["prometheus", "prometheus-alertmanager"]);
+    let there = |program: &&str| Command::new(program).arg("--version").output().is_ok();
+    if let Some(missing) = programs.iter().find(|program| !there(program)) {
+        println!("\n== {name}: passed over, {missing} is not installed (Debian's package of that name)");
+        return;
+    }
+    steps.step(name, || {
+        told(cargo_in_root().args([
+            "test",
+            "--workspace",
+            "--all-features",
+            "--test",
+            "posted",
+            "--",
+            "--ignored",
+            "a_rule_fires",
+        ]))
+    });
 }
 
 /// The built program, run as a person would.

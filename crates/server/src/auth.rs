@@ -84,6 +84,8 @@ impl Who {
         };
         match permission {
             Permission::Open => true,
+            // An account is no proof: the inlet asks for its own.
+            Permission::Signed => false,
             Permission::Read => role >= Some(Role::Viewer),
             Permission::Respond => role >= Some(Role::Responder),
             Permission::Approve => role >= Some(Role::Approver),

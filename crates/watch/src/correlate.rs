@@ -54,29 +54,46 @@ pub struct Score {
     pub because: Vec<String>,
 }
 
-/// Scores an alarm, heard at `now`, against the alarm of the incident to which it is nearest.
+/// The newest alarms of an incident that another is held against, beside the one that opened it. In a storm thousands
+/// join; what is near in time is among the newest of them, and each costs a look at the topology.
+const HELD_AGAINST: usize = 64;
+
+/// Scores an alarm, heard at `now`, against the alarm of the incident to which it is nearest; of two as near, the later.
 pub fn score(alarm: &Alarm, incident: &Incident, around: &Surroundings, now: Timestamp) -> Score {
     let hops = distances(&around.topology, &alarm.entity, FARTHEST);
     let healthy = healthy(incident);
-    incident
+    let own = words(alarm);
+    let mut best: Option<Score> = None;
+    let newest = incident.alarms.iter().rev().take(HELD_AGAINST);
+    let first = incident
         .alarms
-        .iter()
-        .map(|other| pair(alarm, other, around, &hops, &healthy, now))
-        .max_by(|a, b| a.score.total_cmp(&b.score))
-        .unwrap_or(Score {
-            score: 0.0,
-            because: Vec::new(),
-        })
+        .first()
+        .filter(|_| incident.alarms.len() > HELD_AGAINST);
+    for other in newest.chain(first) {
+        let than = best.as_ref().map_or(f64::NEG_INFINITY, |best| best.score);
+        if let Some(better) = pair(alarm, other, around, (&hops, &own, &healthy), than, now) {
+            best = Some(better);
+        }
+    }
+    best.unwrap_or(Score {
+        score: 0.0,
+        because: Vec::new(),
+    })
 }
 
+/// Scores one pair; `None` if it comes to no more than `than`.
 fn pair(
     alarm: &Alarm,
     other: &JoinedAlarm,
     around: &Surroundings,
-    hops: &BTreeMap<EntityId, u32>,
-    healthy: &BTreeSet<EntityId>,
+    (hops, own, healthy): (
+        &BTreeMap<EntityId, u32>,
+        &BTreeMap<String, f64>,
+        &BTreeSet<EntityId>,
+    ),
+    than: f64,
     now: Timestamp,
-) -> Score {
+) -> Option<Score> {
     let mut parts: Vec<(f64, String)> = Vec::new();
     // By our own clock on both sides: what alarms say of their time may be days off. One that still fires is
     // as near as when it last turned.
@@ -96,7 +113,7 @@ fn pair(
         };
         parts.push((PATH * PER_HOP.powi(distance as i32), what));
     }
-    let likeness = cosine(&words(alarm), &words(&other.alarm));
+    let likeness = cosine(own, &words(&other.alarm));
     if likeness > 0.0 {
         parts.push((
             WORDS * likeness,
@@ -109,18 +126,26 @@ fn pair(
     if let Some(place) = common_place(&alarm.entity, there, &around.topology) {
         parts.push((PLACE, format!("both are of {place}")));
     }
+    // What is left can only take away.
+    let most: f64 = parts.iter().map(|(weight, _)| weight).sum();
+    if most <= than {
+        return None;
+    }
     if let Some(between) = between(&around.topology, &alarm.entity, there, healthy) {
         parts.push((-HEALTHY, format!("but {between} between them is healthy")));
     }
     // The sum in a fixed order, then the words by weight.
-    let score = parts.iter().map(|(weight, _)| weight).sum();
+    let score: f64 = parts.iter().map(|(weight, _)| weight).sum();
+    if score <= than {
+        return None;
+    }
     parts.sort_by(|a, b| b.0.abs().total_cmp(&a.0.abs()));
     let because = parts
         .into_iter()
         .filter(|(weight, _)| weight.abs() >= 0.05)
         .map(|(weight, what)| format!("{weight:+.2} {what}"))
         .collect();
-    Score { score, because }
+    Some(Score { score, because })
 }
 
 /// Entities that the newest report puts aside as healthy.

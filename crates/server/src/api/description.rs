@@ -113,7 +113,7 @@ fn operation(route: &Route, shapes: &mut SchemaGenerator) -> Value {
         "parameters": parameters(route, shapes),
         "responses": responses,
     });
-    if route.permission != Permission::Open {
+    if asks_who(route) {
         described["security"] = json!([{"key": []}, {"session": []}]);
     }
     if let Some(body) = route.body {
@@ -123,6 +123,11 @@ fn operation(route: &Route, shapes: &mut SchemaGenerator) -> Value {
         });
     }
     described
+}
+
+/// Does it matter who asks? An inlet has a proof of its own.
+fn asks_who(route: &Route) -> bool {
+    !matches!(route.permission, Permission::Open | Permission::Signed)
 }
 
 /// The problems that a route can end in.
@@ -136,7 +141,7 @@ fn failures(route: &Route) -> Vec<Code> {
     if route.path.contains('{') {
         codes.push(Code::NotFound);
     }
-    if route.permission != Permission::Open {
+    if asks_who(route) {
         codes.extend([Code::Unauthenticated, Code::Forbidden, Code::TooMany]);
     }
     if matches!(route.work, Work::Deed(_)) {
