@@ -11,7 +11,7 @@ use model::incident::Incident;
 use model::lesson::Lesson;
 use model::ports::{Clock as _, Notifier};
 use model::report::{BudgetLimit, Report};
-use model::time::Timestamp;
+use model::time::{Span, Timestamp};
 use store::deliveries::Deliveries;
 use store::journal::Store;
 use store::window::Window;
@@ -62,6 +62,9 @@ impl Investigator for Investigating {
 /// is broken.
 const GLANCE: Duration = Duration::from_millis(300);
 
+/// What was looked at so lately is not looked at again: in a storm, thousands of alarms ask within seconds.
+const FRESH: Span = Span(model::time::SECOND);
+
 /// What leans on what, and what was altered of late.
 struct Round {
     live: Arc<Live>,
@@ -71,12 +74,12 @@ struct Round {
 /// What the last look showed, and whether one is under way.
 #[derive(Default)]
 struct Glanced {
-    last: Mutex<Surroundings>,
+    last: Mutex<(Timestamp, Surroundings)>,
     looking: AtomicBool,
 }
 
 impl Glanced {
-    fn last(&self) -> MutexGuard<'_, Surroundings> {
+    fn last(&self) -> MutexGuard<'_, (Timestamp, Surroundings)> {
         // It is replaced as a whole, so whoever panicked left nothing half done.
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -101,18 +104,22 @@ impl Round {
 impl Around for Round {
     fn around(&self, now: Timestamp) -> Surroundings {
         let found = self.live.around(now);
-        self.glanced.last().clone_from(&found);
+        *self.glanced.last() = (now, found.clone());
         found
     }
 
     fn glance(&self, now: Timestamp) -> Surroundings {
+        let (at, known) = self.glanced.last().clone();
+        if (0..FRESH.0).contains(&now.since(at).0) {
+            return known;
+        }
         if !self.glanced.looking.swap(true, Ordering::SeqCst) {
             let (tell, heard) = mpsc::channel();
             let (live, glanced) = (Arc::clone(&self.live), Arc::clone(&self.glanced));
             std::thread::spawn(move || {
                 let over = Over(&glanced);
                 let found = live.around(now);
-                glanced.last().clone_from(&found);
+                *glanced.last() = (now, found.clone());
                 drop(over);
                 let _ = tell.send(found);
             });
@@ -120,7 +127,7 @@ impl Around for Round {
                 return found;
             }
         }
-        self.glanced.last().clone()
+        self.glanced.last().1.clone()
     }
 }
 
