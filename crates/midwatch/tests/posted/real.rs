@@ -78,7 +78,7 @@ fn a_rule_fires_an_incident_opens_and_resolution_closes_it() {
     std::fs::write(
         here("midwatch.toml"),
         format!(
-            "[server]\nlisten = \"127.0.0.1:{api}\"\n[telemetry]\ngrpc = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\n[watch]\nevery = \"100ms\"\n[notify]\nterminal = false\n[inlets.alerts]\nkind = \"alertmanager\"\nsecret_file = \"secret\"\n"
+            "[server]\nlisten = \"127.0.0.1:{api}\"\n[telemetry]\ngrpc = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\n[watch]\nevery = \"100ms\"\nidle_close = \"10s\"\n[notify]\nterminal = false\n[inlets.alerts]\nkind = \"alertmanager\"\nsecret_file = \"secret\"\n"
         ),
     )
     .unwrap();
@@ -185,10 +185,15 @@ fn a_rule_fires_an_incident_opens_and_resolution_closes_it() {
     assert_eq!(incidents(&config).len(), 1, "{}", logs());
     broken.store(false, Ordering::SeqCst);
     let began = std::time::Instant::now();
-    until("the end", Duration::from_secs(180), || {
+    loop {
         let timeline = run(&["incidents", "timeline", &id, "--config", &config]);
-        timeline.to_lowercase().contains("closed").then_some(())
-    });
+        if timeline.to_lowercase().contains("closed") {
+            break;
+        }
+        let late = began.elapsed() > Duration::from_secs(180);
+        assert!(!late, "not closed\n{timeline}\n{}", logs());
+        std::thread::sleep(Duration::from_millis(200));
+    }
     println!(
         "closed {:.1} s after the target was well again",
         began.elapsed().as_secs_f64()
