@@ -193,7 +193,7 @@ fn confirmation(message: &Value) -> Result<String, Unheard> {
     };
     let topic = text_at(message, &["TopicArn"]);
     // Parts of an ARN are plain words, so that nothing needs to be escaped but the colons.
-    if !plain(token) || !topic.split(':').all(|part| plain(part)) {
+    if !plain(token) || !topic.split(':').all(plain) {
         return Err(bad("Token or TopicArn holds what neither has"));
     }
     let host = crate::delivery::outside::host(url).unwrap_or_default();

@@ -95,7 +95,7 @@ pub fn entity(labels: &BTreeMap<String, String>) -> Option<EntityId> {
     if let Some(own) = plain.get(OWN) {
         return Some(EntityId::from(*own));
     }
-    let watched = plain.get("instance").is_some()
+    let watched = plain.contains_key("instance")
         && plain.get("job").is_some_and(|job| {
             let job = job.rsplit('/').next().unwrap_or(job);
             WATCHERS.iter().any(|word| {
