@@ -49,6 +49,7 @@ pub struct Receipt {
 
 /// A delivery that was sent away.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "RefusedDelivery")]
 pub struct Refused {
     /// When.
     pub at: Timestamp,
@@ -58,6 +59,7 @@ pub struct Refused {
 
 /// How one inlet stands, since the server was started.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Inlet")]
 pub struct Standing {
     /// Its name, as its address has it.
     pub name: String,
@@ -98,6 +100,7 @@ impl Standing {
 
 /// A delivery that is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Delivery")]
 pub struct Kept {
     /// Its number; grows.
     pub id: u64,
