@@ -346,10 +346,12 @@ fn every_route_answers_and_what_it_answers_is_described() {
             .replace("{id}", "inc-main-003")
             .replace("{eid}", "E1")
             .replace("{mechanism}", "a.b")
+            .replace("{inlet}", "none")
             .replace("{code}", "busy");
         let got = api.get(&path);
-        // The incident of this test has neither a report nor a plan.
-        let missing = ["getReport", "getEvidence", "getPlan"].contains(&route.name);
+        // The incident of this test has neither a report nor a plan, and the space no inlet.
+        let missing =
+            ["getReport", "getEvidence", "getPlan", "listDeliveries"].contains(&route.name);
         // Who has no account may read, and no more.
         let expected = match (missing, route.permission) {
             (_, Permission::Manage) => 401,

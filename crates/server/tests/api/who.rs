@@ -223,6 +223,7 @@ fn filled(path: &str) -> String {
         .replace("{silence}", "none")
         .replace("{key}", "none")
         .replace("{name}", "none")
+        .replace("{inlet}", "none")
 }
 
 /// What somebody with that role in `main`, or everywhere, must be answered.
