@@ -104,10 +104,15 @@ fn with_tool(steps: &mut Steps, name: &str, tool: &str, words: &[&str]) {
 
 /// A real Prometheus and a real Alertmanager, whose alarms become incidents, where both are installed.
 fn posted(steps: &mut Steps) {
-    let (name, programs) = ("alarms of a real Alertmanager", ["prometheus", "prometheus-alertmanager"]);
+    let (name, programs) = (
+        "alarms of a real Alertmanager",
+        ["prometheus", "prometheus-alertmanager"],
+    );
     let there = |program: &&str| Command::new(program).arg("--version").output().is_ok();
     if let Some(missing) = programs.iter().find(|program| !there(program)) {
-        println!("\n== {name}: passed over, {missing} is not installed (Debian's package of that name)");
+        println!(
+            "\n== {name}: passed over, {missing} is not installed (Debian's package of that name)"
+        );
         return;
     }
     steps.step(name, || {
