@@ -47,8 +47,29 @@ pub fn client(timeout: Duration) -> Result<Client, ClientError> {
         .map_err(|error| ClientError::Unreached(reasons(&error)))
 }
 
-/// Sends, and reads the whole answer.
-pub fn send(request: RequestBuilder) -> Result<Arc<[u8]>, ClientError> {
+/// What the other end answered, whatever it was.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    /// HTTP status.
+    pub status: u16,
+    /// How long it asks to be left alone, if it does.
+    pub after: Option<Duration>,
+    /// How many requests it still takes in this span, if it says.
+    pub left: Option<u64>,
+    /// All that it said.
+    pub body: Vec<u8>,
+}
+
+impl Answered {
+    /// Its beginning, as one line for people.
+    pub fn said(&self) -> String {
+        let text = String::from_utf8_lossy(&self.body);
+        text.trim().chars().take(300).collect()
+    }
+}
+
+/// Sends, and reads the whole answer, a refusal too.
+pub fn exchange(request: RequestBuilder) -> Result<Answered, ClientError> {
     let response = request.send().map_err(|error| {
         if error.is_connect() || error.is_builder() {
             ClientError::Unreached(reasons(&error))
@@ -56,29 +77,42 @@ pub fn send(request: RequestBuilder) -> Result<Arc<[u8]>, ClientError> {
             ClientError::Unanswered(reasons(&error))
         }
     })?;
-    let status = response.status();
+    let number = |name: &str| -> Option<u64> {
+        let value = response.headers().get(name)?;
+        value.to_str().ok()?.trim().parse().ok()
+    };
+    let status = response.status().as_u16();
+    let after = number("retry-after").map(Duration::from_secs);
+    let left = number("x-ratelimit-remaining");
     let mut body = Vec::new();
     response
         .take(LONGEST + 1)
         .read_to_end(&mut body)
         .map_err(|error| ClientError::Unanswered(error.to_string()))?;
-    if !status.is_success() {
+    Ok(Answered {
+        status,
+        after,
+        left,
+        body,
+    })
+}
+
+/// Sends, and reads the whole answer.
+pub fn send(request: RequestBuilder) -> Result<Arc<[u8]>, ClientError> {
+    let answered = exchange(request)?;
+    if !(200..300).contains(&answered.status) {
         return Err(ClientError::Refused {
-            status: status.as_u16(),
-            body: String::from_utf8_lossy(&body)
-                .trim()
-                .chars()
-                .take(300)
-                .collect(),
+            status: answered.status,
+            body: answered.said(),
         });
     }
-    if body.len() as u64 > LONGEST {
+    if answered.body.len() as u64 > LONGEST {
         return Err(ClientError::Strange(format!(
             "it is longer than {} MiB",
             LONGEST >> 20
         )));
     }
-    Ok(body.into())
+    Ok(answered.body.into())
 }
 
 /// Sends, and reads the answer as JSON.

@@ -8,7 +8,12 @@ pub mod files;
 
 #[cfg(feature = "inlets")]
 pub mod alertmanager;
-#[cfg(any(feature = "inlets", feature = "payledger", feature = "webhook"))]
+#[cfg(any(
+    feature = "inlets",
+    feature = "notifiers",
+    feature = "payledger",
+    feature = "webhook"
+))]
 mod client;
 #[cfg(feature = "inlets")]
 pub mod cloudevents;
@@ -18,19 +23,27 @@ pub mod cloudwatch;
 pub mod datadog;
 #[cfg(feature = "inlets")]
 pub mod delivery;
-#[cfg(feature = "inlets")]
+#[cfg(all(test, feature = "notifiers"))]
+mod double;
+#[cfg(any(feature = "inlets", feature = "notifiers"))]
 pub mod github;
 #[cfg(feature = "inlets")]
 pub mod gitlab;
 #[cfg(feature = "inlets")]
 pub mod grafana;
+#[cfg(feature = "notifiers")]
+mod legible;
 #[cfg(feature = "otlp")]
 pub mod otlp;
-#[cfg(feature = "inlets")]
+#[cfg(any(feature = "inlets", feature = "notifiers"))]
 pub mod pagerduty;
 #[cfg(feature = "payledger")]
 pub mod payledger;
-#[cfg(feature = "inlets")]
+#[cfg(any(feature = "inlets", feature = "notifiers"))]
 pub mod slack;
+#[cfg(feature = "notifiers")]
+pub mod smtp;
+#[cfg(all(test, feature = "notifiers"))]
+mod told;
 #[cfg(feature = "webhook")]
 pub mod webhook;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use model::ports::{Notice, Notifier};
+use model::ports::{Notice, Notifier, TellError, Telling};
 use model::time::Timestamp;
 use sha2::Sha256;
 
@@ -17,6 +17,7 @@ use crate::client::{self, ClientError};
 
 /// A signed webhook.
 pub struct Webhook {
+    name: String,
     url: String,
     secret: Vec<u8>,
     client: reqwest::blocking::Client,
@@ -43,8 +44,8 @@ pub enum WebhookError {
 }
 
 impl Webhook {
-    /// To this address, signed with this secret.
-    pub fn new(url: &str, secret: &[u8]) -> Result<Self, WebhookError> {
+    /// To this address, signed with this secret; `name` is how it is known.
+    pub fn new(name: &str, url: &str, secret: &[u8]) -> Result<Self, WebhookError> {
         if !(url.starts_with("http://") || url.starts_with("https://")) {
             return Err(WebhookError::Address {
                 url: url.to_string(),
@@ -56,6 +57,7 @@ impl Webhook {
             });
         }
         Ok(Self {
+            name: name.to_string(),
             url: url.to_string(),
             secret: secret.to_vec(),
             client: client::client(Duration::from_secs(10))?,
@@ -65,15 +67,16 @@ impl Webhook {
 
 impl Notifier for Webhook {
     fn name(&self) -> &str {
-        "webhook"
+        &self.name
     }
 
-    fn tell(&self, notice: &Notice, now: Timestamp) -> Result<(), String> {
+    fn tell(&self, telling: &Telling<'_>, now: Timestamp) -> Result<String, TellError> {
+        let notice = telling.notice;
         let body = event(notice).to_string();
         // The moment of this try: receivers refuse what is old, and a notice may have waited.
         let seconds = now.seconds().to_string();
         let signature = signature(&self.secret, &notice.id, &seconds, body.as_bytes())
-            .ok_or("the secret cannot be used as a key")?;
+            .ok_or_else(|| "the secret cannot be used as a key".to_string())?;
         let request = self
             .client
             .post(&self.url)
@@ -86,8 +89,8 @@ impl Notifier for Webhook {
             .header("webhook-signature", signature)
             .body(body);
         client::send(request)
-            .map(|_| ())
-            .map_err(|error| format!("{}: {error}", self.url))
+            .map(|_| String::new())
+            .map_err(|error| TellError::from(format!("{}: {error}", self.url)))
     }
 }
 
@@ -101,7 +104,10 @@ fn event(notice: &Notice) -> serde_json::Value {
         "subject": notice.incident.to_string(),
         "time": notice.at.to_string(),
         "datacontenttype": "application/json",
-        "data": {"title": notice.title, "lines": notice.lines},
+        "data": {
+            "title": notice.title, "lines": notice.lines, "incident": notice.subject,
+            "severity": notice.severity, "plan": notice.plan, "by": notice.by, "link": notice.link,
+        },
     })
 }
 
@@ -133,9 +139,25 @@ mod tests {
             incident: IncidentId("inc-1".into()),
             at: Timestamp::from_seconds(1_614_265_330),
             kind: "opened".into(),
+            subject: "errors on api".into(),
+            severity: model::Severity::Error,
             title: "errors on api".into(),
             lines: vec![],
+            plan: None,
+            by: String::new(),
+            link: String::new(),
         }
+    }
+
+    fn tell(hook: &Webhook) -> Result<String, TellError> {
+        let thread = model::ports::Thread::default();
+        let telling = Telling {
+            notice: &notice(),
+            tries: 0,
+            receipt: "",
+            thread: &thread,
+        };
+        hook.tell(&telling, notice().at)
     }
 
     /// Answers one request with `answer` and hands out what was sent.
@@ -178,8 +200,8 @@ mod tests {
     #[test]
     fn a_notice_arrives_signed() {
         let (url, served) = one("HTTP/1.1 204 No Content\r\n\r\n");
-        let hook = Webhook::new(&url, b"0123456789abcdef").unwrap();
-        hook.tell(&notice(), notice().at).unwrap();
+        let hook = Webhook::new("webhook", &url, b"0123456789abcdef").unwrap();
+        tell(&hook).unwrap();
         let seen = served.join().unwrap();
         let body = seen.split("\r\n\r\n").nth(1).unwrap();
         let expected = signature(
@@ -201,13 +223,13 @@ mod tests {
     fn what_goes_wrong_is_said() {
         let (url, served) =
             one("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 4\r\n\r\nbusy");
-        let hook = Webhook::new(&url, b"0123456789abcdef").unwrap();
-        let why = hook.tell(&notice(), notice().at).unwrap_err();
+        let hook = Webhook::new("webhook", &url, b"0123456789abcdef").unwrap();
+        let why = tell(&hook).unwrap_err().why;
         served.join().unwrap();
         assert!(why.ends_with("it answered 503: busy"), "{why}");
-        let why = hook.tell(&notice(), notice().at).unwrap_err();
+        let why = tell(&hook).unwrap_err().why;
         assert!(why.contains("it cannot be reached"), "{why}");
-        assert!(Webhook::new("ftp://x", b"0123456789abcdef").is_err());
-        assert!(Webhook::new("https://x", b"short").is_err());
+        assert!(Webhook::new("webhook", "ftp://x", b"0123456789abcdef").is_err());
+        assert!(Webhook::new("webhook", "https://x", b"short").is_err());
     }
 }

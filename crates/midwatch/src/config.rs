@@ -5,6 +5,7 @@
 
 mod amount;
 mod inlets;
+mod notify;
 mod reference;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use crate::problem::Problem;
 
 pub use amount::{Bytes, Length};
 pub use inlets::{Inlet, Kind};
+pub use notify::{Email, Notify, Only, Security};
 pub use reference::reference;
 
 /// The name looked for where none is given.
@@ -203,40 +205,6 @@ impl Default for Act {
     }
 }
 
-/// Who is told.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Notify {
-    /// Tell the terminal that `serve` runs in.
-    pub terminal: bool,
-    /// Append every notice, as a line of JSON, to this file; relative to the file.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub file: Option<PathBuf>,
-    /// Send every notice to an address, as a CloudEvent signed with HMAC-SHA-256.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub webhook: Option<Webhook>,
-}
-
-impl Default for Notify {
-    fn default() -> Self {
-        Self {
-            terminal: true,
-            file: None,
-            webhook: None,
-        }
-    }
-}
-
-/// A signed webhook.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Webhook {
-    /// Where to.
-    pub url: String,
-    /// File that holds the secret; relative to the file.
-    pub secret_file: PathBuf,
-}
-
 /// What can be looked at beyond pushed telemetry.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -362,6 +330,9 @@ fn checked(config: Config, name: &str) -> Result<Config, Problem> {
             "can be reached from other machines, and what is sent to it would not be secret",
             "listen on loopback, such as \"127.0.0.1:8787\", or put a proxy before it that speaks TLS and say behind_proxy = true",
         );
+    }
+    if let Some((key, what, remedy)) = config.notify.fault() {
+        return refuse(&key, &what, &remedy);
     }
     if !(0.0..=1.0).contains(&config.act.min_confidence) {
         return refuse(

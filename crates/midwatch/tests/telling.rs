@@ -8,6 +8,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+#[allow(dead_code, reason = "each user of it needs a part")]
+#[path = "../../connectors/src/double.rs"]
+mod double;
+
+use double::{Reply, Request};
 use midwatch::config::Written;
 use midwatch::console::{Console, Surroundings};
 use midwatch::wiring::house::House;
@@ -272,4 +277,169 @@ fn a_webhook_that_hangs_holds_up_nobody_and_is_told_once_when_it_listens() {
         ids.len()
     );
     assert_eq!(*receiver.taken.lock().unwrap(), once(&told));
+}
+
+/// The other ends of three channels, as much of each as a test and one incident need.
+#[derive(Default)]
+struct Vendors {
+    /// Slack's messages: thread, blocks.
+    slack: Vec<(Option<String>, String)>,
+    /// PagerDuty's events: action, key.
+    pagerduty: Vec<(String, String)>,
+    /// GitHub's issues: title, comments, closed.
+    github: Vec<(String, u32, bool)>,
+}
+
+impl Vendors {
+    fn answer(&mut self, request: &Request) -> Reply {
+        let body = request.json();
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_string();
+        let parts: Vec<&str> = request.path.trim_matches('/').split('/').collect();
+        match (request.method.as_str(), parts.as_slice()) {
+            ("POST", ["chat.postMessage"]) => {
+                let thread = body["thread_ts"].as_str().map(str::to_string);
+                self.slack.push((thread, body["blocks"].to_string()));
+                let ts = format!("1.{}", self.slack.len() - 1);
+                Reply::Json(200, serde_json::json!({"ok": true, "ts": ts}))
+            }
+            ("POST", ["chat.update"]) => {
+                let place: usize = text(&body["ts"])[2..].parse().unwrap();
+                self.slack[place].1 = body["blocks"].to_string();
+                Reply::Json(200, serde_json::json!({"ok": true}))
+            }
+            ("GET", ["conversations.history"]) => {
+                Reply::Json(200, serde_json::json!({"ok": true, "messages": []}))
+            }
+            ("POST", ["v2", "enqueue"]) => {
+                self.pagerduty
+                    .push((text(&body["event_action"]), text(&body["dedup_key"])));
+                Reply::Json(202, serde_json::json!({"status": "success"}))
+            }
+            ("POST", ["repos", "acme", "ops", "issues"]) => {
+                self.github.push((text(&body["title"]), 0, false));
+                Reply::Json(201, serde_json::json!({"number": self.github.len()}))
+            }
+            ("POST", ["repos", "acme", "ops", "issues", number, "comments"]) => {
+                self.github[number.parse::<usize>().unwrap() - 1].1 += 1;
+                Reply::Json(201, serde_json::json!({"id": 1}))
+            }
+            ("PATCH", ["repos", "acme", "ops", "issues", number]) => {
+                self.github[number.parse::<usize>().unwrap() - 1].2 = true;
+                Reply::Json(200, serde_json::json!({}))
+            }
+            _ => Reply::Json(501, serde_json::json!({})),
+        }
+    }
+}
+
+#[test]
+fn vendors_are_told_of_a_live_incident_from_its_opening_to_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let vendors = Arc::new(Mutex::new(Vendors::default()));
+    let answers = Arc::clone(&vendors);
+    let api = double::serve(move |request| answers.lock().unwrap().answer(request));
+    let file = configured(folder.path(), "127.0.0.1:1".parse().unwrap());
+    let text = std::fs::read_to_string(&file).unwrap();
+    let text = text.split("[notify.webhook]").next().unwrap().to_string();
+    for (name, secret) in [
+        ("slack", "xoxb-1-test\n"),
+        ("pagerduty", "0123456789abcdef0123456789abcdef\n"),
+        ("github", "github_pat_test\n"),
+    ] {
+        std::fs::write(folder.path().join(name), secret).unwrap();
+    }
+    let text = text.replace("[notify]\n", "[notify]\npage = \"https://m.example/\"\n");
+    std::fs::write(
+        &file,
+        format!(
+            "{text}[notify.slack.ops]\napi = \"{api}\"\nchannel = \"C0123456789\"\ntoken_file = \"slack\"\n\
+             [notify.pagerduty.main]\napi = \"{api}\"\nrouting_key_file = \"pagerduty\"\n\
+             only = {{ kinds = [\"opened\"] }}\n\
+             [notify.pagerduty.fatal]\napi = \"{api}\"\nrouting_key_file = \"pagerduty\"\n\
+             only = {{ severity = \"fatal\" }}\n\
+             [notify.github.ops]\napi = \"{api}\"\nrepository = \"acme/ops\"\ntoken_file = \"github\"\n"
+        ),
+    )
+    .unwrap();
+    let config = file.display().to_string();
+    let checked = run(&["config", "check", &config]);
+    assert!(checked.contains("slack.ops"), "{checked}");
+
+    // Each is tried, and leaves nothing open.
+    let tested = run(&["notify", "test", "--config", &config, "--format", "json"]);
+    let tested: serde_json::Value = serde_json::from_str(&tested).unwrap();
+    for one in tested.as_array().unwrap() {
+        assert_eq!(one["told"], true, "{one}");
+    }
+    {
+        let mut vendors = vendors.lock().unwrap();
+        assert_eq!(vendors.slack.len(), 1);
+        assert_eq!(vendors.pagerduty.len(), 4);
+        assert!(vendors.github[0].2);
+        *vendors = Vendors::default();
+    }
+    let near = run(&["notify", "test", "slack.op", "--config", &config]);
+    assert!(near.contains("did you mean slack.ops?"), "{near}");
+
+    let serving = begin(&file);
+    let http = serving.inbound().http().unwrap();
+    let listed = until(
+        "a report",
+        || {
+            push(http);
+            run(&["incidents", "list", "--format", "json", "--config", &config])
+        },
+        |listed| listed.contains("\"standing\"") && !listed.contains("being looked at"),
+    );
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    let id = listed[0]["id"].as_str().unwrap().to_string();
+    run(&[
+        "incidents",
+        "close",
+        &id,
+        "--why",
+        "a test",
+        "--config",
+        &config,
+    ]);
+    let list = || run(&["notify", "list", "--config", &config]);
+    until("that all are told", list, |said| {
+        said.contains("slack.ops: ") && said.matches(", 0 wait").count() == 5
+    });
+    serving.end();
+    let all = filed(folder.path());
+    let again = begin(&file);
+    std::thread::sleep(Duration::from_secs(1));
+    again.end();
+    let fresh = filed(folder.path()).len() - all.len();
+    assert_eq!(fresh, 0, "nothing happened in the meantime");
+
+    let vendors = vendors.lock().unwrap();
+    // Of one incident or of some: each is one thread, one alert, one issue.
+    let incidents: std::collections::BTreeSet<&str> =
+        all.iter().filter_map(|id| id.split('/').next()).collect();
+    let count = incidents.len();
+    let roots = vendors.slack.iter().filter(|(thread, _)| thread.is_none());
+    assert_eq!(roots.count(), count);
+    assert_eq!(vendors.slack.len(), all.len());
+    let root = &vendors.slack[0].1;
+    assert!(
+        root.contains(&format!("https://m.example/#/incidents/{id}")),
+        "{root}"
+    );
+    assert!(root.contains("*Closed*"), "{root}");
+    // Only the opening was wanted, and the end is told all the same; nothing was fatal.
+    let wanted = [
+        ("trigger".to_string(), id.clone()),
+        ("resolve".to_string(), id.clone()),
+    ];
+    let of_it: Vec<_> = vendors
+        .pagerduty
+        .iter()
+        .filter(|(_, key)| *key == id)
+        .cloned()
+        .collect();
+    assert_eq!(of_it, wanted);
+    assert_eq!(vendors.github.len(), count);
+    assert!(vendors.github[0].2);
 }

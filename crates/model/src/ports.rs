@@ -13,7 +13,7 @@ use crate::lesson::Lesson;
 use crate::query::{Answer, Gap};
 use crate::recording::Manifest;
 use crate::silence::Silence;
-use crate::telemetry::{Event, LogLine, Series, SpanRow, StateSnapshot};
+use crate::telemetry::{Event, LogLine, Series, Severity, SpanRow, StateSnapshot};
 use crate::time::{Span, TimeWindow, Timestamp};
 use crate::topology::Topology;
 
@@ -230,7 +230,7 @@ pub trait Journal: Send + Sync {
 /// A notice for people.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Notice {
-    /// Unique: told twice under one id, it is one notice.
+    /// Unique: told twice under one id, it is one notice. Begins with the incident's id and a `/`.
     pub id: String,
     /// About which incident.
     pub incident: IncidentId,
@@ -238,16 +238,44 @@ pub struct Notice {
     pub at: Timestamp,
     /// `opened`, `verdict`, `approval_wanted`, `recovered`, `handed_over`, `closed`, …
     pub kind: String,
+    /// What the incident is called: the same in all of its notices, so that they can stand in one thread.
+    #[serde(default)]
+    pub subject: String,
+    /// How bad the incident is, as far as is known; `info` if nothing is wrong (any more).
+    #[serde(default = "bad")]
+    pub severity: Severity,
     /// One line.
     pub title: String,
     /// More lines.
     pub lines: Vec<String>,
+    /// Digest of the plan that a yes or a no is wanted for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
+    /// The person who brought it about; empty if nobody did.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub by: String,
+    /// Where it can be looked at; empty where the watch has no address that people reach.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub link: String,
+}
+
+/// Notices that were written before they had a severity were about something that failed.
+fn bad() -> Severity {
+    Severity::Error
+}
+
+impl Notice {
+    /// Is it the last of its incident? Whoever was told of an incident is told of its end.
+    pub fn ends(&self) -> bool {
+        self.kind == "closed"
+    }
 }
 
 /// What became of telling people.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delivery {
-    /// How often it was tried.
+    /// How often it was tried. Counted before each try: where the power is cut in between, one more stands here
+    /// than is known of.
     pub tries: u32,
     /// When, the last time.
     pub at: Timestamp,
@@ -255,13 +283,46 @@ pub struct Delivery {
     pub told: bool,
     /// Why not, the last time; empty if it did.
     pub why: String,
+    /// What the notifier must know when it tells more of the same incident, in its own words: the thread that
+    /// it made, say. Empty if nothing.
+    pub receipt: String,
+}
+
+/// What a notifier has of one incident.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Thread {
+    /// It tried to tell something of it, and may have without knowing.
+    pub tried: bool,
+    /// It told something of it.
+    pub told: bool,
+    /// The newest receipt; empty if there is none.
+    pub receipt: String,
+}
+
+impl Thread {
+    /// From the deliveries of one incident with one notifier, in any order.
+    pub fn of(deliveries: impl IntoIterator<Item = Delivery>) -> Self {
+        let mut newest = Timestamp(i64::MIN);
+        let mut thread = Self::default();
+        for delivery in deliveries {
+            thread.tried |= delivery.tries > 0;
+            thread.told |= delivery.told;
+            if !delivery.receipt.is_empty() && delivery.at >= newest {
+                newest = delivery.at;
+                thread.receipt = delivery.receipt;
+            }
+        }
+        thread
+    }
 }
 
 /// Which notices were delivered by whom, so that none is told twice.
 pub trait Outbox: Send + Sync {
     /// What became of that notice with that notifier; `None` if it was never tried.
     fn delivery(&self, notice: &str, notifier: &str) -> Result<Option<Delivery>, JournalError>;
-    /// Writes down what became of it.
+    /// What that notifier has of the incident.
+    fn thread(&self, incident: &IncidentId, notifier: &str) -> Result<Thread, JournalError>;
+    /// Writes down what became of it. What arrived stays so.
     fn note(&self, notice: &str, notifier: &str, delivery: &Delivery) -> Result<(), JournalError>;
 }
 
@@ -273,12 +334,67 @@ pub trait SilenceBook: Send + Sync {
     fn order(&self, silence: &Silence) -> Result<(), JournalError>;
 }
 
+/// A notice on its way to people, and what the notifier wrote down before.
+#[derive(Clone, Copy, Debug)]
+pub struct Telling<'a> {
+    /// What is to be told.
+    pub notice: &'a Notice,
+    /// Tries before this one, of any of which it may not be known whether it arrived.
+    pub tries: u32,
+    /// The receipt of an earlier try of this very notice; empty if there is none.
+    pub receipt: &'a str,
+    /// What the notifier has of the incident.
+    pub thread: &'a Thread,
+}
+
+/// When to try again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Again {
+    /// After the usual waits.
+    #[default]
+    Usual,
+    /// Not before so long, as whoever should be told asks.
+    After(Span),
+    /// Never: this notice will not be taken.
+    Never,
+}
+
+/// Why a notice was not told.
+#[derive(Clone, Debug, Default, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct TellError {
+    /// Why, and what to do.
+    pub why: String,
+    /// When to try again.
+    pub again: Again,
+    /// What was reached nevertheless, for the next try; empty if nothing.
+    pub receipt: String,
+}
+
+impl From<String> for TellError {
+    fn from(why: String) -> Self {
+        Self {
+            why,
+            ..Self::default()
+        }
+    }
+}
+
 /// Tells people.
 pub trait Notifier: Send + Sync {
     /// Its name, for the journal of deliveries.
     fn name(&self) -> &str;
-    /// Delivers one notice at `now`, or says why it could not. May take its time; whoever calls has a thread for it.
-    fn tell(&self, notice: &Notice, now: Timestamp) -> Result<(), String>;
+    /// Should it tell this? Whom it told of an incident it tells of the end, whatever this says.
+    fn wants(&self, _: &Notice) -> bool {
+        true
+    }
+    /// The least time between two tellings, as whoever is told asks.
+    fn pace(&self) -> Span {
+        Span(0)
+    }
+    /// Delivers one notice at `now` and gives the receipt, or says why it could not. May take its time; whoever
+    /// calls has a thread for it, and calls for one notice at a time.
+    fn tell(&self, telling: &Telling<'_>, now: Timestamp) -> Result<String, TellError>;
 }
 
 /// One of OpenTelemetry's three signals.

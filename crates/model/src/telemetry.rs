@@ -110,6 +110,19 @@ pub enum Severity {
     Fatal,
 }
 
+impl std::fmt::Display for Severity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Trace => "trace",
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+            Self::Fatal => "fatal",
+        })
+    }
+}
+
 impl Severity {
     /// Reads the words that log libraries use; `None` for others.
     pub fn parse(word: &str) -> Option<Self> {

@@ -13,7 +13,7 @@ use crate::alarm::{Alarm, AlarmState};
 use crate::entity::EntityId;
 use crate::incident::chain::{self, Link, Tail};
 use crate::incident::{Entry, Fingerprint, Incident, IncidentEvent, IncidentId};
-use crate::ports::{Clock, Delivery, Journal, JournalError, Outbox, SilenceBook};
+use crate::ports::{Clock, Delivery, Journal, JournalError, Outbox, SilenceBook, Thread};
 use crate::silence::Silence;
 use crate::telemetry::{RawRef, Severity};
 use crate::time::{Span, Timestamp};
@@ -362,6 +362,21 @@ impl Outbox for MemoryBooks {
         Ok(kept
             .get(&(notice.to_string(), notifier.to_string()))
             .cloned())
+    }
+
+    fn thread(&self, incident: &IncidentId, notifier: &str) -> Result<Thread, JournalError> {
+        self.powered()?;
+        let kept = self
+            .deliveries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let begins = format!("{incident}/");
+        let of_incident = kept
+            .iter()
+            .filter(|((notice, by), _)| notice.starts_with(&begins) && by == notifier);
+        Ok(Thread::of(
+            of_incident.map(|(_, delivery)| delivery.clone()),
+        ))
     }
 
     fn note(&self, notice: &str, notifier: &str, delivery: &Delivery) -> Result<(), JournalError> {

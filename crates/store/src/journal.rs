@@ -21,7 +21,7 @@ use std::thread::JoinHandle;
 
 use model::incident::transcript::{self, Transcript};
 use model::incident::{Entry, IncidentEvent, IncidentId};
-use model::ports::{Delivery, Journal, JournalError, Outbox, SilenceBook};
+use model::ports::{Delivery, Journal, JournalError, Outbox, SilenceBook, Thread};
 use model::silence::Silence;
 use model::time::{Span, Timestamp};
 
@@ -33,7 +33,7 @@ use open::Inner;
 pub const FILE: &str = "midwatch.db";
 
 /// The version of the tables that this build writes.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// How a store is opened.
 #[derive(Clone, Debug)]
@@ -414,6 +414,11 @@ impl Outbox for Store {
     fn delivery(&self, notice: &str, notifier: &str) -> Result<Option<Delivery>, JournalError> {
         let (notice, notifier) = (notice.to_string(), notifier.to_string());
         Ok(self.call(move |inner| inner.run(async |c| rows::delivery(c, notice, notifier).await))?)
+    }
+
+    fn thread(&self, incident: &IncidentId, notifier: &str) -> Result<Thread, JournalError> {
+        let (incident, notifier) = (incident.to_string(), notifier.to_string());
+        Ok(self.call(move |inner| inner.run(async |c| rows::thread(c, incident, notifier).await))?)
     }
 
     fn note(&self, notice: &str, notifier: &str, delivery: &Delivery) -> Result<(), JournalError> {

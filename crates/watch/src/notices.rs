@@ -4,6 +4,20 @@
 use model::incident::{Ending, Entry, IllegalEvent, Incident, IncidentEvent, IncidentId, RunEnd};
 use model::ports::Notice;
 use model::report::Status;
+use model::telemetry::Severity;
+
+/// Every kind of notice that there is, in the order of an incident's life.
+pub const KINDS: &[&str] = &[
+    "opened",
+    "verdict",
+    "approval_wanted",
+    "approval_expired",
+    "running",
+    "broken_off",
+    "recovered",
+    "handed_over",
+    "closed",
+];
 
 /// The notices that these entries of an incident, from its first on, ask for.
 ///
@@ -133,12 +147,53 @@ pub fn of(incident: &Incident, entry: &Entry) -> Option<Notice> {
     if quiet && !matches!(kind, "handed_over" | "broken_off" | "recovered") {
         return None;
     }
+    let plan = match &entry.event {
+        E::ApprovalAsked { plan, .. } => Some(plan.clone()),
+        _ => None,
+    };
+    let by = match &entry.event {
+        E::RunStarted { plan } => {
+            let state = incident.latest_plan().filter(|p| p.digest == *plan);
+            let approval = state.and_then(|state| state.approval.as_ref());
+            approval.map_or(String::new(), |approval| approval.by.clone())
+        }
+        E::Closed { by, .. } => by.clone(),
+        _ => String::new(),
+    };
     Some(Notice {
         id: format!("{}/{}/{kind}", incident.id, entry.seq),
         incident: incident.id.clone(),
         at: entry.at,
         kind: kind.to_string(),
+        subject: subject(incident),
+        severity: severity(incident),
         title,
         lines: lines.into_iter().filter(|line| !line.is_empty()).collect(),
+        plan,
+        by,
+        link: String::new(),
     })
+}
+
+/// What an incident is called: by its first alarm, which stays while verdicts change.
+fn subject(incident: &Incident) -> String {
+    incident.alarms.first().map_or_else(
+        || incident.id.to_string(),
+        |joined| format!("{} on {}", joined.alarm.rule, joined.alarm.entity),
+    )
+}
+
+/// How bad it is: nothing, if the newest report found nothing (any more); else as bad as the worst of its alarms
+/// says, of which one that says nothing counts as an error.
+fn severity(incident: &Incident) -> Severity {
+    let over = |status| matches!(status, Status::NoActiveFault | Status::Recovered);
+    if incident
+        .report()
+        .is_some_and(|report| over(report.header.status))
+    {
+        return Severity::Info;
+    }
+    let alarms = incident.alarms.iter();
+    let said = alarms.map(|joined| joined.alarm.severity.unwrap_or(Severity::Error));
+    said.max().unwrap_or(Severity::Error)
 }

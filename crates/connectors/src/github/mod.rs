@@ -1,3 +1,6 @@
 //! GitHub.
 
+#[cfg(feature = "inlets")]
 pub mod deliveries;
+#[cfg(feature = "notifiers")]
+pub mod issues;

@@ -1,3 +1,6 @@
 //! PagerDuty.
 
+#[cfg(feature = "notifiers")]
+pub mod events;
+#[cfg(feature = "inlets")]
 pub mod webhooks;

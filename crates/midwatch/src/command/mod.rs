@@ -16,6 +16,7 @@ mod journal;
 mod keys;
 mod man;
 mod mechanisms;
+mod notify;
 mod people;
 mod record;
 mod recording;
@@ -97,6 +98,8 @@ pub enum Command {
     Silence(silence::Args),
     /// Ask how things stand: "what changed on checkout since 10 minutes ago?"
     Ask(ask::Args),
+    /// Who is told, and does it arrive?
+    Notify(notify::Args),
     /// How well the watch is kept: detection, investigation, recovery, in numbers
     Stats(stats::Args),
     /// Make a recording of a live incident
@@ -153,6 +156,7 @@ pub fn run(command: Command, console: &mut Console<'_>) -> Result<Exit, Problem>
         Command::Mechanisms(args) => mechanisms::run(&args, console),
 
         Command::Serve(args) => serve::run(&args, console),
+        Command::Notify(args) => notify::run(&args, console),
         Command::Stats(args) => stats::run(&args, console),
         Command::Record(args) => record::run(&args, console),
         Command::Doctor(args) => doctor::run(&args, console),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use model::ports::{Notice, Notifier};
+use model::ports::{Notifier, TellError, Telling};
 use model::time::Timestamp;
 
 use crate::console::Console;
@@ -36,7 +36,8 @@ impl Notifier for Terminal {
         "terminal"
     }
 
-    fn tell(&self, notice: &Notice, _: Timestamp) -> Result<(), String> {
+    fn tell(&self, telling: &Telling<'_>, _: Timestamp) -> Result<String, TellError> {
+        let notice = telling.notice;
         use std::io::Write as _;
         let safe = |text: &str| crate::dress::text::plain(text).into_owned();
         let mut text = format!(
@@ -50,7 +51,8 @@ impl Notifier for Terminal {
         }
         std::io::stderr()
             .write_all(text.as_bytes())
-            .map_err(|error| error.to_string())
+            .map(|()| String::new())
+            .map_err(|error| TellError::from(error.to_string()))
     }
 }
 

@@ -81,9 +81,14 @@ fn section(
         let Some(each) = entries(whole, inner) else {
             continue;
         };
+        let path = if path.is_empty() {
+            format!("{name}.NAME")
+        } else {
+            format!("{path}.{name}.NAME")
+        };
         let about = property["description"].as_str().unwrap_or_default();
-        let _ = writeln!(text, "\n# {}\n#[{name}.NAME]", about.replace('\n', " "));
-        section(whole, each, None, &format!("{name}.NAME"), text);
+        let _ = writeln!(text, "\n# {}\n#[{path}]", about.replace('\n', " "));
+        section(whole, each, None, &path, text);
     }
 }
 

@@ -63,3 +63,33 @@ fn the_reference_is_a_file_that_says_what_holds_anyway() {
         assert!(text.contains(key), "{key}");
     }
 }
+
+#[test]
+fn channels_have_names_that_fit_and_kinds_that_there_are() {
+    let slack = |name: &str, only: &str| {
+        format!(
+            "[notify.slack.{name}]\nchannel = \"C0123456789\"\ntoken_file = \"t\"\nonly = {{ {only} }}\n"
+        )
+    };
+    let said = refused(&slack("ops", "kinds = [\"approval_want\"]"));
+    assert!(said.contains("did you mean \"approval_wanted\"?"), "{said}");
+    let said = refused(&slack("\"Ops 1\"", ""));
+    assert!(said.contains("a to z"), "{said}");
+    let said = refused(&slack("ops", "severity = \"bad\""));
+    assert!(said.contains("unknown variant `bad`"), "{said}");
+    let said = refused("[notify]\npage = \"midwatch.example\"\n");
+    assert!(said.contains("no address"), "{said}");
+    let config = parse(&slack("ops", "severity = \"error\""), "x").unwrap();
+    assert_eq!(
+        crate::wiring::notify::names(&config.notify),
+        ["terminal", "slack.ops"]
+    );
+    let text = reference();
+    for key in [
+        "#[notify.slack.NAME]",
+        "#[notify.email.NAME.only]",
+        "#token_file =",
+    ] {
+        assert!(text.contains(key), "{key}");
+    }
+}

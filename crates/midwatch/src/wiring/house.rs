@@ -280,7 +280,7 @@ pub fn untold(
     journal: &Store,
     id: &IncidentId,
     entries: &[Entry],
-    channels: &[&'static str],
+    channels: &[String],
 ) -> Result<Vec<Untold>, JournalError> {
     let mut untold = Vec::new();
     for notice in watch::notices::all(id, entries)? {
@@ -289,7 +289,7 @@ pub fn untold(
             if let Some(delivery) = delivery.filter(|d| !d.told && d.tries > 0) {
                 untold.push(Untold {
                     notice: notice.kind.clone(),
-                    channel: (*channel).to_string(),
+                    channel: channel.clone(),
                     tries: delivery.tries,
                     why: delivery.why,
                 });
@@ -428,5 +428,12 @@ pub fn examine(written: &Written) -> Result<Vec<String>, Problem> {
     } else {
         found.push("eyes: pushed telemetry".to_string());
     }
+    // Read with their secrets: a token that is missing should not be found out in an incident.
+    super::notify::configured(&house)?;
+    let told = super::notify::names(&written.config.notify);
+    found.push(match told.len() {
+        0 => "nobody is told".to_string(),
+        _ => format!("told: {}", told.join(", ")),
+    });
     Ok(found)
 }

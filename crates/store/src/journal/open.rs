@@ -26,7 +26,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const REMEMBERED: usize = 64;
 
 /// Every version's tables, oldest first; the last one's number is [`SCHEMA`].
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+];
 
 /// What the journal's thread owns.
 pub(super) struct Inner {

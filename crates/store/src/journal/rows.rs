@@ -4,7 +4,7 @@ use std::io::Read as _;
 
 use model::incident::chain::{Link, Tail, entries};
 use model::incident::{Entry, Incident, IncidentEvent, IncidentId};
-use model::ports::{Delivery, JournalError};
+use model::ports::{Delivery, JournalError, Thread};
 use model::silence::Silence;
 use model::time::{Span, Timestamp};
 use sqlx::sqlite::SqliteRow;
@@ -280,20 +280,43 @@ pub(super) async fn delivery(
     notice: String,
     notifier: String,
 ) -> Result<Option<Delivery>, sqlx::Error> {
-    sqlx::query("SELECT tries, at, told, why FROM delivery WHERE notice = ?1 AND notifier = ?2")
+    // All columns: a journal that is only read may be older than some of them.
+    sqlx::query("SELECT * FROM delivery WHERE notice = ?1 AND notifier = ?2")
         .bind(notice)
         .bind(notifier)
         .fetch_optional(connection)
         .await?
-        .map(|row| {
-            Ok(Delivery {
-                tries: u32::try_from(whole(&row, "tries")?).unwrap_or(u32::MAX),
-                at: Timestamp(row.try_get("at")?),
-                told: row.try_get::<i64, _>("told")? != 0,
-                why: row.try_get("why")?,
-            })
-        })
+        .map(|row| delivered(&row))
         .transpose()
+}
+
+/// What a notifier has of an incident: the ids of its notices begin with the incident's and a `/`.
+pub(super) async fn thread(
+    connection: &mut SqliteConnection,
+    incident: String,
+    notifier: String,
+) -> Result<Thread, sqlx::Error> {
+    // '0' is the character after '/': the index finds what begins so.
+    let rows = sqlx::query(
+        "SELECT * FROM delivery
+         WHERE notice >= ?1 || '/' AND notice < ?1 || '0' AND notifier = ?2",
+    )
+    .bind(incident)
+    .bind(notifier)
+    .fetch_all(connection)
+    .await?;
+    let deliveries: Result<Vec<Delivery>, sqlx::Error> = rows.iter().map(delivered).collect();
+    Ok(Thread::of(deliveries?))
+}
+
+fn delivered(row: &SqliteRow) -> Result<Delivery, sqlx::Error> {
+    Ok(Delivery {
+        tries: u32::try_from(whole(row, "tries")?).unwrap_or(u32::MAX),
+        at: Timestamp(row.try_get("at")?),
+        told: row.try_get::<i64, _>("told")? != 0,
+        why: row.try_get("why")?,
+        receipt: row.try_get("receipt").unwrap_or_default(),
+    })
 }
 
 /// Writes down what became of it. What arrived stays so.
@@ -304,9 +327,10 @@ pub(super) async fn note(
     delivery: Delivery,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "INSERT INTO delivery (notice, notifier, tries, at, told, why) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+        "INSERT INTO delivery (notice, notifier, tries, at, told, why, receipt)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
          ON CONFLICT (notice, notifier)
-         DO UPDATE SET tries = ?3, at = ?4, told = max(told, ?5), why = ?6",
+         DO UPDATE SET tries = ?3, at = ?4, told = max(told, ?5), why = ?6, receipt = ?7",
     )
     .bind(notice)
     .bind(notifier)
@@ -314,6 +338,7 @@ pub(super) async fn note(
     .bind(delivery.at.0)
     .bind(i64::from(delivery.told))
     .bind(delivery.why)
+    .bind(delivery.receipt)
     .execute(connection)
     .await?;
     Ok(())

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use model::incident::{Ending, Incident, IncidentEvent, IncidentId, RunEnd, transcript};
-use model::ports::{Delivery, Journal, JournalError, Outbox, SilenceBook};
+use model::ports::{Delivery, Journal, JournalError, Outbox, SilenceBook, Thread};
 use model::silence::{Recurrence, Silence};
 use model::testkit::{MemoryJournal, noted, opened};
 use model::time::{Span, Timestamp};
@@ -514,12 +514,14 @@ fn silences_and_deliveries_are_kept() {
         at: at(1),
         told: false,
         why: "refused".to_string(),
+        receipt: String::new(),
     };
     let told = Delivery {
         tries: 2,
         at: at(2),
         told: true,
         why: String::new(),
+        receipt: "thread 7".to_string(),
     };
     {
         let store = folder.kept();
@@ -529,11 +531,61 @@ fn silences_and_deliveries_are_kept() {
         assert_eq!(store.delivery("n-1", "terminal").unwrap(), None);
         store.note("n-1", "terminal", &failed).unwrap();
         store.note("n-1", "terminal", &told).unwrap();
+        store.note("inc-1/2/opened", "chat", &told).unwrap();
+        store.note("inc-1/9/closed", "chat", &failed).unwrap();
+        store.note("inc-10/2/opened", "chat", &failed).unwrap();
     }
     let store = Store::open_read_only(&folder.file()).unwrap();
     assert_eq!(store.silences().unwrap(), [silence]);
     assert_eq!(store.delivery("n-1", "terminal").unwrap(), Some(told));
     assert_eq!(store.delivery("n-1", "webhook").unwrap(), None);
+    let thread = |incident: &str, by: &str| store.thread(&IncidentId(incident.into()), by).unwrap();
+    let known = Thread {
+        tried: true,
+        told: true,
+        receipt: "thread 7".to_string(),
+    };
+    assert_eq!(thread("inc-1", "chat"), known);
+    let only_tried = Thread {
+        tried: true,
+        ..Thread::default()
+    };
+    assert_eq!(thread("inc-10", "chat"), only_tried);
+    assert_eq!(thread("inc-1", "terminal"), Thread::default());
+    assert_eq!(thread("inc", "chat"), Thread::default());
+}
+
+/// A journal of the first version gets what was added, and can be read before it does.
+#[test]
+fn an_older_journal_is_brought_up_and_read_as_it_is() {
+    let folder = Folder::new();
+    let told = Delivery {
+        tries: 1,
+        at: at(1),
+        told: true,
+        ..Delivery::default()
+    };
+    folder.kept().note("n-1", "terminal", &told).unwrap();
+    folder
+        .alter("ALTER TABLE delivery DROP COLUMN receipt; PRAGMA user_version = 1")
+        .unwrap();
+    let read = Store::open_read_only(&folder.file()).unwrap();
+    assert_eq!(
+        read.delivery("n-1", "terminal").unwrap(),
+        Some(told.clone())
+    );
+    drop(read);
+    let store = folder.kept();
+    assert_eq!(
+        store.delivery("n-1", "terminal").unwrap(),
+        Some(told.clone())
+    );
+    let told = Delivery {
+        receipt: "thread 7".to_string(),
+        ..told
+    };
+    store.note("n-1", "terminal", &told).unwrap();
+    assert_eq!(store.delivery("n-1", "terminal").unwrap(), Some(told));
 }
 
 /// One transcript per version of stored events, as that version's program wrote it. A new version adds a file

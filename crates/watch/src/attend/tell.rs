@@ -2,13 +2,14 @@
 //! hangs or is broken holds up neither the watch nor the other channels.
 //!
 //! What became of each notice with each channel is in the outbox: what was told is never told again, also after a
-//! restart. A try whose end nobody knows, because the answer never came or the power was cut, is made again
-//! under the same id, by which whoever receives it drops the second.
+//! restart. A try is written down before it is made, so that after a lost answer or a power cut the channel knows
+//! that the notice may be there already: it looks, where it can ([`Telling::tries`]); else it tells it again under the
+//! same id, by which whoever receives it drops the second.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use model::ports::{Clock, Delivery, Notice, Notifier, Outbox};
+use model::ports::{Again, Clock, Delivery, Notice, Notifier, Outbox, TellError, Telling};
 use model::time::{MINUTE, SECOND, Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,12 @@ const RETRY: Span = Span(2 * SECOND);
 
 /// The longest wait.
 const LONGEST: Span = Span(MINUTE);
+
+/// The longest wait that whoever is told may ask for.
+const ASKED: Span = Span(15 * MINUTE);
+
+/// What stands in the outbox while a try goes on.
+const UNHEARD: &str = "it is not known whether it arrived";
 
 /// After a try that lasts so long, a channel counts as one that does not answer.
 const SLOW: Span = Span(5 * SECOND);
@@ -119,38 +126,61 @@ impl Channel {
                 }
                 continue;
             }
-            let before = match outbox.delivery(&one.notice.id, name) {
-                Ok(before) => before.unwrap_or_default(),
+            let known = outbox
+                .delivery(&one.notice.id, name)
+                .and_then(|before| Ok((before, outbox.thread(&one.notice.incident, name)?)));
+            let (before, thread) = match known {
+                Ok((before, thread)) => (before.unwrap_or_default(), thread),
                 // Who cannot remember what was told does not tell: it might be the second time.
-                Err(error) => return self.later(one, now, Some(error.to_string())),
+                Err(error) => return self.later(one, now, Some(error.to_string().into())),
             };
-            if before.told {
+            let wanted = self.notifier.wants(&one.notice) || (one.notice.ends() && thread.told);
+            if before.told || !wanted {
                 continue;
             }
             if now.since(one.notice.at) >= STALE {
                 held(&self.queue).given_up += 1;
                 continue;
             }
-            held(&self.queue).trying = Some(now);
-            let result = self.notifier.tell(&one.notice, now);
-            let ended = clock.now();
-            one.tries = one.tries.max(before.tries).saturating_add(1);
-            let delivery = Delivery {
+            let tried = one.tries.max(before.tries);
+            one.tries = tried.saturating_add(1);
+            let begun = Delivery {
                 tries: one.tries,
-                at: ended,
-                told: result.is_ok(),
-                why: result.err().unwrap_or_default(),
+                at: now,
+                told: false,
+                why: UNHEARD.to_string(),
+                receipt: before.receipt.clone(),
             };
+            if let Err(error) = outbox.note(&one.notice.id, name, &begun) {
+                return self.later(one, now, Some(error.to_string().into()));
+            }
+            held(&self.queue).trying = Some(now);
+            let telling = Telling {
+                notice: &one.notice,
+                tries: tried,
+                receipt: &before.receipt,
+                thread: &thread,
+            };
+            let result = self.notifier.tell(&telling, now);
+            let ended = clock.now();
+            let delivery = delivered(one.tries, ended, &result, before.receipt);
             let noted = outbox.note(&one.notice.id, name, &delivery).is_ok();
             let mut queue = held(&self.queue);
             queue.trying = None;
-            if !delivery.told {
+            if let Err(error) = result {
+                if error.again == Again::Never {
+                    queue.given_up += 1;
+                    let trouble = queue.troubled(ended, error.why);
+                    queue.trouble = Some(trouble);
+                    continue;
+                }
                 drop(queue);
-                return self.later(one, ended, Some(delivery.why));
+                return self.later(one, ended, Some(error));
             }
             queue.told += 1;
             queue.trouble = None;
-            queue.pause = None;
+            let pace = self.notifier.pace();
+            queue.pause = (pace.0 > 0).then(|| ended.plus(pace));
             drop(queue);
             if !noted {
                 one.told = Some(delivery);
@@ -172,18 +202,19 @@ impl Channel {
         queue.waiting.remove(index)
     }
 
-    /// Back into the queue; with a reason the whole channel pauses, longer each time.
-    fn later(&self, mut one: Waiting, now: Timestamp, why: Option<String>) {
+    /// Back into the queue; with a reason the whole channel pauses, longer each time, or as long as it is asked to.
+    fn later(&self, mut one: Waiting, now: Timestamp, error: Option<TellError>) {
         let name = self.notifier.name();
         let mut queue = held(&self.queue);
         one.not_before = now.plus(wait(one.tries, &one.notice.id, name));
-        if let Some(why) = why {
-            let (since, tries) = match &queue.trouble {
-                Some(trouble) => (trouble.since, trouble.tries.saturating_add(1)),
-                None => (now, 1),
+        if let Some(error) = error {
+            let trouble = queue.troubled(now, error.why);
+            let pause = match error.again {
+                Again::After(span) => Span(span.0.clamp(0, ASKED.0)),
+                Again::Usual | Again::Never => wait(trouble.tries, name, &one.notice.id),
             };
-            queue.trouble = Some(Trouble { since, tries, why });
-            queue.pause = Some(now.plus(wait(tries, name, &one.notice.id)));
+            queue.trouble = Some(trouble);
+            queue.pause = Some(now.plus(pause));
         }
         queue.waiting.push_front(one);
     }
@@ -205,6 +236,42 @@ impl Channel {
             given_up: queue.given_up,
             trouble: queue.trouble.clone().or(slow),
         }
+    }
+}
+
+impl Queue {
+    /// What is wrong with the channel after one more try that failed.
+    fn troubled(&self, now: Timestamp, why: String) -> Trouble {
+        let (since, tries) = match &self.trouble {
+            Some(trouble) => (trouble.since, trouble.tries.saturating_add(1)),
+            None => (now, 1),
+        };
+        Trouble { since, tries, why }
+    }
+}
+
+/// What became of a try. A receipt that it did not replace stays.
+fn delivered(
+    tries: u32,
+    at: Timestamp,
+    result: &Result<String, TellError>,
+    before: String,
+) -> Delivery {
+    let (told, why, receipt) = match result {
+        Ok(receipt) => (true, String::new(), receipt),
+        Err(error) => (false, error.why.clone(), &error.receipt),
+    };
+    let receipt = if receipt.is_empty() {
+        before
+    } else {
+        receipt.clone()
+    };
+    Delivery {
+        tries,
+        at,
+        told,
+        why,
+        receipt,
     }
 }
 
@@ -266,7 +333,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use model::incident::IncidentId;
-    use model::testkit::MemoryBooks;
+    use model::testkit::{Cut, MemoryBooks, MemoryJournal};
 
     use super::*;
 
@@ -297,14 +364,15 @@ mod tests {
             "ears"
         }
 
-        fn tell(&self, notice: &Notice, _: Timestamp) -> Result<(), String> {
+        fn tell(&self, telling: &Telling<'_>, _: Timestamp) -> Result<String, TellError> {
+            let id = &telling.notice.id;
             let mut refusals = held(&self.refusals);
-            if let Some(left) = refusals.get_mut(&notice.id).filter(|left| **left > 0) {
+            if let Some(left) = refusals.get_mut(id).filter(|left| **left > 0) {
                 *left -= 1;
-                return Err("500".to_string());
+                return Err("500".to_string().into());
             }
-            held(&self.heard).push(notice.id.clone());
-            Ok(())
+            held(&self.heard).push(id.clone());
+            Ok(String::new())
         }
     }
 
@@ -314,8 +382,13 @@ mod tests {
             incident: IncidentId("inc-1".to_string()),
             at: Timestamp(0),
             kind: "opened".to_string(),
+            subject: String::new(),
+            severity: model::Severity::Error,
             title: String::new(),
             lines: Vec::new(),
+            plan: None,
+            by: String::new(),
+            link: String::new(),
         })
     }
 
@@ -384,6 +457,187 @@ mod tests {
         channel.tell(&outbox, &clock);
         assert_eq!(held(&ears.heard).len(), MOST);
         assert_eq!(held(&ears.heard)[0], "n2");
+    }
+
+    /// Whoever is told in threads, and can be looked through; loses answers as often as told to.
+    #[derive(Default)]
+    struct Chat {
+        /// Threads and what stands in each: (incident, ids).
+        threads: Mutex<Vec<(IncidentId, Vec<String>)>>,
+        /// Posts whose answer will be lost, from now on.
+        lost: Mutex<u32>,
+        asks_for: Mutex<Option<Span>>,
+        never: Mutex<Vec<String>>,
+    }
+
+    impl Chat {
+        /// Posts, and loses the answer if it must.
+        fn answered(&self) -> Result<(), TellError> {
+            let mut lost = held(&self.lost);
+            if *lost > 0 {
+                *lost -= 1;
+                return Err("no answer came".to_string().into());
+            }
+            Ok(())
+        }
+    }
+
+    impl Notifier for Chat {
+        fn name(&self) -> &str {
+            "chat"
+        }
+
+        fn wants(&self, notice: &Notice) -> bool {
+            notice.severity >= model::Severity::Error
+        }
+
+        fn pace(&self) -> Span {
+            Span(SECOND)
+        }
+
+        fn tell(&self, telling: &Telling<'_>, _: Timestamp) -> Result<String, TellError> {
+            let notice = telling.notice;
+            if held(&self.never).contains(&notice.id) {
+                return Err(TellError {
+                    why: "400".to_string(),
+                    again: Again::Never,
+                    receipt: String::new(),
+                });
+            }
+            if let Some(span) = held(&self.asks_for).take() {
+                return Err(TellError {
+                    why: "429".to_string(),
+                    again: Again::After(span),
+                    receipt: String::new(),
+                });
+            }
+            let known: Option<usize> = telling.thread.receipt.parse().ok();
+            let found = known.or_else(|| {
+                let threads = held(&self.threads);
+                let there = threads.iter().position(|(id, _)| *id == notice.incident);
+                there.filter(|_| telling.thread.tried)
+            });
+            let thread = match found {
+                Some(thread) => thread,
+                None => {
+                    let mut threads = held(&self.threads);
+                    threads.push((notice.incident.clone(), Vec::new()));
+                    threads.len() - 1
+                }
+            };
+            if known.is_none() {
+                self.answered()?;
+            }
+            let posted = |error: TellError| TellError {
+                receipt: thread.to_string(),
+                ..error
+            };
+            let there = held(&self.threads)[thread].1.contains(&notice.id);
+            if telling.tries == 0 || !there {
+                held(&self.threads)[thread].1.push(notice.id.clone());
+                self.answered().map_err(posted)?;
+            }
+            Ok(thread.to_string())
+        }
+    }
+
+    fn of(incident: &str, seq: u32, kind: &str) -> Arc<Notice> {
+        let mut one = Notice::clone(&notice(&format!("{incident}/{seq}/{kind}")));
+        one.incident = IncidentId(incident.to_string());
+        one.kind = kind.to_string();
+        Arc::new(one)
+    }
+
+    #[test]
+    fn an_incident_is_one_thread_wherever_the_power_is_cut_and_whatever_answer_is_lost() {
+        let cuts = (1..=12).flat_map(|cut| [(cut, Cut::Before), (cut, Cut::After)]);
+        for (cut, how) in cuts {
+            for lost in 0..=3 {
+                let chat = Arc::new(Chat::default());
+                *held(&chat.lost) = lost;
+                let disk = Arc::new(MemoryJournal::new());
+                let outbox = MemoryBooks::beside(Arc::clone(&disk));
+                let clock = Hand::default();
+                let notices = ["opened", "verdict", "closed"].map(|kind| of("inc-1", 2, kind));
+                disk.cut_at(cut, how);
+                for _ in 0..2 {
+                    let channel = Channel::new(chat.clone());
+                    for notice in &notices {
+                        channel.owe(notice);
+                    }
+                    serve(&channel, &outbox, &clock, Span(2 * MINUTE));
+                    disk.restore();
+                }
+                let threads = held(&chat.threads);
+                assert_eq!(
+                    threads.len(),
+                    1,
+                    "cut {cut} {how:?}, lost {lost}: {threads:?}"
+                );
+                let mut ids = threads[0].1.clone();
+                ids.sort();
+                let mut wanted: Vec<String> = notices.iter().map(|one| one.id.clone()).collect();
+                wanted.sort();
+                assert_eq!(ids, wanted, "cut {cut} {how:?}, lost {lost}");
+            }
+        }
+    }
+
+    #[test]
+    fn whoever_asks_to_wait_is_waited_for_and_the_pace_is_kept() {
+        let chat = Arc::new(Chat::default());
+        *held(&chat.asks_for) = Some(Span(40 * SECOND));
+        let (outbox, clock) = (MemoryBooks::default(), Hand::default());
+        let channel = Channel::new(chat.clone());
+        for seq in 0..3 {
+            channel.owe(&of("inc-1", seq, "verdict"));
+        }
+        let told = |long: i64| {
+            serve(&channel, &outbox, &clock, Span(long * SECOND / 10));
+            channel.standing(clock.now()).told
+        };
+        assert_eq!(told(395), 0);
+        assert_eq!(told(10), 1);
+        assert_eq!(told(5), 1);
+        assert_eq!(told(10), 2);
+        assert_eq!(told(10), 3);
+    }
+
+    #[test]
+    fn what_will_never_be_taken_is_given_up_at_once_and_shown() {
+        let chat = Arc::new(Chat::default());
+        held(&chat.never).push("inc-1/1/opened".to_string());
+        let (outbox, clock) = (MemoryBooks::default(), Hand::default());
+        let channel = Channel::new(chat.clone());
+        channel.owe(&of("inc-1", 1, "opened"));
+        channel.tell(&outbox, &clock);
+        let standing = channel.standing(clock.now());
+        assert_eq!((standing.waiting, standing.given_up), (0, 1));
+        assert_eq!(standing.trouble.map(|t| t.why), Some("400".to_string()));
+        let delivery = outbox.delivery("inc-1/1/opened", "chat").unwrap().unwrap();
+        assert_eq!((delivery.told, delivery.why.as_str()), (false, "400"));
+    }
+
+    #[test]
+    fn whoever_was_told_of_an_incident_is_told_of_its_end() {
+        let chat = Arc::new(Chat::default());
+        let (outbox, clock) = (MemoryBooks::default(), Hand::default());
+        let channel = Channel::new(chat.clone());
+        let mild = |incident: &str, seq, kind: &str| {
+            let mut one = Notice::clone(&of(incident, seq, kind));
+            one.severity = model::Severity::Info;
+            Arc::new(one)
+        };
+        channel.owe(&of("inc-1", 1, "opened"));
+        channel.owe(&mild("inc-1", 2, "verdict"));
+        channel.owe(&mild("inc-1", 3, "closed"));
+        channel.owe(&mild("inc-2", 1, "opened"));
+        channel.owe(&mild("inc-2", 2, "closed"));
+        serve(&channel, &outbox, &clock, Span(MINUTE));
+        let told = vec!["inc-1/1/opened".to_string(), "inc-1/3/closed".to_string()];
+        let threads = held(&chat.threads);
+        assert_eq!(*threads, [(IncidentId("inc-1".to_string()), told)]);
+        assert_eq!(channel.standing(clock.now()).given_up, 0);
     }
 
     proptest::proptest! {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use model::incident::{Entry, IncidentEvent, IncidentId};
-use model::ports::{Clock as _, Delivery, Journal, JournalError, Outbox, SilenceBook};
+use model::ports::{Clock as _, Delivery, Journal, JournalError, Outbox, SilenceBook, Thread};
 use model::silence::{Recurrence, Silence};
 use model::time::{Span, Timestamp};
 use store::journal::{FILE, Holder, Store, StoreError};
@@ -364,6 +364,10 @@ impl Journal for Disk {
 impl Outbox for Disk {
     fn delivery(&self, notice: &str, notifier: &str) -> Result<Option<Delivery>, JournalError> {
         self.with(|store| store.delivery(notice, notifier))
+    }
+
+    fn thread(&self, incident: &IncidentId, notifier: &str) -> Result<Thread, JournalError> {
+        self.with(|store| store.thread(incident, notifier))
     }
 
     fn note(&self, notice: &str, notifier: &str, delivery: &Delivery) -> Result<(), JournalError> {

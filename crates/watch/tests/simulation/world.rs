@@ -12,7 +12,7 @@ use model::entity::{Entity, EntityId, EntityKind};
 use model::incident::Incident;
 use model::lesson::{Lesson, Milestones};
 use model::mechanism::{Category, MechanismId};
-use model::ports::{Actuator, Clock, HandsError, Lookout, Notice, Notifier};
+use model::ports::{Actuator, Clock, HandsError, Lookout, Notice, Notifier, TellError, Telling};
 use model::recording::Manifest;
 use model::report::{Cause, Claim, Onset, Report, Status, Symptom};
 use model::telemetry::{RawRef, SpanKind, StateSnapshot};
@@ -471,12 +471,12 @@ impl Notifier for World {
         "ears"
     }
 
-    fn tell(&self, notice: &Notice, _: Timestamp) -> Result<(), String> {
+    fn tell(&self, telling: &Telling<'_>, _: Timestamp) -> Result<String, TellError> {
         let mut state = self.state();
         if state.manner == Manner::Moody && state.chance.one_in(3) {
-            return Err("refused".to_string());
+            return Err("refused".to_string().into());
         }
-        state.told.push(notice.clone());
-        Ok(())
+        state.told.push(telling.notice.clone());
+        Ok(String::new())
     }
 }
