@@ -181,7 +181,8 @@ pub struct Act {
     pub max_touched: u32,
     /// How long a question waits for an answer.
     pub approval_valid: Length,
-    /// Who may say yes, by name; a policy may narrow it. Empty: whoever can reach the control socket.
+    /// Who may say yes, by name, beside accounts with the role of an approver; a policy may narrow it. Empty: whoever
+    /// can reach the control socket.
     pub approvers: Vec<String>,
     /// How long after the last step the first check is made.
     pub settle: Length,

@@ -24,10 +24,10 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
-use server::control::{Reply, Request};
+use server::control::Request;
 
 use server::api::house::{
-    Dress, Fault, Folded, Happened, Health, House, Space, Unanswered, Untold,
+    Dress, Fault, Folded, Happened, Health, House, Space, Unanswered, Undone, Untold,
 };
 use server::api::route::{Permission, Work};
 use server::api::{Limits, Settings, description, routes, serve};
@@ -154,13 +154,10 @@ impl Space for Sheet {
         (incident.id.to_string(), "being looked at")
     }
 
-    fn perform(&self, by: &str, wanted: Request) -> Reply {
+    fn perform(&self, by: &str, wanted: Request) -> Result<String, Undone> {
         let mut performed = self.performed.lock().unwrap();
         performed.push((by.to_string(), wanted));
-        Reply::Done {
-            said: format!("done, {}", performed.len()),
-            facts: Value::Null,
-        }
+        Ok(format!("done, {}", performed.len()))
     }
 
     fn said(&self, entry: &Entry) -> String {

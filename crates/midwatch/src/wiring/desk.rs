@@ -6,15 +6,25 @@ use model::incident::{Ending, IncidentId};
 use model::ports::{Clock as _, Journal as _, Lookout as _};
 use model::silence::{Recurrence, Silence};
 use model::time::{Span, TimeWindow};
+use server::api::house::Undone;
 use server::control::{Desk, Person, Reply, Request};
 use server::inlets::Inlets as _;
 use server::otlp::Counter;
 use store::window::Window;
+use watch::attend::Refusal;
 
 use super::inlets::Posts;
 use super::live::{Pushed, SystemClock};
 use super::troubles::Troubles;
 use super::watchman::Watchman;
+
+/// What the watch did not do.
+fn undone(refusal: Refusal) -> Undone {
+    match refusal {
+        Refusal::No(why) => Undone::No(why),
+        Refusal::Failed(error) => Undone::Failed(error.to_string()),
+    }
+}
 
 /// The desk of a server that runs.
 pub struct LiveDesk {
@@ -47,24 +57,24 @@ impl LiveDesk {
     }
 
     /// The incident of that name, or whose name ends so.
-    fn find(&self, name: &str) -> Result<IncidentId, String> {
+    fn find(&self, name: &str) -> Result<IncidentId, Undone> {
         let all = self
             .watchman
             .store()
             .incidents(false)
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| Undone::Failed(error.to_string()))?;
         super::house::named(&all, name)
             .cloned()
-            .map_err(|problem| format!("{name}: {}; {}", problem.what, problem.remedy))
+            .map_err(|problem| Undone::No(format!("{name}: {}; {}", problem.what, problem.remedy)))
     }
 
-    fn approve(&self, who: &Person, incident: &str, plan: &str) -> Result<String, String> {
+    fn approve(&self, who: &Person, incident: &str, plan: &str) -> Result<String, Undone> {
         let id = self.find(incident)?;
         let approval = self
             .watchman
             .watch()
             .approve(&id, plan, &who.name)
-            .map_err(|error| error.to_string())?;
+            .map_err(undone)?;
         Ok(format!(
             "{} said yes to plan {} of {id}. `midwatch incidents timeline {id}` shows how it goes.",
             who.name,
@@ -78,35 +88,35 @@ impl LiveDesk {
         incident: &str,
         plan: &str,
         why: &str,
-    ) -> Result<String, String> {
+    ) -> Result<String, Undone> {
         let id = self.find(incident)?;
         self.watchman
             .watch()
             .refuse(&id, plan, &who.name, why)
-            .map_err(|error| error.to_string())?;
+            .map_err(undone)?;
         Ok(format!("{} said no to the plan of {id}", who.name))
     }
 
-    fn note(&self, who: &Person, incident: &str, text: &str) -> Result<String, String> {
+    fn note(&self, who: &Person, incident: &str, text: &str) -> Result<String, Undone> {
         let id = self.find(incident)?;
         self.watchman
             .watch()
             .note(&id, &who.name, text)
-            .map_err(|error| error.to_string())?;
+            .map_err(undone)?;
         Ok(format!("noted in the journal of {id}"))
     }
 
-    fn close(&self, who: &Person, incident: &str, why: &str) -> Result<String, String> {
+    fn close(&self, who: &Person, incident: &str, why: &str) -> Result<String, Undone> {
         let id = self.find(incident)?;
         // The reason only stands there if it was closed: it may not be while hands are moving.
         self.watchman
             .watch()
             .close(&id, &who.name, Ending::HandedOver)
-            .map_err(|error| error.to_string())?;
+            .map_err(undone)?;
         self.watchman
             .watch()
             .note(&id, &who.name, &format!("closed it: {why}"))
-            .map_err(|error| error.to_string())?;
+            .map_err(undone)?;
         Ok(format!("{id} is closed"))
     }
 
@@ -116,12 +126,10 @@ impl LiveDesk {
         incident: &str,
         cause: Option<usize>,
         right: bool,
-    ) -> Result<String, String> {
+    ) -> Result<String, Undone> {
         let id = self.find(incident)?;
         let watch = self.watchman.watch();
-        let judged = watch
-            .judge(&id, cause, right, &who.name)
-            .map_err(|error| error.to_string())?;
+        let judged = watch.judge(&id, cause, right, &who.name).map_err(undone)?;
         let (was, so) = match (judged, right) {
             (1, true) => ("1 cause", "it was"),
             (1, false) => ("1 cause", "it was not"),
@@ -131,10 +139,12 @@ impl LiveDesk {
         Ok(format!("{} said of {was} of {id} that {so}", who.name))
     }
 
-    fn split(&self, who: &Person, incident: &str, alarms: &[String]) -> Result<String, String> {
+    fn split(&self, who: &Person, incident: &str, alarms: &[String]) -> Result<String, Undone> {
         let id = self.find(incident)?;
         let watch = self.watchman.watch();
-        let stands = watch.incident(&id).map_err(|error| error.to_string())?;
+        let stands = watch
+            .incident(&id)
+            .map_err(|error| Undone::Failed(error.to_string()))?;
         let mut chosen = Vec::new();
         for wanted in alarms {
             let found: Vec<_> = stands
@@ -152,34 +162,32 @@ impl LiveDesk {
                     .iter()
                     .map(|joined| format!("{} ({})", joined.alarm.rule, joined.fingerprint.0))
                     .collect();
-                return Err(format!(
+                return Err(Undone::No(format!(
                     "{id} has no alarm {wanted:?}; it has {}",
                     known.join(", ")
-                ));
+                )));
             }
             chosen.extend(found);
         }
-        let new = watch
-            .split(&id, &chosen, &who.name)
-            .map_err(|error| error.to_string())?;
+        let new = watch.split(&id, &chosen, &who.name).map_err(undone)?;
         Ok(format!("{new} was split from {id}"))
     }
 
-    fn merge(&self, who: &Person, incident: &str, into: &str) -> Result<String, String> {
+    fn merge(&self, who: &Person, incident: &str, into: &str) -> Result<String, Undone> {
         let (id, into) = (self.find(incident)?, self.find(into)?);
         self.watchman
             .watch()
             .merge(&id, &into, &who.name)
-            .map_err(|error| error.to_string())?;
+            .map_err(undone)?;
         Ok(format!("{id} lives on in {into}"))
     }
 
-    fn link(&self, who: &Person, incident: &str, with: &str, why: &str) -> Result<String, String> {
+    fn link(&self, who: &Person, incident: &str, with: &str, why: &str) -> Result<String, Undone> {
         let (id, with) = (self.find(incident)?, self.find(with)?);
         self.watchman
             .watch()
             .link(&id, &with, &who.name, why)
-            .map_err(|error| error.to_string())?;
+            .map_err(undone)?;
         Ok(format!("{id} and {with} name each other"))
     }
 
@@ -189,7 +197,7 @@ impl LiveDesk {
         (entity, rule): (Option<String>, Option<String>),
         seconds: u64,
         why: String,
-    ) -> Result<String, String> {
+    ) -> Result<String, Undone> {
         let now = SystemClock.now();
         let length = Span::seconds(i64::try_from(seconds).unwrap_or(i64::MAX));
         let silence = Silence {
@@ -205,21 +213,14 @@ impl LiveDesk {
             ended: None,
         };
         let until = silence.until;
-        let hushed = self
-            .watchman
-            .watch()
-            .silence(&silence)
-            .map_err(|error| error.to_string())?;
+        let hushed = self.watchman.watch().silence(&silence).map_err(undone)?;
         Ok(format!(
             "quiet until {until}; {hushed} open incidents are silenced with it"
         ))
     }
 
-    fn end_silence(&self, who: &Person, silence: &str) -> Result<String, String> {
-        self.watchman
-            .watch()
-            .end_silence(silence)
-            .map_err(|error| error.to_string())?;
+    fn end_silence(&self, who: &Person, silence: &str) -> Result<String, Undone> {
+        self.watchman.watch().end_silence(silence).map_err(undone)?;
         Ok(format!("{} ended {silence}", who.name))
     }
 
@@ -310,43 +311,50 @@ impl LiveDesk {
     }
 }
 
-impl Desk for LiveDesk {
-    fn answer(&self, who: &Person, request: Request) -> Reply {
-        let plain = |outcome: Result<String, String>| match outcome {
-            Ok(said) => Reply::Done {
-                said,
-                facts: serde_json::Value::Null,
-            },
-            Err(why) => Reply::Refused { why },
-        };
-        match request {
-            Request::Approve { incident, plan } => plain(self.approve(who, &incident, &plan)),
+impl LiveDesk {
+    /// Does what a person wants done.
+    ///
+    /// # Errors
+    /// If it may not be, or could not be written down; questions are no deeds.
+    pub fn perform(&self, who: &Person, wanted: Request) -> Result<String, Undone> {
+        match wanted {
+            Request::Approve { incident, plan } => self.approve(who, &incident, &plan),
             Request::Refuse {
                 incident,
                 plan,
                 why,
-            } => plain(self.refuse(who, &incident, &plan, &why)),
-            Request::Note { incident, text } => plain(self.note(who, &incident, &text)),
-            Request::Close { incident, why } => plain(self.close(who, &incident, &why)),
+            } => self.refuse(who, &incident, &plan, &why),
+            Request::Note { incident, text } => self.note(who, &incident, &text),
+            Request::Close { incident, why } => self.close(who, &incident, &why),
             Request::Judge {
                 incident,
                 cause,
                 right,
-            } => plain(self.judge(who, &incident, cause, right)),
-            Request::Split { incident, alarms } => plain(self.split(who, &incident, &alarms)),
-            Request::Merge { incident, into } => plain(self.merge(who, &incident, &into)),
+            } => self.judge(who, &incident, cause, right),
+            Request::Split { incident, alarms } => self.split(who, &incident, &alarms),
+            Request::Merge { incident, into } => self.merge(who, &incident, &into),
             Request::Link {
                 incident,
                 with,
                 why,
-            } => plain(self.link(who, &incident, &with, &why)),
+            } => self.link(who, &incident, &with, &why),
             Request::Silence {
                 entity,
                 rule,
                 seconds,
                 why,
-            } => plain(self.silence(who, (entity, rule), seconds, why)),
-            Request::EndSilence { silence } => plain(self.end_silence(who, &silence)),
+            } => self.silence(who, (entity, rule), seconds, why),
+            Request::EndSilence { silence } => self.end_silence(who, &silence),
+            Request::Ask { .. } | Request::Health => {
+                Err(Undone::No("that alters nothing".to_string()))
+            }
+        }
+    }
+}
+
+impl Desk for LiveDesk {
+    fn answer(&self, who: &Person, request: Request) -> Reply {
+        match request {
             Request::Ask { question } => match self.ask(&question) {
                 Ok((said, facts)) => Reply::Done { said, facts },
                 Err(why) => Reply::Refused { why },
@@ -355,6 +363,15 @@ impl Desk for LiveDesk {
                 let (said, facts) = self.health();
                 Reply::Done { said, facts }
             }
+            deed => match self.perform(who, deed) {
+                Ok(said) => Reply::Done {
+                    said,
+                    facts: serde_json::Value::Null,
+                },
+                Err(undone) => Reply::Refused {
+                    why: undone.to_string(),
+                },
+            },
         }
     }
 }

@@ -15,10 +15,10 @@ use model::time::{Span, Timestamp};
 use model::topology::Topology;
 use serde_json::Value;
 use server::api::house::{
-    Dress, Fault, Folded, Happened, Health, House, Space, Unanswered, Untold,
+    Dress, Fault, Folded, Happened, Health, House, Space, Unanswered, Undone, Untold,
 };
 use server::auth::Accounts;
-use server::control::{Desk as _, Person, Reply, Request};
+use server::control::{Person, Request};
 use store::journal::Store;
 
 use super::desk::LiveDesk;
@@ -217,13 +217,13 @@ impl Space for Main {
             .map_err(Unanswered::NotUnderstood)
     }
 
-    fn perform(&self, by: &str, wanted: Request) -> Reply {
+    fn perform(&self, by: &str, wanted: Request) -> Result<String, Undone> {
         // Not a user of this machine: the name alone is written down.
         let who = Person {
             name: by.to_string(),
             uid: u32::MAX,
         };
-        self.desk.answer(&who, wanted)
+        self.desk.perform(&who, wanted)
     }
 
     fn said(&self, entry: &Entry) -> String {

@@ -6,10 +6,10 @@ use model::incident::{Incident, IncidentId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::house::{Folded, Space};
+use super::house::{Folded, Space, Undone};
 use super::problem::{Code, Problem};
 use super::route::{Asked, Json, Nothing, Permission, Route};
-use crate::control::{Reply, Request};
+use crate::control::Request;
 
 /// The routes of this file.
 pub fn routes() -> Vec<Route> {
@@ -112,8 +112,9 @@ fn incident(space: &dyn Space, asked: &Asked) -> Result<Arc<Folded>, Problem> {
 /// Has it done in the name of whoever asks.
 fn perform(space: &dyn Space, asked: &Asked, wanted: Request) -> Result<Json<Said>, Problem> {
     match space.perform(&asked.who.name, wanted) {
-        Reply::Done { said, .. } => Ok(Json(Said::new(said))),
-        Reply::Refused { why } => Err(Problem::new(Code::Conflict, why)),
+        Ok(said) => Ok(Json(Said::new(said))),
+        Err(Undone::No(why)) => Err(Problem::new(Code::Conflict, why)),
+        Err(Undone::Failed(why)) => Err(Problem::failed(why)),
     }
 }
 

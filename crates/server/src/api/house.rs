@@ -17,7 +17,7 @@ use model::topology::Topology;
 use serde_json::Value;
 
 use crate::auth::Accounts;
-use crate::control::{Reply, Request};
+use crate::control::Request;
 
 /// Why the house gave no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -95,6 +95,17 @@ pub struct Health {
     pub inlets: Vec<crate::inlets::Standing>,
 }
 
+/// Why something was not done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Undone {
+    /// It may not be, or makes no sense as things stand; why, for people.
+    #[error("{0}")]
+    No(String),
+    /// The store failed. What it said goes to the log, not to whoever asked.
+    #[error("{0}")]
+    Failed(String),
+}
+
 /// Why a question was not answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unanswered {
@@ -125,10 +136,8 @@ pub trait Space: Send + Sync {
     /// A person's question about how things stand, as `midwatch ask --format json` answers it. Nothing is altered.
     fn ask(&self, question: &str) -> Result<Value, Unanswered>;
     /// Does what a person wants done, in their name, and says what came of it.
-    fn perform(&self, _by: &str, _wanted: Request) -> Reply {
-        Reply::Refused {
-            why: "nothing can be altered here".to_string(),
-        }
+    fn perform(&self, _by: &str, _wanted: Request) -> Result<String, Undone> {
+        Err(Undone::No("nothing can be altered here".to_string()))
     }
     /// An entry in one sentence.
     fn said(&self, entry: &Entry) -> String;

@@ -314,6 +314,41 @@ fn a_stranger_or_another_plan_is_refused() {
     ));
 }
 
+/// People whose roles change while the watch goes on.
+#[derive(Default)]
+struct Roles(std::sync::Mutex<Vec<act::gate::Person>>);
+
+impl watch::attend::Roster for Roles {
+    fn people(&self) -> Vec<act::gate::Person> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+#[test]
+fn a_role_counts_from_when_it_is_given_until_it_is_taken() {
+    let mut run = three_broken(5, Manner::Good, Answer::Never);
+    run.until_over(Span::seconds(20));
+    let roles = std::sync::Arc::new(Roles::default());
+    let watch = run.take_up().unwrap().with_roster(roles.clone());
+    let incident = watch.open().remove(0);
+    let digest = incident.latest_plan().unwrap().digest.clone();
+    let zoe = act::gate::Person {
+        name: "zoe".to_string(),
+        groups: ["oncall".to_string()].into(),
+    };
+    assert!(matches!(
+        watch.approve(&incident.id, &digest, "zoe"),
+        Err(Refusal::No(_))
+    ));
+    roles.0.lock().unwrap().push(zoe);
+    watch.approve(&incident.id, &digest, "zoe").unwrap();
+    // Taken before the plan runs: the gate asks again, and her yes counts no more.
+    roles.0.lock().unwrap().clear();
+    watch.tick();
+    watch.tell();
+    assert!(run.world.state().deeds.is_empty());
+}
+
 #[test]
 fn the_kill_switch_stops_all_hands() {
     let mut run = three_broken(6, Manner::Good, Answer::Never);
