@@ -22,7 +22,7 @@ const PAGES = {
 };
 // The page that is wanted is fetched beside the question who asks, not after its answer.
 const wanted = parse(location.hash).page;
-if (wanted !== 'lost') PAGES[wanted]().catch(() => undefined);
+if (wanted in PAGES) PAGES[wanted as keyof typeof PAGES]().catch(() => undefined);
 
 const Now = lazy(PAGES.now);
 const Incident = lazy(PAGES.incident);
@@ -32,6 +32,7 @@ const Ask = lazy(PAGES.ask);
 const Learned = lazy(PAGES.learned);
 const Setup = lazy(PAGES.setup);
 const SignIn = lazy(() => import('./pages/signin'));
+const Link = lazy(() => import('./pages/signin').then((page) => ({ default: page.Link })));
 
 /** Once the first view stands, the other pages are fetched as well: they are there when the connection is not. */
 function useAllPages(): void {
@@ -51,12 +52,15 @@ export function App() {
     retry: (count, error) =>
       count < 3 && error instanceof Problem && (error.status === 0 || error.status >= 500),
   });
+  const route = parse(useHash());
   const signedOut = session.error instanceof Problem && session.error.status === 401;
   return (
     <Fence>
       <Suspense fallback={<Waiting what="the page" />}>
-        {signedOut ? (
-          <SignIn />
+        {route.page === 'link' ? (
+          <Link kind={route.kind} token={route.token} />
+        ) : signedOut || route.page === 'signin' ? (
+          <SignIn came={route.page === 'signin'} />
         ) : session.data !== undefined ? (
           <SessionContext value={session.data}>
             <LiveProvider>
@@ -176,6 +180,8 @@ function View({ route }: { route: Route }) {
       return <Learned />;
     case 'setup':
       return <Setup />;
+    case 'signin':
+    case 'link':
     case 'lost':
       return (
         <div className="trouble">
@@ -229,12 +235,16 @@ function Who({ session }: { session: Session }) {
   return (
     <div className="who">
       <span>
-        {session.name}
-        {session.role && <span className="faint"> · {session.role}</span>}
+        {session.name || 'only reading'}
+        {session.name && session.role && <span className="faint"> · {session.role}</span>}
       </span>
-      <button type="button" className="plain" onClick={() => void leave()}>
-        Sign out
-      </button>
+      {session.name ? (
+        <button type="button" className="plain" onClick={() => void leave()}>
+          Sign out
+        </button>
+      ) : (
+        <a href={to.signIn}>Sign in</a>
+      )}
     </div>
   );
 }

@@ -9,6 +9,8 @@ export type Route =
   | { page: 'ask'; question: string }
   | { page: 'learned' }
   | { page: 'setup' }
+  | { page: 'signin' }
+  | { page: 'link'; kind: string; token: string }
   | { page: 'lost' };
 
 const decode = (text: string): string => {
@@ -34,6 +36,8 @@ export function parse(hash: string): Route {
   }
   if (first === 'ask' && !id) return { page: 'ask', question: query.get('q') ?? '' };
   if (first === 'learned' && !id) return { page: 'learned' };
+  if (first === 'signin' && !id) return { page: 'signin' };
+  if (first === 'link' && id && third) return { page: 'link', kind: id, token: third };
   if (first === 'setup' && !id) return { page: 'setup' };
   return { page: 'lost' };
 }
@@ -50,6 +54,7 @@ export const to = {
   ask: (question = '') => `#/ask${question ? `?q=${encodeURIComponent(question)}` : ''}`,
   learned: '#/learned',
   setup: '#/setup',
+  signIn: '#/signin',
 };
 
 export function go(hash: string): void {

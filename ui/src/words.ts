@@ -274,6 +274,11 @@ export function told({ event: e, said }: Pick<Entry, 'event' | 'said'>): [Tone, 
       return ['quiet', `linked with ${e.incident}: ${e.why}`];
     case 'split_off':
       return ['quiet', `${e.by} split ${e.incident} off`];
+    case 'cause_judged':
+      return [
+        e.right ? 'good' : 'ask',
+        `marked as ${e.right ? 'right' : 'wrong'} by ${e.by}: ${e.mechanism} on ${e.entity}`,
+      ];
     case 'plan_proposed':
       return ['work', `a way back: ${e.plan.steps.map((step) => action(step.action)).join('; ')}`];
     case 'plan_kept':

@@ -69,37 +69,72 @@ export async function start(options = {}) {
     const url = new URL(request.url, 'http://localhost');
     if (!url.pathname.startsWith('/v1/') && url.pathname !== '/readyz') return file(url.pathname, response);
     const person = who(request);
-    if (url.pathname === '/v1/login') {
+    const enter = (name, role, status) => {
+      const token = `${name}-${sessions.size + 1}`;
+      const session = {
+        name,
+        kind: 'person',
+        roles: { main: role },
+        role,
+        csrf: `csrf-${token}`,
+        until: null,
+      };
+      sessions.set(token, session);
+      return json(response, session, status, {
+        'set-cookie': `midwatch=${token}; HttpOnly; SameSite=Strict; Path=/`,
+      });
+    };
+    if (url.pathname === '/v1/session' && request.method === 'POST') {
       const { name, password } = await body(request);
       const account = accounts?.[name];
       if (!account || account.password !== password) {
         return problem(response, 401, 'Not signed in', 'The name or the password is wrong.');
       }
-      const token = `${name}-${sessions.size + 1}`;
-      sessions.set(token, { name, role: account.role, csrf: `csrf-${token}` });
-      return json(response, {}, 200, {
-        'set-cookie': `midwatch=${token}; HttpOnly; SameSite=Strict; Path=/`,
-      });
+      return enter(name, account.role, 200);
     }
-    if (accounts && !person) return problem(response, 401, 'Not signed in', 'Sign in first.');
-    if (request.method === 'POST') {
+    if (url.pathname === '/v1/setup') {
+      const { token, name, password } = await body(request);
+      const link = options.links?.[token];
+      if (!link) return problem(response, 401, 'Not signed in', 'the link was used, or has ended');
+      if (link.kind !== 'sign_in' && password.length < 12) {
+        return problem(response, 409, 'It cannot be done', 'the password is shorter than 12 characters');
+      }
+      delete options.links[token];
+      const as = link.name || name;
+      accounts[as] = { password, role: link.role };
+      return enter(as, link.role, 201);
+    }
+    if (accounts && !person && !(options.open && request.method === 'GET'))
+      return problem(response, 401, 'Not signed in', 'Sign in first.');
+    if (request.method !== 'GET') {
       if (accounts && request.headers['x-csrf-token'] !== person.csrf) {
         return problem(response, 403, 'Refused', 'The request does not come from this page.');
       }
       if (!request.headers['idempotency-key'])
         return problem(response, 400, 'Refused', 'An idempotency key is wanted.');
     }
-    if (url.pathname === '/v1/logout') {
+    if (url.pathname === '/v1/session' && request.method === 'DELETE') {
       for (const [token, one] of sessions) if (one === person) sessions.delete(token);
       return json(response, {});
     }
     if (url.pathname === '/v1/session') {
+      const reader = {
+        name: '',
+        kind: 'nobody',
+        roles: { '*': 'viewer' },
+        role: 'viewer',
+        csrf: null,
+        until: null,
+      };
       return accounts
-        ? json(response, person)
+        ? json(response, person ?? reader)
         : problem(response, 404, 'Not found', 'This server knows no accounts.');
     }
     if (url.pathname === '/readyz') return json(response, { status: 'ok', troubled: [] });
     if (url.pathname === '/v1/events') return stream(request, response);
+    if (/^\/v1\/(people|keys|invitations)\b/.test(url.pathname)) {
+      return manage(url.pathname.split('/').slice(2).map(decodeURIComponent), request, response, person);
+    }
     const path = url.pathname.replace('/v1/spaces/main/', '').split('/').map(decodeURIComponent);
     return route(path, url, request, response, person);
   }
@@ -126,6 +161,20 @@ export async function start(options = {}) {
         const found = one.evidence[last];
         return found ? json(response, found) : problem(response, 404, 'No rows', 'They are not kept.');
       }
+      if (request.method === 'POST' && ['note', 'judge', 'link', 'split', 'merge', 'close'].includes(rest)) {
+        const given = await body(request);
+        const by = person?.name ?? 'root';
+        world.deeds.push({ what: rest, ...given, by });
+        if (rest === 'note') world.add({ event: 'noted', by, text: given.text });
+        if (rest === 'link') world.add({ event: 'linked', incident: given.with, why: `${by}: ${given.why}` });
+        if (rest === 'judge') {
+          const causes = world.report(one).causes;
+          for (const { entity, mechanism } of given.cause ? [causes[given.cause - 1]] : causes) {
+            world.add({ event: 'cause_judged', entity, mechanism, right: given.right, by });
+          }
+        }
+        return json(response, { said: `${rest}: done in the name of ${by}` });
+      }
       if (rest === 'approve' || rest === 'refuse') return decide(rest, request, response, person);
     }
     if (first === 'ask') {
@@ -136,6 +185,20 @@ export async function start(options = {}) {
       const detail =
         answer?.error ?? world.answers['sing me a song'].error.replace('sing me a song', question);
       return problem(response, 422, 'Not understood', detail);
+    }
+    if (first === 'compare') return json(response, world.compare(url.searchParams));
+    if (first === 'policy' && id === 'simulate') return json(response, world.simulate(await body(request)));
+    if (first === 'policy') return json(response, world.policy());
+    if (first === 'notifiers' && rest === 'test') {
+      if (id === 'pager')
+        return problem(response, 502, 'It did not arrive', 'events.pagerduty.com answered 403.');
+      return json(response, { said: `a test was sent through ${id}` });
+    }
+    if (first === 'notifiers') return page(world.notifiers());
+    if (first === 'silences' && request.method === 'POST') {
+      const given = await body(request);
+      world.deeds.push(id ? { what: 'end silence', id } : { what: 'silence', ...given });
+      return json(response, { said: id ? 'it is over' : 'it is quiet' });
     }
     if (first === 'stats') return json(response, world.stats());
     if (first === 'lessons' && options.lessons !== false) return page(world.lessons());
@@ -151,6 +214,53 @@ export async function start(options = {}) {
     }
     if (first === 'alarms') return page(world.alarms());
     return problem(response, 404, 'Not found', `There is nothing at ${url.pathname}.`);
+  }
+
+  async function manage([what, name, deed], request, response, person) {
+    if (!accounts) return problem(response, 404, 'Not found', 'This server knows no accounts.');
+    if (person?.role !== 'admin' && what !== 'keys') {
+      return problem(response, 403, 'You may not do this', 'this needs the permission "manage"');
+    }
+    const now = '2026-11-20T08:00:00Z';
+    if (request.method === 'GET') {
+      if (what === 'keys') return json(response, { items: world.keys, next: null });
+      if (what === 'invitations') return json(response, { items: [], next: null });
+      const people = Object.entries(accounts).map(([called, { role }]) => ({
+        name: called,
+        roles: { main: role },
+        has_password: true,
+        made: now,
+        by: 'setup',
+      }));
+      return json(response, { items: people, next: null });
+    }
+    const given = await body(request);
+    world.deeds.push({
+      what: `${request.method} ${what}${deed ? ` ${deed}` : ''}`,
+      ...(name && { name }),
+      ...given,
+    });
+    if (what === 'invitations' || deed === 'reset') {
+      const kind = deed ?? 'invitation';
+      return json(response, { kind, link: `/#/link/${kind}/t0ken`, token: 't0ken' }, 201);
+    }
+    if (what === 'keys' && request.method === 'POST') {
+      const key = {
+        id: 'k1',
+        person: person.name,
+        made: now,
+        until: null,
+        used: null,
+        revoked: null,
+        ...given,
+      };
+      world.keys.push(key);
+      return json(response, { key, secret: 'mw_k1_5ecret' }, 201);
+    }
+    if (what === 'keys') world.keys = world.keys.filter((key) => key.id !== name);
+    if (deed === 'roles') accounts[name].role = given.roles.main;
+    if (what === 'people' && request.method === 'DELETE') delete accounts[name];
+    return json(response, { said: 'done' });
   }
 
   async function decide(what, request, response, person) {

@@ -199,6 +199,115 @@ export const stories = [
     },
   },
   {
+    name: 'a one-time link makes the first account',
+    server: {
+      accounts: {},
+      links: {
+        'f1rst-t0ken': { kind: 'setup', role: 'admin' },
+        'c0me-in': { kind: 'sign_in', name: 'ada', role: 'admin' },
+      },
+    },
+    async walk({ page, open, picture, accessible, equal }) {
+      await open('#/link/setup/f1rst-t0ken');
+      await role(page, 'heading', 'The first account').waitFor();
+      await page.getByLabel('Name').fill('ada');
+      await page.getByLabel('Password').fill('a few easy words');
+      await picture('asked', false);
+      await accessible('a one-time link');
+      await role(page, 'button', 'Make the account').click();
+      await sees(page, 'One incident waits for a person');
+      equal(new URL(page.url()).hash, '#/', 'the token is out of the address');
+      await sees(page, 'ada');
+      await role(page, 'button', 'Sign out').click();
+      await role(page, 'button', 'Sign in').waitFor();
+      await open('#/link/setup/f1rst-t0ken');
+      await page.getByLabel('Name').fill('eve');
+      await page.getByLabel('Password').fill('another few words');
+      await role(page, 'button', 'Make the account').click();
+      await sees(page, 'the link was used, or has ended');
+      await picture('used', false);
+      await open('#/link/sign_in/c0me-in');
+      await role(page, 'button', 'Sign in').click();
+      await sees(page, 'One incident waits for a person');
+    },
+  },
+  {
+    name: 'a person disagrees',
+    async walk({ page, world, open, picture, accessible, equal }) {
+      await open(INCIDENT);
+      await role(page, 'group', 'Was it').first().waitFor();
+      await page.locator('.judge').nth(1).getByRole('button', { name: 'It was not' }).click();
+      await sees(page, 'root says: it was not');
+      equal(world.deeds, [{ what: 'judge', cause: 2, right: false, by: 'root' }], 'what was sent');
+      await page.getByText('It was something else').click();
+      await page.getByLabel('What it was, and where').fill('the certificate of the router ran out');
+      await role(page, 'button', 'None of these: it was that').click();
+      await sees(page, 'The cause was: the certificate of the router ran out');
+      equal(await page.locator('.judge .stands-ask').count(), 3, 'all causes are marked as wrong');
+      await page.getByText('It belongs with another').click();
+      await page.getByLabel('With which incident').fill(world.incidents[1].id);
+      await page.getByRole('textbox', { name: 'Why', exact: true }).first().fill('the same deploy');
+      await role(page, 'button', 'Link them').click();
+      await sees(page, 'root: the same deploy');
+      await page.getByLabel('What did this look see differently from').selectOption({ index: 1 });
+      await sees(page, 'resource.concurrency-limit, confirmed 0.99');
+      await page.locator('[data-part="People"]').scrollIntoViewIfNeeded();
+      await picture('said', false);
+      await accessible('what people said');
+    },
+  },
+  {
+    name: 'set-up: policy, people, keys, channels',
+    server: {
+      accounts: { ada: { password: 'act', role: 'admin' }, vera: { password: 'watch', role: 'viewer' } },
+      open: true,
+    },
+    async walk({ page, world, open, picture, accessible, equal }) {
+      await open('#/setup');
+      await sees(page, 'Everybody on this machine may read, nobody is known.');
+      await role(page, 'link', 'Sign in').click();
+      await page.getByLabel('Name').fill('ada');
+      await page.getByLabel('Password').fill('act');
+      await role(page, 'button', 'Sign in').click();
+      await sees(page, 'One incident waits for a person');
+      await open('#/setup');
+      await page.getByLabel('Under the policy').selectOption('observer');
+      await role(page, 'button', 'Ask the gate').click();
+      await sees(page, 'it would be refused');
+      await page.getByLabel('Under the policy').selectOption('');
+      await page.getByLabel('With the yes of').fill('root');
+      await role(page, 'button', 'Ask the gate').click();
+      await sees(page, 'it would be performed');
+      await page.getByLabel('Role of vera').selectOption('responder');
+      await page.getByText('Invite somebody').click();
+      await role(page, 'button', 'Make a link').click();
+      await sees(page, /link\/invitation\/t0ken/);
+      await page.getByText('Make a key').click();
+      await page.getByLabel('What is it for').fill('dashboards');
+      await role(page, 'button', 'Make it').click();
+      await sees(page, 'mw_k1_5ecret');
+      await role(page, 'button', 'Send a test through pager').click();
+      await sees(page, 'events.pagerduty.com answered 403.');
+      await page.getByText('Keep something quiet').click();
+      await page.getByLabel('Alarms of the rule').fill('ledger-latency');
+      await page.getByRole('textbox', { name: 'Why', exact: true }).fill('load test');
+      await role(page, 'button', 'Silence it').click();
+      await sees(page, 'it is quiet');
+      equal(
+        world.deeds.map((deed) => deed.what),
+        ['PUT people roles', 'POST invitations', 'POST keys', 'silence'],
+        'what was done',
+      );
+      await picture('whole');
+      await accessible('set-up as an admin');
+      await page.getByLabel('Look').selectOption('dark');
+      await accessible('set-up as an admin, dark');
+      await page.setViewportSize(PHONE.viewport);
+      await fits({ page, equal }, 'set-up');
+      await picture('phone');
+    },
+  },
+  {
     name: 'the topology',
     async walk({ page, open, picture, accessible, equal }) {
       await open('#/topology');

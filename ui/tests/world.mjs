@@ -104,6 +104,8 @@ export class World {
     this.events = [];
     this.streams = new Set();
     this.asked = [];
+    this.deeds = [];
+    this.keys = [];
     this.answers = read('ask.json');
     this.incidents = [
       this.three,
@@ -285,6 +287,55 @@ export class World {
   changes() {
     const made = read('three.changes.json');
     return made;
+  }
+
+  policy() {
+    return read('policy.json');
+  }
+
+  /** As the gate would say it; the real one is asked in the program's own tests. */
+  simulate({ incident, policy, approved_by, at }) {
+    const plan = this.summary(this.find(incident)).plan;
+    const refuse = policy === 'observer' || (policy ?? '').includes('forbid');
+    const said = 'the least sure cause is sure to 0.99, 0.80 is wanted';
+    const answer = refuse
+      ? {
+          gate: 'refuse',
+          reasons: [said, 'the policy permits it neither to the watch nor to anybody whom it knows'],
+          again_at: null,
+        }
+      : approved_by === 'root'
+        ? {
+            gate: 'go',
+            reasons: [said, 'root said yes to this very plan, as the policy permits (oncall-approves)'],
+          }
+        : { gate: 'ask', reasons: [said, 'the watch may not go alone'], who: ['root'] };
+    return { plan: plan.digest, at: at ?? '2026-11-21T12:27:46Z', answer, wrong: null };
+  }
+
+  /** What two looks saw differently. */
+  compare(params) {
+    return {
+      left: params.get('left'),
+      right: params.get('right'),
+      same: false,
+      differences: [
+        { part: 'status', about: 'status', before: 'cause_found', after: 'cause_found, three causes' },
+        {
+          part: 'cause',
+          about: 'function/ap-southeast-1/getBalance',
+          before: null,
+          after: 'resource.concurrency-limit, confirmed 0.99',
+        },
+      ],
+    };
+  }
+
+  notifiers() {
+    return [
+      { name: 'file', kind: 'file', works: true, said: 'every notice, as a line of JSON' },
+      { name: 'pager', kind: 'pagerduty', works: false, said: '3 tries: events.pagerduty.com answered 403' },
+    ];
   }
 
   mechanisms() {

@@ -1,21 +1,31 @@
 // Every route that the page knows, and nowhere else.
-import { get, holdToken, Problem, post } from './http';
+import { alter, get, holdToken, Problem, post } from './http';
 import type { Report } from './report';
 import type {
   AlarmRow,
+  ApiKey,
   Change,
+  Channel,
+  Compared,
   Entry,
   Explained,
   Finding,
+  Invitation,
   Lesson,
+  LinkMade,
   Mechanism,
   Page,
+  Person,
+  Policy,
   Ready,
   Reply,
+  Said,
   Session,
   Silence,
+  Simulated,
   Stats,
   Summary,
+  Supposition,
   Topology,
 } from './shapes';
 
@@ -82,12 +92,17 @@ export const api = {
     return session;
   },
   async login(name: string, password: string): Promise<void> {
-    await post('/v1/login', { name, password });
+    holdToken((await post<Session>('/v1/session', { name, password })).csrf);
+  },
+  /** Uses a one-time link: it signs in, and where it makes an account or a new password takes these. */
+  async redeem(token: string, name: string, password: string): Promise<void> {
+    holdToken((await post<Session>('/v1/setup', { token, name, password })).csrf);
   },
   async logout(): Promise<void> {
-    await post('/v1/logout', {});
+    await alter('DELETE', '/v1/session');
     holdToken(null);
   },
+  changePassword: (old: string, fresh: string) => post<Said>('/v1/session/password', { old, new: fresh }),
   open: (signal?: AbortSignal) => all<Summary>(`${SPACE}/incidents`, signal),
   everything: (signal?: AbortSignal) => all<Summary>(`${SPACE}/incidents?all=true`, signal),
   incident: (id: string, signal?: AbortSignal) => get<Summary>(at(id), signal),
@@ -100,9 +115,45 @@ export const api = {
     const answer = await perhaps(get<{ evidence: Explained[] }>(path, signal));
     return answer?.evidence[0] ?? null;
   },
-  approve: (id: string, plan: string) => post<{ said?: string }>(at(id, '/approve'), { plan }),
-  refuse: (id: string, plan: string, why: string) =>
-    post<{ said?: string }>(at(id, '/refuse'), { plan, why }),
+  approve: (id: string, plan: string) => post<Said>(at(id, '/approve'), { plan }),
+  refuse: (id: string, plan: string, why: string) => post<Said>(at(id, '/refuse'), { plan, why }),
+  note: (id: string, text: string) => post<Said>(at(id, '/note'), { text }),
+  close: (id: string, why: string) => post<Said>(at(id, '/close'), { why }),
+  /** Was it a cause? The place of the cause in the newest report, from 1; without it all of them. */
+  judge: (id: string, right: boolean, cause?: number) =>
+    post<Said>(at(id, '/judge'), cause === undefined ? { right } : { cause, right }),
+  split: (id: string, alarms: string[]) => post<Said>(at(id, '/split'), { alarms }),
+  merge: (id: string, into: string) => post<Said>(at(id, '/merge'), { into }),
+  link: (id: string, other: string, why: string) => post<Said>(at(id, '/link'), { with: other, why }),
+  silence: (what: { entity?: string; rule?: string; seconds: number; why: string }) =>
+    post<Said>(`${SPACE}/silences`, what),
+  endSilence: (id: string) => post<Said>(`${SPACE}/silences/${encodeURIComponent(id)}/end`, {}),
+  /** A report that was written before the newest, by its digest. */
+  reportOf: (id: string, digest: string, signal?: AbortSignal) =>
+    perhaps(get<Report>(at(id, `/report?digest=${encodeURIComponent(digest)}`), signal)),
+  /** What two looks saw differently: `incident:ID` or `incident:ID@DIGEST`, the earlier first. */
+  compare: (left: string, right: string, signal?: AbortSignal) =>
+    perhaps(
+      get<Compared>(
+        `${SPACE}/compare?left=${encodeURIComponent(left)}&right=${encodeURIComponent(right)}`,
+        signal,
+      ),
+    ),
+  policy: (signal?: AbortSignal) => perhaps(get<Policy>(`${SPACE}/policy`, signal)),
+  simulate: (supposed: Supposition) => post<Simulated>(`${SPACE}/policy/simulate`, supposed),
+  people: (signal?: AbortSignal) => perhaps(all<Person>('/v1/people', signal)),
+  invitations: (signal?: AbortSignal) => perhaps(all<Invitation>('/v1/invitations', signal)),
+  invite: (name: string, role: string) => post<LinkMade>('/v1/invitations', { name, roles: { main: role } }),
+  setRole: (name: string, role: string) =>
+    alter<Said>('PUT', `/v1/people/${encodeURIComponent(name)}/roles`, { roles: { main: role } }),
+  resetPassword: (name: string) => post<LinkMade>(`/v1/people/${encodeURIComponent(name)}/reset`, {}),
+  removePerson: (name: string) => alter<Said>('DELETE', `/v1/people/${encodeURIComponent(name)}`),
+  keys: (signal?: AbortSignal) => perhaps(all<ApiKey>('/v1/keys', signal)),
+  addKey: (name: string, role: string, days: number | null) =>
+    post<{ key: ApiKey; secret: string }>('/v1/keys', { name, scopes: { main: role }, days }),
+  revokeKey: (id: string) => alter<Said>('DELETE', `/v1/keys/${encodeURIComponent(id)}`),
+  notifiers: (signal?: AbortSignal) => perhaps(all<Channel>(`${SPACE}/notifiers`, signal)),
+  testNotifier: (name: string) => post<Said>(`${SPACE}/notifiers/${encodeURIComponent(name)}/test`, {}),
   ask: (question: string) => post<Reply>(`${SPACE}/ask`, { question }),
   stats: (signal?: AbortSignal) => get<Stats>(`${SPACE}/stats`, signal),
   lessons: async (signal?: AbortSignal) => perhaps(all<Lesson>(`${SPACE}/lessons`, signal)),
@@ -120,5 +171,6 @@ export const api = {
     { name: 'Report, Markdown', href: at(id, '/report?format=markdown') },
     { name: 'Report, JSON', href: at(id, '/report') },
     { name: 'Post-mortem, Markdown', href: at(id, '/postmortem') },
+    { name: 'Recording, .tar.zst', href: at(id, '/recording') },
   ],
 };

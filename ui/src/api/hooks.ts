@@ -68,6 +68,15 @@ export const useAlarms = () =>
   useQuery({ queryKey: ['alarms'], queryFn: ({ signal }) => api.alarms(signal) });
 export const useSilences = () =>
   useQuery({ queryKey: ['silences'], queryFn: ({ signal }) => api.silences(signal) });
+export const usePolicy = () =>
+  useQuery({ queryKey: ['policy'], queryFn: ({ signal }) => api.policy(signal) });
+export const usePeople = () =>
+  useQuery({ queryKey: ['people'], queryFn: ({ signal }) => api.people(signal) });
+export const useInvitations = () =>
+  useQuery({ queryKey: ['invitations'], queryFn: ({ signal }) => api.invitations(signal) });
+export const useKeys = () => useQuery({ queryKey: ['keys'], queryFn: ({ signal }) => api.keys(signal) });
+export const useNotifiers = () =>
+  useQuery({ queryKey: ['notifiers'], queryFn: ({ signal }) => api.notifiers(signal) });
 export const useMechanisms = () =>
   useQuery({
     queryKey: ['mechanisms'],

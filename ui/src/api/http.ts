@@ -62,14 +62,19 @@ export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
   return (await (await ask(path, init)).json()) as T;
 }
 
-export async function post<T>(path: string, body: unknown): Promise<T> {
+export const post = <T>(path: string, body: unknown): Promise<T> => alter<T>('POST', path, body);
+
+/** Something that is altered: once, however often it is sent, and only from this page. */
+export async function alter<T>(method: 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<T> {
   const headers: Record<string, string> = {
     accept: 'application/json',
-    'content-type': 'application/json',
     'idempotency-key': once(),
   };
+  if (body !== undefined) headers['content-type'] = 'application/json';
   if (csrf) headers['x-csrf-token'] = csrf;
-  const response = await ask(path, { method: 'POST', headers, body: JSON.stringify(body) });
+  const init: RequestInit = { method, headers };
+  if (body !== undefined) init.body = JSON.stringify(body);
+  const response = await ask(path, init);
   const said = await response.text();
   return (said ? JSON.parse(said) : {}) as T;
 }

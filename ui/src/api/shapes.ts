@@ -88,6 +88,8 @@ export interface Lesson {
   recovered?: boolean | null;
   advice: Advice[];
 }
+/** The head of a report; the whole is asked for by its digest. */
+export type Looked = Pick<Report, 'ledger' | 'header' | 'verdict'>;
 export type IncidentEvent =
   | { event: 'opened'; alarm: Alarm }
   | { event: 'alarm_joined'; alarm: Alarm; because: string[] }
@@ -97,10 +99,11 @@ export type IncidentEvent =
   | { event: 'noted'; by: string; text: string }
   | { event: 'investigation_started'; attempt: number; window: TimeWindow }
   | { event: 'looked'; at: string }
-  | { event: 'investigation_ended'; attempt: number; report: Report }
+  | { event: 'investigation_ended'; attempt: number; report: Looked }
   | { event: 'investigation_failed'; attempt: number; why: string }
   | { event: 'linked'; incident: string; why: string }
   | { event: 'split_off'; incident: string; by: string }
+  | { event: 'cause_judged'; entity: EntityId; mechanism: string; right: boolean; by: string }
   | { event: 'plan_proposed'; plan: Plan }
   | { event: 'plan_kept'; plan: string }
   | { event: 'no_plan'; why: string[] }
@@ -208,10 +211,92 @@ export interface Ready {
   troubled: string[];
 }
 export interface Session {
+  /** Empty where nobody is known, and everybody on the machine may read. */
   name: string;
+  kind?: 'nobody' | 'person' | 'key';
   role?: string | null;
   /** Sent back in a header with everything that alters something. */
   csrf?: string | null;
+}
+/** What came of a deed, in a sentence. */
+export interface Said {
+  said?: string;
+}
+/** Somebody who may sign in. */
+export interface Person {
+  name: string;
+  /** By space; `*` stands for every one. */
+  roles: Record<string, string>;
+  has_password: boolean;
+  made: Timestamp;
+  by: string;
+}
+/** A one-time link that nobody has used yet. */
+export interface Invitation {
+  kind: string;
+  name: string;
+  roles: Record<string, string>;
+  made: Timestamp;
+  by: string;
+  until: Timestamp;
+}
+export interface LinkMade {
+  kind: string;
+  /** Relative to the page. */
+  link: string;
+  token: string;
+}
+export interface ApiKey {
+  id: string;
+  name: string;
+  person: string;
+  scopes: Record<string, string>;
+  made: Timestamp;
+  until?: Timestamp | null;
+  used?: Timestamp | null;
+  revoked?: Timestamp | null;
+}
+/** A way in which people are told, and how it stands. */
+export interface Channel {
+  name: string;
+  kind?: string;
+  works?: boolean | null;
+  said?: string;
+}
+export interface PolicyWrong {
+  line?: number | null;
+  column?: number | null;
+  what: string;
+}
+export interface Policy {
+  name: string;
+  text: string;
+  wrong?: PolicyWrong | null;
+  /** Lengths in nanoseconds. */
+  rules: {
+    min_confidence: number;
+    cooldown: number;
+    attempts: number;
+    max_touched: number;
+    approval_valid: number;
+    facts_last: number;
+  };
+  people: string[];
+  samples: { name: string; text: string }[];
+}
+export interface Supposition {
+  incident: string;
+  policy?: string | null;
+  approved_by?: string | null;
+  at?: Timestamp | null;
+  min_confidence?: number | null;
+  max_touched?: number | null;
+}
+export interface Simulated {
+  plan: string;
+  at: Timestamp;
+  answer: GateAnswer;
+  wrong?: PolicyWrong | null;
 }
 /** What an event stream says: something was written into an incident's journal. */
 export interface Notice {
@@ -253,4 +338,12 @@ export interface Change {
   diff?: string | null;
   version?: string;
   undone?: Timestamp | null;
+}
+
+/** What two reports saw differently. */
+export interface Compared {
+  left: string;
+  right: string;
+  same: boolean;
+  differences: { part: string; about: string; before?: string | null; after?: string | null }[];
 }

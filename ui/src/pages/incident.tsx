@@ -2,9 +2,11 @@ import { type ReactNode, useCallback, useEffect, useMemo, useRef } from 'react';
 import { api } from '../api/client';
 import { useIncident, useReport, useTimeline } from '../api/hooks';
 import type { Report } from '../api/report';
-import type { Summary } from '../api/shapes';
+import type { Entry, Summary } from '../api/shapes';
 import { CauseCard } from '../parts/cause';
 import { nameOf, Said, ShownContext, useShown } from '../parts/claim';
+import { Compare } from '../parts/compare';
+import { Disagree, Judge, judged } from '../parts/disagree';
 import { EvidencePanel } from '../parts/evidence';
 import { Journal } from '../parts/journal';
 import { Stands } from '../parts/mark';
@@ -55,7 +57,10 @@ export default function Incident({ id, show }: { id: string; show: string }) {
       <div className="main-column">
         {shown && report.data ? (
           <ShownContext value={shown}>
-            <Findings report={report.data} id={id} />
+            <Findings report={report.data} id={id} entries={timeline.data ?? []} />
+            <Disagree one={incident.data} entries={timeline.data ?? []} />
+            <Compare id={id} report={report.data} entries={timeline.data ?? []} />
+            <Exports report={report.data} id={id} />
           </ShownContext>
         ) : report.isPending ? (
           <Waiting what="the report" />
@@ -162,7 +167,8 @@ function Sections({ ready }: { ready: boolean }) {
   );
 }
 
-function Findings({ report, id }: { report: Report; id: string }) {
+function Findings({ report, id, entries }: { report: Report; id: string; entries: readonly Entry[] }) {
+  const said = useMemo(() => judged(entries), [entries]);
   const marks = useMemo(() => changes(report), [report]);
   return (
     <>
@@ -202,6 +208,14 @@ function Findings({ report, id }: { report: Report; id: string }) {
                 cause={cause}
                 number={index + 1}
                 of={report.causes.length}
+                foot={
+                  <Judge
+                    id={id}
+                    number={index + 1}
+                    cause={cause}
+                    word={said.get(`${cause.entity}\n${cause.mechanism}`)}
+                  />
+                }
               />
             ))}
           </div>
@@ -319,27 +333,32 @@ function Findings({ report, id }: { report: Report; id: string }) {
           </ul>
         )}
       </Part>
-      <Part title="Take it with you">
-        <ul className="exports">
-          {api.exports(id).map(({ name, href }) => (
-            <li key={name}>
-              <a href={href} download>
-                {name}
-              </a>
-            </li>
-          ))}
-        </ul>
-        <p>
-          As a recording, to replay and to keep: <code>{`midwatch record ${id} --out incident/`}</code>{' '}
-          <Copy text={`midwatch record ${id} --out incident/`} what="the command" />
-        </p>
-        <p className="faint small">
-          Engine {report.header.engine.version}, rules <code>{report.header.engine.rules.slice(0, 12)}</code>,
-          ledger <code>{report.ledger.slice(0, 12)}</code>: <code>midwatch verify</code> derives every
-          sentence again.
-        </p>
-      </Part>
     </>
+  );
+}
+
+function Exports({ report, id }: { report: Report; id: string }) {
+  return (
+    <Part title="Take it with you">
+      <ul className="exports">
+        {api.exports(id).map(({ name, href }) => (
+          <li key={name}>
+            <a href={href} download>
+              {name}
+            </a>
+          </li>
+        ))}
+      </ul>
+      <p>
+        As a recording, to replay and to keep: <code>{`midwatch record ${id} --out incident/`}</code>{' '}
+        <Copy text={`midwatch record ${id} --out incident/`} what="the command" />
+      </p>
+      <p className="faint small">
+        Engine {report.header.engine.version}, rules <code>{report.header.engine.rules.slice(0, 12)}</code>,
+        ledger <code>{report.ledger.slice(0, 12)}</code>: <code>midwatch verify</code> derives every sentence
+        again.
+      </p>
+    </Part>
   );
 }
 

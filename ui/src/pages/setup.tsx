@@ -1,16 +1,19 @@
 import { useState } from 'react';
-import { useAlarms, useHealth, useMechanisms, useSilences } from '../api/hooks';
+import { useAlarms, useHealth, useMechanisms } from '../api/hooks';
 import { Stands } from '../parts/mark';
-import { Nothing, Part, Trouble, useNow, useTitle, Waiting } from '../parts/small';
+import { Nothing, Part, Trouble, useTitle, Waiting } from '../parts/small';
 import { to } from '../route';
 import { useSession } from '../session';
-import { clock, moment } from '../time';
+import { Channels, Silences } from '../setup/channels';
+import { Managed } from '../setup/people';
+import { PolicyPart } from '../setup/policy';
+import { clock } from '../time';
 import { CATEGORY, say } from '../words';
 import { FindingRow } from './now';
 import '../styles/plan.css';
 import '../styles/detail.css';
 
-/** What is connected, watched and kept quiet. Only to be read: it is set up in midwatch.toml. */
+/** What is connected, watched and kept quiet, what may be done, and who may what. */
 export default function Setup() {
   useTitle('Set-up');
   const session = useSession();
@@ -18,16 +21,23 @@ export default function Setup() {
     <div className="setup">
       <h1>Set-up</h1>
       <p className="faint">
-        Read from the server; altered in <code>midwatch.toml</code>.{' '}
+        Sources, alarms, channels and policy are altered in <code>midwatch.toml</code>.{' '}
         {session
-          ? `You are ${session.name}${session.role ? `, ${session.role}` : ''}.`
+          ? session.name
+            ? `You are ${session.name}${session.role ? `, ${session.role}` : ''}.`
+            : 'You are only reading: nobody is signed in.'
           : 'This server knows no accounts: whoever reaches it is let in.'}
       </p>
       <Sources />
+      <PolicyPart />
       <div className="columns">
-        <Alarms />
+        <div>
+          <Alarms />
+          <Channels />
+        </div>
         <Silences />
       </div>
+      <Managed />
       <Mechanisms />
     </div>
   );
@@ -79,41 +89,6 @@ function Alarms() {
             </div>
           </li>
         ))}
-      </ul>
-    </Part>
-  );
-}
-
-function Silences() {
-  const silences = useSilences();
-  const now = useNow(10_000);
-  return (
-    <Part title="Silences" count={silences.data?.length}>
-      {silences.isPending && <Waiting what="the silences" />}
-      {silences.isError && !silences.data && (
-        <Trouble error={silences.error} again={() => void silences.refetch()} />
-      )}
-      {silences.data === null && <Nothing>{ABSENT}</Nothing>}
-      {silences.data?.length === 0 && <Nothing>Nothing is silenced.</Nothing>}
-      <ul className="rules">
-        {silences.data?.map((one) => {
-          const over =
-            Boolean(one.ended) || ((one.every ?? 'once') === 'once' && Date.parse(one.until) < now);
-          return (
-            <li key={one.id}>
-              <Stands tone={over ? 'quiet' : 'good'} word={over ? 'over' : 'in force'} />
-              <div>
-                <b>{one.rule ?? one.entity ?? 'everything'}</b>{' '}
-                <span>
-                  until {clock(one.until)} UTC{one.every && one.every !== 'once' ? `, ${one.every}` : ''}
-                </span>
-                <p className="faint" title={moment(one.from)}>
-                  by {one.by}: {one.why}
-                </p>
-              </div>
-            </li>
-          );
-        })}
       </ul>
     </Part>
   );

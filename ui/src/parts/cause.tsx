@@ -1,3 +1,4 @@
+import type { ReactNode } from 'react';
 import type { Cause, Prediction } from '../api/report';
 import { onset } from '../time';
 import { CATEGORY, capital, FORCE, say } from '../words';
@@ -5,7 +6,18 @@ import { nameOf, Said, useShown } from './claim';
 import { Mark } from './mark';
 
 /** One cause: what speaks for it and against it, what it predicts, and what could be done. */
-export function CauseCard({ cause, number, of }: { cause: Cause; number: number; of: number }) {
+export function CauseCard({
+  cause,
+  number,
+  of,
+  foot,
+}: {
+  cause: Cause;
+  number: number;
+  of: number;
+  /** What people say of it. */
+  foot?: ReactNode;
+}) {
   const { report } = useShown();
   return (
     <article className="cause" aria-label={`Cause ${number}: ${cause.title}`}>
@@ -81,6 +93,7 @@ export function CauseCard({ cause, number, of }: { cause: Cause; number: number;
           ))}
         </details>
       )}
+      {foot}
       {(cause.caps?.length ?? 0) > 0 && <p className="faint small">Held down: {cause.caps?.join('; ')}.</p>}
     </article>
   );

@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from 'react';
 import { api, Problem } from '../api/client';
 import type { Plan } from '../api/shapes';
 import { type PlanStands, undecided } from '../plan';
+import { to } from '../route';
 import { mayApprove, useSession } from '../session';
 import { action, capital } from '../words';
 import { Copy } from './small';
@@ -93,7 +94,15 @@ export function Decide({
                 At the server’s terminal: <code>{command}</code> <Copy text={command} what="the command" />
               </p>
               {!may && (
-                <p className="faint">You are signed in as {session?.role}: an approver must answer.</p>
+                <p className="faint">
+                  {session?.name ? (
+                    <>You are signed in as {session.role}: an approver must answer.</>
+                  ) : (
+                    <>
+                      You are only reading. <a href={to.signIn}>Sign in</a> to answer.
+                    </>
+                  )}
+                </p>
               )}
             </div>
             <button type="button" data-item disabled={!may} onClick={() => ask('no')}>
@@ -139,7 +148,7 @@ export function Decide({
               />
             </label>
           )}
-          {session && <p className="faint">It is written down in the name of {session.name}.</p>}
+          {session?.name && <p className="faint">It is written down in the name of {session.name}.</p>}
           <div className="buttons">
             <button type="button" onClick={() => dialog.current?.close()}>
               Not now
