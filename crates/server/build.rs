@@ -17,10 +17,24 @@ fn main() {
     let mut files = Vec::new();
     gather(&dist, "", &mut files);
     files.sort();
+    let Some(out) = std::env::var_os("OUT_DIR").map(PathBuf::from) else {
+        panic!("cargo names no folder to write into");
+    };
+    // The compiler reads copies: whoever builds the page anew meanwhile takes nothing away from it.
+    let kept = out.join("page");
+    std::fs::remove_dir_all(&kept).ok();
+    if let Err(error) = std::fs::create_dir_all(&kept) {
+        panic!("{}: {error}", kept.display());
+    }
     let mut text =
         String::from("/// Every file of the page, by address.\npub static FILES: &[File] = &[\n");
-    for (name, path) in files {
-        let path = path.display().to_string();
+    for (number, (name, path)) in files.into_iter().enumerate() {
+        let copy = kept.join(number.to_string());
+        if std::fs::copy(&path, &copy).is_err() {
+            // It went between being found and being read: the page is being built, and this runs again after it.
+            continue;
+        }
+        let path = copy.display().to_string();
         // Writing into a text does not fail.
         let _ = writeln!(
             text,
@@ -28,10 +42,8 @@ fn main() {
         );
     }
     text += "];\n";
-    let out = std::env::var_os("OUT_DIR").map(PathBuf::from);
-    let written = out.map(|out| std::fs::write(out.join("page.rs"), text));
-    if !matches!(written, Some(Ok(()))) {
-        panic!("the list of the page's files cannot be written: {written:?}");
+    if let Err(error) = std::fs::write(out.join("page.rs"), text) {
+        panic!("the list of the page's files cannot be written: {error}");
     }
 }
 

@@ -6,6 +6,7 @@ pub mod house;
 pub mod inlets;
 pub mod live;
 pub mod notify;
+pub mod policy;
 pub mod reception;
 pub mod serving;
 pub mod shed;

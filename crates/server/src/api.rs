@@ -22,6 +22,7 @@ mod metrics;
 mod once;
 mod page;
 pub mod people;
+pub mod policy;
 pub mod problem;
 pub mod route;
 mod session;
@@ -164,6 +165,7 @@ pub fn routes() -> Vec<Route> {
     routes.extend(silences::routes());
     routes.extend(knowledge::routes());
     routes.extend(surroundings::routes());
+    routes.extend(policy::routes());
     routes.extend(audit::routes());
     routes.extend(deeds::routes());
     routes.extend(session::routes());

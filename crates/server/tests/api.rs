@@ -29,6 +29,7 @@ use server::control::Request;
 use server::api::house::{
     Dress, Fault, Folded, Happened, Health, House, Space, Unanswered, Undone, Untold,
 };
+use server::api::policy::{HardRules, PolicyShown, Simulated, Supposed};
 use server::api::route::{Permission, Work};
 use server::api::{Limits, Settings, description, routes, serve};
 
@@ -197,6 +198,42 @@ impl Space for Sheet {
 
     fn stats(&self) -> Result<Value, Fault> {
         Ok(json!({"incidents": 0}))
+    }
+
+    fn policy(&self) -> Result<PolicyShown, Fault> {
+        Ok(PolicyShown {
+            name: "ask-always".to_string(),
+            text: "permit (principal, action, resource);".to_string(),
+            wrong: None,
+            rules: HardRules {
+                min_confidence: 0.8,
+                cooldown: 1,
+                attempts: 2,
+                max_touched: 12,
+                approval_valid: 1,
+                facts_last: 1,
+            },
+            people: vec!["ada".to_string()],
+            samples: Vec::new(),
+        })
+    }
+
+    fn suppose(
+        &self,
+        incident: &Incident,
+        supposed: &Supposed,
+    ) -> Result<Option<Simulated>, Fault> {
+        // The incident of one name is the one with a plan.
+        let planned = incident.id.0.ends_with("-004");
+        Ok(planned.then(|| Simulated {
+            plan: "d".repeat(64),
+            at: supposed.at.unwrap_or(Timestamp::from_seconds(1)),
+            answer: model::plan::GateAnswer::Refuse {
+                reasons: supposed.policy.iter().cloned().collect(),
+                again_at: None,
+            },
+            wrong: None,
+        }))
     }
 
     fn surroundings(&self) -> Result<Arc<(Topology, Vec<Change>)>, Fault> {
@@ -395,6 +432,34 @@ fn lists_come_in_parts() {
     let audit = api.get("/v1/spaces/main/audit").json();
     assert_eq!(audit["items"][0]["by"], "ada");
     assert_eq!(audit["items"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_policy_can_be_supposed_and_nothing_comes_of_it() {
+    let api = Api::new();
+    let line = "POST /v1/spaces/main/policy/simulate";
+    let send = |body: &str| {
+        let headers = format!(
+            "content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        api.ask(line, &headers)
+    };
+    let got =
+        send(r#"{"incident": "inc-main-004", "policy": "observer", "at": "2026-01-02T03:04:05Z"}"#);
+    assert_eq!(got.status, 200, "{}", got.body);
+    let said = got.json();
+    assert_eq!(said["at"], "2026-01-02T03:04:05Z");
+    assert_eq!(said["answer"]["gate"], "refuse");
+    assert_eq!(said["answer"]["reasons"][0], "observer");
+    for (body, status) in [
+        (r#"{"incident": "inc-main-003"}"#, 404),
+        (r#"{"incident": "inc-other-000"}"#, 404),
+        (r#"{"incident": "inc-main-004", "perform": true}"#, 400),
+        (r#"{"incident": "inc-main-004", "at": "noon"}"#, 400),
+    ] {
+        assert_eq!(send(body).status, status, "{body}");
+    }
 }
 
 #[test]

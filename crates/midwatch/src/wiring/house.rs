@@ -181,6 +181,11 @@ impl House {
         gate(&self.written)
     }
 
+    /// The policy's text, as it is configured.
+    pub fn policy(&self) -> Result<String, Problem> {
+        policy(&self.written)
+    }
+
     /// Who may be asked: the approvers that are named, or else whoever runs this program.
     pub fn people(&self) -> Vec<Person> {
         let named = &self.config().act.approvers;
@@ -360,26 +365,24 @@ fn bad_rules(error: &watch::detect::RulesError, name: &str) -> Problem {
     )
 }
 
+fn policy(written: &Written) -> Result<String, Problem> {
+    let named = &written.config.act.policy;
+    if let Some(text) = act::gate::sample(named) {
+        return Ok(text.to_string());
+    }
+    let path = written.path(Path::new(named));
+    std::fs::read_to_string(&path).map_err(|error| {
+        Problem::bad_input(
+            format!("{named:?} is no policy that comes with the program, and no file: {error}"),
+            "act.policy",
+            "choose observer, ask-always or harmless-alone, or name a Cedar policy's file",
+        )
+    })
+}
+
 fn gate(written: &Written) -> Result<Gate, Problem> {
     let config = &written.config.act;
-    let policy = match config.policy.as_str() {
-        "observer" => act::gate::OBSERVER.to_string(),
-        "ask-always" => act::gate::ASK_ALWAYS.to_string(),
-        "harmless-alone" => act::gate::HARMLESS_ALONE.to_string(),
-        _ => {
-            let path = written.path(Path::new(&config.policy));
-            std::fs::read_to_string(&path).map_err(|error| {
-                Problem::bad_input(
-                    format!(
-                        "{:?} is no policy that comes with the program, and no file: {error}",
-                        config.policy
-                    ),
-                    "act.policy",
-                    "choose observer, ask-always or harmless-alone, or name a Cedar policy's file",
-                )
-            })?
-        }
-    };
+    let policy = policy(written)?;
     Ok(Gate::new(
         &policy,
         act::gate::Rules {

@@ -17,6 +17,7 @@ use serde_json::Value;
 use server::api::house::{
     Dress, Fault, Folded, Happened, Health, House, Space, Unanswered, Undone, Untold,
 };
+use server::api::policy::{PolicyShown, Simulated, Supposed};
 use server::auth::Accounts;
 use server::control::{Person, Request};
 use store::journal::Store;
@@ -31,6 +32,9 @@ pub const MAIN: &str = "main";
 
 /// Folded incidents that are remembered; each holds its reports, some hundred kilobytes.
 const REMEMBERED: usize = 128;
+
+/// Incidents whose recoveries are held against a plan that is supposed: as many as the watch remembers.
+const LATEST: usize = 50;
 
 /// What is around is looked at anew after so long: a look asks the connectors.
 const FRESH: Span = Span(5 * model::time::SECOND);
@@ -278,6 +282,27 @@ impl Space for Main {
 
     fn inlets(&self) -> Option<Arc<dyn server::inlets::Inlets>> {
         Some(self.desk.posts())
+    }
+
+    fn policy(&self) -> Result<PolicyShown, Fault> {
+        super::policy::shown(&self.own).map_err(Fault::Failed)
+    }
+
+    fn suppose(
+        &self,
+        incident: &Incident,
+        supposed: &Supposed,
+    ) -> Result<Option<Simulated>, Fault> {
+        let around = self.surroundings()?;
+        let others: Vec<Arc<Folded>> = self
+            .incidents(false)?
+            .iter()
+            .take(LATEST)
+            .filter_map(|id| self.incident(id).transpose())
+            .collect::<Result<_, _>>()?;
+        let others = others.iter().map(|folded| &folded.incident);
+        super::policy::suppose(&self.own, incident, &around.0, others, supposed)
+            .map_err(Fault::Failed)
     }
 
     fn surroundings(&self) -> Result<Arc<(Topology, Vec<Change>)>, Fault> {

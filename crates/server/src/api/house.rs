@@ -157,6 +157,14 @@ pub trait Space: Send + Sync {
     fn lessons(&self) -> Result<Vec<Lesson>, Fault>;
     /// How well the watch is kept, as `midwatch stats` tells it.
     fn stats(&self) -> Result<Value, Fault>;
+    /// The policy as it stands.
+    fn policy(&self) -> Result<super::policy::PolicyShown, Fault>;
+    /// What the gate would say to the incident's newest plan; `None` if it has none. Nothing is altered.
+    fn suppose(
+        &self,
+        incident: &Incident,
+        supposed: &super::policy::Supposed,
+    ) -> Result<Option<super::policy::Simulated>, Fault>;
     /// What leans on what, and what was altered of late.
     fn surroundings(&self) -> Result<Arc<(Topology, Vec<Change>)>, Fault>;
     /// Where others post to it; `None` if nobody may.

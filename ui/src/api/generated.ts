@@ -1,0 +1,1602 @@
+// Generated from docs/api/openapi.json by scripts/types.mjs; not to be altered by hand.
+
+/** One change to the world. A new kind of action is a variant here; the compiler leads to the rest. An action names what is to be so afterwards, never a difference: asking twice for the same thing does no harm even where an actuator cannot remember. */
+export type Action = {
+  do: "revert_change";
+  /** What the change touched. */
+  entity: EntityId;
+  /** The change's id. */
+  change: string;
+} | {
+  do: "set_settings";
+  /** Whose. */
+  entity: EntityId;
+  /** Name to value. */
+  settings: Record<string, string | null>;
+} | {
+  do: "set_role";
+  /** Whose. */
+  entity: EntityId;
+  /** The role it shall act under. */
+  role: EntityId;
+} | {
+  do: "set_limit";
+  /** Whose. */
+  entity: EntityId;
+  /** Which: `concurrency`, `connections`, `throughput`, … */
+  limit: string;
+  /** The value. */
+  value?: number | null;
+} | {
+  do: "set_version";
+  /** Whose. */
+  entity: EntityId;
+  /** The version. */
+  version: string;
+} | {
+  do: "scale";
+  /** Whose. */
+  entity: EntityId;
+  /** Copies. */
+  copies: number;
+} | {
+  do: "restart";
+  /** Whose. */
+  entity: EntityId;
+} | {
+  do: "renew";
+  /** Whose. */
+  entity: EntityId;
+} | {
+  do: "set_aside";
+  /** The store or queue that holds it. */
+  entity: EntityId;
+  /** Which. */
+  record: string;
+} | {
+  do: "put_back";
+  /** The store or queue that held it. */
+  entity: EntityId;
+  /** Which. */
+  record: string;
+} | {
+  do: "fail_over";
+  /** What traffic is taken from. */
+  from: EntityId;
+  /** What shall carry it. */
+  to: EntityId;
+} | {
+  do: "throttle";
+  /** Whose requests. */
+  entity: EntityId;
+  /** Requests per second. */
+  per_second?: number | null;
+};
+
+/** One thing to do so that it does not happen again. */
+export type Advice = {
+  /** Which area. */
+  area: Area;
+  /** What to do. */
+  text: string;
+};
+
+/** One notice from outside that something may be wrong, in our words. */
+export type Alarm = {
+  /** Unique within the recording. */
+  id: string;
+  /** Who raised it: `cloudwatch`, `prometheus`, `datadog`. */
+  source?: string;
+  /** The rule's name. */
+  rule: string;
+  /** About whom. */
+  entity: EntityId;
+  /** The metric that crossed its line, if it is about one. */
+  metric?: string | null;
+  /** The statistic of that metric. */
+  statistic?: string | null;
+  /** The line. */
+  threshold?: number | null;
+  /** What was seen. */
+  observed?: number | null;
+  /** When it fired. */
+  fired_at: Timestamp;
+  /** When its condition became true in the data, if whoever raised it knows: the last datum that it needed had come in, and its period was over. From here on whoever evaluates is to blame for the time that passes. */
+  true_at?: Timestamp | null;
+  /** How bad its rule says it is. */
+  severity?: Severity | null;
+  /** Firing, resolved, or no data. */
+  state?: AlarmState;
+  /** What it tells people. Hostile text: shown, never believed. */
+  summary?: string;
+  /** Its labels. */
+  labels?: Record<string, string>;
+  /** Where the row stands. */
+  raw?: RawRef;
+};
+
+/** One alarm of an incident. */
+export type AlarmShown = {
+  /** Whose. */
+  incident: IncidentId;
+  /** What makes it the same alarm again. */
+  fingerprint: Fingerprint;
+  /** Its rule. */
+  rule: string;
+  /** About whom. */
+  entity: EntityId;
+  /** As it arrived. */
+  alarm: Alarm;
+  /** How it stands. */
+  state: AlarmState;
+  /** Since when, by its own words. */
+  since: Timestamp;
+  /** When it came to the incident. */
+  joined: Timestamp;
+  /** How often it turned. */
+  turns: number;
+  /** Does it turn too often to tell anything? */
+  flapping: boolean;
+};
+
+/** A part of a list, and where the next part begins. */
+export type AlarmShownList = {
+  /** The items of this part. */
+  items: AlarmShown[];
+  /** To be given as `cursor` for the next part; `null` if this was the last. */
+  next?: string | null;
+};
+
+/** What the alarm says of itself. */
+export type AlarmState = "firing" | "resolved" | "no_data";
+
+/** One way in which an earlier incident is alike. */
+export type Alike = {
+  /** `log lines`, `mechanism`, `place`, `what metrics did`, `kind of change`. */
+  what: string;
+  /** How alike in this, 0..1. */
+  share: number;
+  /** What both have, for people; empty where it would be too long to tell. */
+  common?: string[];
+};
+
+/** What the gate said. */
+export type Answered = {
+  /** When. */
+  at: Timestamp;
+  /** What, and why. */
+  answer: GateAnswer;
+};
+
+/** A part of a list, and where the next part begins. */
+export type AnyValueList = {
+  /** The items of this part. */
+  items: unknown[];
+  /** To be given as `cursor` for the next part; `null` if this was the last. */
+  next?: string | null;
+};
+
+/** A named person's yes to one exact plan, until it expires. */
+export type Approval = {
+  /** The plan's digest. */
+  plan: string;
+  /** Who said yes. */
+  by: string;
+  /** When. */
+  at: Timestamp;
+  /** Until when it counts. */
+  until: Timestamp;
+};
+
+/** One of the four areas of prevention. */
+export type Area = "observability" | "infrastructure" | "deployment_pipeline" | "resilience";
+
+/** The cause that a plan answers to, as the report names it. */
+export type Basis = {
+  /** Where. */
+  entity: EntityId;
+  /** How. */
+  mechanism: MechanismId;
+  /** The change that did it. */
+  change?: string | null;
+  /** How sure, 0..1. */
+  confidence: number;
+};
+
+/** What one case may spend. */
+export type BudgetLimit = {
+  /** Questions asked of sources. */
+  reads: number;
+};
+
+/** The five root-cause categories. */
+export type Category = "system_change" | "resource_limit" | "component_failure" | "dependency_issue" | "input_anomaly";
+
+/** One cause that the report names. */
+export type Cause = {
+  /** Where. */
+  entity: EntityId;
+  /** How. */
+  mechanism: MechanismId;
+  /** The mechanism's title. */
+  title: string;
+  /** Which of the five. */
+  category: Category;
+  /** The change that did it, if one did. */
+  change?: string | null;
+  /** How sure, in a word. */
+  word: Word;
+  /** How sure, 0..1, calibrated. */
+  confidence: number;
+  /** Why it is not surer: the caps that bind. */
+  caps?: string[];
+  /** Term by term. */
+  score: Score;
+  /** When it began. */
+  onset?: Onset | null;
+  /** The sentence that names it. */
+  claim: Claim;
+  /** What speaks for it. */
+  supports: Claim[];
+  /** What speaks against it. */
+  contradicts: Claim[];
+  /** What it predicted. */
+  predictions: Prediction[];
+  /** From the cause to the symptoms. */
+  path: Link[];
+  /** Symptoms that would stand unexplained without it (indexes into `symptoms`). */
+  explains: number[];
+  /** Ways back, the safest first. */
+  mitigations: Mitigation[];
+};
+
+/** One cause in a line. */
+export type CauseLine = {
+  /** Where. */
+  entity: EntityId;
+  /** How. */
+  mechanism: MechanismId;
+  /** Which of the five. */
+  category: Category;
+  /** The change that did it. */
+  change?: string | null;
+  /** How sure, 0..1. */
+  confidence: number;
+  /** The same in a word. */
+  word: Word;
+};
+
+/** Something that was altered: a deploy, a commit, a setting, a scaling step, a permission. */
+export type Change = {
+  /** Unique within the recording: a commit's hash, an audit event's id. */
+  id: string;
+  /** What sort. */
+  kind: ChangeKind;
+  /** When it began to act (a commit: when it was made). */
+  start: Timestamp;
+  /** When it was complete; `start` where the source gives one time only. */
+  end: Timestamp;
+  /** What it touched, where the source says. */
+  entities?: EntityId[];
+  /** Who. */
+  actor?: string;
+  /** One line for people. */
+  title: string;
+  /** Paths touched. */
+  files?: string[];
+  /** The diff, or before and after of a setting as one; `None` where the source withheld it. */
+  diff?: string | null;
+  /** Version that went out; empty if none. */
+  version?: string;
+  /** Other changes that this one carries: a deploy's commits. */
+  carries?: string[];
+  /** When it was undone, if it was. */
+  undone?: Timestamp | null;
+  /** Where the row stands. */
+  raw?: RawRef;
+};
+
+/** What sort of alteration. */
+export type ChangeKind = "commit" | "deploy" | "flag" | "config" | "permission" | "infrastructure" | "scaling" | "migration" | "schedule" | "certificate" | "maintenance";
+
+/** A part of a list, and where the next part begins. */
+export type ChangeList = {
+  /** The items of this part. */
+  items: Change[];
+  /** To be given as `cursor` for the next part; `null` if this was the last. */
+  next?: string | null;
+};
+
+/** A condition on telemetry: verification, steady state and stop condition alike. */
+export type Check = {
+  /** All of them must hold. */
+  all: Condition[];
+  /** Over how long a stretch of fresh telemetry each is looked at. */
+  over: Span;
+};
+
+/** One condition, and what was seen. */
+export type Checked = {
+  /** What was asked. */
+  condition: Condition;
+  /** Whether it held. */
+  holds: Holds;
+  /** What was seen, for people: `0 of 312 calls failed`. */
+  seen: string;
+};
+
+/** A sentence which cites what it stands on. INVARIANT (J3): never without evidence. */
+export type Claim = {
+  /** Unique within the report: `C1`, `C2`, … */
+  id: string;
+  /** The sentence. */
+  text: string;
+  /** What it stands on. */
+  evidence: EvidenceId[];
+};
+
+/** How a number is held against a line. */
+export type Comparison = "at_most" | "at_least";
+
+/** Something that can be seen to hold, or not, in telemetry and state. */
+export type Condition = {
+  that: "error_share";
+  /** Whose calls. */
+  entity: EntityId;
+  /** 0..1. */
+  at_most: number;
+  /** Fewer calls than this tell nothing. */
+  calls: number;
+} | {
+  that: "latency";
+  /** Whose calls. */
+  entity: EntityId;
+  /** Milliseconds. */
+  at_most_ms: number;
+  /** Fewer calls than this tell nothing. */
+  calls: number;
+} | {
+  that: "metric";
+  /** Whose. */
+  entity: EntityId;
+  /** Its name as the source writes it. */
+  metric: string;
+  /** Its statistic; empty for none. */
+  statistic?: string;
+  /** Which side of the line is well. */
+  is: Comparison;
+  /** The line. */
+  value: number;
+} | {
+  that: "alarm_quiet";
+  /** The rule. */
+  rule: string;
+  /** About whom. */
+  entity: EntityId;
+} | {
+  that: "state";
+  /** Whose. */
+  entity: EntityId;
+  /** Which kind of document. */
+  kind: string;
+  /** Dotted path into it. */
+  path: string;
+  /** What must stand there. */
+  equals: unknown;
+};
+
+/** What the investigation cost. Wall-clock time is left out, so that the same recording gives the same bytes. */
+export type Cost = {
+  /** Questions asked. */
+  reads: number;
+  /** Rows looked at. */
+  rows: number;
+  /** Bytes read. */
+  bytes: number;
+};
+
+/** One thing that a person did. */
+export type Deed = {
+  /** Its place in the journal of the whole space. */
+  position: number;
+  /** When. */
+  at: Timestamp;
+  /** Who. */
+  by: string;
+  /** The event's word. */
+  kind: string;
+  /** To which incident. */
+  incident: IncidentId;
+  /** Its place in that incident's journal. */
+  seq: number;
+  /** The entry in one sentence. */
+  said: string;
+};
+
+/** A part of a list, and where the next part begins. */
+export type DeedList = {
+  /** The items of this part. */
+  items: Deed[];
+  /** To be given as `cursor` for the next part; `null` if this was the last. */
+  next?: string | null;
+};
+
+/** One edge: `from` leans on `to`. */
+export type Edge = {
+  /** The one that leans. */
+  from: EntityId;
+  /** The one leaned upon. */
+  to: EntityId;
+  /** How. */
+  kind?: EdgeKind;
+  /** How sure we are that the edge exists, 0..1. */
+  confidence?: number;
+  /** Requests along the edge per request that `from` receives, where known. */
+  calls_per_request?: number | null;
+  /** Where it was seen: a trace, a config, a declared map. */
+  seen_in?: string;
+};
+
+/** How one entity leans on another. Failure travels from `to` to `from`. */
+export type EdgeKind = "calls" | "runs_on" | "served_by" | "consumes" | "produces" | "uses_role" | "uses_config" | "bound_by" | "part_of" | "replicates_from";
+
+/** How the performing of a plan ended. */
+export type Ended = {
+  /** When. */
+  at: Timestamp;
+  /** How. */
+  end: RunEnd;
+};
+
+/** How an incident ended. */
+export type Ending = {
+  how: "recovered";
+} | {
+  how: "recovered_alone";
+} | {
+  how: "no_fault";
+} | {
+  how: "handed_over";
+} | {
+  how: "merged";
+  /** Which. */
+  into: IncidentId;
+};
+
+/** Which engine and which rules wrote the report. */
+export type EngineVersion = {
+  /** The program's version. */
+  version: string;
+  /** BLAKE3 (hex) of the catalogue of mechanisms and of the constants. */
+  rules: string;
+};
+
+/** A thing that can break: service, host, pod, queue, database, function. */
+export type Entity = {
+  /** Unique within the recording. */
+  id: EntityId;
+  /** What sort of thing it is. */
+  kind?: EntityKind;
+  /** What people call it. */
+  name: string;
+  /** Properties by which the affected can be compared with the unaffected: version, zone, host, role. */
+  labels?: Record<string, string>;
+};
+
+/** The name by which the whole house knows one entity, such as `service/checkout`. Unique within a recording. Cheap to clone. The text carries no meaning for the engine: renaming every entity changes no verdict. */
+export type EntityId = string;
+
+/** What sort of thing an entity is. */
+export type EntityKind = "service" | "function" | "pod" | "workload" | "container" | "host" | "database" | "table" | "queue" | "cache" | "gateway" | "external" | "role" | "config" | "quota" | "scope" | "client" | "unknown";
+
+/** What an event says. What it means for the incident is asked for by the other routes. */
+export type Event = {
+  /** In which space. */
+  space: string;
+  /** To which incident. */
+  incident: IncidentId;
+  /** Its place in that incident's journal, from 1. */
+  seq: number;
+  /** The event's word, such as `plan_proposed`. */
+  kind: string;
+  /** When it was written. */
+  at: Timestamp;
+};
+
+/** One observation, with the query that lets a person see it again. */
+export type Evidence = {
+  /** Unique within the report. */
+  id: EvidenceId;
+  /** Which kind of source. */
+  source: SourceKind;
+  /** Whose, where it is about one entity. */
+  entity?: EntityId | null;
+  /** What was asked. */
+  query: Query;
+  /** The stretch that the query covered, where it has one. */
+  window?: TimeWindow | null;
+  /** What was computed. */
+  statistic: Statistic;
+  /** What it does to the hypothesis that it was collected for. */
+  polarity: Polarity;
+  /** Its weight in nats there; 0 for context. */
+  weight?: number;
+  /** Share of the wanted rows that the source covered, 0..1. */
+  quality: number;
+  /** One sentence fragment for people, made from the values. */
+  says: string;
+  /** A few of the rows, at most five. */
+  raw?: RawRef[];
+  /** BLAKE3 (hex) of the rows that were read, in order. */
+  digest: string;
+};
+
+export type EvidenceId = string;
+
+/** What makes two alarms the same alarm again: source, rule, entity and sorted stable labels. */
+export type Fingerprint = string;
+
+/** The forms of a report. */
+export type Format = "json" | "html" | "markdown";
+
+/** A gap, and what it costs. */
+export type GapCost = {
+  /** What was wanted. */
+  wanted: string;
+  /** Of whom. */
+  entity?: EntityId | null;
+  /** Why not. */
+  why: GapReason;
+  /** In the source's words. */
+  detail?: string;
+  /** Which hypotheses it keeps from being tested. */
+  affects: string[];
+  /** Confidence that closing it could add, 0..1. */
+  gain: number;
+  /** How to close it. */
+  how_to_close?: string;
+};
+
+/** Why something could not be looked at. */
+export type GapReason = "permission" | "not_instrumented" | "retention" | "rate_limit" | "timeout" | "connector" | "budget" | "not_recorded";
+
+/** The gate's answer, with its reasons. */
+export type GateAnswer = {
+  gate: "go";
+  /** Why. */
+  reasons: string[];
+} | {
+  gate: "ask";
+  /** Why. */
+  reasons: string[];
+  /** Who may: names or groups as the policy has them; empty for anyone whom the policy lets approve. */
+  who: string[];
+} | {
+  gate: "refuse";
+  /** Why. */
+  reasons: string[];
+  /** When it may be asked again; `None` for never. */
+  again_at?: Timestamp | null;
+};
+
+/** The head of a report. The title is the symptom, not the cause. */
+export type Header = {
+  /** The recording's id. */
+  case: string;
+  /** The symptom. */
+  title: string;
+  /** How it ended. */
+  status: Status;
+  /** The worst alarm's severity. */
+  severity?: Severity | null;
+  /** When it began, with its uncertainty. */
+  started?: Onset | null;
+  /** When the first alarm fired. */
+  detected?: Timestamp | null;
+  /** When it was over, with its uncertainty; `None` while it lasts. */
+  resolved?: Onset | null;
+  /** When the looking happened. */
+  looked_at: Timestamp;
+  /** The stretch that was looked at. */
+  window: TimeWindow;
+  /** Which rules. */
+  engine: EngineVersion;
+  /** What the engine was told beyond the recording: its budget. */
+  budget: BudgetLimit;
+};
+
+/** A code, and what it means. */
+export type Help = {
+  /** The code. */
+  code: string;
+  /** The status that goes with it. */
+  status: number;
+  /** What happened, in general. */
+  title: string;
+  /** What to do. */
+  to_do: string;
+};
+
+/** Whether a condition held. */
+export type Holds = "yes" | "no" | "cannot_tell";
+
+/** Everything that can happen to an incident. */
+export type IncidentEvent = {
+  event: "opened";
+  /** The alarm. */
+  alarm: Alarm;
+  /** Its fingerprint. */
+  fingerprint: Fingerprint;
+} | {
+  event: "alarm_joined";
+  /** The alarm. */
+  alarm: Alarm;
+  /** Its fingerprint. */
+  fingerprint: Fingerprint;
+  /** How strongly it belongs here; 1 or more joins. */
+  score: number;
+  /** Why, for people. */
+  because: string[];
+} | {
+  event: "alarm_turned";
+  /** Which. */
+  fingerprint: Fingerprint;
+  /** To what. */
+  state: AlarmState;
+  /** When, by its own words. */
+  at: Timestamp;
+} | {
+  event: "flapping";
+  /** Which. */
+  fingerprint: Fingerprint;
+  /** Turns within the last 15 minutes. */
+  turns: number;
+} | {
+  event: "silenced";
+  /** By whom. */
+  by: string;
+  /** Why. */
+  why: string;
+  /** Until when. */
+  until: Timestamp;
+} | {
+  event: "noted";
+  /** Who. */
+  by: string;
+  /** What. */
+  text: string;
+} | {
+  event: "investigation_started";
+  /** Which time, from 1. */
+  attempt: number;
+  /** At which stretch. */
+  window: TimeWindow;
+} | {
+  event: "looked";
+  /** For people. */
+  at: string;
+} | {
+  event: "investigation_ended";
+  /** Which time. */
+  attempt: number;
+  /** The whole report, evidence included (J3). */
+  report: Report;
+} | {
+  event: "investigation_failed";
+  /** Which time. */
+  attempt: number;
+  /** Why. */
+  why: string;
+} | {
+  event: "linked";
+  /** Which. */
+  incident: IncidentId;
+  /** Why. */
+  why: string;
+} | {
+  event: "split_off";
+  /** Into which. */
+  incident: IncidentId;
+  /** Which alarms. */
+  alarms: Fingerprint[];
+  /** By whom. */
+  by: string;
+} | {
+  event: "cause_judged";
+  /** Where. */
+  entity: EntityId;
+  /** How. */
+  mechanism: MechanismId;
+  /** Was it? */
+  right: boolean;
+  /** Who. */
+  by: string;
+} | {
+  event: "plan_proposed";
+  /** The plan. */
+  plan: Plan;
+} | {
+  event: "plan_kept";
+  /** Which plan. */
+  plan: string;
+  /** The newer report (its ledger). */
+  report: string;
+} | {
+  event: "no_plan";
+  /** Which report says what is wrong (its ledger). */
+  report: string;
+  /** Why. */
+  why: string[];
+} | {
+  event: "gate_answered";
+  /** About which plan (its digest). */
+  plan: string;
+  /** What it said. */
+  answer: GateAnswer;
+} | {
+  event: "approval_asked";
+  /** About which plan. */
+  plan: string;
+  /** Until when a yes counts. */
+  until: Timestamp;
+} | {
+  event: "approved";
+  /** To what, who, until when. */
+  approval: Approval;
+} | {
+  event: "refused";
+  /** To which plan. */
+  plan: string;
+  /** Who. */
+  by: string;
+  /** Why. */
+  why: string;
+} | {
+  event: "approval_expired";
+  /** About which plan. */
+  plan: string;
+} | {
+  event: "run_started";
+  /** Which plan. */
+  plan: string;
+} | {
+  event: "step_started";
+  /** Of which plan. */
+  plan: string;
+  /** Which step, from 0. */
+  step: number;
+  /** Under which key. */
+  key: StepKey;
+} | {
+  event: "step_ended";
+  /** Of which plan. */
+  plan: string;
+  /** Which step. */
+  step: number;
+  /** What became of it. */
+  outcome: Outcome;
+} | {
+  event: "undo_started";
+  /** Of which plan. */
+  plan: string;
+  /** Which step. */
+  step: number;
+  /** Under which key. */
+  key: StepKey;
+} | {
+  event: "undo_ended";
+  /** Of which plan. */
+  plan: string;
+  /** Which step. */
+  step: number;
+  /** What became of it. */
+  outcome: Outcome;
+} | {
+  event: "run_ended";
+  /** Which plan. */
+  plan: string;
+  /** How. */
+  end: RunEnd;
+} | {
+  event: "verified";
+  /** Which plan. */
+  plan: string;
+  /** Did all of it hold? */
+  passed: boolean;
+  /** One by one. */
+  checks: Checked[];
+} | {
+  event: "handed_over";
+  /** Why. */
+  why: string;
+} | {
+  event: "lesson_learned";
+  /** The lesson. */
+  lesson: Lesson;
+} | {
+  event: "closed";
+  /** How. */
+  ending: Ending;
+  /** By whom; empty for the watch itself. */
+  by?: string;
+};
+
+/** Names one incident, such as `inc-20260618-150612-3f9a1c`. */
+export type IncidentId = string;
+
+/** One incident, and whom its notices did not reach. */
+export type IncidentShown = {
+  /** Its name. */
+  id: IncidentId;
+  /** The symptom in a line. */
+  title: string;
+  /** How it stands, in a few words: `waits for a yes`. */
+  standing: string;
+  /** When it was opened. */
+  opened: Timestamp;
+  /** When it was closed. */
+  closed?: Timestamp | null;
+  /** Does one of its alarms fire? */
+  firing: boolean;
+  /** Its alarms, as they came. */
+  alarms: Alarm[];
+  /** What the newest report blames, the surest first. */
+  causes: CauseLine[];
+  /** The newest plan. */
+  plan?: PlanLine | null;
+  /** Entries in its journal. */
+  entries: number;
+  /** Digest of the newest. */
+  head?: string | null;
+  /** Notices that people did not get. */
+  untold: Untold[];
+};
+
+/** Something wrong that has nothing to do with the symptoms. */
+export type Latent = {
+  /** Where. */
+  entity: EntityId;
+  /** The sentence. */
+  claim: Claim;
+};
+
+/** A cause as it is remembered. */
+export type LearnedCause = {
+  /** Where. */
+  entity: EntityId;
+  /** What sort of thing that is. */
+  kind: EntityKind;
+  /** How. */
+  mechanism: MechanismId;
+  /** Which of the five. */
+  category: Category;
+  /** What sort of change did it, if one did. */
+  change?: ChangeKind | null;
+  /** How sure the report was, 0..1. */
+  confidence: number;
+  /** Did the recovery that answered it work? `None` where none was tried. */
+  cured?: boolean | null;
+  /** What a person who knows said: was this a cause? `None` where nobody said anything. */
+  confirmed?: boolean | null;
+};
+
+/** What one incident taught us. */
+export type Lesson = {
+  /** Which incident. */
+  incident: IncidentId;
+  /** When it was learned. */
+  at: Timestamp;
+  /** The symptom, for people. */
+  title: string;
+  /** Was there nothing wrong at all? */
+  false_alarm: boolean;
+  /** The causes. */
+  causes: LearnedCause[];
+  /** Texts of the log templates that were cited, for likeness. */
+  templates?: string[];
+  /** Kinds of entities on the way from cause to symptom. */
+  path?: EntityKind[];
+  /** Shapes of what metrics did: `errors up`, `latency up`. */
+  shapes?: string[];
+  /** When what happened. */
+  milestones: Milestones;
+  /** Did a recovery run, and did it work? */
+  recovered?: boolean | null;
+  /** What put it right, step by step, for people; empty where no recovery worked. */
+  put_right?: string[];
+  /** What to do next week, sorted. */
+  advice: Advice[];
+};
+
+/** A part of a list, and where the next part begins. */
+export type LessonList = {
+  /** The items of this part. */
+  items: Lesson[];
+  /** To be given as `cursor` for the next part; `null` if this was the last. */
+  next?: string | null;
+};
+
+/** One link of the way in which a failure travelled, from the cause to a symptom. */
+export type Link = {
+  /** The one that leans (nearer to the symptom). */
+  from: EntityId;
+  /** The one leaned upon (nearer to the cause). */
+  to: EntityId;
+  /** How it leans. */
+  kind: EdgeKind;
+  /** What shows that the failure took this edge. */
+  evidence?: EvidenceId[];
+};
+
+/** Names one mechanism of the catalogue, such as `resource.connection-pool-exhausted`. */
+export type MechanismId = string;
+
+/** When the incident passed which milestone. */
+export type Milestones = {
+  /** When it began, at the earliest (the report's onset). */
+  began?: Timestamp | null;
+  /** When the incident was opened. */
+  detected: Timestamp;
+  /** When the first report with a verdict stood. */
+  investigated?: Timestamp | null;
+  /** When somebody, or the policy, said yes. */
+  approved?: Timestamp | null;
+  /** When fresh telemetry showed that it was over. */
+  recovered?: Timestamp | null;
+};
+
+/** One step of a way back. */
+export type Mitigation = {
+  /** What to do, in a word from a closed list: `rollback`, `scale`, `restart`, `failover`, … */
+  action: string;
+  /** For people: what to prepare and check first. */
+  prepare: string;
+  /** What to apply. */
+  apply: string;
+  /** How to know that it worked. */
+  verify: string;
+  /** The way back from it. */
+  roll_back: string;
+  /** What could go wrong. */
+  risk: string;
+  /** Who should say yes. */
+  approver: string;
+};
+
+/** One entity that the report speaks of. */
+export type Named = {
+  /** Id. */
+  id: EntityId;
+  /** What people call it. */
+  name: string;
+  /** What sort. */
+  kind: EntityKind;
+};
+
+/** An interval in which something began. */
+export type Onset = {
+  /** Last seen well. */
+  lo: Timestamp;
+  /** First seen ill. */
+  hi: Timestamp;
+};
+
+/** What became of something that was asked for. */
+export type Outcome = {
+  outcome: "done";
+  /** In the actuator's words. */
+  detail?: string;
+} | {
+  outcome: "failed";
+  /** In the actuator's words. */
+  why: string;
+} | {
+  outcome: "unknown";
+  /** What happened instead of an answer. */
+  why: string;
+};
+
+/** A series worth looking at, thinned to at most 240 points, with what was marked on it. */
+export type Picture = {
+  /** What is drawn. */
+  title: string;
+  /** Whose. */
+  entity: EntityId;
+  /** Unit of the values. */
+  unit: string;
+  /** Which evidence it belongs to. */
+  evidence: EvidenceId;
+  /** Times. */
+  times: Timestamp[];
+  /** Values. */
+  values: number[];
+  /** Baseline band [low, high], where one was learned. */
+  band?: [number, number] | null;
+  /** When it began. */
+  onset?: Onset | null;
+};
+
+/** Steps approved as one. */
+export type Plan = {
+  /** For which incident. */
+  incident: IncidentId;
+  /** Digest of the report that it rests on (its ledger). */
+  report: string;
+  /** Which try this is, from 1. A plan that failed is never run again under the same number. */
+  attempt: number;
+  /** The causes that it answers to. */
+  basis: Basis[];
+  /** In the order in which they are performed; undone in the opposite order. */
+  steps: PlannedStep[];
+  /** By which we shall know that it worked. */
+  expect: Check;
+  /** If one of these fails while steps are performed, stop and unwind. */
+  stop: Check;
+  /** How long after the last step the first verdict may be had. */
+  settle: Span;
+  /** After this long without success it has failed. */
+  patience: Span;
+  /** Everyone who would feel it, sorted. */
+  touches: EntityId[];
+  /** What could go wrong, for people. */
+  risks: string[];
+};
+
+/** A plan, and the digest that a yes is bound to. */
+export type PlanLine = {
+  /** BLAKE3 (hex) of the plan as it is stored. */
+  digest: string;
+  /** The plan. */
+  plan: Plan;
+};
+
+/** A plan, and how it stands. */
+export type PlanShown = {
+  /** BLAKE3 (hex) of the plan as it is stored: a yes names it. */
+  digest: string;
+  /** The plan. */
+  plan: Plan;
+  /** When it was proposed. */
+  proposed: Timestamp;
+  /** Can it still be decided: not begun, refused, run out or withdrawn? */
+  undecided: boolean;
+  /** The gate's last answer. */
+  gate?: Answered | null;
+  /** Until when people were asked. */
+  asked_until?: Timestamp | null;
+  /** The yes. */
+  approval?: Approval | null;
+  /** Yeses that did not suffice. */
+  unheeded: Approval[];
+  /** The no. */
+  refusal?: Refusal | null;
+  /** Did the asking run out? */
+  expired: boolean;
+  /** Was it withdrawn because a newer report leads to no plan? */
+  withdrawn: boolean;
+  /** When it was begun. */
+  run_started?: Timestamp | null;
+  /** Step by step. */
+  steps: StepShown[];
+  /** When and how the performing ended. */
+  run_ended?: Ended | null;
+  /** The checks so far, in order. */
+  verified: Verified[];
+};
+
+/** A step: an action, and the way back from it. */
+export type PlannedStep = {
+  /** What to do. */
+  action: Action;
+  /** What leads back; `None` where there is no way back. */
+  undo?: Action | null;
+  /** Who performs it: an actuator's name. */
+  actuator: string;
+  /** What is so now, and what would be so, for people. */
+  before: string;
+  /** See `before`. */
+  after: string;
+  /** Does it destroy nothing and have a way back? */
+  harmless: boolean;
+  /** Why: the claim in the report that it answers to. */
+  because: string;
+};
+
+/** What an observation does to the hypothesis that cites it. */
+export type Polarity = "for" | "against" | "absent" | "healthy" | "neutral";
+
+/** An earlier incident that looked alike. Shown, never decisive. */
+export type Precedent = {
+  /** Its case. */
+  case: string;
+  /** When it was learned. */
+  at: Timestamp;
+  /** How alike it is, its age counted, 0..1. */
+  similarity: number;
+  /** What it turned out to be. */
+  was: string;
+  /** What put it right; empty where nothing is known to have. */
+  put_right?: string;
+  /** What is alike, the weightiest first. */
+  alike: Alike[];
+  /** The same as a sentence, with the lesson that it stands on. */
+  claim: Claim;
+};
+
+/** One prediction, and what became of it. */
+export type Prediction = {
+  /** `must`, `may` or `must_not`. */
+  force: string;
+  /** What was predicted, for people. */
+  text: string;
+  /** What became of it. */
+  outcome: PredictionOutcome;
+  /** What shows it. */
+  evidence?: EvidenceId[];
+};
+
+/** How a prediction of a mechanism fared. */
+export type PredictionOutcome = "met" | "unmet" | "untested";
+
+/** A question in vendor-free words. Every piece of evidence carries the one that it answers, so that anyone can ask again. */
+export type Query = {
+  ask: "metric";
+  /** Whose. */
+  entity: EntityId;
+  /** Metric name as its source writes it. */
+  metric: string;
+  /** Statistic; empty for none. */
+  statistic?: string;
+  /** When. */
+  window: TimeWindow;
+} | {
+  ask: "logs";
+  /** Whose; `None` for everyone. */
+  entity?: EntityId | null;
+  /** A template's text with typed slots, or a regular expression between slashes; empty for all. */
+  pattern?: string;
+  /** When. */
+  window: TimeWindow;
+} | {
+  ask: "traces";
+  /** Whose. */
+  entity: EntityId;
+  /** The calling end, when the question is about an edge. */
+  caller?: EntityId | null;
+  /** Operation; empty for all. */
+  operation?: string;
+  /** When. */
+  window: TimeWindow;
+} | {
+  ask: "change";
+  /** Its id. */
+  id: string;
+} | {
+  ask: "changes";
+  /** When. */
+  window: TimeWindow;
+} | {
+  ask: "state";
+  /** Whose. */
+  entity: EntityId;
+  /** Document kind. */
+  kind: string;
+  /** Dotted path with `*`; empty for the document. */
+  path?: string;
+} | {
+  ask: "events";
+  /** About whom; `None` for everyone. */
+  entity?: EntityId | null;
+  /** A regular expression over `reason message`; empty for all. */
+  pattern?: string;
+  /** When. */
+  window: TimeWindow;
+} | {
+  ask: "alarm";
+  /** Its id. */
+  id: string;
+} | {
+  ask: "topology";
+  /** Around whom. */
+  entity: EntityId;
+} | {
+  ask: "lesson";
+  /** Which. */
+  incident: IncidentId;
+};
+
+/** One question that was asked. */
+export type QueryRun = {
+  /** What. */
+  query: Query;
+  /** `found`, `nothing` or `could_not_look`. */
+  answer: string;
+  /** Rows read. */
+  rows: number;
+};
+
+/** A person's question. */
+export type Question = {
+  /** In their words. */
+  question: string;
+};
+
+/** One entity of the ranking, best first. */
+export type Ranked = {
+  /** Who. */
+  entity: EntityId;
+  /** Best hypothesis about it. */
+  mechanism?: MechanismId | null;
+  /** The change that this hypothesis blames. */
+  change?: string | null;
+  /** Nats. */
+  score: number;
+  /** 0..1. */
+  confidence: number;
+};
+
+/** Where a row stands in the recording: a person can open the file at that line. */
+export type RawRef = {
+  /** Path within the recording. */
+  file: string;
+  /** Line (text) or row (tables, arrays), counted from 1. */
+  line: number;
+};
+
+/** How often a window comes again. */
+export type Recurrence = "once" | "daily" | "weekly";
+
+/** A person's no. */
+export type Refusal = {
+  /** Who. */
+  by: string;
+  /** Why. */
+  why: string;
+};
+
+/** What happened, why we think so, what we do not know, what could be done. */
+export type Report = {
+  /** `midwatch.report/1`. */
+  schema: string;
+  /** Head. */
+  header: Header;
+  /** The verdict in at most five sentences. */
+  verdict: Claim[];
+  /** The alarms as they arrived. */
+  alarms: Alarm[];
+  /** Who is hurt. */
+  impact: Claim[];
+  /** What is wrong. */
+  symptoms: Symptom[];
+  /** Causes, the surest first; more than one only if they are needed together. */
+  causes: Cause[];
+  /** Runners-up: hypotheses that were not chosen, best first. */
+  ranking: Ranked[];
+  /** What was put aside, and why. */
+  ruled_out: RuledOut[];
+  /** Wrong, but not here and now. */
+  latent: Latent[];
+  /** What stays unexplained. */
+  unknown?: UnknownScope | null;
+  /** What could not be seen, dearest first. */
+  gaps: GapCost[];
+  /** In order of time. */
+  timeline: TimelineEntry[];
+  /** Nearest earlier incidents. */
+  precedents: Precedent[];
+  /** For people who look rather than read. */
+  pictures: Picture[];
+  /** Every entity spoken of. */
+  entities: Named[];
+  /** Everything that was observed and cited. */
+  evidence: Evidence[];
+  /** Everything that was asked. */
+  queries: QueryRun[];
+  /** What it cost. */
+  cost: Cost;
+  /** BLAKE3 (hex) of all evidence, in order, and of the lessons that were handed in, if any were. */
+  ledger: string;
+};
+
+/** A hypothesis that was put aside, with the evidence that says so. */
+export type RuledOut = {
+  /** Where. */
+  entity: EntityId;
+  /** How; `None` when it is about the entity as such. */
+  mechanism?: MechanismId | null;
+  /** Which change, when it is about one. */
+  change?: string | null;
+  /** `healthy`, `began_after`, `rolled_back`, `no_path`, `cannot_produce`, `explained`, `victim`, `transient`, `prediction_failed`. */
+  reason: string;
+  /** The sentence. */
+  claim: Claim;
+};
+
+/** How the performing of a plan ended. */
+export type RunEnd = {
+  run: "completed";
+} | {
+  run: "unwound";
+  /** Why. */
+  why: string;
+} | {
+  run: "stuck";
+  /** Why. */
+  why: string;
+};
+
+/** The score of a hypothesis in nats, term by term (ENGINE.md, S3). */
+export type Score = {
+  /** logit of the prior. */
+  prior: number;
+  /** Signatures. */
+  signature: number;
+  /** Changes. */
+  change: number;
+  /** What the entity does beyond what its dependencies explain. */
+  anomaly: number;
+  /** Order in time. */
+  timing: number;
+  /** Affected against unaffected. */
+  difference: number;
+  /** Precedents. */
+  history: number;
+  /** What speaks against, positive. */
+  against: number;
+  /** The sum. */
+  total: number;
+};
+
+/** A problem as it is sent (RFC 9457, `application/problem+json`). */
+export type Sent = {
+  /** Where this kind of problem is explained, relative to the server. */
+  type: string;
+  /** What happened, in general. */
+  title: string;
+  /** The status. */
+  status: number;
+  /** What happened in this case. */
+  detail: string;
+  /** The code: programs go by it. */
+  code: string;
+  /** The request's id, as the log has it. */
+  request: string;
+};
+
+/** How bad a line says it is. Ordered from harmless to fatal. */
+export type Severity = "trace" | "debug" | "info" | "warn" | "error" | "fatal";
+
+/** A silence, and whether it is quiet now. */
+export type SilenceShown = {
+  /** Unique. */
+  id: string;
+  /** Pattern for the alarm's entity; `None` for all. */
+  entity?: string | null;
+  /** Pattern for the alarm's rule; `None` for all. */
+  rule?: string | null;
+  /** Pattern for each label named; an alarm without that label does not match. */
+  labels?: Record<string, string>;
+  /** When it begins, the first time. */
+  from: Timestamp;
+  /** When it ends, the first time. */
+  until: Timestamp;
+  /** Whether it comes again. */
+  every?: Recurrence;
+  /** Who ordered it. */
+  by: string;
+  /** Why. */
+  why: string;
+  /** When a person ended it for good; `None` while it stands. */
+  ended?: Timestamp | null;
+  /** Until when it is quiet; `null` if it is not quiet now. */
+  quiet_until?: Timestamp | null;
+};
+
+/** A part of a list, and where the next part begins. */
+export type SilenceShownList = {
+  /** The items of this part. */
+  items: SilenceShown[];
+  /** To be given as `cursor` for the next part; `null` if this was the last. */
+  next?: string | null;
+};
+
+/** Which kind of source an observation comes from. Two independent kinds are needed for "confirmed". */
+export type SourceKind = "metrics" | "logs" | "traces" | "changes" | "state" | "events" | "topology" | "alarm" | "lessons";
+
+/** One space. */
+export type SpaceShown = {
+  /** Its name, as addresses have it. */
+  id: string;
+};
+
+/** A part of a list, and where the next part begins. */
+export type SpaceShownList = {
+  /** The items of this part. */
+  items: SpaceShown[];
+  /** To be given as `cursor` for the next part; `null` if this was the last. */
+  next?: string | null;
+};
+
+/** A length of time in nanoseconds (may be negative). */
+export type Span = number;
+
+/** Whether the program is alive, or does its work. */
+export type Standing = {
+  /** `ok`, or `troubled`. */
+  status: string;
+  /** The parts that do not work now, by name. What is wrong with them stands in the log. */
+  troubled: string[];
+};
+
+/** What was computed from the rows that a query returned. */
+export type Statistic = {
+  /** The function's name, such as `shift`, `template_rate`, `edge_errors`. `investigate::derive` knows each. */
+  name: string;
+  /** What the function was told beyond the query: a second window, a regular expression, a limit. */
+  arguments?: Record<string, string>;
+  /** What it found. */
+  values?: Record<string, Value>;
+};
+
+/** How the investigation ended. */
+export type Status = "cause_found" | "unknown" | "recovered" | "no_active_fault";
+
+/** Names one performance of one step, so that no actuator performs it twice (J2). */
+export type StepKey = string;
+
+/** How one step stands. */
+export type StepShown = {
+  /** Was it begun? */
+  begun: boolean;
+  /** What became of it; `null` while nothing was heard. */
+  outcome?: Outcome | null;
+  /** What became of its undoing. */
+  undone?: Outcome | null;
+  /** How often it was begun. */
+  tries: number;
+};
+
+/** How one incident stands. */
+export type Summary = {
+  /** Its name. */
+  id: IncidentId;
+  /** The symptom in a line. */
+  title: string;
+  /** How it stands, in a few words: `waits for a yes`. */
+  standing: string;
+  /** When it was opened. */
+  opened: Timestamp;
+  /** When it was closed. */
+  closed?: Timestamp | null;
+  /** Does one of its alarms fire? */
+  firing: boolean;
+  /** Its alarms, as they came. */
+  alarms: Alarm[];
+  /** What the newest report blames, the surest first. */
+  causes: CauseLine[];
+  /** The newest plan. */
+  plan?: PlanLine | null;
+  /** Entries in its journal. */
+  entries: number;
+  /** Digest of the newest. */
+  head?: string | null;
+};
+
+/** A part of a list, and where the next part begins. */
+export type SummaryList = {
+  /** The items of this part. */
+  items: Summary[];
+  /** To be given as `cursor` for the next part; `null` if this was the last. */
+  next?: string | null;
+};
+
+/** Something that is wrong, as seen from outside. */
+export type Symptom = {
+  /** Who shows it. */
+  entity: EntityId;
+  /** What it is, as a closed word: `latency`, `errors`, `traffic`, `saturation`, `state`, … */
+  aspect: string;
+  /** When it began. */
+  onset: Onset;
+  /** Still there when we looked? */
+  active: boolean;
+  /** How large, in robust standard deviations or the nearest thing to it. */
+  size: number;
+  /** The sentence. */
+  claim: Claim;
+};
+
+/** A half-open span of time `[from, to)`. INVARIANT: from < to. */
+export type TimeWindow = {
+  from: Timestamp;
+  to: Timestamp;
+};
+
+/** One line of the timeline. */
+export type TimelineEntry = {
+  /** When. */
+  at: Timestamp;
+  /** Until when, for what lasts. */
+  until?: Timestamp | null;
+  /** `change`, `onset`, `event`, `alarm`, `recovery`, `gap`. */
+  kind: string;
+  /** Whose. */
+  entity?: EntityId | null;
+  /** The sentence. */
+  claim: Claim;
+};
+
+/** One entry of the journal, and what it says in a sentence. */
+export type TimelineLine = {
+  /** Its place in the incident's list, from 1. */
+  seq: number;
+  /** When it was written down. */
+  at: Timestamp;
+  /** What happened. */
+  event: IncidentEvent;
+  /** BLAKE3 (hex) of the entry before; of the incident's id for the first. */
+  previous: string;
+  /** BLAKE3 (hex) over incident, seq, at, event as stored, and `previous` (J6). */
+  digest: string;
+  /** The entry in one sentence, for people. */
+  said: string;
+};
+
+/** A part of a list, and where the next part begins. */
+export type TimelineLineList = {
+  /** The items of this part. */
+  items: TimelineLine[];
+  /** To be given as `cursor` for the next part; `null` if this was the last. */
+  next?: string | null;
+};
+
+/** RFC 3339, UTC */
+export type Timestamp = string;
+
+/** Entities and edges as known at one time, sorted by id. */
+export type Topology = {
+  /** Sorted by id, no duplicates. */
+  entities: Entity[];
+  /** Sorted by (from, to, kind), no duplicates. */
+  edges: Edge[];
+};
+
+/** The smallest part of the system that holds a fault which could not be named. */
+export type UnknownScope = {
+  /** Its entities, sorted. */
+  entities: EntityId[];
+  /** Symptoms that stay unexplained (indexes into `symptoms`). */
+  symptoms: number[];
+  /** What is known of it. */
+  claim: Claim;
+  /** Reads that would separate the leaders, best first. */
+  reads: string[];
+};
+
+/** A notice that did not reach somebody. */
+export type Untold = {
+  /** What it is about: `opened`, `verdict`, `approval_wanted`, … */
+  notice: string;
+  /** Who should have delivered it. */
+  channel: string;
+  /** How often that was tried. */
+  tries: number;
+  /** Why it failed, the last time. */
+  why: string;
+};
+
+/** A value in a statistic. */
+export type Value = number | string | boolean;
+
+/** Fresh telemetry, held against the plan's check. */
+export type Verified = {
+  /** When. */
+  at: Timestamp;
+  /** Did all of it hold? */
+  passed: boolean;
+  /** One by one. */
+  checks: Checked[];
+};
+
+/** How sure, in a word. */
+export type Word = "possible" | "probable" | "confirmed";
