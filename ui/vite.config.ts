@@ -20,5 +20,5 @@ export default defineConfig({
     // elkjs is one file of 1.5 MB; it is fetched only when a path is drawn.
     chunkSizeWarningLimit: 1600,
   },
-  test: { environment: 'node', include: ['src/**/*.test.ts', 'tests/**/*.test.ts'] },
+  test: { environment: 'node', testTimeout: 60_000, include: ['src/**/*.test.ts', 'tests/**/*.test.ts'] },
 });

@@ -71,7 +71,10 @@ export function types(description) {
   const schemas = description.components.schemas;
   const parts = Object.keys(schemas)
     .sort()
-    .map((name) => `${comment(schemas[name].description, '')}export type ${name} = ${typeOf(schemas[name], '')};\n`);
+    .map(
+      (name) =>
+        `${comment(schemas[name].description, '')}export type ${name} = ${typeOf(schemas[name], '')};\n`,
+    );
   return `// Generated from docs/api/openapi.json by scripts/types.mjs; not to be altered by hand.\n\n${parts.join('\n')}`;
 }
 

@@ -202,7 +202,7 @@ export function condition(c: Condition): string {
 export function asked(q: Query): string {
   const all = (value: unknown): string => (value === null || value === undefined ? '*' : String(value));
   const text = (value: unknown): string => JSON.stringify(s(value));
-  const window = q.window ? ` window=${q.window.from}/${q.window.to}` : '';
+  const window = 'window' in q ? ` window=${q.window.from}/${q.window.to}` : '';
   switch (q.ask) {
     case 'metric':
       return `metric entity=${s(q.entity)} name=${s(q.metric)}${q.statistic ? ` statistic=${s(q.statistic)}` : ''}${window}`;

@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import Ajv2020 from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+// @ts-expect-error It is plain JavaScript, so that it runs without a build.
+import { FILE, read } from '../scripts/types.mjs';
 // @ts-expect-error The server is plain JavaScript, so that it runs without a build.
 import { start } from './server.mjs';
 
@@ -34,6 +36,12 @@ const ROUTES: [string, string][] = [
   [`${SPACE}/lessons`, 'lessons'],
   [`${SPACE}/stats`, 'stats'],
 ];
+
+describe('the types', () => {
+  it('are those of the description; `npm run types` writes them anew', () => {
+    expect(readFileSync(FILE, 'utf8') === read()).toBe(true);
+  });
+});
 
 describe('the fixture server answers as the API is described', () => {
   let server: { url: string; stop(): Promise<void> };

@@ -308,6 +308,24 @@ export const stories = [
     },
   },
   {
+    name: 'the pictures of the guide',
+    async walk({ page, open, picture }) {
+      await open();
+      await sees(page, 'waits for a yes');
+      await sees(page, 'keeps watch');
+      await picture('now', false);
+      await open(INCIDENT);
+      await drawn(page);
+      await picture('incident', false);
+      await open(PLAN);
+      await sees(page, 'Perform this plan?');
+      await picture('plan', false);
+      await open('#/setup');
+      await sees(page, 'What would happen if');
+      await picture('setup', false);
+    },
+  },
+  {
     name: 'the topology',
     async walk({ page, open, picture, accessible, equal }) {
       await open('#/topology');
@@ -356,6 +374,16 @@ export const stories = [
           for (const one of list.getEntries()) window.__long.push(one.duration);
         }).observe({ type: 'longtask', buffered: true });
       });
+      // How busy the machine is: a fixed piece of work, against what it takes when nothing else is done.
+      await open('#/nowhere');
+      const busy = await page.evaluate(() => {
+        const from = performance.now();
+        const numbers = Float64Array.from({ length: 1_500_000 }, (_, n) => Math.sin(n * 7.31));
+        numbers.sort();
+        return performance.now() - from;
+      });
+      const slow = Math.max(1, busy / 250);
+      note('topology, 10,000 entities: times slower than an idle machine', Number(slow.toFixed(1)));
       const began = Date.now();
       await open('#/topology');
       await page.locator('.map-place[data-ready]').waitFor({ state: 'attached', timeout: 60_000 });
@@ -414,9 +442,9 @@ export const stories = [
       await accessible('ten thousand entities');
       const deaf = Math.round(Math.max(0, ...(await page.evaluate(() => window.__long))));
       note('topology, 10,000 entities: ms of the longest task', deaf);
-      // Without a graphics card and beside others at work; a freeze would be seconds.
-      equal(seen.median < 250, true, `frames of ${seen.median} ms`);
-      equal(deaf < 4000, true, `deaf for ${deaf} ms`);
+      // Without a graphics card; a freeze would be seconds.
+      equal(seen.median < 120 * slow, true, `frames of ${seen.median} ms`);
+      equal(deaf < 1500 * slow, true, `deaf for ${deaf} ms`);
       equal((await page.locator('.entities tbody tr').count()) <= 260, true, 'rows that are drawn');
     },
   },

@@ -1,7 +1,27 @@
 // What the API answers: the JSON that the command of the same name prints with `--format json`.
-// docs/api/openapi.json describes them; tests/contract.test.ts holds the fixtures against it, so that what the page is
-// tested on is what the API gives. Nothing outside of src/api names a route.
+// generated.ts has what docs/api/openapi.json describes. By hand stand what is described there as any JSON, and what the page
+// must read also from a server that is newer than itself: actions, conditions and events that it has no word for yet.
+// tests/contract.test.ts holds the fixtures against the description, so that what the page is tested on is what the API
+// gives. Nothing outside of src/api names a route.
+import type { Checked, Event, GateAnswer, Lesson, Outcome, Plan } from './generated';
 import type { Alarm, EntityId, Query, Report, Timestamp, TimeWindow } from './report';
+
+export type {
+  Advice,
+  AlarmShown as AlarmRow,
+  Change,
+  Checked,
+  Edge,
+  Entity,
+  GateAnswer,
+  IncidentShown as Summary,
+  Lesson,
+  Outcome,
+  Plan,
+  PlannedStep,
+  SilenceShown as Silence,
+  Topology,
+} from './generated';
 
 export interface Page<T> {
   items: T[];
@@ -10,84 +30,7 @@ export interface Page<T> {
 
 export type Action = { do: string } & Record<string, unknown>;
 export type Condition = { that: string } & Record<string, unknown>;
-export interface PlannedStep {
-  action: Action;
-  undo?: Action | null;
-  actuator: string;
-  before: string;
-  after: string;
-  harmless: boolean;
-  because: string;
-}
-export interface Plan {
-  incident: string;
-  report: string;
-  attempt: number;
-  basis: { entity: EntityId; mechanism: string; change?: string | null; confidence: number }[];
-  steps: PlannedStep[];
-  expect: { all: Condition[]; over: number };
-  stop: { all: Condition[]; over: number };
-  /** Nanoseconds. */
-  settle: number;
-  /** Nanoseconds. */
-  patience: number;
-  touches: EntityId[];
-  risks: string[];
-}
-export interface Summary {
-  id: string;
-  title: string;
-  standing: string;
-  opened: Timestamp;
-  closed?: Timestamp | null;
-  firing: boolean;
-  alarms: Alarm[];
-  causes: {
-    entity: EntityId;
-    mechanism: string;
-    category: string;
-    change?: string | null;
-    confidence: number;
-    word: string;
-  }[];
-  plan?: { digest: string; plan: Plan } | null;
-  entries: number;
-  head?: string | null;
-  untold?: { channel: string; notice: string; tries: number; why: string }[];
-}
-
-export type GateAnswer =
-  | { gate: 'go'; reasons: string[] }
-  | { gate: 'ask'; reasons: string[]; who: string[] }
-  | { gate: 'refuse'; reasons: string[]; again_at?: Timestamp | null };
-export type Outcome =
-  | { outcome: 'done'; detail?: string }
-  | { outcome: 'failed'; why: string }
-  | { outcome: 'unknown'; why: string };
-export interface Checked {
-  condition: Condition;
-  holds: 'yes' | 'no' | 'cannot_tell';
-  seen: string;
-}
-export interface Advice {
-  area: string;
-  text: string;
-}
-export interface Lesson {
-  incident: string;
-  at: Timestamp;
-  title: string;
-  false_alarm: boolean;
-  causes: {
-    entity: EntityId;
-    mechanism: string;
-    category: string;
-    confidence: number;
-    cured?: boolean | null;
-  }[];
-  recovered?: boolean | null;
-  advice: Advice[];
-}
+// The entries of a journal, as far as the page has words for them; one that is new to it is told by `said`.
 /** The head of a report; the whole is asked for by its digest. */
 export type Looked = Pick<Report, 'ledger' | 'header' | 'verdict'>;
 export type IncidentEvent =
@@ -177,33 +120,12 @@ export interface Finding {
   said: string;
   to_do: string;
 }
-export interface Silence {
-  id: string;
-  entity?: string | null;
-  rule?: string | null;
-  from: Timestamp;
-  until: Timestamp;
-  every?: string;
-  by: string;
-  why: string;
-  ended?: Timestamp | null;
-}
 export interface Mechanism {
   id: string;
   title: string;
   category: string;
   nature: string;
   summary: string;
-}
-/** An alarm of an incident, and how it stands. */
-export interface AlarmRow {
-  incident: string;
-  fingerprint: string;
-  alarm: Alarm;
-  state: 'firing' | 'resolved' | 'no_data';
-  since: Timestamp;
-  turns: number;
-  flapping: boolean;
 }
 /** What `/readyz` tells while all is well. */
 export interface Ready {
@@ -298,48 +220,6 @@ export interface Simulated {
   answer: GateAnswer;
   wrong?: PolicyWrong | null;
 }
-/** What an event stream says: something was written into an incident's journal. */
-export interface Notice {
-  incident: string;
-  seq: number;
-  kind: string;
-}
-
-/** A thing that can break. */
-export interface Entity {
-  id: EntityId;
-  kind?: string;
-  name: string;
-  labels?: Record<string, string>;
-}
-/** `from` leans on `to`; failure travels the other way. */
-export interface Edge {
-  from: EntityId;
-  to: EntityId;
-  kind?: string;
-  confidence?: number;
-  calls_per_request?: number | null;
-  seen_in?: string;
-}
-export interface Topology {
-  entities: Entity[];
-  edges: Edge[];
-}
-/** Something that was altered. */
-export interface Change {
-  id: string;
-  kind: string;
-  start: Timestamp;
-  end: Timestamp;
-  entities?: EntityId[];
-  actor?: string;
-  title: string;
-  files?: string[];
-  diff?: string | null;
-  version?: string;
-  undone?: Timestamp | null;
-}
-
 /** What two reports saw differently. */
 export interface Compared {
   left: string;
@@ -347,3 +227,6 @@ export interface Compared {
   same: boolean;
   differences: { part: string; about: string; before?: string | null; after?: string | null }[];
 }
+
+/** What an event stream says: something was written into an incident's journal. */
+export type Notice = Pick<Event, 'incident' | 'seq' | 'kind'>;

@@ -217,13 +217,17 @@ export function draw(node: HTMLElement, wanted: Wanted): Drawn {
     labelRenderedSizeThreshold: many ? 5 : 3.5,
     labelFont: 'system-ui, sans-serif',
     defaultEdgeType: 'line',
+    // Near, things grow a little and no more: what is near must not hide what is behind it.
+    zoomToSizeRatioFunction: (ratio) => Math.max(0.4, Math.sqrt(ratio)),
     minCameraRatio: 0.004,
     maxCameraRatio: 2.5,
     stagePadding: 60,
     zIndex: true,
     defaultDrawNodeLabel: (context, data) => label(context, data as unknown as Shown),
     defaultDrawNodeHover: (context, data) => {
-      const { x, y, size } = data as unknown as Shown;
+      const { x, y, size, kind } = data as unknown as Shown;
+      // The pointer may lie where a neighbourhood was before the map came near.
+      if (kind === 'group' && !far) return;
       context.strokeStyle = look.ink;
       context.lineWidth = 2;
       context.beginPath();

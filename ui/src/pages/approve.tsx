@@ -200,7 +200,7 @@ function Step({
   name(entity: string): string;
 }) {
   const [tone, word] = mark(stands);
-  const entity = typeof step.action.entity === 'string' ? step.action.entity : '';
+  const entity = 'entity' in step.action ? step.action.entity : '';
   return (
     <article className={`step tone-${tone}`} data-item tabIndex={-1} aria-label={`Step ${number}`}>
       <header>
