@@ -30,6 +30,7 @@ const ROUTES: [string, string][] = [
   [`${SPACE}/incidents/{id}/evidence/{eid}`, `incidents/${THREE}/evidence/E4`],
   [`${SPACE}/topology`, 'topology'],
   [`${SPACE}/changes`, 'changes'],
+  [`${SPACE}/policy`, 'policy'],
   [`${SPACE}/alarms`, 'alarms'],
   [`${SPACE}/silences`, 'silences'],
   [`${SPACE}/mechanisms`, 'mechanisms'],

@@ -579,6 +579,22 @@ export type GateAnswer = {
   again_at?: Timestamp | null;
 };
 
+/** The numbers that no policy can lift. */
+export type HardRules = {
+  /** The least sure cause of a plan must be at least so sure, 0 to 1. */
+  min_confidence: number;
+  /** After a recovery that runs or succeeded, an entity is left alone for so many nanoseconds. */
+  cooldown: number;
+  /** Plans for one incident, the first included. */
+  attempts: number;
+  /** Entities that one plan may touch. */
+  max_touched: number;
+  /** How long a yes counts, in nanoseconds. */
+  approval_valid: number;
+  /** How old the facts of a report may be when its plan is run, in nanoseconds. */
+  facts_last: number;
+};
+
 /** The head of a report. The title is the symptom, not the cause. */
 export type Header = {
   /** The recording's id. */
@@ -1105,6 +1121,40 @@ export type PlannedStep = {
 /** What an observation does to the hypothesis that cites it. */
 export type Polarity = "for" | "against" | "absent" | "healthy" | "neutral";
 
+/** The policy as it stands. */
+export type Policy = {
+  /** The name of one that comes with the program, or the file that the configuration names. */
+  name: string;
+  /** Its text, in Cedar. */
+  text: string;
+  /** Why it permits nothing, if it cannot be read. */
+  wrong?: PolicyWrong | null;
+  /** The hard rules. */
+  rules: HardRules;
+  /** Who is known to the gate, sorted. */
+  people: string[];
+  /** Those that come with the program: name, and text. */
+  samples: PolicySample[];
+};
+
+/** A policy that comes with the program. */
+export type PolicySample = {
+  /** Its name, for `[act] policy`. */
+  name: string;
+  /** Its text, in Cedar. */
+  text: string;
+};
+
+/** What is wrong with a policy's text. */
+export type PolicyWrong = {
+  /** Line, from 1; `null` where it is about the whole. */
+  line?: number | null;
+  /** Column in that line, in characters from 1. */
+  column?: number | null;
+  /** What. */
+  what: string;
+};
+
 /** An earlier incident that looked alike. Shown, never decisive. */
 export type Precedent = {
   /** Its case. */
@@ -1400,6 +1450,18 @@ export type SilenceShownList = {
   next?: string | null;
 };
 
+/** What the gate would say. */
+export type Simulated = {
+  /** The plan's digest. */
+  plan: string;
+  /** When it was asked. */
+  at: Timestamp;
+  /** The answer. */
+  answer: GateAnswer;
+  /** What is wrong with the policy that was supposed; nothing is permitted then. */
+  wrong?: PolicyWrong | null;
+};
+
 /** Which kind of source an observation comes from. Two independent kinds are needed for "confirmed". */
 export type SourceKind = "metrics" | "logs" | "traces" | "changes" | "state" | "events" | "topology" | "alarm" | "lessons";
 
@@ -1488,6 +1550,22 @@ export type SummaryList = {
   items: Summary[];
   /** To be given as `cursor` for the next part; `null` if this was the last. */
   next?: string | null;
+};
+
+/** What is supposed. What is not said is as it stands. */
+export type Supposition = {
+  /** The incident whose newest plan is asked about, by its whole name. */
+  incident?: string;
+  /** Another policy: the name of one that comes with the program, or a text in Cedar. */
+  policy?: string | null;
+  /** Who has said yes; `null` for nobody. */
+  approved_by?: string | null;
+  /** When the gate is asked; without it when the plan was proposed. */
+  at?: Timestamp | null;
+  /** Another least confidence, 0 to 1. */
+  min_confidence?: number | null;
+  /** Another number of entities that a plan may touch. */
+  max_touched?: number | null;
 };
 
 /** Something that is wrong, as seen from outside. */

@@ -19,7 +19,10 @@ export type {
   Outcome,
   Plan,
   PlannedStep,
+  Policy,
   SilenceShown as Silence,
+  Simulated,
+  Supposition,
   Topology,
 } from './generated';
 
@@ -184,41 +187,6 @@ export interface Channel {
   kind?: string;
   works?: boolean | null;
   said?: string;
-}
-export interface PolicyWrong {
-  line?: number | null;
-  column?: number | null;
-  what: string;
-}
-export interface Policy {
-  name: string;
-  text: string;
-  wrong?: PolicyWrong | null;
-  /** Lengths in nanoseconds. */
-  rules: {
-    min_confidence: number;
-    cooldown: number;
-    attempts: number;
-    max_touched: number;
-    approval_valid: number;
-    facts_last: number;
-  };
-  people: string[];
-  samples: { name: string; text: string }[];
-}
-export interface Supposition {
-  incident: string;
-  policy?: string | null;
-  approved_by?: string | null;
-  at?: Timestamp | null;
-  min_confidence?: number | null;
-  max_touched?: number | null;
-}
-export interface Simulated {
-  plan: string;
-  at: Timestamp;
-  answer: GateAnswer;
-  wrong?: PolicyWrong | null;
 }
 /** What two reports saw differently. */
 export interface Compared {
