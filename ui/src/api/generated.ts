@@ -150,6 +150,12 @@ export type AlarmShownList = {
 /** What the alarm says of itself. */
 export type AlarmState = "firing" | "resolved" | "no_data";
 
+/** Which alarms. */
+export type Alarms = {
+  /** Their rules, or their fingerprints or the beginnings of these. */
+  alarms: string[];
+};
+
 /** One way in which an earlier incident is alike. */
 export type Alike = {
   /** `log lines`, `mechanism`, `place`, `what metrics did`, `kind of change`. */
@@ -579,6 +585,9 @@ export type GateAnswer = {
   again_at?: Timestamp | null;
 };
 
+/** Roles by space; [`EVERYWHERE`] stands for all of them. */
+export type Grants = Record<string, Role>;
+
 /** The numbers that no policy can lift. */
 export type HardRules = {
   /** The least sure cause of a plan must be at least so sure, 0 to 1. */
@@ -868,6 +877,61 @@ export type IncidentShown = {
   untold: Untold[];
 };
 
+/** Whom to invite. */
+export type Invite = {
+  /** The account's name; without it whoever comes chooses one. */
+  name?: string;
+  /** What they will be allowed, by space; `*` stands for every space. */
+  roles: Grants;
+};
+
+/** A judgement. */
+export type Judgement = {
+  /** Which cause of the newest report, from 1; without it all of them. */
+  cause?: number | null;
+  /** Was it a cause? */
+  right: boolean;
+};
+
+/** A key with its secret, shown once. */
+export type KeyMade = {
+  /** The key. */
+  key: KeyShown;
+  /** What goes into `Authorization: Bearer`. Nobody can see it again. */
+  secret: string;
+};
+
+/** A key, without its secret. */
+export type KeyShown = {
+  /** Its public name. */
+  id: string;
+  /** What its maker calls it. */
+  name: string;
+  /** Whose it is. */
+  person: string;
+  /** What it may at most, by space; `*` stands for every space. */
+  scopes: Grants;
+  /** Since when. */
+  made: Timestamp;
+  /** When it ends; `null` for never. */
+  until?: Timestamp | null;
+  /** When it was last used, to within a minute. */
+  used?: Timestamp | null;
+  /** When it was revoked. */
+  revoked?: Timestamp | null;
+};
+
+/** A part of a list, and where the next part begins. */
+export type KeyShownList = {
+  /** The items of this part. */
+  items: KeyShown[];
+  /** To be given as `cursor` for the next part; `null` if this was the last. */
+  next?: string | null;
+};
+
+/** How somebody is known. */
+export type KnownBy = "nobody" | "person" | "key";
+
 /** Something wrong that has nothing to do with the symptoms. */
 export type Latent = {
   /** Where. */
@@ -932,6 +996,40 @@ export type LessonList = {
   next?: string | null;
 };
 
+/** One line of the log. */
+export type Line = {
+  /** Its place. */
+  position: number;
+  /** When. */
+  at: Timestamp;
+  /** Who: the account's name; empty if nobody was known. */
+  who: string;
+  /** How they were known: `person`, `key ID`, `nobody` or `terminal`. */
+  via: string;
+  /** From which address. */
+  address: string;
+  /** What: the name of the operation. */
+  what: string;
+  /** On what: the address of the request. */
+  target: string;
+  /** How it was answered, as a status of HTTP. */
+  status: number;
+  /** Why it was refused, as a problem's code; empty if it was done. */
+  code: string;
+  /** The request's id. */
+  request: string;
+  /** Refused attempts before this one that were counted and not written down, because there were so many. */
+  unwritten: number;
+};
+
+/** A part of a list, and where the next part begins. */
+export type LineList = {
+  /** The items of this part. */
+  items: Line[];
+  /** To be given as `cursor` for the next part; `null` if this was the last. */
+  next?: string | null;
+};
+
 /** One link of the way in which a failure travelled, from the cause to a symptom. */
 export type Link = {
   /** The one that leans (nearer to the symptom). */
@@ -942,6 +1040,43 @@ export type Link = {
   kind: EdgeKind;
   /** What shows that the failure took this edge. */
   evidence?: EvidenceId[];
+};
+
+/** What a one-time link is for. */
+export type LinkKind = "setup" | "invitation" | "reset" | "sign_in";
+
+/** A one-time link, shown once. */
+export type LinkMade = {
+  /** What it is for. */
+  kind: LinkKind;
+  /** The address that somebody opens, relative to the page. */
+  link: string;
+  /** The token in it, for POST /v1/setup. */
+  token: string;
+};
+
+/** A link that nobody has used yet. */
+export type LinkShown = {
+  /** What it is for. */
+  kind: LinkKind;
+  /** For which account; empty where whoever comes may choose the name. */
+  name: string;
+  /** What they will be allowed. */
+  roles: Grants;
+  /** Since when. */
+  made: Timestamp;
+  /** Who made it. */
+  by: string;
+  /** When it ends. */
+  until: Timestamp;
+};
+
+/** A part of a list, and where the next part begins. */
+export type LinkShownList = {
+  /** The items of this part. */
+  items: LinkShown[];
+  /** To be given as `cursor` for the next part; `null` if this was the last. */
+  next?: string | null;
 };
 
 /** Names one mechanism of the catalogue, such as `resource.connection-pool-exhausted`. */
@@ -989,6 +1124,17 @@ export type Named = {
   kind: EntityKind;
 };
 
+/** Which plan, and why not. */
+export type No = {
+  /** The plan's digest, whole, as it was shown. */
+  plan: string;
+  /** Why. */
+  why?: string;
+};
+
+/** A route that takes nothing beyond its address. */
+export type Nothing = Record<string, unknown>;
+
 /** An interval in which something began. */
 export type Onset = {
   /** Last seen well. */
@@ -1010,6 +1156,36 @@ export type Outcome = {
   outcome: "unknown";
   /** What happened instead of an answer. */
   why: string;
+};
+
+/** The password of now, and the one to come. */
+export type Passwords = {
+  /** Of now. */
+  old: string;
+  /** To come: 12 characters at least. */
+  new: string;
+};
+
+/** An account, without what proves it. */
+export type Person = {
+  /** Its name. */
+  name: string;
+  /** Roles by space; `*` stands for every space. */
+  roles: Grants;
+  /** Can they sign in with a password? */
+  has_password: boolean;
+  /** Since when there is the account. */
+  made: Timestamp;
+  /** Who made it. */
+  by: string;
+};
+
+/** A part of a list, and where the next part begins. */
+export type PersonList = {
+  /** The items of this part. */
+  items: Person[];
+  /** To be given as `cursor` for the next part; `null` if this was the last. */
+  next?: string | null;
 };
 
 /** A series worth looking at, thinned to at most 240 points, with what was marked on it. */
@@ -1271,6 +1447,18 @@ export type Question = {
   question: string;
 };
 
+/** What is to be quiet, for how long, and why. */
+export type Quiet = {
+  /** Alarms about this entity; without it about all. */
+  entity?: string | null;
+  /** Alarms of this rule; without it of all. */
+  rule?: string | null;
+  /** For how many seconds: at most 30 days. */
+  seconds: number;
+  /** Why. */
+  why: string;
+};
+
 /** One entity of the ranking, best first. */
 export type Ranked = {
   /** Who. */
@@ -1293,6 +1481,12 @@ export type RawRef = {
   line: number;
 };
 
+/** Why. */
+export type Reason = {
+  /** Why, up to 4,000 characters. */
+  why: string;
+};
+
 /** How often a window comes again. */
 export type Recurrence = "once" | "daily" | "weekly";
 
@@ -1302,6 +1496,12 @@ export type Refusal = {
   by: string;
   /** Why. */
   why: string;
+};
+
+/** A remark. */
+export type Remark = {
+  /** What, up to 4,000 characters. */
+  text: string;
 };
 
 /** What happened, why we think so, what we do not know, what could be done. */
@@ -1348,6 +1548,15 @@ export type Report = {
   ledger: string;
 };
 
+/** What somebody is in a space. Each may do what the ones before it may, and more. */
+export type Role = "viewer" | "responder" | "approver" | "admin";
+
+/** Roles that somebody is to have. */
+export type Roles = {
+  /** By space; `*` stands for every space. */
+  roles: Grants;
+};
+
 /** A hypothesis that was put aside, with the evidence that says so. */
 export type RuledOut = {
   /** Where. */
@@ -1373,6 +1582,12 @@ export type RunEnd = {
   run: "stuck";
   /** Why. */
   why: string;
+};
+
+/** What came of a deed, in a sentence. */
+export type Said = {
+  /** For people. */
+  said: string;
 };
 
 /** The score of a hypothesis in nats, term by term (ENGINE.md, S3). */
@@ -1413,8 +1628,42 @@ export type Sent = {
   request: string;
 };
 
+/** Who somebody is, and what they may. */
+export type Session = {
+  /** The account's name; empty if nobody is known. */
+  name: string;
+  /** How they are known. */
+  kind: KnownBy;
+  /** Roles by space; `*` stands for every space. */
+  roles: Grants;
+  /** The greatest of them. */
+  role?: Role | null;
+  /** What goes into `X-CSRF-Token` with whatever alters something; `null` without a session. */
+  csrf?: string | null;
+  /** When what lets them in ends at the latest. */
+  until?: Timestamp | null;
+};
+
+/** A one-time link, and what it needs. */
+export type SetUp = {
+  /** What stands last in the link. */
+  token: string;
+  /** The name of the new account, where the link does not say it. */
+  name?: string;
+  /** The new password; a link that only signs in needs none. */
+  password?: string;
+};
+
 /** How bad a line says it is. Ordered from harmless to fatal. */
 export type Severity = "trace" | "debug" | "info" | "warn" | "error" | "fatal";
+
+/** What signs somebody in: name and password. */
+export type SignIn = {
+  /** The account's name. */
+  name: string;
+  /** Its password. */
+  password: string;
+};
 
 /** A silence, and whether it is quiet now. */
 export type SilenceShown = {
@@ -1584,6 +1833,12 @@ export type Symptom = {
   claim: Claim;
 };
 
+/** Into which. */
+export type Target = {
+  /** The other incident, named whole. */
+  into: string;
+};
+
 /** A half-open span of time `[from, to)`. INVARIANT: from < to. */
 export type TimeWindow = {
   from: Timestamp;
@@ -1676,5 +1931,29 @@ export type Verified = {
   checks: Checked[];
 };
 
+/** A key to be made. */
+export type Wanted = {
+  /** What to call it, such as the program that will have it. */
+  name: string;
+  /** What it may at most, by space; `*` stands for every space. */
+  scopes: Grants;
+  /** After how many days it ends; `null` for never, 90 if nothing is said. */
+  days?: number | null;
+};
+
+/** With which, and why. */
+export type With = {
+  /** The other incident, named whole. */
+  with: string;
+  /** Why. */
+  why: string;
+};
+
 /** How sure, in a word. */
 export type Word = "possible" | "probable" | "confirmed";
+
+/** Which plan. */
+export type Yes = {
+  /** The plan's digest, whole, as it was shown. */
+  plan: string;
+};

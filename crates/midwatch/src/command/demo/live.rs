@@ -312,7 +312,14 @@ pub(super) fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Proble
 
     // Telemetry came in from the first moment; what a start looks like is no reason for an alarm.
     let serving = Serving::begin_asleep(&house, listening, Vec::new())?;
-    let page = serving.api().map(|api| format!("http://{api}/"));
+    // Whoever started it may approve in the page at once.
+    let page = match serving.own_link() {
+        Ok(page) => page,
+        Err(problem) => {
+            serving.end();
+            return Err(problem);
+        }
+    };
     if let Some(page) = &page {
         let line = pencil.paragraph(
             "",
@@ -382,12 +389,12 @@ pub(super) fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Proble
     };
     // Whoever watches the page goes on watching it: it ends when that person wants it to.
     let mut shown = false;
-    if let (true, Ok(incident), Some(page)) = (stays, &told, &page) {
+    if let (true, Ok(incident), true) = (stays, &told, page.is_some()) {
         let text = ending(&out, incident, audit.as_ref(), &pencil)?;
         waiting.print(console, &text)?;
         waiting.print(
             console,
-            &format!("\nThe page goes on at {page} until you press Ctrl-C.\n"),
+            &format!("\nThe page goes on until you press Ctrl-C.\n"),
         )?;
         shown = true;
         waiting.on("still watching; Ctrl-C ends everything");
