@@ -109,6 +109,15 @@ try {
     true,
     'the policy of the page',
   );
+  if (address.includes('#/link/')) {
+    // The link signs in once, and goes out of the address.
+    await page.getByRole('heading', { name: 'Come in' }).waitFor();
+    await picture('link', false);
+    await accessible('a one-time link');
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.waitForURL(`${root}#/`);
+    say('signed in by the link that the program printed');
+  }
   await sees('Nothing is broken that Midwatch knows of');
   await sees('live', { exact: true });
   say('the page is there before anything is broken');

@@ -225,7 +225,7 @@ impl Watch {
     }
 
     /// Everybody who is known now: those whom the settings name, and those of the roster.
-    fn people(&self) -> Vec<Person> {
+    pub fn people(&self) -> Vec<Person> {
         let mut people = self.settings.people.clone();
         for person in self.roster.iter().flat_map(|roster| roster.people()) {
             if !people.iter().any(|known| known.name == person.name) {
