@@ -270,6 +270,12 @@ export function draw(node: HTMLElement, wanted: Wanted): Drawn {
   for (const canvas of node.querySelectorAll('canvas')) canvas.setAttribute('aria-hidden', 'true');
 
   const camera = sigma.getCamera();
+  // Whoever wants no motion is put there at once.
+  const still = matchMedia('(prefers-reduced-motion: reduce)');
+  const move = (to: { x?: number; y?: number; ratio?: number; angle?: number }, duration: number) => {
+    if (still.matches) camera.setState({ ...camera.getState(), ...to });
+    else void camera.animate(to, { duration });
+  };
   camera.on('updated', ({ ratio }) => {
     const now = many && ratio > FAR;
     if (now !== far) {
@@ -283,27 +289,27 @@ export function draw(node: HTMLElement, wanted: Wanted): Drawn {
       return;
     }
     const at = sigma.getNodeDisplayData(id);
-    if (at) void camera.animate({ x: at.x, y: at.y, ratio: FAR / 2.5 }, { duration: 250 });
+    if (at) move({ x: at.x, y: at.y, ratio: FAR / 2.5 }, 250);
   });
   sigma.on('clickStage', () => pick(''));
 
   return {
-    focus(id, move) {
+    focus(id, go) {
       picked = graph.hasNode(id) ? id : '';
       near = new Set(picked ? [picked, ...graph.neighbors(picked)] : []);
       const at = picked && sigma.getNodeDisplayData(picked);
-      if (move && at) {
+      if (go && at) {
         const ratio = many ? Math.min(camera.getState().ratio, 0.12) : camera.getState().ratio;
         far = many && ratio > FAR;
-        void camera.animate({ x: at.x, y: at.y, ratio }, { duration: 200 });
-      } else if (move) {
-        void camera.animatedReset({ duration: 200 });
+        move({ x: at.x, y: at.y, ratio }, 200);
+      } else if (go) {
+        move({ x: 0.5, y: 0.5, ratio: 1, angle: 0 }, 200);
       }
       sigma.refresh({ skipIndexation: true });
     },
     zoom(by) {
       const { ratio } = camera.getState();
-      void camera.animate({ ratio: ratio * by }, { duration: 150 });
+      move({ ratio: Math.min(2.5, Math.max(0.004, ratio * by)) }, 150);
     },
     restand(now, edges) {
       stands = now;

@@ -1,7 +1,7 @@
 //! The policy as it stands, and what the gate would say if something were otherwise: the same pure question that the watch
 //! asks, about a copy. What comes of it is words; a plan that may be run never leaves this file.
 
-use act::gate::{Gate, PolicyFault, Question, Rules, recoveries, sample};
+use act::gate::{Gate, Person, PolicyFault, Question, Rules, recoveries, sample};
 use model::incident::Incident;
 use model::plan::Approval;
 use model::topology::Topology;
@@ -21,12 +21,12 @@ fn wrong(gate: &Gate) -> Option<PolicyWrong> {
         })
 }
 
-/// The policy that is configured. The error is for people.
-pub fn shown(house: &House) -> Result<PolicyShown, String> {
+/// The policy that is configured, and whom the gate knows. The error is for people.
+pub fn shown(house: &House, known: Vec<Person>) -> Result<PolicyShown, String> {
     let text = house.policy().map_err(|problem| problem.to_string())?;
     let gate = house.gate().map_err(|problem| problem.to_string())?;
     let rules = gate.rules();
-    let mut people: Vec<String> = house.people().into_iter().map(|one| one.name).collect();
+    let mut people: Vec<String> = known.into_iter().map(|one| one.name).collect();
     people.sort();
     Ok(PolicyShown {
         name: house.config().act.policy.clone(),
@@ -54,7 +54,7 @@ pub fn shown(house: &House) -> Result<PolicyShown, String> {
 }
 
 /// What the gate would say to the incident's newest plan. `others` are all incidents of the house: what was done lately
-/// counts here as it does there. `None` if there is no plan.
+/// counts here as it does there; `people` are those whom the gate knows. `None` if there is no plan.
 ///
 /// # Errors
 /// If the configuration cannot be read, for people.
@@ -62,7 +62,7 @@ pub fn suppose<'a>(
     house: &House,
     incident: &Incident,
     topology: &Topology,
-    others: impl IntoIterator<Item = &'a Incident>,
+    (others, people): (impl IntoIterator<Item = &'a Incident>, &[Person]),
     supposed: &Supposed,
 ) -> Result<Option<Simulated>, String> {
     let Some(newest) = incident.latest_plan() else {
@@ -109,12 +109,11 @@ pub fn suppose<'a>(
     done.retain(|recovery| {
         recovery.started < at && !(recovery.incident == incident.id && recovery.plan == digest)
     });
-    let people = house.people();
     let decision = gate.ask(&Question {
         now: at,
         incident: &copy,
         topology,
-        people: &people,
+        people,
         recoveries: &done,
         kill_switch: None,
     });
@@ -167,7 +166,7 @@ mod tests {
             &house,
             &incident,
             &Topology::default(),
-            [&incident],
+            ([&incident], &house.people()),
             supposed,
         )
         .unwrap()
@@ -225,7 +224,7 @@ mod tests {
             config: Config::default(),
             file: None,
         });
-        let shown = super::shown(&house).unwrap();
+        let shown = super::shown(&house, house.people()).unwrap();
         assert_eq!((shown.name.as_str(), shown.wrong), ("ask-always", None));
         assert_eq!(shown.samples.len(), 3);
         assert!(shown.samples.iter().any(|sample| sample.text == shown.text));

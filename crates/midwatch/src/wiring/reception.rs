@@ -285,7 +285,7 @@ impl Space for Main {
     }
 
     fn policy(&self) -> Result<PolicyShown, Fault> {
-        super::policy::shown(&self.own).map_err(Fault::Failed)
+        super::policy::shown(&self.own, self.watchman.watch().people()).map_err(Fault::Failed)
     }
 
     fn suppose(
@@ -301,7 +301,8 @@ impl Space for Main {
             .filter_map(|id| self.incident(id).transpose())
             .collect::<Result<_, _>>()?;
         let others = others.iter().map(|folded| &folded.incident);
-        super::policy::suppose(&self.own, incident, &around.0, others, supposed)
+        let people = self.watchman.watch().people();
+        super::policy::suppose(&self.own, incident, &around.0, (others, &people), supposed)
             .map_err(Fault::Failed)
     }
 
