@@ -171,6 +171,5 @@ export const api = {
     { name: 'Report, Markdown', href: at(id, '/report?format=markdown') },
     { name: 'Report, JSON', href: at(id, '/report') },
     { name: 'Post-mortem, Markdown', href: at(id, '/postmortem') },
-    { name: 'Recording, .tar.zst', href: at(id, '/recording') },
   ],
 };
