@@ -299,8 +299,14 @@ export function draw(node: HTMLElement, wanted: Wanted): Drawn {
       near = new Set(picked ? [picked, ...graph.neighbors(picked)] : []);
       const at = picked && sigma.getNodeDisplayData(picked);
       if (go && at) {
-        const ratio = many ? Math.min(camera.getState().ratio, 0.12) : camera.getState().ratio;
-        far = many && ratio > FAR;
+        // So near that its neighbours are still to be seen.
+        let reach = 0.03;
+        for (const id of near) {
+          const other = sigma.getNodeDisplayData(id);
+          if (other) reach = Math.max(reach, Math.abs(other.x - at.x), Math.abs(other.y - at.y));
+        }
+        const ratio = many ? Math.min(FAR - 0.01, reach * 2.5) : camera.getState().ratio;
+        far = false;
         move({ x: at.x, y: at.y, ratio }, 200);
       } else if (go) {
         move({ x: 0.5, y: 0.5, ratio: 1, angle: 0 }, 200);
