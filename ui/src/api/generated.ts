@@ -427,6 +427,32 @@ export type DeedList = {
   next?: string | null;
 };
 
+/** A delivery that is kept. */
+export type Delivery = {
+  /** Its number; grows. */
+  id: number;
+  /** When it came. */
+  at: Timestamp;
+  /** Could it be read? */
+  readable: boolean;
+  /** Alarms in it that were new. */
+  alarms: number;
+  /** Changes in it. */
+  changes: number;
+  /** What else there was to say. */
+  remark: string;
+  /** Bytes of its body. */
+  bytes: number;
+};
+
+/** A part of a list, and where the next part begins. */
+export type DeliveryList = {
+  /** The items of this part. */
+  items: Delivery[];
+  /** To be given as `cursor` for the next part; `null` if this was the last. */
+  next?: string | null;
+};
+
 /** One edge: `from` leans on `to`. */
 export type Edge = {
   /** The one that leans. */
@@ -875,6 +901,40 @@ export type IncidentShown = {
   head?: string | null;
   /** Notices that people did not get. */
   untold: Untold[];
+};
+
+/** How one inlet stands, since the server was started. */
+export type Inlet = {
+  /** Its name, as its address has it. */
+  name: string;
+  /** Whose words it understands. */
+  kind: string;
+  /** Deliveries that were taken. */
+  taken: number;
+  /** Deliveries that were known. */
+  known: number;
+  /** Deliveries whose proof did not hold, or that were for somebody else. */
+  refused: number;
+  /** Deliveries that could not be read. */
+  unreadable: number;
+  /** Deliveries that were told to come again. */
+  put_off: number;
+  /** Alarms that were new. */
+  alarms: number;
+  /** Changes. */
+  changes: number;
+  /** When something was taken last; `null` if nothing was. */
+  last?: Timestamp | null;
+  /** The last that was sent away; `null` if nothing was. */
+  last_refused?: RefusedDelivery | null;
+};
+
+/** A part of a list, and where the next part begins. */
+export type InletList = {
+  /** The items of this part. */
+  items: Inlet[];
+  /** To be given as `cursor` for the next part; `null` if this was the last. */
+  next?: string | null;
 };
 
 /** Whom to invite. */
@@ -1487,6 +1547,20 @@ export type Reason = {
   why: string;
 };
 
+/** What became of a delivery that was taken. */
+export type Receipt = {
+  /** It was here before, and altered nothing now. */
+  known: boolean;
+  /** Alarms in it that are new; they are written down, and brought to the watch. */
+  alarms: number;
+  /** Changes in it. */
+  changes: number;
+  /** People's answers to plans in it. */
+  answers: number;
+  /** What else there is to say; empty if nothing. */
+  remark: string;
+};
+
 /** How often a window comes again. */
 export type Recurrence = "once" | "daily" | "weekly";
 
@@ -1495,6 +1569,14 @@ export type Refusal = {
   /** Who. */
   by: string;
   /** Why. */
+  why: string;
+};
+
+/** A delivery that was sent away. */
+export type RefusedDelivery = {
+  /** When. */
+  at: Timestamp;
+  /** Why, for people. */
   why: string;
 };
 
