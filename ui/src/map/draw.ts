@@ -280,6 +280,9 @@ export function draw(node: HTMLElement, wanted: Wanted): Drawn {
     const now = many && ratio > FAR;
     if (now !== far) {
       far = now;
+      // The ring around what lay under the pointer belongs to what is no longer there.
+      const rings = sigma.getCanvases().hovers;
+      rings?.getContext('2d')?.clearRect(0, 0, rings.width, rings.height);
       sigma.refresh({ skipIndexation: true });
     }
   });

@@ -321,15 +321,8 @@ pub(super) fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Proble
         }
     };
     if let Some(page) = &page {
-        let line = pencil.paragraph(
-            "",
-            2,
-            &[
-                (Tone::Strong, "Watch it at".into()),
-                (Tone::Plain, format!(" {page}")),
-            ],
-        );
-        waiting.print(console, &line)?;
+        // Never broken into lines: it must lead there when it is clicked or copied.
+        waiting.print(console, &format!("  Watch it at {page}\n"))?;
     }
     waiting.on(&format!(
         "letting it run healthy for {} s, to know what normal is",
