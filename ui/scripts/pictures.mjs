@@ -9,7 +9,7 @@ const WANTED = {
   'plan.png': 'the-pictures-of-the-guide-3-plan.png',
   'disagree.png': 'a-person-disagrees-1-said.png',
   'topology.png': 'the-topology-3-lit.png',
-  'topology-large.png': 'ten-thousand-entities-2-near.png',
+  'topology-large.png': 'ten-thousand-entities-3-found.png',
   'setup.png': 'the-pictures-of-the-guide-4-setup.png',
   'link.png': 'a-one-time-link-makes-the-first-account-1-asked.png',
 };
