@@ -30,7 +30,7 @@ const equal = (seen, expected, what) => {
 };
 
 const healthy = process.env.MIDWATCH_HEALTHY ?? '20';
-const command = `${program} demo --fast --healthy ${healthy} --patience 1800 --out ${join(folder, 'out')}`;
+const command = `stty cols 200 2>/dev/null; exec ${program} demo --fast --healthy ${healthy} --patience 1800 --out ${join(folder, 'out')}`;
 const demo = spawn('script', ['-qefc', command, '/dev/null'], { cwd: folder, stdio: 'pipe' });
 let told = '';
 for (const stream of [demo.stdout, demo.stderr]) {
