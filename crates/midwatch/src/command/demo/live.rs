@@ -385,10 +385,7 @@ pub(super) fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Proble
     if let (true, Ok(incident), true) = (stays, &told, page.is_some()) {
         let text = ending(&out, incident, audit.as_ref(), &pencil)?;
         waiting.print(console, &text)?;
-        waiting.print(
-            console,
-            &format!("\nThe page goes on until you press Ctrl-C.\n"),
-        )?;
+        waiting.print(console, "\nThe page goes on until you press Ctrl-C.\n")?;
         shown = true;
         waiting.on("still watching; Ctrl-C ends everything");
         while !over.load(Ordering::SeqCst) {
