@@ -37,8 +37,12 @@ pub struct Args {
 #[derive(Subcommand, Debug)]
 enum What {
     /// Show the keys
+    #[command(after_help = "Example:\n  midwatch keys list --format json")]
     List,
     /// Make a key; its secret is shown once
+    #[command(
+        after_help = "Example:\n  midwatch keys add dashboard --person anna --scope main=viewer"
+    )]
     Add {
         /// What to call it
         name: String,
@@ -53,6 +57,7 @@ enum What {
         days: u32,
     },
     /// Revoke a key
+    #[command(after_help = "Example:\n  midwatch keys revoke key-9b1f02c4a8d7")]
     Revoke {
         /// Its public name, `key-...`
         id: String,

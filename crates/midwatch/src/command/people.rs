@@ -40,8 +40,10 @@ pub struct Args {
 #[derive(Subcommand, Debug)]
 enum What {
     /// Show the accounts
+    #[command(after_help = "Example:\n  midwatch people list --format json")]
     List,
     /// Make an account
+    #[command(after_help = "Example:\n  midwatch people add anna --role approver")]
     Add {
         /// Its name
         name: String,
@@ -52,6 +54,7 @@ enum What {
         password_stdin: bool,
     },
     /// Give somebody another role; their sessions end
+    #[command(after_help = "Example:\n  midwatch people role anna admin")]
     Role {
         /// The account
         name: String,
@@ -62,11 +65,13 @@ enum What {
         space: String,
     },
     /// Remove an account; its sessions end and its keys are revoked
+    #[command(after_help = "Example:\n  midwatch people remove anna")]
     Remove {
         /// The account
         name: String,
     },
     /// Print a one-time link with which somebody makes their account
+    #[command(after_help = "Example:\n  midwatch people invite --role responder --space main")]
     Invite {
         /// What the account is to be called; without it whoever comes chooses
         name: Option<String>,
@@ -74,6 +79,7 @@ enum What {
         role: RoleIn,
     },
     /// Print a one-time link with which somebody chooses a new password
+    #[command(after_help = "Example:\n  midwatch people reset anna")]
     Reset {
         /// The account
         name: String,

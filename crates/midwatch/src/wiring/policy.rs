@@ -181,7 +181,8 @@ mod tests {
         };
         let asks =
             |answer: &GateAnswer| matches!(answer, GateAnswer::Ask { who, .. } if who == &["ada"]);
-        assert!(asks(&ask(&Supposed::default()).answer));
+        let usual = ask(&Supposed::default()).answer;
+        assert!(asks(&usual), "{usual:?}");
         assert!(matches!(
             ask(&policy("observer")).answer,
             GateAnswer::Refuse { .. }
