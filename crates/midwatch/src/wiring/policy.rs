@@ -86,6 +86,8 @@ pub fn suppose<'a>(
     let gate = Gate::new(&text, rules);
     // What happened to the plan since it was proposed is not supposed: it is asked about as it was then.
     let mut copy = incident.clone();
+    copy.closed = None;
+    copy.handed_over = None;
     let Some(plan) = copy.plans.last_mut() else {
         return Ok(None);
     };
