@@ -14,7 +14,6 @@ pub fn run() -> anyhow::Result<bool> {
     let schemas = cargo()
         .args(["test", "--workspace", "--all-features", "--quiet", "schema"])
         .env("MIDWATCH_WRITE", "1")
-        .env("MIDWATCH_BLESS", "1")
         .current_dir(root())
         .status()
         .context("cargo cannot be started")?;

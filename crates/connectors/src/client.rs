@@ -122,7 +122,7 @@ pub fn json<T: serde::de::DeserializeOwned>(request: RequestBuilder) -> Result<T
 }
 
 /// An error and what lies under it, in one line: the outer one alone says little.
-fn reasons(error: &dyn std::error::Error) -> String {
+pub(crate) fn reasons(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut inner = error.source();
     while let Some(cause) = inner {

@@ -5,8 +5,8 @@ use model::ports::{AlarmDecoder, Heard, Posted, Unheard};
 use model::{Change, ChangeKind, Timestamp};
 use serde_json::Value;
 
+use crate::delivery::changes::{Touched, carrying, change, deploys, pushed, touched};
 use crate::delivery::{self, list_at, moment_at, proof, said_at, text_at, unlike};
-use crate::github::deliveries::{Touched, change, commits, deploys, touched};
 
 /// What was expected.
 const EXPECTED: &str = "a webhook of GitLab's with `object_kind` deployment, push or pipeline";
@@ -52,16 +52,9 @@ impl AlarmDecoder for GitLab {
             }),
             "push" => {
                 let branch = text_at(&body, &["project", "default_branch"]);
-                let pushed = text_at(&body, &["ref"])
-                    .strip_prefix("refs/heads/")
-                    .unwrap_or_default();
-                if branch.is_empty() || pushed != branch {
-                    heard.remark =
-                        "a push to another branch than the default one; nothing follows from it"
-                            .to_string();
-                } else {
-                    heard.changes = commits(&body, &entities, now);
-                }
+                let (changes, remark) = pushed(&body, branch, &entities, now);
+                heard.changes = changes;
+                heard.remark = remark.to_string();
             }
             "pipeline" => match pipeline(&body, project, now)? {
                 Some(change) => heard.changes.push(Change { entities, ..change }),
@@ -102,16 +95,14 @@ fn deployment(body: &Value, project: &str, now: Timestamp) -> Result<Change, Unh
     Ok(Change {
         actor: said_at(body, &["user", "username"]),
         version,
-        carries: if sha.is_empty() {
-            Vec::new()
-        } else {
-            vec![sha]
-        },
-        ..change(
-            format!("gitlab:{project}:deployment:{id}"),
-            ChangeKind::Deploy,
-            at,
-            title,
+        ..carrying(
+            sha,
+            change(
+                format!("gitlab:{project}:deployment:{id}"),
+                ChangeKind::Deploy,
+                at,
+                title,
+            ),
         )
     })
 }
@@ -152,16 +143,14 @@ fn pipeline(body: &Value, project: &str, now: Timestamp) -> Result<Option<Change
         end: end.max(start),
         actor: said_at(body, &["user", "username"]),
         version: sha.clone(),
-        carries: if sha.is_empty() {
-            Vec::new()
-        } else {
-            vec![sha]
-        },
-        ..change(
-            format!("gitlab:{project}:pipeline:{id}"),
-            ChangeKind::Deploy,
-            start,
-            title,
+        ..carrying(
+            sha,
+            change(
+                format!("gitlab:{project}:pipeline:{id}"),
+                ChangeKind::Deploy,
+                start,
+                title,
+            ),
         )
     }))
 }

@@ -1,6 +1,8 @@
 //! Foreign text made fit to be sent to people: one line, nothing in it that acts or hides, no longer than what is sent
 //! to allows. Whoever sends it escapes for the language of the other end on top.
 
+use model::foreign::{acts, breaks};
+
 /// What stands where text was cut off.
 const CUT: char = '…';
 
@@ -46,29 +48,6 @@ pub fn plain(text: &str, most: usize) -> String {
 /// Length in UTF-16 units.
 pub fn units(text: &str) -> usize {
     text.encode_utf16().count()
-}
-
-fn breaks(c: char) -> bool {
-    matches!(
-        c,
-        '\n' | '\r' | '\t' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}'
-    )
-}
-
-fn acts(c: char) -> bool {
-    let formats = matches!(
-        c,
-        '\u{ad}'
-            | '\u{61c}'
-            | '\u{180e}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{202a}'..='\u{202e}'
-            | '\u{2060}'..='\u{2069}'
-            | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}'
-    );
-    formats || c.is_control()
 }
 
 #[cfg(test)]

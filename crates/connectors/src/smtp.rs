@@ -19,6 +19,7 @@ use model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::client;
 use crate::legible::{fitted, plain};
 
 /// How long a server may take for one answer.
@@ -273,13 +274,7 @@ fn about_login(error: &lettre::transport::smtp::Error) -> bool {
 }
 
 fn reasons(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut inner = error.source();
-    while let Some(cause) = inner {
-        text = format!("{text}: {cause}");
-        inner = cause.source();
-    }
-    plain(&text, 400)
+    plain(&client::reasons(error), 400)
 }
 
 fn mailbox(address: &str) -> Result<Mailbox, MailError> {

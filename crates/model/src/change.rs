@@ -88,7 +88,8 @@ pub struct Change {
     /// Other changes that this one carries: a deploy's commits.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub carries: Vec<String>,
-    /// When it was undone, if it was.
+    /// When it was put back to what it was before, if it was. A version that gave way to a newer one was not: what it
+    /// brought is in that one too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undone: Option<Timestamp>,
     /// Where the row stands.

@@ -9,6 +9,7 @@ pub mod case;
 pub mod change;
 pub mod entity;
 pub mod evidence;
+pub mod foreign;
 pub mod incident;
 pub mod lesson;
 pub mod mechanism;

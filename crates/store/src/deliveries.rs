@@ -12,12 +12,12 @@ mod tables;
 mod tests;
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
-use std::thread::JoinHandle;
 
 use model::Alarm;
 use model::change::Change;
 use model::time::{Span, TimeWindow, Timestamp};
+
+use crate::database::Worker;
 
 use tables::Tables;
 
@@ -112,14 +112,11 @@ pub struct Kept {
     pub body: Vec<u8>,
 }
 
-type Job = Box<dyn FnOnce(&mut Tables) + Send>;
-
 /// A handle that any thread may use: a thread of its own owns the connection.
 #[derive(Debug)]
 pub struct Deliveries {
     path: PathBuf,
-    jobs: Option<mpsc::Sender<Job>>,
-    thread: Option<JoinHandle<()>>,
+    worker: Worker<Tables>,
 }
 
 impl Deliveries {
@@ -129,40 +126,14 @@ impl Deliveries {
     /// If it cannot be opened, or is another program's.
     pub fn open(folder: &Path, limits: Limits) -> Result<Self, DeliveriesError> {
         let path = folder.join(FILE);
-        let (jobs, work) = mpsc::channel::<Job>();
-        let (ready, opened) = mpsc::channel();
         let own = path.clone();
-        let thread = std::thread::Builder::new()
-            .name("inlets".to_string())
-            .spawn(move || match Tables::open(&own, limits) {
-                Ok(mut tables) => {
-                    let _ = ready.send(Ok(()));
-                    while let Ok(job) = work.recv() {
-                        job(&mut tables);
-                    }
-                    tables.close();
-                }
-                Err(why) => {
-                    let _ = ready.send(Err(why));
-                }
-            })
-            .map_err(|error| DeliveriesError {
-                path: path.clone(),
-                why: error.to_string(),
-            })?;
-        let failed = |why: String| DeliveriesError {
+        let failed = |why| DeliveriesError {
             path: path.clone(),
             why,
         };
-        opened
-            .recv()
-            .map_err(|_| failed("its thread ended".to_string()))?
-            .map_err(failed)?;
-        Ok(Self {
-            path,
-            jobs: Some(jobs),
-            thread: Some(thread),
-        })
+        let open = move || Tables::open(&own, limits);
+        let worker = Worker::start("inlets", open, Tables::close, |why| why).map_err(failed)?;
+        Ok(Self { path, worker })
     }
 
     fn call<T: Send + 'static>(
@@ -173,14 +144,10 @@ impl Deliveries {
             path: self.path.clone(),
             why,
         };
-        let gone = || failed("it was closed".to_string());
-        let (answer, heard) = mpsc::channel();
-        let job: Job = Box::new(move |tables| {
-            let _ = answer.send(work(tables));
-        });
-        let jobs = self.jobs.as_ref().ok_or_else(gone)?;
-        jobs.send(job).map_err(|_| gone())?;
-        heard.recv().map_err(|_| gone())?.map_err(failed)
+        self.worker
+            .call(work)
+            .unwrap_or_else(|| Err("it was closed".to_string()))
+            .map_err(failed)
     }
 
     /// Takes a delivery, unless it is known. Alarms whose ids this inlet brought before are not brought again; a change
@@ -228,14 +195,5 @@ impl Deliveries {
     ) -> Result<Vec<Kept>, DeliveriesError> {
         let inlet = inlet.to_string();
         self.call(move |tables| tables.kept(&inlet, before, most))
-    }
-}
-
-impl Drop for Deliveries {
-    fn drop(&mut self) {
-        self.jobs = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
     }
 }

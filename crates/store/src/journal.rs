@@ -16,14 +16,15 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError, mpsc};
-use std::thread::JoinHandle;
+use std::sync::{Mutex, PoisonError};
 
 use model::incident::transcript::{self, Transcript};
 use model::incident::{Entry, IncidentEvent, IncidentId};
 use model::ports::{Delivery, Journal, JournalError, Outbox, SilenceBook, Thread};
 use model::silence::Silence;
 use model::time::{Span, Timestamp};
+
+use crate::database::Worker;
 
 pub use error::StoreError;
 pub use lease::Holder;
@@ -101,14 +102,11 @@ pub struct Word {
     pub word: String,
 }
 
-type Job = Box<dyn FnOnce(&mut Inner) + Send>;
-
 /// The journal and the tables beside it. See the module.
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
-    jobs: Option<mpsc::Sender<Job>>,
-    thread: Option<JoinHandle<()>>,
+    worker: Worker<Inner>,
     /// Our fencing token; 0 while we do not keep the watch.
     token: AtomicU64,
     /// Held as long as this process keeps the watch; the system lets go of it when the process dies.
@@ -138,39 +136,17 @@ impl Store {
     /// # Errors
     /// As [`Self::open`].
     pub fn open_with(path: &Path, options: &Options) -> Result<Self, StoreError> {
-        let (jobs, work) = mpsc::channel::<Job>();
-        let (ready, opened) = mpsc::channel();
         let (own, options) = (path.to_path_buf(), options.clone());
-        let thread = std::thread::Builder::new()
-            .name("journal".to_string())
-            .spawn(move || {
-                let mut inner = match Inner::open(&own, &options) {
-                    Ok(inner) => {
-                        let _ = ready.send(Ok(()));
-                        inner
-                    }
-                    Err(error) => {
-                        let _ = ready.send(Err(error));
-                        return;
-                    }
-                };
-                while let Ok(job) = work.recv() {
-                    job(&mut inner);
-                }
-                inner.close();
-            })
-            .map_err(|error| StoreError::CannotOpen {
+        let open = move || Inner::open(&own, &options);
+        let worker = Worker::start("journal", open, Inner::close, |why| {
+            StoreError::CannotOpen {
                 path: path.to_path_buf(),
-                why: error.to_string(),
-            })?;
-        let gone = || StoreError::Gone {
-            path: path.to_path_buf(),
-        };
-        opened.recv().map_err(|_| gone())??;
+                why,
+            }
+        })?;
         Ok(Self {
             path: path.to_path_buf(),
-            jobs: Some(jobs),
-            thread: Some(thread),
+            worker,
             token: AtomicU64::new(0),
             lock: Mutex::new(None),
         })
@@ -186,18 +162,11 @@ impl Store {
         &self,
         work: impl FnOnce(&mut Inner) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let gone = || StoreError::Gone {
-            path: self.path.clone(),
-        };
-        let (answer, heard) = mpsc::channel();
-        self.jobs
-            .as_ref()
-            .ok_or_else(gone)?
-            .send(Box::new(move |inner| {
-                let _ = answer.send(work(inner));
-            }))
-            .map_err(|_| gone())?;
-        heard.recv().map_err(|_| gone())?
+        self.worker.call(work).unwrap_or_else(|| {
+            Err(StoreError::Gone {
+                path: self.path.clone(),
+            })
+        })
     }
 
     /// Takes the watch: from now on this store may write entries, until its time is over and another takes it.
@@ -354,16 +323,6 @@ impl Store {
     pub fn head(&self, incident: &IncidentId) -> Result<Option<(u64, String)>, JournalError> {
         let id = incident.clone();
         Ok(self.call(move |inner| inner.run(async |c| rows::head(c, id).await))?)
-    }
-}
-
-impl Drop for Store {
-    fn drop(&mut self) {
-        // Without a sender the thread ends its loop and closes the file.
-        self.jobs = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
     }
 }
 

@@ -6,6 +6,7 @@
 //! trusts none of them.
 
 pub mod archive;
+mod database;
 pub mod deliveries;
 pub mod journal;
 pub mod library;

@@ -9,45 +9,29 @@ mod rows;
 mod tests;
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
-use std::thread::JoinHandle;
-use std::time::Duration;
 
 use model::people::{
     Account, ApiKey, Audited, Book, BookError, Grants, Link, Replay, Session, Used,
 };
 use model::time::Timestamp;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqliteConnection};
-use tokio::runtime::Runtime;
+use sqlx::SqliteConnection;
+
+use crate::database::{Database, Found, How, Kind, Worker};
 
 /// The file's name inside of the data folder.
 pub const FILE: &str = "people.db";
 
-/// Marks a database as ours ("MWpe"): another program's is left alone.
-const APPLICATION: i64 = 0x4d57_7065;
-/// How long we wait for another process to finish its write.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// Every version's tables, oldest first.
-const MIGRATIONS: &[&str] = &[include_str!("people/migrations/0001.sql")];
-
-type Job = Box<dyn FnOnce(&mut Inner) + Send>;
-
-/// What the thread owns.
-struct Inner {
-    path: PathBuf,
-    runtime: Runtime,
-    connection: SqliteConnection,
-    /// The last operation failed, and nobody knows in which state that left the connection.
-    doubtful: bool,
-}
+/// A book of people: "MWpe".
+const KIND: Kind = Kind {
+    application: 0x4d57_7065,
+    migrations: &[include_str!("people/migrations/0001.sql")],
+};
 
 /// The book of people. See the module.
 #[derive(Debug)]
 pub struct People {
     path: PathBuf,
-    jobs: Option<mpsc::Sender<Job>>,
-    thread: Option<JoinHandle<()>>,
+    worker: Worker<Database>,
 }
 
 fn failed(path: &Path, why: impl std::fmt::Display) -> BookError {
@@ -65,40 +49,16 @@ impl People {
     /// # Errors
     /// If the file cannot be opened, is another program's, or is newer than this program; it is left as it is then.
     pub fn open(path: &Path) -> Result<Self, BookError> {
-        let (jobs, work) = mpsc::channel::<Job>();
-        let (ready, opened) = mpsc::channel();
         let own = path.to_path_buf();
-        let thread = std::thread::Builder::new()
-            .name("people".to_string())
-            .spawn(move || {
-                let mut inner = match Inner::open(&own) {
-                    Ok(inner) => {
-                        let _ = ready.send(Ok(()));
-                        inner
-                    }
-                    Err(error) => {
-                        let _ = ready.send(Err(error));
-                        return;
-                    }
-                };
-                while let Ok(job) = work.recv() {
-                    job(&mut inner);
-                }
-                let Inner {
-                    runtime,
-                    connection,
-                    ..
-                } = inner;
-                let _ = runtime.block_on(connection.close());
-            })
-            .map_err(|error| failed(path, error))?;
-        opened
-            .recv()
-            .map_err(|_| failed(path, "its thread ended"))??;
+        let worker = Worker::start(
+            "people",
+            move || opened(&own),
+            Database::close,
+            |why| failed(path, why),
+        )?;
         Ok(Self {
             path: path.to_path_buf(),
-            jobs: Some(jobs),
-            thread: Some(thread),
+            worker,
         })
     }
 
@@ -107,138 +67,35 @@ impl People {
         &self,
         operation: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, sqlx::Error> + Send + 'static,
     ) -> Result<T, BookError> {
-        let gone = || failed(&self.path, "its thread ended; start the program again");
-        let (answer, heard) = mpsc::channel();
-        self.jobs
-            .as_ref()
-            .ok_or_else(gone)?
-            .send(Box::new(move |inner| {
-                let _ = answer.send(inner.run(operation));
-            }))
-            .map_err(|_| gone())?;
-        heard.recv().map_err(|_| gone())?
-    }
-}
-
-impl Drop for People {
-    fn drop(&mut self) {
-        // Without a sender the thread ends its loop and closes the file.
-        self.jobs = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+        match self.worker.call(|database| database.run(operation)) {
+            Some(done) => done.map_err(|error| failed(&self.path, error)),
+            None => Err(failed(
+                &self.path,
+                "its thread ended; start the program again",
+            )),
         }
     }
 }
 
-impl Inner {
-    fn open(path: &Path) -> Result<Self, BookError> {
-        if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder).map_err(|error| failed(path, error))?;
+fn opened(path: &Path) -> Result<Database, BookError> {
+    let how = How {
+        private: true,
+        ..How::default()
+    };
+    let mut database = Database::open(path, how).map_err(|error| failed(path, error))?;
+    let found = database.examine(&KIND);
+    match found.map_err(|error| failed(path, error))? {
+        Found::Foreign => return Err(failed(path, "it is another program's database")),
+        Found::Newer(version) => {
+            let newest = KIND.migrations.len();
+            let why = format!("it has version {version}, this program knows up to {newest}");
+            return Err(failed(path, why));
         }
-        // Made by us, before the database is: readable to its owner alone from the first moment. SQLite gives the
-        // files that it makes beside it the same mode.
-        use std::os::unix::fs::OpenOptionsExt as _;
-        std::fs::OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(path)
-            .map_err(|error| failed(path, error))?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| failed(path, error))?;
-        let connection = runtime
-            .block_on(connect(path))
-            .map_err(|error| failed(path, error))?;
-        let mut inner = Self {
-            path: path.to_path_buf(),
-            runtime,
-            connection,
-            doubtful: false,
-        };
-        let newest = MIGRATIONS.len();
-        let (application, version, tables) = inner.run(marks)?;
-        if application != APPLICATION && (application, version, tables) != (0, 0, 0) {
-            return Err(failed(path, "it is another program's database"));
-        }
-        if version > i64::try_from(newest).unwrap_or(i64::MAX) {
-            return Err(failed(
-                path,
-                format!("it has version {version}, this program knows up to {newest}"),
-            ));
-        }
-        inner.run(migrate)?;
-        Ok(inner)
+        Found::Empty | Found::Ours => {}
     }
-
-    fn run<T>(
-        &mut self,
-        operation: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, sqlx::Error>,
-    ) -> Result<T, BookError> {
-        let path = &self.path;
-        if self.doubtful {
-            // After a write that failed, SQLite has ended the transaction by itself or has not, and the connection
-            // may count otherwise.
-            self.connection = self
-                .runtime
-                .block_on(connect(path))
-                .map_err(|error| failed(path, error))?;
-            self.doubtful = false;
-        }
-        let done = self.runtime.block_on(operation(&mut self.connection));
-        done.map_err(|error| {
-            self.doubtful = true;
-            failed(&self.path, error)
-        })
-    }
-}
-
-async fn connect(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
-    let mut connection = SqliteConnectOptions::new()
-        .filename(path)
-        .busy_timeout(PATIENCE)
-        .connect()
-        .await?;
-    sqlx::raw_sql("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
-        .execute(&mut connection)
-        .await?;
-    Ok(connection)
-}
-
-/// Whose database it is, its version, and how many tables there are.
-async fn marks(connection: &mut SqliteConnection) -> Result<(i64, i64, i64), sqlx::Error> {
-    let application = sqlx::query_scalar("PRAGMA application_id")
-        .fetch_one(&mut *connection)
-        .await?;
-    let version = sqlx::query_scalar("PRAGMA user_version")
-        .fetch_one(&mut *connection)
-        .await?;
-    let tables = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
-        .fetch_one(&mut *connection)
-        .await?;
-    Ok((application, version, tables))
-}
-
-/// Brings the tables to the newest version, all or nothing.
-async fn migrate(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    // Another process may have been quicker.
-    let now: i64 = sqlx::query_scalar("PRAGMA user_version")
-        .fetch_one(&mut *transaction)
-        .await?;
-    let done = usize::try_from(now).unwrap_or(0);
-    for (index, tables) in MIGRATIONS.iter().enumerate().skip(done) {
-        sqlx::raw_sql(*tables).execute(&mut *transaction).await?;
-        let marks = format!(
-            "PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {};",
-            index + 1
-        );
-        sqlx::raw_sql(AssertSqlSafe(marks))
-            .execute(&mut *transaction)
-            .await?;
-    }
-    transaction.commit().await
+    let migrated = database.migrate(&KIND);
+    migrated.map_err(|error| failed(path, error))?;
+    Ok(database)
 }
 
 impl Book for People {

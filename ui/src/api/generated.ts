@@ -296,7 +296,7 @@ export type Change = {
   version?: string;
   /** Other changes that this one carries: a deploy's commits. */
   carries?: string[];
-  /** When it was undone, if it was. */
+  /** When it was put back to what it was before, if it was. A version that gave way to a newer one was not: what it brought is in that one too. */
   undone?: Timestamp | null;
   /** Where the row stands. */
   raw?: RawRef;

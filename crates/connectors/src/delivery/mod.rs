@@ -1,8 +1,9 @@
-//! What is common to everything that is posted here: proofs ([`proof`]), entities from labels ([`labels`]), fields
-//! and their bounds, and the few requests that an answer takes ([`outside`]).
+//! What is common to everything that is posted here: proofs ([`proof`]), entities from labels ([`labels`]), changes
+//! as hosts of code tell them (`changes`), fields and their bounds, and the few requests that an answer takes ([`outside`]).
 //!
 //! Everything in a body is hostile until its proof holds, and text that is shown and never believed after that.
 
+pub(crate) mod changes;
 pub mod labels;
 pub mod outside;
 pub mod proof;

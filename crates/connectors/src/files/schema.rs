@@ -30,21 +30,21 @@ pub fn schemas() -> BTreeMap<&'static str, Schema> {
 mod tests {
     use super::*;
 
-    /// `MIDWATCH_BLESS=1 cargo test -p midwatch-connectors schemas` writes them anew.
+    /// `MIDWATCH_WRITE=1 cargo test -p midwatch-connectors schemas` writes them anew.
     #[test]
     fn the_published_schemas_are_those_of_the_program() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schemas");
         for (name, schema) in schemas() {
             let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
             let path = folder.join(name);
-            if std::env::var_os("MIDWATCH_BLESS").is_some() {
+            if std::env::var_os("MIDWATCH_WRITE").is_some() {
                 std::fs::create_dir_all(&folder).unwrap();
                 std::fs::write(&path, &text).unwrap();
             }
             let published = std::fs::read_to_string(&path).unwrap_or_default();
             assert!(
                 published == text,
-                "{name} is stale: run with MIDWATCH_BLESS=1"
+                "{name} is stale: run with MIDWATCH_WRITE=1"
             );
         }
     }

@@ -2,18 +2,16 @@
 //! that deploy. Signed with HMAC-SHA-256 over the body.
 
 use model::ports::{AlarmDecoder, Heard, Posted, Unheard};
-use model::{Change, ChangeKind, EntityId, RawRef, Timestamp};
+use model::{Change, ChangeKind, EntityId, Timestamp};
 use serde_json::Value;
 
-use crate::delivery::{self, list_at, moment_at, proof, said_at, text_at, unlike};
+use crate::delivery::changes::{Touched, carrying, change, deploys, pushed, touched};
+use crate::delivery::{self, moment_at, proof, said_at, text_at, unlike};
 
 /// What was expected.
 const EXPECTED: &str = "a delivery of GitHub's, content type application/json, of the events deployment, deployment_status, push or workflow_run";
 /// Where the signature stands.
 const SIGNATURE: &str = "x-hub-signature-256";
-
-/// Which entities a repository's changes touch, by its full name or its last part.
-pub type Touched = std::collections::BTreeMap<String, Vec<String>>;
 
 /// Reads GitHub's deliveries.
 pub struct GitHub {
@@ -30,95 +28,6 @@ impl GitHub {
             touched,
         }
     }
-}
-
-/// What a repository's changes touch.
-pub(crate) fn touched(known: &Touched, full: &str) -> Vec<EntityId> {
-    let last = full.rsplit('/').next().unwrap_or(full);
-    if last.is_empty() {
-        return Vec::new();
-    }
-    match known.get(full).or_else(|| known.get(last)) {
-        Some(entities) => entities
-            .iter()
-            .map(|entity| EntityId::from(entity.as_str()))
-            .collect(),
-        None => vec![EntityId::from(
-            format!("service/{}", delivery::name(last)).as_str(),
-        )],
-    }
-}
-
-/// Does a name say that something is put into production?
-pub(crate) fn deploys(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    [
-        "deploy",
-        "release",
-        "rollout",
-        "publish",
-        "ship",
-        "promote",
-        "migrat",
-        "terraform",
-        "apply",
-    ]
-    .iter()
-    .any(|word| name.contains(word))
-}
-
-/// A change of which only the necessary is known.
-pub(crate) fn change(id: String, kind: ChangeKind, start: Timestamp, title: String) -> Change {
-    Change {
-        id,
-        kind,
-        start,
-        end: start,
-        entities: Vec::new(),
-        actor: String::new(),
-        title: delivery::name(&title),
-        files: Vec::new(),
-        diff: None,
-        version: String::new(),
-        carries: Vec::new(),
-        undone: None,
-        raw: RawRef::default(),
-    }
-}
-
-/// The commits of a push, as both hosts list them.
-pub(crate) fn commits(body: &Value, entities: &[EntityId], now: Timestamp) -> Vec<Change> {
-    list_at(body, "commits")
-        .iter()
-        .take(delivery::MOST)
-        .filter(|commit| !text_at(commit, &["id"]).is_empty())
-        .map(|commit| {
-            let at = moment_at(commit, &["timestamp"]).unwrap_or(now);
-            let first_line = text_at(commit, &["message"])
-                .lines()
-                .next()
-                .unwrap_or_default();
-            let files = ["added", "modified", "removed"];
-            let files = files
-                .iter()
-                .flat_map(|list| list_at(commit, list))
-                .filter_map(Value::as_str);
-            Change {
-                entities: entities.to_vec(),
-                actor: delivery::name(delivery::first(&[
-                    text_at(commit, &["author", "username"]),
-                    text_at(commit, &["author", "name"]),
-                ])),
-                files: files.take(1_000).map(delivery::name).collect(),
-                ..change(
-                    said_at(commit, &["id"]),
-                    ChangeKind::Commit,
-                    at,
-                    first_line.to_string(),
-                )
-            }
-        })
-        .collect()
 }
 
 impl AlarmDecoder for GitHub {
@@ -147,17 +56,7 @@ impl AlarmDecoder for GitHub {
             }
             "push" => {
                 let branch = text_at(&body, &["repository", "default_branch"]);
-                let pushed = text_at(&body, &["ref"])
-                    .strip_prefix("refs/heads/")
-                    .unwrap_or_default();
-                if branch.is_empty() || pushed != branch {
-                    (
-                        Vec::new(),
-                        "a push to another branch than the default one; nothing follows from it",
-                    )
-                } else {
-                    (commits(&body, &entities, now), "")
-                }
+                pushed(&body, branch, &entities, now)
             }
             "workflow_run" => match workflow(&body, repository, &entities, now)? {
                 Some(change) => (vec![change], ""),
@@ -196,7 +95,8 @@ fn deployment(
     let status = body.get("deployment_status").unwrap_or(&Value::Null);
     let state = text_at(status, &["state"]);
     let start = moment_at(deployment, &["created_at"]).unwrap_or(now);
-    let over = matches!(state, "success" | "failure" | "error" | "inactive");
+    // One that is `inactive` gave way to a newer one, which most likely carries its commits too: it is not undone.
+    let over = matches!(state, "success" | "failure" | "error");
     let end = if over {
         moment_at(status, &["created_at"]).unwrap_or(now)
     } else {
@@ -214,18 +114,14 @@ fn deployment(
         entities: entities.to_vec(),
         actor: said_at(deployment, &["creator", "login"]),
         version,
-        carries: if sha.is_empty() {
-            Vec::new()
-        } else {
-            vec![sha]
-        },
-        // A deployment that gave way to a newer one is undone by it.
-        undone: (state == "inactive").then_some(end.max(start)),
-        ..change(
-            format!("github:{repository}:deployment:{id}"),
-            ChangeKind::Deploy,
-            start,
-            title,
+        ..carrying(
+            sha,
+            change(
+                format!("github:{repository}:deployment:{id}"),
+                ChangeKind::Deploy,
+                start,
+                title,
+            ),
         )
     }])
 }
@@ -261,16 +157,14 @@ fn workflow(
         entities: entities.to_vec(),
         actor: said_at(run, &["actor", "login"]),
         version: sha.clone(),
-        carries: if sha.is_empty() {
-            Vec::new()
-        } else {
-            vec![sha]
-        },
-        ..change(
-            format!("github:{repository}:run:{id}"),
-            ChangeKind::Deploy,
-            start,
-            title,
+        ..carrying(
+            sha,
+            change(
+                format!("github:{repository}:run:{id}"),
+                ChangeKind::Deploy,
+                start,
+                title,
+            ),
         )
     }))
 }

@@ -33,16 +33,9 @@ pub(super) fn add_changes(ground: &Ground<'_>, table: &mut BTreeMap<Key, Hypothe
         add_by_its_kind(ground, table, number as u32);
         for seen in ground.kinds {
             // What a change does is seen only after it acts: each failure is held against its own onset.
-            if seen
-                .onset
-                .is_some_and(|onset| fact.acts_from > onset.hi.plus(k::CLOCK_SLACK))
-            {
-                continue;
-            }
-            if seen
-                .onset
-                .is_some_and(|onset| gave_way(ground, fact, onset))
-            {
+            if seen.onset.is_some_and(|onset| {
+                fact.acts_from > onset.hi.plus(k::CLOCK_SLACK) || gave_way(ground, fact, onset)
+            }) {
                 continue;
             }
             let Some((plausible, reason)) = fact.reading.produces.get(seen.kind) else {

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use model::foreign::{acts, breaks};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// The longest text that is shown whole, in characters. A 10 MB log line must not fill a page.
@@ -16,7 +17,7 @@ pub const LONGEST: usize = 2_000;
 /// control and invisible formatting characters become visible escapes such as `\u{1b}`. Text beyond
 /// [`LONGEST`] characters is cut, and says so.
 pub fn plain(text: &str) -> Cow<'_, str> {
-    if text.len() <= LONGEST && !text.chars().any(|c| is_breaking(c) || is_active(c)) {
+    if text.len() <= LONGEST && !text.chars().any(|c| breaks(c) || acts(c)) {
         return Cow::Borrowed(text);
     }
     let mut safe = String::with_capacity(text.len().min(LONGEST * 4) + 32);
@@ -26,37 +27,15 @@ pub fn plain(text: &str) -> Cow<'_, str> {
             let _ = write!(safe, "... ({rest} more characters)");
             break;
         }
-        if is_breaking(c) {
+        if breaks(c) {
             safe.push(' ');
-        } else if is_active(c) {
+        } else if acts(c) {
             safe.extend(c.escape_unicode());
         } else {
             safe.push(c);
         }
     }
     Cow::Owned(safe)
-}
-
-fn is_breaking(c: char) -> bool {
-    matches!(c, '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}')
-}
-
-/// Control characters, direction overrides, zero-width characters, and the tag characters with which
-/// text can be hidden in text.
-fn is_active(c: char) -> bool {
-    let formatting = matches!(
-        c,
-        '\u{ad}'
-            | '\u{61c}'
-            | '\u{180e}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{202a}'..='\u{202e}'
-            | '\u{2060}'..='\u{2069}'
-            | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}'
-    );
-    !is_breaking(c) && (c.is_control() || formatting)
 }
 
 /// Columns that `text` takes in a terminal.

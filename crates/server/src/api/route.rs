@@ -388,9 +388,7 @@ impl Route {
         let work = move |asked: &Asked| {
             let space = space_of(asked)?;
             let Nothing {} = query(asked)?;
-            let body = serde_json::from_slice(&asked.body)
-                .map_err(|error| Problem::new(Code::BadRequest, format!("the body: {error}")))?;
-            handler(space, asked, body)?.written()
+            handler(space, asked, sent(asked)?)?.written()
         };
         Self {
             method: Method::POST,

@@ -181,7 +181,11 @@ impl Accounts {
         Ok(blake3::Hash::from_bytes(bytes).to_hex().to_string())
     }
 
-    fn hashed(&self, password: &str) -> Result<String, Denied> {
+    /// The hash of a password that somebody of that name chose, if it is strong enough.
+    fn chosen(&self, password: &str, name: &str) -> Result<String, Denied> {
+        if let Some(why) = password::weak(password, name) {
+            return Err(Denied::No(why));
+        }
         let mut salt = [0; password::SALT];
         self.chance.fill(&mut salt).map_err(Denied::Failed)?;
         password::hash(password, &salt, self.cost)
@@ -381,12 +385,7 @@ impl Accounts {
         }
         let hash = match link.kind {
             LinkKind::SignIn => String::new(),
-            _ => {
-                if let Some(why) = password::weak(password, name) {
-                    return Err(Denied::No(why));
-                }
-                self.hashed(password)?
-            }
+            _ => self.chosen(password, name)?,
         };
         let account = Account {
             name: name.to_string(),
@@ -427,12 +426,7 @@ impl Accounts {
         }
         let hash = match password {
             None => String::new(),
-            Some(password) => {
-                if let Some(why) = password::weak(password, name) {
-                    return Err(Denied::No(why));
-                }
-                self.hashed(password)?
-            }
+            Some(password) => self.chosen(password, name)?,
         };
         let account = Account {
             name: name.to_string(),
@@ -500,10 +494,7 @@ impl Accounts {
             ));
         }
         held(&self.tries).succeeded(name, address);
-        if let Some(why) = password::weak(new, name) {
-            return Err(Denied::No(why));
-        }
-        let hash = self.hashed(new)?;
+        let hash = self.chosen(new, name)?;
         let session = session.map(digest);
         self.book.set_password(name, &hash, session.as_deref())?;
         Ok(())

@@ -1,19 +1,22 @@
 //! The tables of what was posted, and the thread's own side.
 
 use std::path::Path;
-use std::time::Duration;
 
 use model::Alarm;
 use model::change::Change;
 use model::time::{TimeWindow, Timestamp};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
-use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
-use tokio::runtime::Runtime;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Connection as _, Row as _, SqliteConnection};
+
+use crate::database::{Database, Found, How, Kind};
 
 use super::{Delivered, Kept, Limits, Taken};
 
-/// Marks a database as ours ("MWin").
-const APPLICATION: i64 = 0x4d57_696e;
+/// A store of deliveries: "MWin".
+const KIND: Kind = Kind {
+    application: 0x4d57_696e,
+    migrations: &[include_str!("migrations/0001.sql")],
+};
 
 /// Deliveries between two looks for what is too old.
 const SWEEP: u64 = 256;
@@ -21,50 +24,10 @@ const SWEEP: u64 = 256;
 /// The longest body that is unpacked again.
 const LONGEST: usize = 64 << 20;
 
-const TABLES: &str = "
-PRAGMA journal_mode = WAL;
-PRAGMA synchronous = FULL;
-CREATE TABLE IF NOT EXISTS delivery (
-    id       INTEGER PRIMARY KEY AUTOINCREMENT,
-    inlet    TEXT    NOT NULL,
-    at       INTEGER NOT NULL,             -- nanoseconds since 1970, UTC
-    readable INTEGER NOT NULL,
-    alarms   INTEGER NOT NULL,
-    changes  INTEGER NOT NULL,
-    remark   TEXT    NOT NULL,
-    headers  TEXT    NOT NULL,             -- JSON: those that tell how it is to be read
-    body     BLOB    NOT NULL              -- compressed with Zstandard
-) STRICT;
-CREATE INDEX IF NOT EXISTS delivery_inlet ON delivery (inlet, id);
--- What was here before, of deliveries ('d') and of alarms' turns ('a').
-CREATE TABLE IF NOT EXISTS seen (
-    inlet TEXT    NOT NULL,
-    what  TEXT    NOT NULL,
-    key   TEXT    NOT NULL,
-    at    INTEGER NOT NULL,
-    PRIMARY KEY (inlet, what, key)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS seen_at ON seen (at);
--- Alarms that the watch has not written down yet.
-CREATE TABLE IF NOT EXISTS owed (
-    place INTEGER PRIMARY KEY AUTOINCREMENT,
-    alarm TEXT NOT NULL                    -- JSON
-) STRICT;
-CREATE TABLE IF NOT EXISTS change (
-    id     TEXT    NOT NULL PRIMARY KEY,
-    inlet  TEXT    NOT NULL,
-    start  INTEGER NOT NULL,
-    finish INTEGER NOT NULL,
-    told   TEXT    NOT NULL                -- JSON
-) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS change_start ON change (start);
-";
-
 /// What the thread owns.
 pub(super) struct Tables {
     limits: Limits,
-    runtime: Runtime,
-    connection: SqliteConnection,
+    database: Database,
     taken: u64,
 }
 
@@ -78,59 +41,41 @@ fn number(value: u64) -> i64 {
 
 impl Tables {
     pub fn open(path: &Path, limits: Limits) -> Result<Self, String> {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(|error| error.to_string())?;
-        }
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| error.to_string())?;
-        let how = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .busy_timeout(Duration::from_secs(5));
-        let connection = runtime.block_on(async {
-            let mut connection = how.connect().await.map_err(said)?;
-            let application: i64 = sqlx::query_scalar("PRAGMA application_id")
-                .fetch_one(&mut connection)
-                .await
-                .map_err(said)?;
-            let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
-                .fetch_one(&mut connection)
-                .await
-                .map_err(said)?;
-            if application != APPLICATION && (application != 0 || tables != 0) {
+        // Others' bodies may hold what is nobody else's business.
+        let how = How {
+            private: true,
+            ..How::default()
+        };
+        let mut database = Database::open(path, how).map_err(|error| error.to_string())?;
+        match database.examine(&KIND).map_err(said)? {
+            Found::Foreign => {
                 return Err("it is another program's database; it was left as it is".to_string());
             }
-            sqlx::raw_sql(TABLES)
-                .execute(&mut connection)
-                .await
-                .map_err(said)?;
-            let mark = format!("PRAGMA application_id = {APPLICATION}");
-            sqlx::raw_sql(sqlx::AssertSqlSafe(mark))
-                .execute(&mut connection)
-                .await
-                .map_err(said)?;
-            Ok(connection)
-        })?;
+            Found::Newer(version) => {
+                let newest = KIND.migrations.len();
+                return Err(format!(
+                    "it has version {version}, this program knows up to {newest}; it was left as it is"
+                ));
+            }
+            Found::Empty | Found::Ours => {}
+        }
+        database.migrate(&KIND).map_err(said)?;
         Ok(Self {
             limits,
-            runtime,
-            connection,
+            database,
             taken: 0,
         })
     }
 
     pub fn close(self) {
-        let _ = self.runtime.block_on(self.connection.close());
+        self.database.close();
     }
 
     pub fn take(&mut self, delivered: &Delivered) -> Result<Taken, String> {
         let headers =
             serde_json::to_string(&delivered.headers).map_err(|error| error.to_string())?;
         let body = zstd::bulk::compress(&delivered.body, 3).map_err(|error| error.to_string())?;
-        let connection = &mut self.connection;
-        let taken = self.runtime.block_on(async {
+        let taken = self.database.run(async |connection| {
             // A transaction that is dropped on the way is rolled back.
             let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
             let at = delivered.at.0;
@@ -192,8 +137,7 @@ impl Tables {
     fn sweep(&mut self, now: Timestamp) -> Result<(), String> {
         let oldest = now.minus(self.limits.age).0;
         let most = number(self.limits.bytes);
-        let connection = &mut self.connection;
-        let swept = self.runtime.block_on(async {
+        let swept = self.database.run(async |connection| {
             sqlx::query("DELETE FROM seen WHERE at < ?").bind(oldest).execute(&mut *connection).await?;
             sqlx::query("DELETE FROM change WHERE finish < ?").bind(oldest).execute(&mut *connection).await?;
             sqlx::query("DELETE FROM delivery WHERE at < ?").bind(oldest).execute(&mut *connection).await?;
@@ -214,10 +158,8 @@ impl Tables {
     pub fn owed(&mut self, most: u32) -> Result<Vec<(u64, Alarm)>, String> {
         let query = sqlx::query("SELECT place, alarm FROM owed ORDER BY place LIMIT ?")
             .bind(i64::from(most));
-        let rows = self
-            .runtime
-            .block_on(query.fetch_all(&mut self.connection))
-            .map_err(said)?;
+        let rows = self.database.run(async |c| query.fetch_all(c).await);
+        let rows = rows.map_err(said)?;
         rows.iter()
             .map(|row| {
                 let place: i64 = row.try_get(0).map_err(said)?;
@@ -229,8 +171,7 @@ impl Tables {
     }
 
     pub fn brought(&mut self, places: &[u64]) -> Result<(), String> {
-        let connection = &mut self.connection;
-        let done = self.runtime.block_on(async {
+        let done = self.database.run(async |connection| {
             let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
             for place in places {
                 sqlx::query("DELETE FROM owed WHERE place = ?")
@@ -249,10 +190,8 @@ impl Tables {
         )
         .bind(window.to().0)
         .bind(window.from().0);
-        let rows = self
-            .runtime
-            .block_on(query.fetch_all(&mut self.connection))
-            .map_err(said)?;
+        let rows = self.database.run(async |c| query.fetch_all(c).await);
+        let rows = rows.map_err(said)?;
         rows.iter()
             .map(|row| {
                 let told: &str = row.try_get(0).map_err(said)?;
@@ -274,10 +213,8 @@ impl Tables {
         .bind(inlet)
         .bind(before.map_or(i64::MAX, number))
         .bind(i64::from(most));
-        let rows = self
-            .runtime
-            .block_on(query.fetch_all(&mut self.connection))
-            .map_err(said)?;
+        let rows = self.database.run(async |c| query.fetch_all(c).await);
+        let rows = rows.map_err(said)?;
         rows.iter().map(read).collect()
     }
 }

@@ -649,7 +649,7 @@ fn whoever_follows_reads_words_alone() {
 }
 
 /// What was added to a version without altering what was there: a person's word about a cause.
-/// `MIDWATCH_BLESS=1` writes the sample anew.
+/// `MIDWATCH_WRITE=1` writes the sample anew.
 #[test]
 fn what_was_added_to_a_version_is_still_read() {
     let file: PathBuf = [
@@ -659,7 +659,7 @@ fn what_was_added_to_a_version_is_still_read() {
     .iter()
     .collect();
     let now = judged_transcript();
-    if std::env::var_os("MIDWATCH_BLESS").is_some() {
+    if std::env::var_os("MIDWATCH_WRITE").is_some() {
         std::fs::write(&file, &now).unwrap();
     }
     for told in [std::fs::read_to_string(&file).unwrap(), now] {
