@@ -84,7 +84,7 @@ fn options(words: &[&str]) -> anyhow::Result<Options> {
         pairs: 0,
         seed: 7,
         at_once: 1,
-        healthy: 30,
+        healthy: 20,
         patience: 120,
         recover: false,
         keep: None,

@@ -395,6 +395,13 @@ impl JoinedAlarm {
                 .is_some_and(|turned| now.since(*turned) < TURNS_COUNT_FOR);
         self.state == AlarmState::Firing || restless
     }
+
+    /// The same after something that should have ended it: what it did before counts no longer, and going quiet once
+    /// is what was hoped for.
+    pub fn firing_since(&self, remedied: Timestamp, now: Timestamp) -> bool {
+        let since = self.recent.iter().filter(|turned| **turned > remedied);
+        self.state == AlarmState::Firing || (since.count() > 1 && self.firing(now))
+    }
 }
 
 /// How long the turns of an alarm count for flapping.

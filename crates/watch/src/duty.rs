@@ -20,6 +20,9 @@ pub struct Orders {
     pub gather: Span,
     /// But no longer than this after the first that no look has seen.
     pub gather_at_most: Span,
+    /// What was looked at sooner after its opening than this is looked at once more before a way back is proposed:
+    /// of several faults the first moment may show the loudest ones only.
+    pub confirm: Span,
     /// What was looked at sooner after its opening than this is looked at once more, for the person who has it.
     pub ripen: Span,
     /// A look that ended with "unknown" is repeated after this long; doubled each time.
@@ -51,6 +54,7 @@ impl Default for Orders {
         Self {
             gather: Span(0),
             gather_at_most: Span::seconds(20),
+            confirm: Span::seconds(2),
             ripen: Span::seconds(20),
             look_again: Span::seconds(30),
             retry_look: Span::seconds(5),
@@ -257,7 +261,10 @@ impl<'a> Case<'a> {
         if unseen {
             return None;
         }
-        if !self.incident.firing(self.now) {
+        // What flapped under the fault, or while the watch was restarted in the middle of it, is believed to be quiet
+        // once telemetry has shown that the fault is gone.
+        let remedied = plan.run_ended.as_ref().map_or(*since, |(at, _)| *at);
+        if !self.incident.firing_since(remedied, self.now) {
             return Some(self.ending(Ending::Recovered));
         }
         let until = since.plus(self.orders.linger);
@@ -379,7 +386,7 @@ impl<'a> Case<'a> {
             return Some(self.at(due, Awaited::Quiet, Duty::Investigate { why }));
         }
         match report.header.status {
-            Status::CauseFound => self.refresh(last),
+            Status::CauseFound => self.confirm(last).or_else(|| self.refresh(last)),
             // No cause was named. While alarms fire it is looked at again, ever more seldom.
             _ if self.incident.firing(self.now) => {
                 let vain = self.streak(|look| {
@@ -402,6 +409,16 @@ impl<'a> Case<'a> {
         let due = self.gathered(first, Some(last));
         let why = "further alarms have joined";
         Some(self.at(due, Awaited::Alarms, Duty::Investigate { why }))
+    }
+
+    /// Hands should not move because of the first moment alone.
+    fn confirm(&self, last: &Investigation) -> Option<Duty> {
+        let due = self.incident.opened.plus(self.orders.confirm);
+        if last.started >= due || !self.incident.firing(self.now) {
+            return None;
+        }
+        let why = "a first look is held against a second one before anything is proposed";
+        Some(self.at(due, Awaited::Telemetry, Duty::Investigate { why }))
     }
 
     /// Facts grow old while a plan waits for its yes.

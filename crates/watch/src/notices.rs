@@ -1,9 +1,11 @@
 //! What people are told because of an entry. Pure: the same entry gives the same notice under the same id, so
 //! that it can be worked out again after a crash and still be told once.
 
+use std::collections::BTreeSet;
+
 use model::incident::{Ending, Entry, IllegalEvent, Incident, IncidentEvent, IncidentId, RunEnd};
 use model::ports::Notice;
-use model::report::Status;
+use model::report::{Report, Status};
 use model::telemetry::Severity;
 
 /// Every kind of notice that there is, in the order of an incident's life.
@@ -54,7 +56,10 @@ pub fn of(incident: &Incident, entry: &Entry) -> Option<Notice> {
                 vec![alarm.summary.clone()],
             )
         }
-        E::InvestigationEnded { report, .. } => {
+        E::InvestigationEnded { attempt, report } => {
+            if before(incident, *attempt).is_some_and(|known| says_the_same(known, report)) {
+                return None;
+            }
             let mut lines: Vec<String> = report.verdict.iter().map(|c| c.text.clone()).collect();
             if report.header.status == Status::CauseFound {
                 lines.extend(report.causes.iter().map(|cause| {
@@ -173,6 +178,25 @@ pub fn of(incident: &Incident, entry: &Entry) -> Option<Notice> {
         by,
         link: String::new(),
     })
+}
+
+/// The newest report before that look's.
+fn before(incident: &Incident, attempt: u32) -> Option<&Report> {
+    let earlier = incident.investigations.iter().rev();
+    earlier
+        .skip_while(|look| look.attempt >= attempt)
+        .find_map(|look| look.ended.as_ref()?.1.as_deref().ok())
+}
+
+/// Does the later report name the same causes, or none for the same reason? People were told that already.
+fn says_the_same(known: &Report, report: &Report) -> bool {
+    let causes = |report: &Report| -> BTreeSet<_> {
+        let causes = report.causes.iter();
+        causes
+            .map(|cause| (cause.entity.clone(), cause.mechanism.clone()))
+            .collect()
+    };
+    known.header.status == report.header.status && causes(known) == causes(report)
 }
 
 /// What an incident is called: by its first alarm, which stays while verdicts change.

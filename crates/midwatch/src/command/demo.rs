@@ -50,7 +50,7 @@ pub struct Args {
     #[arg(long)]
     fast: bool,
     /// Seconds of healthy load before the fault
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 20)]
     healthy: u64,
     /// Only watch: no hands, and the end is the report
     #[arg(long, conflicts_with = "yes")]

@@ -452,6 +452,11 @@ impl Incident {
         self.alarms.iter().any(|a| a.firing(now))
     }
 
+    /// Is any of its alarms still firing, or unsettled by what it did since that moment alone?
+    pub fn firing_since(&self, remedied: Timestamp, now: Timestamp) -> bool {
+        self.alarms.iter().any(|a| a.firing_since(remedied, now))
+    }
+
     /// Was a plan performed of which nobody knows yet whether it worked? The newest that was begun stands
     /// for all: an earlier one that failed led to it.
     pub fn owes_a_verdict(&self) -> bool {

@@ -136,6 +136,15 @@ fn four_turns_in_a_quarter_of_an_hour_are_flapping() {
         "quiet is not believed yet"
     );
     assert!(!incident.firing(at(64 * 60 + 15 * 60)));
+    let soon = at(64 * 60 + 60);
+    assert!(
+        !incident.firing_since(at(63 * 60 + 30), soon),
+        "it went quiet once since it was put right"
+    );
+    assert!(
+        incident.firing_since(at(62 * 60 + 30), soon),
+        "it fired again after that"
+    );
 }
 
 #[test]

@@ -33,6 +33,11 @@ fn one_alarm_three_causes_a_verified_way_back() {
     assert!(run.world.healthy());
     let plan = incident.plans.last().unwrap();
     assert_eq!(plan.plan.steps.len(), 3);
+    // The first look came in the very first moment: the plan rests on a second one, of which people heard nothing,
+    // because it said the same.
+    assert_eq!(incident.investigations.len(), 2);
+    let second = incident.investigations[1].started;
+    assert_eq!(second.since(incident.opened), Span::seconds(2));
     // Failback was observed, not assumed.
     let (_, passed, checks) = plan.verified.last().unwrap();
     assert!(*passed);
@@ -230,8 +235,8 @@ fn who_has_it_is_told_what_a_further_alarm_shows() {
     run.until_over(Span::minutes(10));
     let (id, before, _) = one(&run);
     assert!(before.handed_over.is_some());
-    // At its opening, and once more when there was more to see.
-    assert_eq!(before.investigations.len(), 2);
+    // At its opening, once more before a plan, and once more when there was more to see.
+    assert_eq!(before.investigations.len(), 3);
     let watch = run.take_up().unwrap();
     let further = testkit::alarm("latency high", FUNCTIONS[1], run.world.now());
     watch.receive(&further).unwrap();
