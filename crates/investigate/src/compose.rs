@@ -587,21 +587,24 @@ fn next_line(desk: &mut Desk<'_, '_, '_>, causes: &[model::report::Cause]) -> Cl
 }
 
 fn impact(desk: &mut Desk<'_, '_, '_>) -> Vec<Claim> {
-    let felt: Vec<usize> = (0..desk.ground.symptoms.len())
+    let mut felt: Vec<usize> = (0..desk.ground.symptoms.len())
         .filter(|&i| matches!(desk.ground.symptoms[i].aspect, "latency" | "errors"))
-        .take(6)
         .collect();
+    // Who is hurt now comes before who was.
+    felt.sort_by_key(|&i| !desk.ground.symptoms[i].active);
+    felt.truncate(6);
     felt.into_iter()
         .map(|i| {
             let symptom = &desk.ground.symptoms[i];
             let refs: Vec<_> = symptom.refs.iter().take(1).copied().collect();
             let evidence = desk.ledger.cite_facts(&refs, Polarity::For);
+            let (who, aspect) = (desk.name(symptom.unit), symptom.aspect);
             let how_long = desk.world.scene.now.since(symptom.onset.hi);
-            let text = format!(
-                "users of {} feel it ({}) for {how_long} so far",
-                desk.name(symptom.unit),
-                symptom.aspect
-            );
+            let text = if symptom.active {
+                format!("users of {who} feel it ({aspect}) for {how_long} so far")
+            } else {
+                format!("users of {who} felt it ({aspect}); that is over")
+            };
             desk.say(text, evidence)
         })
         .collect()
