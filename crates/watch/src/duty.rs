@@ -20,8 +20,8 @@ pub struct Orders {
     pub gather: Span,
     /// But no longer than this after the first that no look has seen.
     pub gather_at_most: Span,
-    /// What was looked at sooner after its opening than this is looked at once more before a way back is proposed:
-    /// of several faults the first moment may show the loudest ones only.
+    /// If something began so shortly before the first look, it is looked at once more before a way back is proposed,
+    /// so long after the opening: of several faults the first moment may show the loudest ones only.
     pub confirm: Span,
     /// What was looked at sooner after its opening than this is looked at once more, for the person who has it.
     pub ripen: Span,
@@ -417,7 +417,12 @@ impl<'a> Case<'a> {
         if last.started >= due || !self.incident.firing(self.now) {
             return None;
         }
-        let why = "a first look is held against a second one before anything is proposed";
+        let lately = last.started.minus(self.orders.confirm);
+        let symptoms = &self.report()?.symptoms;
+        if !symptoms.iter().any(|seen| seen.onset.lo > lately) {
+            return None;
+        }
+        let why = "it had only just begun when it was looked at";
         Some(self.at(due, Awaited::Telemetry, Duty::Investigate { why }))
     }
 
