@@ -297,9 +297,11 @@ impl Investigator for World {
     /// What a good engine would say: each broken function, by its change. It never sees the answer but by errors.
     fn investigate(&self, case: Case, progress: &mut dyn FnMut(String)) -> Report {
         progress("traces: 90 rows".to_string());
-        let mut ill: BTreeSet<EntityId> = BTreeSet::new();
+        // Who fails, and since when.
+        let mut ill: BTreeMap<EntityId, Timestamp> = BTreeMap::new();
         for span in case.spans.iter().flatten().filter(|span| span.error) {
-            ill.insert(span.entity.clone());
+            let since = ill.entry(span.entity.clone()).or_insert(span.start);
+            *since = span.start.min(*since);
         }
         progress("weighing 12 hypotheses".to_string());
         let looks = {
@@ -322,11 +324,15 @@ impl Investigator for World {
             text,
             evidence: Vec::new(),
         };
-        for (index, entity) in (0..).zip(&ill) {
+        for (index, (entity, since)) in (0..).zip(&ill) {
+            let onset = Onset {
+                lo: *since,
+                hi: *since,
+            };
             report.symptoms.push(Symptom {
                 entity: entity.clone(),
                 aspect: "errors".to_string(),
-                onset: Onset { lo: now, hi: now },
+                onset,
                 active: true,
                 size: 9.0,
                 claim: claim(format!("{entity} fails")),
@@ -339,7 +345,7 @@ impl Investigator for World {
                 change: Some(Self::change(entity.as_str())),
                 word: model::report::Word::Confirmed,
                 confidence: 0.95,
-                onset: Some(Onset { lo: now, hi: now }),
+                onset: Some(onset),
                 caps: Vec::new(),
                 score: model::report::Score::default(),
                 claim: claim(format!("a change broke {entity}")),
