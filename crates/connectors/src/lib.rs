@@ -14,7 +14,7 @@ pub mod alertmanager;
     feature = "payledger",
     feature = "webhook"
 ))]
-mod client;
+pub mod client;
 #[cfg(feature = "inlets")]
 pub mod cloudevents;
 #[cfg(feature = "inlets")]

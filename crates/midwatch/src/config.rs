@@ -33,6 +33,8 @@ pub struct Config {
     pub store: Store,
     /// The API and the page.
     pub server: Server,
+    /// Spans of what Midwatch itself does.
+    pub traces: Traces,
     /// Telemetry that is pushed here.
     pub telemetry: Telemetry,
     /// The watch: alarms of our own, and the duty loop.
@@ -90,6 +92,16 @@ impl Default for Server {
             behind_proxy: false,
         }
     }
+}
+
+/// Spans of what Midwatch itself does: looks, investigations, steps, notices, requests.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Traces {
+    /// Base address of the OTLP/HTTP receiver that they are sent to, such as `http://collector:4318`. Nothing is sent
+    /// unless this is set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub otlp: Option<String>,
 }
 
 /// Telemetry that is pushed here.

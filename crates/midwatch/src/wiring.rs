@@ -10,6 +10,7 @@ pub mod policy;
 pub mod reception;
 pub mod serving;
 pub mod shed;
+pub mod traces;
 pub mod troubles;
 pub mod watchman;
 

@@ -445,3 +445,62 @@ fn vendors_are_told_of_a_live_incident_from_its_opening_to_its_end() {
     again.end();
     assert_eq!(seen(&vendors.lock().unwrap()), (slack, events, issue));
 }
+
+/// Spans of what the watch itself does arrive where the settings say; those of one incident are one trace.
+#[test]
+fn what_is_done_about_an_incident_is_one_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let (hook, receiver) = Receiver::begin();
+    *receiver.mood.lock().unwrap() = Mood::Slow;
+    let sent: Arc<Mutex<Vec<u8>>> = Arc::default();
+    let came = Arc::clone(&sent);
+    let collector = double::serve(move |request| {
+        let paths = (request.method.as_str(), request.path.as_str());
+        if paths != ("POST", "/v1/traces") {
+            return Reply::Json(501, serde_json::json!({}));
+        }
+        came.lock().unwrap().extend(&request.body);
+        Reply::Json(200, serde_json::json!({}))
+    });
+    let telling = midwatch::wiring::traces::begin(&midwatch::config::Traces {
+        otlp: Some(collector),
+    })
+    .unwrap();
+    let file = configured(folder.path(), hook);
+    let serving = begin(&file);
+    let http = serving.inbound().http().unwrap();
+    let incident = until(
+        "a verdict that is told",
+        || {
+            push(http);
+            filed(folder.path()).join("\n")
+        },
+        |ids| ids.contains("/verdict"),
+    );
+    let incident = incident.split('/').next().unwrap().to_string();
+    serving.end();
+    drop(telling);
+    let sent = sent.lock().unwrap();
+    let has = |part: &[u8]| sent.windows(part.len()).filter(|w| *w == part).count();
+    for name in ["look", "investigate", "tell", "midwatch"] {
+        assert!(has(name.as_bytes()) > 0, "{name}");
+    }
+    // Protobuf writes 16 bytes of a trace id as they are.
+    let trace = blake3::hash(incident.as_bytes());
+    assert!(
+        has(&trace.as_bytes()[..16]) >= 3,
+        "investigation and notices share a trace"
+    );
+}
+
+#[test]
+fn spans_to_nowhere_are_refused_at_the_start() {
+    let told = midwatch::wiring::traces::begin(&midwatch::config::Traces {
+        otlp: Some("collector:4318".to_string()),
+    });
+    let said = told.err().unwrap().to_string();
+    assert!(
+        said.contains("collector:4318") && said.contains("http"),
+        "{said}"
+    );
+}

@@ -50,6 +50,7 @@ use model::ports::Clock;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
+use tracing::Instrument as _;
 
 use house::House;
 pub use listen::Limits;
@@ -372,8 +373,18 @@ async fn pass(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> 
         .extensions()
         .get::<MatchedPath>()
         .map_or_else(|| "none".to_string(), |path| path.as_str().to_string());
+    let span = tracing::info_span!(
+        target: crate::SPANS,
+        "request",
+        request = id,
+        otel.name = format!("{method} {route}"),
+        otel.kind = "server",
+        http.request.method = method,
+        http.route = route,
+        http.response.status_code = tracing::field::Empty,
+    );
     let mut response = if host_is_ours(&api, request.headers()) {
-        next.run(request).await
+        next.run(request).instrument(span.clone()).await
     } else {
         Problem::new(
             Code::Misdirected,
@@ -383,6 +394,7 @@ async fn pass(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> 
     };
     let took = begun.elapsed();
     let status = response.status().as_u16();
+    span.record("http.response.status_code", status);
     tracing::info!(
         request = id,
         method,

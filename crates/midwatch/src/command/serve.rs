@@ -12,6 +12,7 @@ use crate::problem::Problem;
 use crate::wiring::house::House;
 use crate::wiring::notify;
 use crate::wiring::serving::{Inbound, Serving};
+use crate::wiring::traces;
 
 /// Under which configuration.
 #[derive(clap::Args, Debug)]
@@ -62,14 +63,8 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
     // asked of one recording, and soon over, is quicker with them.
     #[cfg(target_os = "linux")]
     let _ = nix::sys::prctl::set_thp_disable(true);
-    // Its own log goes to standard error; RUST_LOG chooses how much.
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .try_init();
     let house = House::of(args.config.as_deref())?;
+    let _telling = traces::begin(&house.config().traces)?;
     if let Some(fault) = house.gate()?.fault() {
         // It is kept watch nevertheless: alarms and causes are worth having without hands.
         console.mutter(&format!(

@@ -21,6 +21,7 @@ use watch::duty::Orders;
 
 use super::house::House;
 use super::live::{Live, SystemClock};
+use super::traces::traced;
 use crate::problem::Problem;
 
 /// The folder under `recordings` for the look of an incident at a moment.
@@ -197,7 +198,7 @@ impl Watchman {
             people: house.people(),
             pace: act::run::Pace::default(),
         };
-        let watch = Watch::take_up(sockets, settings).map_err(|error| {
+        let watch = Watch::take_up(traced(sockets), settings).map_err(|error| {
             Problem::bad_input(
                 error.to_string(),
                 house.journal_file().display().to_string(),
