@@ -67,6 +67,7 @@ export async function start(options = {}) {
 
   async function handle(request, response) {
     const url = new URL(request.url, 'http://localhost');
+    if (url.pathname === '/oidc') return file('/index.html', response);
     if (!url.pathname.startsWith('/v1/') && url.pathname !== '/readyz') return file(url.pathname, response);
     const person = who(request);
     const enter = (name, role, status) => {
@@ -91,6 +92,18 @@ export async function start(options = {}) {
         return problem(response, 401, 'Not signed in', 'The name or the password is wrong.');
       }
       return enter(name, account.role, 200);
+    }
+    if (url.pathname === '/v1/session/ways') return json(response, { oidc: options.provider?.label ?? null });
+    if (url.pathname === '/v1/session/oidc/begin') {
+      // The provider sends everybody back at once.
+      return json(response, { address: options.provider.address, browser: 'br0wser' });
+    }
+    if (url.pathname === '/v1/session/oidc') {
+      const { code, state, browser } = await body(request);
+      if (code !== 'c0de' || state !== 'st4te' || browser !== 'br0wser') {
+        return problem(response, 403, 'Not allowed', 'none of your groups has a role here');
+      }
+      return enter('oidc:ada', 'approver', 200);
     }
     if (url.pathname === '/v1/setup') {
       const { token, name, password } = await body(request);

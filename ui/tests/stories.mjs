@@ -199,6 +199,34 @@ export const stories = [
     },
   },
   {
+    name: 'sign-in by a provider',
+    server: {
+      accounts: { vera: { password: 'watch', role: 'viewer' } },
+      provider: { label: 'Company account', address: '/oidc?code=c0de&state=st4te' },
+    },
+    async walk({ page, open, picture, accessible, equal }) {
+      await open('#/');
+      await role(page, 'button', 'Company account').waitFor();
+      await picture('asked');
+      await accessible('sign-in by a provider');
+      await role(page, 'button', 'Company account').click();
+      await sees(page, 'One incident waits for a person');
+      await sees(page, 'oidc:ada');
+      const now = new URL(page.url());
+      equal(`${now.pathname}${now.search}${now.hash}`, '/#/', 'the code is out of the address');
+      await role(page, 'button', 'Sign out').click();
+      // Whoever brings a code of their own is not signed in by it: this tab began nothing.
+      await page.goto(`${now.origin}/oidc?code=c0de&state=st4te`);
+      await sees(page, 'none of your groups has a role here');
+      equal(new URL(page.url()).search, '', 'the code is out of the address');
+      await page.goto(`${now.origin}/oidc?error=access_denied&error_description=%3Cb%3Ecall%20us%3C/b%3E`);
+      await sees(page, 'The provider did not let you in');
+      equal(await page.getByText('call us').count(), 0, 'nothing else of the address is shown');
+      await picture('refused');
+      await accessible('refused by a provider');
+    },
+  },
+  {
     name: 'a one-time link makes the first account',
     server: {
       accounts: {},

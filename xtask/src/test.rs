@@ -77,6 +77,7 @@ pub fn run() -> anyhow::Result<bool> {
     });
     smoke(&mut steps, &house);
     posted(&mut steps);
+    doors(&mut steps);
     // Both are tools of their own, which this does not install: that would take longer than all the rest.
     with_tool(&mut steps, "unused dependencies", "machete", &[]);
     // Advisories need the network on top: told apart from what is wrong here.
@@ -127,6 +128,40 @@ fn posted(steps: &mut Steps) {
             "a_rule_fires",
         ]))
     });
+}
+
+/// A real proxy before the server, and a real provider to sign in by, where they are installed.
+fn doors(steps: &mut Steps) {
+    let issuer = "crates/midwatch/tests/doors/issuer";
+    let nginx = std::env::var("MIDWATCH_NGINX").unwrap_or("nginx".to_string());
+    let there = |program: &str, word: &str| Command::new(program).arg(word).output().is_ok();
+    let provider = there("node", "--version") && root().join(issuer).join("node_modules").exists();
+    for (name, installed, missing, test) in [
+        (
+            "behind a real proxy",
+            there(&nginx, "-v"),
+            "nginx is not installed (Debian's package of that name)".to_string(),
+            "a_proxy",
+        ),
+        (
+            "sign-in by a real provider",
+            provider,
+            format!("it is not installed (with Node: npm ci in {issuer})"),
+            "vouched",
+        ),
+    ] {
+        if !installed {
+            println!("\n== {name}: passed over, {missing}");
+            continue;
+        }
+        steps.step(name, || {
+            told(
+                cargo_in_root()
+                    .args(["test", "--workspace", "--all-features", "--test", "doors"])
+                    .args(["--", "--ignored", test]),
+            )
+        });
+    }
 }
 
 /// The built program, run as a person would.

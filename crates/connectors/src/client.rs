@@ -47,6 +47,23 @@ pub fn client(timeout: Duration) -> Result<Client, ClientError> {
         .map_err(|error| ClientError::Unreached(reasons(&error)))
 }
 
+/// Does that address lead to the link that this machine is on? Clouds keep their machines' credentials at such
+/// addresses (169.254.169.254), and nobody has a service there.
+#[cfg(any(feature = "oidc", feature = "webhook"))]
+pub fn link_local(url: &reqwest::Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    match host.trim_matches(['[', ']']).parse() {
+        Ok(std::net::IpAddr::V4(v4)) => v4.is_link_local(),
+        Ok(std::net::IpAddr::V6(v6)) => {
+            v6.is_unicast_link_local()
+                || v6.to_ipv4_mapped().is_some_and(|v4| v4.is_link_local())
+                // The same service of one cloud, by IPv6.
+                || v6.segments() == [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254]
+        }
+        Err(_) => host.eq_ignore_ascii_case("metadata.google.internal"),
+    }
+}
+
 /// What the other end answered, whatever it was.
 #[derive(Clone, Debug)]
 pub struct Answered {
@@ -70,6 +87,11 @@ impl Answered {
 
 /// Sends, and reads the whole answer, a refusal too.
 pub fn exchange(request: RequestBuilder) -> Result<Answered, ClientError> {
+    exchange_within(request, LONGEST)
+}
+
+/// The same, reading no more of the answer than one byte beyond `longest`.
+pub fn exchange_within(request: RequestBuilder, longest: u64) -> Result<Answered, ClientError> {
     let response = request.send().map_err(|error| {
         if error.is_connect() || error.is_builder() {
             ClientError::Unreached(reasons(&error))
@@ -86,7 +108,7 @@ pub fn exchange(request: RequestBuilder) -> Result<Answered, ClientError> {
     let left = number("x-ratelimit-remaining");
     let mut body = Vec::new();
     response
-        .take(LONGEST + 1)
+        .take(longest + 1)
         .read_to_end(&mut body)
         .map_err(|error| ClientError::Unanswered(error.to_string()))?;
     Ok(Answered {

@@ -11,6 +11,7 @@ pub mod alertmanager;
 #[cfg(any(
     feature = "inlets",
     feature = "notifiers",
+    feature = "oidc",
     feature = "payledger",
     feature = "webhook"
 ))]
@@ -33,6 +34,8 @@ pub mod gitlab;
 pub mod grafana;
 #[cfg(feature = "notifiers")]
 mod legible;
+#[cfg(feature = "oidc")]
+pub mod oidc;
 #[cfg(feature = "otlp")]
 pub mod otlp;
 #[cfg(any(feature = "inlets", feature = "notifiers"))]

@@ -32,6 +32,14 @@ pub enum WebhookError {
         /// What was written.
         url: String,
     },
+    /// It leads to where clouds keep their machines' credentials.
+    #[error(
+        "{url:?} is on this machine's own link, where clouds keep credentials and nobody takes notices; name another address"
+    )]
+    Inside {
+        /// What was written.
+        url: String,
+    },
     /// The secret is too short to be one.
     #[error("the secret has {bytes} bytes; a secret has at least 16")]
     Secret {
@@ -48,6 +56,11 @@ impl Webhook {
     pub fn new(name: &str, url: &str, secret: &[u8]) -> Result<Self, WebhookError> {
         if !(url.starts_with("http://") || url.starts_with("https://")) {
             return Err(WebhookError::Address {
+                url: url.to_string(),
+            });
+        }
+        if reqwest::Url::parse(url).is_ok_and(|url| client::link_local(&url)) {
+            return Err(WebhookError::Inside {
                 url: url.to_string(),
             });
         }
@@ -231,5 +244,16 @@ mod tests {
         assert!(why.contains("it cannot be reached"), "{why}");
         assert!(Webhook::new("webhook", "ftp://x", b"0123456789abcdef").is_err());
         assert!(Webhook::new("webhook", "https://x", b"short").is_err());
+        for inside in [
+            "http://169.254.169.254/latest/meta-data",
+            "https://2852039166/",
+            "http://[fe80::1]/",
+            "http://[::ffff:169.254.169.254]/",
+            "http://[fd00:ec2::254]/",
+            "http://Metadata.Google.internal/",
+        ] {
+            let made = Webhook::new("webhook", inside, &[1; 16]);
+            assert!(matches!(made, Err(WebhookError::Inside { .. })), "{inside}");
+        }
     }
 }

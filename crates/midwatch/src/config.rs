@@ -4,6 +4,7 @@
 //! error that names the nearest known one, never a setting that silently does nothing.
 
 mod amount;
+mod entrance;
 mod inlets;
 mod notify;
 mod reference;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::problem::Problem;
 
 pub use amount::{Bytes, Length};
+pub use entrance::{Oidc, Tls};
 pub use inlets::{Inlet, Kind};
 pub use notify::{Email, Notify, Only, Security};
 pub use reference::reference;
@@ -71,7 +73,7 @@ impl Default for Store {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Server {
-    /// Where they are, such as `127.0.0.1:8787`; port 0 takes a free one. Not there unless this is set. Loopback only, unless there is a proxy.
+    /// Where they are, such as `127.0.0.1:8787`; port 0 takes a free one. Not there unless this is set. Loopback only, unless there is TLS or a proxy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listen: Option<SocketAddr>,
     /// Names under which they may be asked, beside `localhost` and the loopback addresses.
@@ -81,6 +83,12 @@ pub struct Server {
     /// Is there a proxy before it that speaks TLS, and says in `X-Forwarded-For` and `X-Forwarded-Proto` who asks? Only
     /// then, and once there are accounts, may it listen beyond loopback.
     pub behind_proxy: bool,
+    /// TLS that Midwatch speaks itself. With it, and once there are accounts, it may listen beyond loopback.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
+    /// Sign-in by a provider that vouches for people (OpenID Connect), beside local accounts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oidc: Option<Oidc>,
 }
 
 impl Default for Server {
@@ -90,6 +98,8 @@ impl Default for Server {
             hosts: Vec::new(),
             open_on_loopback: true,
             behind_proxy: false,
+            tls: None,
+            oidc: None,
         }
     }
 }
@@ -337,12 +347,16 @@ fn checked(config: Config, name: &str) -> Result<Config, Problem> {
         .listen
         .is_some_and(|address| !address.ip().is_loopback())
         && !config.server.behind_proxy
+        && config.server.tls.is_none()
     {
         return refuse(
             "server.listen",
             "can be reached from other machines, and what is sent to it would not be secret",
-            "listen on loopback, such as \"127.0.0.1:8787\", or put a proxy before it that speaks TLS and say behind_proxy = true",
+            "listen on loopback, such as \"127.0.0.1:8787\", or name certificate and key in [server.tls], or put a proxy before it that speaks TLS and say behind_proxy = true",
         );
+    }
+    if let Some((key, what, remedy)) = config.server.oidc.as_ref().and_then(Oidc::fault) {
+        return refuse(key, what, remedy);
     }
     if let Some((key, what, remedy)) = config.notify.fault() {
         return refuse(&key, &what, &remedy);

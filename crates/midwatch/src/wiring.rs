@@ -10,6 +10,8 @@ pub mod policy;
 pub mod reception;
 pub mod serving;
 pub mod shed;
+pub mod sign_on;
+pub mod tls;
 pub mod traces;
 pub mod troubles;
 pub mod watchman;

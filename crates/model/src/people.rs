@@ -1,6 +1,7 @@
 //! Who may do what: roles, held per space; and the socket of whoever keeps accounts, sessions and keys.
 
 mod book;
+mod identity;
 
 use std::collections::BTreeMap;
 
@@ -8,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use book::{Account, ApiKey, Audited, Book, BookError, Link, LinkKind, Replay, Session, Used};
+pub use identity::{Identity, IdentityError, IdentityProvider, Ties};
 
 /// What somebody is in a space. Each may do what the ones before it may, and more.
 #[derive(

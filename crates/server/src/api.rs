@@ -26,6 +26,7 @@ pub mod policy;
 pub mod problem;
 pub mod route;
 mod session;
+pub mod sign_on;
 mod silences;
 mod surroundings;
 
@@ -40,6 +41,7 @@ use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{FromRequestParts as _, MatchedPath, Path, Request, State};
 use axum::http::header::{
     ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH, SET_COOKIE,
+    STRICT_TRANSPORT_SECURITY,
 };
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
@@ -58,9 +60,10 @@ use problem::{Code, Problem};
 use route::{Answer, Asked, Route, Work};
 
 use crate::auth::{Buckets, Rate, Who};
+use crate::tls::Tls;
 
 /// How the API listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// Where; port 0 takes any that is free.
     pub listen: SocketAddr,
@@ -73,6 +76,8 @@ pub struct Settings {
     /// Is there a proxy before it that speaks TLS with whoever asks, and says in `X-Forwarded-For` and
     /// `X-Forwarded-Proto` who that is?
     pub behind_proxy: bool,
+    /// With what TLS is spoken, if it is.
+    pub tls: Option<Arc<Tls>>,
 }
 
 impl Default for Settings {
@@ -84,6 +89,7 @@ impl Default for Settings {
             limits: Limits::default(),
             open_on_loopback: true,
             behind_proxy: false,
+            tls: None,
         }
     }
 }
@@ -93,7 +99,7 @@ impl Default for Settings {
 pub enum ListenError {
     /// Others could read it.
     #[error(
-        "{address} can be reached from other machines: for that it needs a proxy before it that speaks TLS ([server] behind_proxy = true) and at least one account (`midwatch people add`); else listen on loopback, such as 127.0.0.1:{port}", port = .address.port()
+        "{address} can be reached from other machines: for that it needs TLS ([server.tls] with certificate and key, or a proxy that speaks it and [server] behind_proxy = true) and at least one account (`midwatch people add`); else listen on loopback, such as 127.0.0.1:{port}", port = .address.port()
     )]
     Open {
         /// Where it was to listen.
@@ -170,6 +176,7 @@ pub fn routes() -> Vec<Route> {
     routes.extend(audit::routes());
     routes.extend(deeds::routes());
     routes.extend(session::routes());
+    routes.extend(sign_on::routes());
     routes.extend(people::routes());
     routes.extend(keys::routes());
     routes.extend(crate::inlets::routes());
@@ -216,11 +223,11 @@ pub async fn serve(
 ) -> Result<Bound, ListenError> {
     let address = settings.listen;
     if !address.ip().is_loopback() {
-        let accounts = house.accounts();
+        let (accounts, vouched) = (house.accounts(), house.sign_on().is_some());
         let known = tokio::task::spawn_blocking(move || {
-            accounts.is_some_and(|accounts| accounts.any().unwrap_or(false))
+            vouched || accounts.is_some_and(|accounts| accounts.any().unwrap_or(false))
         });
-        if !settings.behind_proxy || !known.await.unwrap_or(false) {
+        if !(settings.behind_proxy || settings.tls.is_some()) || !known.await.unwrap_or(false) {
             return Err(ListenError::Open { address });
         }
     }
@@ -266,7 +273,8 @@ pub async fn serve(
         over: over.clone(),
     });
     let router = router(api);
-    let task = tokio::spawn(listen::serve(listener, router, settings.limits, over));
+    let serving = listen::serve(listener, router, settings.limits, settings.tls, over);
+    let task = tokio::spawn(serving);
     Ok(Bound { address, task })
 }
 
@@ -359,6 +367,16 @@ fn host_is_ours(api: &Api, headers: &HeaderMap) -> bool {
         .any(|own| own.eq_ignore_ascii_case(name))
 }
 
+/// Is a browser to ask by TLS alone from now on (RFC 6797)? Not `localhost`: that is every program of the machine.
+fn strict_transport(api: &Api, request: &Request) -> bool {
+    let by_tls = request.extensions().get::<listen::ByTls>() == Some(&listen::ByTls(true));
+    let header = |name: HeaderName| request.headers().get(name).map(HeaderValue::as_bytes);
+    let proxied =
+        api.behind_proxy && header(HeaderName::from_static("x-forwarded-proto")) == Some(b"https");
+    let local = header(HOST).is_none_or(|host| host.starts_with(b"localhost"));
+    (by_tls || proxied) && !local
+}
+
 /// What every request and every answer passes.
 async fn pass(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response<Body> {
     let begun = Instant::now();
@@ -383,6 +401,7 @@ async fn pass(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> 
         http.route = route,
         http.response.status_code = tracing::field::Empty,
     );
+    let strict = strict_transport(&api, &request);
     let mut response = if host_is_ours(&api, request.headers()) {
         next.run(request).instrument(span.clone()).await
     } else {
@@ -420,6 +439,12 @@ async fn pass(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> 
             HeaderValue::from_static(value),
         );
     }
+    if strict {
+        headers.insert(
+            STRICT_TRANSPORT_SECURITY,
+            HeaderValue::from_static("max-age=31536000"),
+        );
+    }
     headers
         .entry("content-security-policy")
         .or_insert(HeaderValue::from_static(page::POLICY));
@@ -435,6 +460,8 @@ struct Trail {
     address: String,
     /// They showed something, whether or not it holds.
     showed: bool,
+    /// They may not; of a space that they may not see they are told that there is none.
+    refused: bool,
 }
 
 /// Answers, or says what went wrong.
@@ -446,6 +473,7 @@ async fn answered(api: &Arc<Api>, route: &Arc<Route>, request: Request) -> Respo
         who: Who::nobody(),
         address: came.address.clone(),
         showed: came.cookie.is_some() || parts.headers.contains_key(AUTHORIZATION),
+        refused: false,
     };
     let (response, code) = match attempt(api, route, &mut parts, body, came, &mut trail).await {
         Ok(response) => (response, ""),
@@ -473,8 +501,16 @@ async fn audited(
     let Some(accounts) = api.house.accounts() else {
         return;
     };
-    if !matches!(route.work, Work::Deed(_)) && !(turned_away && (trail.showed || trail.who.known()))
-    {
+    let tried = match route.work {
+        Work::Deed(_) => true,
+        // Whoever posts shows a proof of some kind.
+        Work::Inlet => turned_away,
+        _ => {
+            let somebody = trail.showed || trail.who.known();
+            somebody && (turned_away || trail.refused)
+        }
+    };
+    if !tried {
         return;
     }
     let done = Audited {
@@ -527,7 +563,9 @@ async fn attempt(
     .await?;
     trail.who.clone_from(&visitor.who);
     admit::in_time(api, route, &visitor)?;
-    let space = admit::permitted(api, route, named.as_deref(), &visitor.who)?;
+    let space = admit::permitted(api, route, named.as_deref(), &visitor.who);
+    trail.refused = space.is_err();
+    let space = space?;
     admit::not_forged(route, &parts.headers, &visitor)?;
     match &route.work {
         Work::Inlet => Err(Problem::failed("an inlet is answered above")),

@@ -3,6 +3,7 @@
 
 mod accounts;
 pub mod password;
+mod sign_on;
 mod tries;
 
 use model::people::{EVERYWHERE, Grants, Role};
@@ -10,6 +11,7 @@ use model::people::{EVERYWHERE, Grants, Role};
 use crate::api::route::Permission;
 
 pub use accounts::{Accounts, Admitted, Begun, Credentials, Denied, csrf, csrf_fits, named_well};
+pub use sign_on::{Back, SignOn};
 pub use tries::{Buckets, Rate};
 
 /// The cookie of a session; `__Host-` stands before it where TLS is.

@@ -6,6 +6,7 @@ pub mod auth;
 pub mod control;
 pub mod inlets;
 pub mod otlp;
+pub mod tls;
 
 /// The target of spans that tell what the program does, apart from its log.
 pub const SPANS: &str = "midwatch::spans";

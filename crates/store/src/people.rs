@@ -24,7 +24,10 @@ pub const FILE: &str = "people.db";
 /// A book of people: "MWpe".
 const KIND: Kind = Kind {
     application: 0x4d57_7065,
-    migrations: &[include_str!("people/migrations/0001.sql")],
+    migrations: &[
+        include_str!("people/migrations/0001.sql"),
+        include_str!("people/migrations/0002.sql"),
+    ],
 };
 
 /// The book of people. See the module.
@@ -127,6 +130,22 @@ impl Book for People {
     fn remove(&self, name: &str, at: Timestamp) -> Result<bool, BookError> {
         let name = name.to_string();
         self.run(async move |c| rows::remove(c, &name, at).await)
+    }
+
+    fn identified(&self, issuer: &str, subject: &str) -> Result<Option<Account>, BookError> {
+        let (issuer, subject) = (issuer.to_string(), subject.to_string());
+        self.run(async move |c| rows::identified(c, &issuer, &subject).await)
+    }
+
+    fn add_identity(
+        &self,
+        issuer: &str,
+        subject: &str,
+        account: &Account,
+    ) -> Result<bool, BookError> {
+        let (issuer, subject) = (issuer.to_string(), subject.to_string());
+        let account = account.clone();
+        self.run(async move |c| rows::add_identity(c, &issuer, &subject, &account).await)
     }
 
     fn begin_session(&self, session: &Session) -> Result<(), BookError> {

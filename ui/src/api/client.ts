@@ -4,6 +4,7 @@ import type { Report } from './report';
 import type {
   AlarmRow,
   ApiKey,
+  Begins,
   Change,
   Channel,
   Compared,
@@ -27,6 +28,7 @@ import type {
   Summary,
   Supposition,
   Topology,
+  Ways,
 } from './shapes';
 
 export { Problem } from './http';
@@ -76,7 +78,8 @@ async function ready(signal?: AbortSignal): Promise<Finding[] | null> {
   });
   try {
     const told = await perhaps(get<Ready>('/readyz', signal));
-    return told && [part('Midwatch', 'ok', 'every part of it works')];
+    const light = (told?.troubled ?? []).map((name) => part(name, 'broken', 'wants to be looked at'));
+    return told && [part('Midwatch', 'ok', 'it does its work'), ...light];
   } catch (error) {
     if (!(error instanceof Problem) || error.status !== 503) throw error;
     const names = /^troubled: (.+)$/.exec(error.detail)?.[1]?.split(', ') ?? [error.detail || error.title];
@@ -97,6 +100,14 @@ export const api = {
   /** Uses a one-time link: it signs in, and where it makes an account or a new password takes these. */
   async redeem(token: string, name: string, password: string): Promise<void> {
     holdToken((await post<Session>('/v1/setup', { token, name, password })).csrf);
+  },
+  /** What the button says that leads to a provider; `null` where there is none. */
+  async provider(signal?: AbortSignal): Promise<string | null> {
+    return (await perhaps(get<Ways>('/v1/session/ways', signal)))?.oidc ?? null;
+  },
+  beginSignOn: () => post<Begins>('/v1/session/oidc/begin', {}),
+  async signOn(code: string, state: string, browser: string): Promise<void> {
+    holdToken((await post<Session>('/v1/session/oidc', { code, state, browser })).csrf);
   },
   async logout(): Promise<void> {
     await alter('DELETE', '/v1/session');

@@ -209,10 +209,28 @@ export type Basis = {
   confidence: number;
 };
 
+/** A sign-in that begins. */
+export type Begins = {
+  /** Where the browser goes. */
+  address: string;
+  /** What it keeps to itself until it comes back. */
+  browser: string;
+};
+
 /** What one case may spend. */
 export type BudgetLimit = {
   /** Questions asked of sources. */
   reads: number;
+};
+
+/** With what a browser comes back from the provider. */
+export type CameBack = {
+  /** `code` of the address. */
+  code: string;
+  /** `state` of the address. */
+  state: string;
+  /** What the browser kept to itself. */
+  browser: string;
 };
 
 /** The five root-cause categories. */
@@ -1815,7 +1833,7 @@ export type Span = number;
 
 /** Whether the program is alive, or does its work. */
 export type Standing = {
-  /** `ok`, or `troubled`. */
+  /** `ok`. */
   status: string;
   /** The parts that do not work now, by name. What is wrong with them stands in the log. */
   troubled: string[];
@@ -2021,6 +2039,12 @@ export type Wanted = {
   scopes: Grants;
   /** After how many days it ends; `null` for never, 90 if nothing is said. */
   days?: number | null;
+};
+
+/** How one may sign in. */
+export type Ways = {
+  /** What the button says that leads to the provider; `null` where there is none. */
+  oidc?: string | null;
 };
 
 /** With which, and why. */

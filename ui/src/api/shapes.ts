@@ -9,6 +9,7 @@ import type { Alarm, EntityId, Query, Report, Timestamp, TimeWindow } from './re
 export type {
   Advice,
   AlarmShown as AlarmRow,
+  Begins,
   Change,
   Checked,
   Edge,
@@ -24,6 +25,7 @@ export type {
   Simulated,
   Supposition,
   Topology,
+  Ways,
 } from './generated';
 
 export interface Page<T> {

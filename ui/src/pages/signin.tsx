@@ -1,8 +1,9 @@
-import { useQueryClient } from '@tanstack/react-query';
-import { type FormEvent, type ReactNode, useState } from 'react';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { type FormEvent, type ReactNode, useEffect, useState } from 'react';
 import { api, Problem } from '../api/client';
 import { Trouble, useTitle } from '../parts/small';
 import { swap, to } from '../route';
+import { cameBack, keep, kept, meant } from '../signon';
 
 /** One form at the door: it is sent once at a time, and says what was refused. */
 function Door({
@@ -89,7 +90,58 @@ function Name({ value, set }: { value: string; set(value: string): void }) {
   );
 }
 
-/** Sign-in with a local account. */
+/** The way in by a provider: its button, and what happens when somebody comes back from it. */
+function Provider() {
+  const queries = useQueryClient();
+  const label = useQuery({ queryKey: ['ways'], queryFn: ({ signal }) => api.provider(signal), retry: 1 });
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>(null);
+  useEffect(() => {
+    const back = cameBack();
+    if (back === null) return;
+    const browser = kept();
+    if (back.error !== '' || back.code === '') {
+      setError(new Problem(401, 'Not signed in', meant(back.error)));
+      return;
+    }
+    setBusy(true);
+    api
+      .signOn(back.code, back.state, browser)
+      .then(() => {
+        swap(to.now);
+        return queries.invalidateQueries();
+      })
+      .catch(setError)
+      .finally(() => setBusy(false));
+  }, [queries]);
+  const go = async () => {
+    setBusy(true);
+    setError(null);
+    try {
+      const begun = await api.beginSignOn();
+      keep(begun.browser);
+      location.assign(begun.address);
+    } catch (refused) {
+      setError(refused);
+      setBusy(false);
+    }
+  };
+  return (
+    <>
+      {error !== null && <Trouble error={error} />}
+      {label.data && (
+        <>
+          <button type="button" className="provider" disabled={busy} onClick={() => void go()}>
+            {busy ? 'One moment…' : label.data}
+          </button>
+          <p className="or faint small">or with an account of this server</p>
+        </>
+      )}
+    </>
+  );
+}
+
+/** Sign-in with a local account, or by a provider. */
 export default function SignIn({ came = false }: { came?: boolean }) {
   useTitle('Sign in');
   const queries = useQueryClient();
@@ -119,6 +171,7 @@ export default function SignIn({ came = false }: { came?: boolean }) {
         </p>
       }
     >
+      <Provider />
       <Name value={name} set={setName} />
       <Password value={password} set={setPassword} />
     </Door>

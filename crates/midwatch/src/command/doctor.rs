@@ -117,6 +117,35 @@ fn examine(house: &House) -> Vec<Finding> {
             "name a policy in act.policy",
         ),
     }
+    let now = model::ports::Clock::now(&crate::wiring::live::SystemClock);
+    match crate::wiring::tls::open(house).map(|tls| tls.map(|tls| tls.look())) {
+        Ok(None) => {}
+        Ok(Some(standing)) => match standing.judged(now) {
+            Ok(()) => find(
+                "certificate",
+                "ok",
+                format!("holds until {}", standing.until),
+                "",
+            ),
+            Err(why) => find("certificate", "broken", why, "renew it"),
+        },
+        Err(problem) => find(
+            "certificate",
+            "broken",
+            problem.to_string(),
+            "see to the files in [server.tls]",
+        ),
+    }
+    match crate::wiring::sign_on::greeted(house, now) {
+        Ok(None) => {}
+        Ok(Some(said)) => find("sign-in provider", "ok", said, ""),
+        Err(why) => find(
+            "sign-in provider",
+            "broken",
+            why,
+            "see to [server.oidc]; local accounts go on",
+        ),
+    }
     match house.server() {
         Some(Reply::Done { said, facts }) => {
             find("server", "ok", said, "");

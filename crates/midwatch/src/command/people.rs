@@ -161,7 +161,10 @@ pub fn note(accounts: &Accounts, what: &str, target: &str) -> Result<(), Denied>
 fn address(house: &House, kind: LinkKind, token: &str) -> String {
     let path = server::api::people::path_of(kind, token);
     match house.config().server.listen {
-        Some(listen) if listen.port() != 0 => format!("http://{listen}{path}"),
+        Some(listen) if listen.port() != 0 => {
+            let tls = house.config().server.tls.is_some();
+            format!("{}://{listen}{path}", if tls { "https" } else { "http" })
+        }
         _ => path,
     }
 }

@@ -89,7 +89,7 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
         house.data().display()
     ));
     if let Some(api) = serving.api() {
-        console.remark(&format!("page and API at http://{api}\n"));
+        console.remark(&format!("page and API at {}://{api}\n", serving.scheme()));
         if let Some(link) = serving.setup_link()? {
             console.remark(&format!(
                 "nobody has an account yet; this link makes the first one, once, within an hour:\n  {link}\n"
@@ -119,9 +119,17 @@ fn wait_for_the_end() -> Result<(), Problem> {
         let mut terminate =
             tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
                 .map_err(cannot)?;
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
+        // Who renews certificates says so by this; the files are looked at every two seconds anyway.
+        let mut hang_up = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())
+            .map_err(cannot)?;
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break,
+                _ = tokio::signal::ctrl_c() => break,
+                _ = hang_up.recv() => {
+                    tracing::info!("a changed certificate is taken within seconds; the configuration is read at the start");
+                }
+            }
         }
         Ok(())
     })

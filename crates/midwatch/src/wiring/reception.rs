@@ -18,7 +18,7 @@ use server::api::house::{
     Dress, Fault, Folded, Happened, Health, House, Space, Unanswered, Undone, Untold,
 };
 use server::api::policy::{PolicyShown, Simulated, Supposed};
-use server::auth::Accounts;
+use server::auth::{Accounts, SignOn};
 use server::control::{Person, Request};
 use store::journal::Store;
 
@@ -44,6 +44,7 @@ pub struct Reception {
     main: Arc<Main>,
     desk: Arc<LiveDesk>,
     accounts: Arc<Accounts>,
+    sign_on: Option<Arc<SignOn>>,
     mechanisms: Vec<Value>,
 }
 
@@ -53,7 +54,7 @@ impl Reception {
         journal: Store,
         watchman: Arc<Watchman>,
         desk: Arc<LiveDesk>,
-        accounts: Arc<Accounts>,
+        (accounts, sign_on): (Arc<Accounts>, Option<Arc<SignOn>>),
         own: super::house::House,
     ) -> Self {
         let mechanisms = investigate::catalogue()
@@ -73,6 +74,7 @@ impl Reception {
             }),
             desk,
             accounts,
+            sign_on,
             mechanisms,
         }
     }
@@ -97,6 +99,10 @@ impl House for Reception {
 
     fn accounts(&self) -> Option<Arc<Accounts>> {
         Some(Arc::clone(&self.accounts))
+    }
+
+    fn sign_on(&self) -> Option<Arc<SignOn>> {
+        self.sign_on.clone()
     }
 }
 

@@ -160,6 +160,7 @@ pub struct Serving {
     told: Arc<AtomicBool>,
     tellers: Vec<JoinHandle<()>>,
     api: Option<server::api::Bound>,
+    by_tls: bool,
 }
 
 impl Serving {
@@ -215,6 +216,7 @@ impl Serving {
             troubles,
             over: Arc::clone(&over),
         };
+        let certificate = (Arc::clone(&shared.troubles), Arc::clone(&over));
         let threads = vec![
             detect(house, &inbound, shared.clone(), Arc::clone(&awake)),
             pass_on(posts, shared.clone()),
@@ -240,8 +242,9 @@ impl Serving {
             told,
             tellers,
             api: None,
+            by_tls: false,
         };
-        match serving.receive(house, watchman) {
+        match serving.receive(house, watchman, certificate) {
             Ok(api) => {
                 serving.api = api;
                 Ok(serving)
@@ -255,9 +258,10 @@ impl Serving {
 
     /// Opens the API, if it is configured.
     fn receive(
-        &self,
+        &mut self,
         house: &House,
         watchman: Arc<Watchman>,
+        (troubles, over): (Arc<Troubles>, Arc<AtomicBool>),
     ) -> Result<Option<server::api::Bound>, Problem> {
         let config = &house.config().server;
         let Some(listen) = config.listen else {
@@ -266,24 +270,28 @@ impl Serving {
         // Through a connection of its own: whoever reads much holds up nobody who writes.
         let file = house.journal_file();
         let journal = Store::open_read_only(&file).map_err(|error| unusable(&file, &error))?;
+        let sign_on = super::sign_on::open(house)?.map(Arc::new);
         let reception = Reception::new(
             journal,
             watchman,
             Arc::clone(&self.desk),
-            Arc::clone(&self.accounts),
+            (Arc::clone(&self.accounts), sign_on),
             house.again(),
         );
+        let tls = super::tls::open(house)?.map(Arc::new);
         let settings = server::api::Settings {
             listen,
             hosts: config.hosts.clone(),
             limits: server::api::Limits::default(),
             open_on_loopback: config.open_on_loopback,
             behind_proxy: config.behind_proxy,
+            tls: tls.clone(),
         };
         let stopped = self.inbound.stop.subscribe();
         let clock = Arc::new(SystemClock);
         let serving = server::api::serve(settings, Arc::new(reception), clock, stopped);
-        self.inbound
+        let bound = self
+            .inbound
             .runtime
             .block_on(serving)
             .map(Some)
@@ -293,7 +301,11 @@ impl Serving {
                     "server.listen",
                     "name another address in [server], or port 0 for any that is free",
                 )
-            })
+            })?;
+        self.by_tls = tls.is_some();
+        self.threads
+            .extend(tls.map(|tls| super::tls::keep(tls, troubles, over)));
+        Ok(bound)
     }
 
     /// From now on alarms are evaluated.
@@ -308,7 +320,7 @@ impl Serving {
         let link = link.map_err(|denied| super::accounts::problem(&denied, "accounts"))?;
         Ok(self.api().zip(link).map(|(api, token)| {
             let path = server::api::people::path_of(model::people::LinkKind::Setup, &token);
-            format!("http://{api}{path}")
+            format!("{}://{api}{path}", self.scheme())
         }))
     }
 
@@ -319,12 +331,17 @@ impl Serving {
         };
         let path = super::accounts::own_link(&self.accounts)
             .map_err(|denied| super::accounts::problem(&denied, "accounts"))?;
-        Ok(Some(format!("http://{api}{path}")))
+        Ok(Some(format!("{}://{api}{path}", self.scheme())))
     }
 
     /// Where the API answers, if it is configured.
     pub fn api(&self) -> Option<SocketAddr> {
         self.api.as_ref().map(|api| api.address)
+    }
+
+    /// How it is asked there: `https` where TLS is configured.
+    pub fn scheme(&self) -> &'static str {
+        if self.by_tls { "https" } else { "http" }
     }
 
     /// The journal.

@@ -192,6 +192,16 @@ pub trait Book: Send + Sync {
     /// Removes a person with sessions and links, and revokes their keys; false if there is no such person.
     fn remove(&self, name: &str, at: Timestamp) -> Result<bool, BookError>;
 
+    /// The account of whom that issuer calls so.
+    fn identified(&self, issuer: &str, subject: &str) -> Result<Option<Account>, BookError>;
+    /// Adds an account of whom that issuer calls so; false if the name is taken, or the issuer's subject has one.
+    fn add_identity(
+        &self,
+        issuer: &str,
+        subject: &str,
+        account: &Account,
+    ) -> Result<bool, BookError>;
+
     /// Begins a session.
     fn begin_session(&self, session: &Session) -> Result<(), BookError>;
     /// A session and its person.

@@ -12,7 +12,7 @@ use axum::http::request::Parts;
 
 use super::Api;
 use super::house::Space;
-use super::listen::Peer;
+use super::listen::{ByTls, Peer};
 use super::problem::{Code, Problem};
 use super::route::{Came, Permission, Route, Work};
 use crate::auth::{Accounts, COOKIE, Credentials, Denied, Kind, Who, csrf_fits};
@@ -54,7 +54,8 @@ fn address(api: &Api, parts: &Parts) -> String {
 /// How it came, as far as that can be told without knowing anybody.
 pub fn came(api: &Api, parts: &Parts) -> Came {
     let text = |name: &str| parts.headers.get(name).and_then(|text| text.to_str().ok());
-    let secure = api.behind_proxy && text("x-forwarded-proto") == Some("https");
+    let by_tls = parts.extensions.get::<ByTls>() == Some(&ByTls(true));
+    let secure = by_tls || api.behind_proxy && text("x-forwarded-proto") == Some("https");
     Came {
         address: address(api, parts),
         secure,
@@ -147,7 +148,8 @@ pub fn visitor(
 
 /// Somebody who shows nothing: on the machine itself they may read, until there are accounts.
 fn stranger(api: &Api, accounts: &Accounts) -> Result<Who, Problem> {
-    Ok(if api.open_on_loopback && !accounts.any()? {
+    let closed = api.house.sign_on().is_some();
+    Ok(if api.open_on_loopback && !closed && !accounts.any()? {
         Who::reader()
     } else {
         Who::nobody()
@@ -255,6 +257,10 @@ impl From<Denied> for Problem {
             Denied::TooMuch(why) => Self::new(Code::Forbidden, why),
             Denied::Missing(why) => Self::new(Code::NotFound, why),
             Denied::Wait(seconds) => Self::too_many(seconds),
+            Denied::Unreachable(why) => Self {
+                detail: why,
+                ..Self::busy(5)
+            },
             Denied::Failed(why) => Self::failed(why),
         }
     }

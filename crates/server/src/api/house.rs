@@ -16,7 +16,7 @@ use model::time::Timestamp;
 use model::topology::Topology;
 use serde_json::Value;
 
-use crate::auth::Accounts;
+use crate::auth::{Accounts, SignOn};
 use crate::control::Request;
 
 /// Why the house gave no answer.
@@ -185,6 +185,10 @@ pub trait House: Send + Sync {
     fn health(&self) -> Health;
     /// Who is known; `None` where nobody can be.
     fn accounts(&self) -> Option<Arc<Accounts>> {
+        None
+    }
+    /// By whom one may be vouched for; `None` if by nobody.
+    fn sign_on(&self) -> Option<Arc<SignOn>> {
         None
     }
 }

@@ -11,11 +11,15 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Sleep;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use crate::tls::Tls;
 
 /// What connections may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +30,10 @@ pub struct Limits {
     pub head: Duration,
     /// A client that takes nothing of what is written for so long is hung up on.
     pub takes: Duration,
+    /// TLS must be agreed upon after so long.
+    pub handshake: Duration,
+    /// Connections that agree upon TLS at once; more wait, and it counts as their time.
+    pub handshakes: usize,
 }
 
 impl Default for Limits {
@@ -34,6 +42,8 @@ impl Default for Limits {
             at_once: 1_024,
             head: Duration::from_secs(20),
             takes: Duration::from_secs(30),
+            handshake: Duration::from_secs(10),
+            handshakes: 256,
         }
     }
 }
@@ -47,14 +57,27 @@ const LONGEST_HEAD: usize = 32 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
 
-/// Answers until `over` turns true.
+/// Whether a request came by TLS that was spoken here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ByTls(pub bool);
+
+/// The first byte of whoever speaks TLS: a record with a handshake in it (RFC 8446, 5.1).
+const HANDSHAKE: u8 = 0x16;
+/// What is told to whoever does not.
+const NO_TLS: &[u8] =
+    b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\n\
+    This port speaks TLS: ask it by https://\n";
+
+/// Answers until `over` turns true; by TLS, if there is any.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     limits: Limits,
+    tls: Option<Arc<Tls>>,
     mut over: watch::Receiver<bool>,
 ) {
     let room = Arc::new(Semaphore::new(limits.at_once));
+    let greeting = Arc::new(Semaphore::new(limits.handshakes));
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
@@ -75,35 +98,83 @@ pub async fn serve(
         };
         // Events are small, and late is worse than many packets.
         let _ = stream.set_nodelay(true);
-        let router = router.clone().layer(axum::Extension(Peer(peer)));
+        let router = router
+            .clone()
+            .layer(axum::Extension(Peer(peer)))
+            .layer(axum::Extension(ByTls(tls.is_some())));
         let mut ending = over.clone();
+        let (tls, greeting) = (tls.clone(), Arc::clone(&greeting));
         connections.spawn(async move {
             let _place = place;
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(limits.head)
-                .max_buf_size(LONGEST_HEAD)
-                .serve_connection(
-                    TokioIo::new(Patient::new(stream, limits.takes)),
-                    TowerToHyperService::new(router),
-                );
-            let mut connection = std::pin::pin!(connection);
-            let outcome = tokio::select! {
-                outcome = connection.as_mut() => outcome,
-                () = ended(&mut ending) => {
-                    connection.as_mut().graceful_shutdown();
-                    match tokio::time::timeout(DRAIN, connection.as_mut()).await {
-                        Ok(outcome) => outcome,
-                        Err(_) => Ok(()),
+            let outcome = match tls {
+                None => {
+                    let stream = Patient::new(stream, limits.takes);
+                    conversed(stream, router, limits, ending).await
+                }
+                Some(tls) => {
+                    let greeted = async {
+                        let _turn = greeting.acquire().await;
+                        greeted(stream, &tls, limits).await
+                    };
+                    let greeted = tokio::select! {
+                        greeted = tokio::time::timeout(limits.handshake, greeted) => greeted,
+                        () = ended(&mut ending) => return,
+                    };
+                    match greeted {
+                        Ok(Ok(stream)) => conversed(stream, router, limits, ending).await,
+                        Ok(Err(error)) => Err(error.to_string()),
+                        Err(_) => Err("TLS was not agreed upon in time".to_string()),
                     }
                 }
             };
             if let Err(error) = outcome {
-                tracing::debug!(%error, %peer, "a caller of the API went away");
+                tracing::debug!(error, %peer, "a caller of the API went away");
             }
         });
     }
     while connections.join_next().await.is_some() {}
+}
+
+/// Agrees upon TLS; who speaks plain HTTP is told so.
+async fn greeted(
+    mut stream: TcpStream,
+    tls: &Tls,
+    limits: Limits,
+) -> io::Result<TlsStream<Patient>> {
+    let mut first = [0];
+    if stream.peek(&mut first).await? == 1 && first != [HANDSHAKE] {
+        stream.write_all(NO_TLS).await?;
+        stream.shutdown().await?;
+        return Err(io::Error::other("it speaks no TLS"));
+    }
+    let stream = Patient::new(stream, limits.takes);
+    TlsAcceptor::from(tls.config()).accept(stream).await
+}
+
+/// Answers one connection until it ends, or the server does.
+async fn conversed(
+    stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
+    router: Router,
+    limits: Limits,
+    mut ending: watch::Receiver<bool>,
+) -> Result<(), String> {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head)
+        .max_buf_size(LONGEST_HEAD)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let mut connection = std::pin::pin!(connection);
+    let outcome = tokio::select! {
+        outcome = connection.as_mut() => outcome,
+        () = ended(&mut ending) => {
+            connection.as_mut().graceful_shutdown();
+            match tokio::time::timeout(DRAIN, connection.as_mut()).await {
+                Ok(outcome) => outcome,
+                Err(_) => Ok(()),
+            }
+        }
+    };
+    outcome.map_err(|error| error.to_string())
 }
 
 /// Waits until it is to end; a sender that is gone means the same.

@@ -473,7 +473,12 @@ impl Route {
 
     /// The same route, as one that lets somebody in.
     pub fn at_the_door(self) -> Self {
-        self.hashing().secret().with(|deed| deed.at_the_door = true)
+        self.hashing().letting_in()
+    }
+
+    /// The same, where no password is hashed.
+    pub fn letting_in(self) -> Self {
+        self.secret().with(|deed| deed.at_the_door = true)
     }
 
     /// The same route, as one that hashes passwords.

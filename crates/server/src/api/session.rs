@@ -100,13 +100,13 @@ impl Session {
 }
 
 /// A session that began, with its cookie.
-struct Entered {
+pub(super) struct Entered {
     session: Session,
     cookie: String,
 }
 
 impl Entered {
-    fn of(begun: &Begun, asked: &Asked) -> Self {
+    pub(super) fn of(begun: &Begun, asked: &Asked) -> Self {
         let seconds = begun.until.since(asked.now).0 / model::time::SECOND;
         Self {
             session: Session::of(&begun.who, Some(&begun.token), Some(begun.until)),

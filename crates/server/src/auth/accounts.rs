@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::people::{
-    Account, ApiKey, Audited, Book, BookError, EVERYWHERE, Grants, Link, LinkKind, Role, Session,
-    Used,
+    Account, ApiKey, Audited, Book, BookError, EVERYWHERE, Grants, Identity, Link, LinkKind, Role,
+    Session, Used,
 };
 use model::ports::{Chance, Clock};
 use model::time::{SECOND, Span, Timestamp};
@@ -19,6 +19,10 @@ use super::{Kind, Who};
 pub const IDLE: Span = Span(12 * 3_600 * SECOND);
 /// No session lasts longer.
 pub const LASTS: Span = Span(7 * 86_400 * SECOND);
+/// A session of somebody whom a provider vouches for: so late at the most a group that is gone takes its role away.
+pub const IDENTITY_LASTS: Span = Span(12 * 3_600 * SECOND);
+/// What the names of their accounts begin with. No other account can be called so.
+pub const PROVIDED: &str = "oidc:";
 /// How long a link for setting up holds.
 pub const SETUP_LASTS: Span = Span(3_600 * SECOND);
 /// How long an invitation holds.
@@ -48,6 +52,9 @@ pub enum Denied {
     /// Too fast: after so many seconds again.
     #[error("too many tries; try again in {0} s")]
     Wait(u64),
+    /// Somebody else who must be asked cannot be.
+    #[error("{0}")]
+    Unreachable(String),
     /// The store failed.
     #[error("{0}")]
     Failed(String),
@@ -175,7 +182,7 @@ impl Accounts {
     }
 
     /// 256 bits nobody can guess, in hex.
-    fn token(&self) -> Result<String, Denied> {
+    pub(super) fn token(&self) -> Result<String, Denied> {
         let mut bytes = [0; 32];
         self.chance.fill(&mut bytes).map_err(Denied::Failed)?;
         Ok(blake3::Hash::from_bytes(bytes).to_hex().to_string())
@@ -263,8 +270,13 @@ impl Accounts {
     }
 
     fn begin(&self, account: &Account) -> Result<Begun, Denied> {
+        let lasts = if of_provider(&account.name) {
+            IDENTITY_LASTS
+        } else {
+            LASTS
+        };
         let (now, token) = (self.now(), self.token()?);
-        let until = now.plus(LASTS);
+        let until = now.plus(lasts);
         self.book.begin_session(&Session {
             digest: digest(&token),
             person: account.name.clone(),
@@ -305,6 +317,78 @@ impl Accounts {
             self.book.end_session(&digest(before))?;
         }
         self.begin(account)
+    }
+
+    /// Signs in whom a provider vouches for, with those roles from now on; makes their account when they come first. It
+    /// is theirs by issuer and subject: whatever they are called, it is never an account that was there before. The
+    /// session that they came with, if any, ends.
+    pub fn identified(
+        &self,
+        identity: &Identity,
+        grants: &Grants,
+        before: Option<&str>,
+    ) -> Result<Begun, Denied> {
+        let known = self.book.identified(&identity.issuer, &identity.subject)?;
+        if let Some(account) = &known
+            && account.grants != *grants
+        {
+            self.book.set_grants(&account.name, grants)?;
+            tracing::info!(account = account.name, roles = ?grants.0, "the provider's groups changed somebody's roles");
+        }
+        if grants.0.is_empty() {
+            return Err(Denied::TooMuch(
+                "the provider knows you, but none of your groups has a role here; ask whoever administers Midwatch"
+                    .to_string(),
+            ));
+        }
+        let mut account = match known {
+            Some(account) => account,
+            None => self.introduced(identity, grants)?,
+        };
+        account.grants = grants.clone();
+        if let Some(before) = before {
+            self.book.end_session(&digest(before))?;
+        }
+        self.begin(&account)
+    }
+
+    /// A new account of somebody whom a provider vouches for.
+    fn introduced(&self, identity: &Identity, grants: &Grants) -> Result<Account, Denied> {
+        let lower = identity.name.to_lowercase();
+        let plain: String = lower
+            .chars()
+            .take(60)
+            .map(|c| match c {
+                'a'..='z' | '0'..='9' | '.' | '-' | '_' | '@' => c,
+                _ => '-',
+            })
+            .collect();
+        let plain = plain.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+        let plain = if plain.is_empty() { "somebody" } else { plain };
+        for count in 1..=1_000 {
+            // Two may be called the same at the provider, over time at least.
+            let again = if count == 1 {
+                String::new()
+            } else {
+                format!(".{count}")
+            };
+            let account = Account {
+                name: format!("{PROVIDED}{plain}{again}"),
+                password: String::new(),
+                grants: grants.clone(),
+                made: self.now(),
+                by: identity.issuer.clone(),
+            };
+            if self
+                .book
+                .add_identity(&identity.issuer, &identity.subject, &account)?
+            {
+                return Ok(account);
+            }
+        }
+        Err(Denied::No(format!(
+            "too many are called {plain:?}; remove accounts that nobody needs"
+        )))
     }
 
     /// Ends a session.
@@ -443,6 +527,11 @@ impl Accounts {
 
     /// Gives a person other roles. One admin of the house stays.
     pub fn set_grants(&self, name: &str, grants: &Grants) -> Result<(), Denied> {
+        if of_provider(name) {
+            return Err(Denied::No(format!(
+                "{name} has the roles that [server.oidc] roles gives to the groups of theirs, at each sign-in anew"
+            )));
+        }
         if grants.everywhere() != Some(Role::Admin) {
             self.not_the_last(name)?;
         }
@@ -597,6 +686,11 @@ impl Accounts {
         let admin = Grants::one(EVERYWHERE, Role::Admin);
         self.link(LinkKind::Setup, "", &admin, "setup").map(Some)
     }
+}
+
+/// Is that the account of somebody whom a provider vouches for?
+fn of_provider(name: &str) -> bool {
+    name.starts_with(PROVIDED)
 }
 
 fn misnamed(name: &str) -> String {

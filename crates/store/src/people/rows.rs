@@ -69,6 +69,46 @@ pub(super) async fn add_account(c: &mut SqliteConnection, account: &Account) -> 
     Ok(done.rows_affected() == 1)
 }
 
+pub(super) async fn identified(
+    c: &mut SqliteConnection,
+    issuer: &str,
+    subject: &str,
+) -> Outcome<Option<Account>> {
+    let row = sqlx::query(
+        "SELECT account.* FROM identity JOIN account ON account.name = identity.person
+         WHERE identity.issuer = ?1 AND identity.subject = ?2",
+    )
+    .bind(issuer)
+    .bind(subject)
+    .fetch_optional(c)
+    .await?;
+    row.as_ref().map(account_of).transpose()
+}
+
+pub(super) async fn add_identity(
+    c: &mut SqliteConnection,
+    issuer: &str,
+    subject: &str,
+    account: &Account,
+) -> Outcome<bool> {
+    let mut t = c.begin_with("BEGIN IMMEDIATE").await?;
+    let added = add_account(&mut t, account).await?;
+    let done = sqlx::query(
+        "INSERT INTO identity (issuer, subject, person) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+    )
+    .bind(issuer)
+    .bind(subject)
+    .bind(&account.name)
+    .execute(&mut *t)
+    .await?;
+    if !added || done.rows_affected() != 1 {
+        t.rollback().await?;
+        return Ok(false);
+    }
+    t.commit().await?;
+    Ok(true)
+}
+
 pub(super) async fn set_password(
     c: &mut SqliteConnection,
     name: &str,
@@ -118,6 +158,7 @@ pub(super) async fn remove(c: &mut SqliteConnection, name: &str, at: Timestamp) 
     for gone in [
         "DELETE FROM session WHERE person = ?1",
         "DELETE FROM link WHERE person = ?1",
+        "DELETE FROM identity WHERE person = ?1",
     ] {
         sqlx::query(gone).bind(name).execute(&mut *t).await?;
     }
