@@ -2,6 +2,8 @@
 
 #[path = "api/permissions.rs"]
 mod permissions;
+#[path = "api/vouched.rs"]
+mod vouched;
 #[path = "api/who.rs"]
 mod who;
 

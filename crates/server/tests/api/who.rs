@@ -22,7 +22,7 @@ use super::{Got, Paper, Sheet};
 
 /// Bytes that nobody expects, the same in each run.
 #[derive(Default)]
-struct Counted(AtomicU64);
+pub(super) struct Counted(AtomicU64);
 
 impl Chance for Counted {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), String> {
