@@ -16,7 +16,8 @@ fn main() -> ExitCode {
         let words = std::iter::once("midwatch payledger".into()).chain(words);
         return payledger::main_from_embedded(words, &["payledger".into()]);
     }
-    let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr());
+    // Neither is locked for good: `midwatch mcp` writes to standard output from another thread.
+    let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
     let mut console = Console::new(&mut out, &mut err, Surroundings::of_this_process());
     midwatch::run(std::env::args_os(), &mut console).into()
 }

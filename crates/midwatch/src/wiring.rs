@@ -55,7 +55,7 @@ pub fn folder(path: &Path) -> Result<Folder, Problem> {
             _unpacked: None,
         });
     }
-    unpacked(path)
+    unpacked(path, &archive::Limits::default())
 }
 
 /// A recording that was opened.
@@ -78,7 +78,15 @@ impl Opened {
 
 /// Opens a recording, a folder or a `.tar.zst`.
 pub fn open(path: &Path) -> Result<Opened, Problem> {
-    let folder = folder(path)?;
+    opened(folder(path)?, path)
+}
+
+/// Opens a packed recording of which no more may come out than that.
+pub fn open_within(path: &Path, limits: &archive::Limits) -> Result<Opened, Problem> {
+    opened(unpacked(path, limits)?, path)
+}
+
+fn opened(folder: Folder, path: &Path) -> Result<Opened, Problem> {
     let recording = files::open(folder.path(), &Limits::default())
         .map_err(|error| Problem::from(error).within(path))?;
     Ok(Opened { recording, folder })
@@ -131,7 +139,8 @@ fn spinner(shown: bool) -> ProgressBar {
     bar
 }
 
-fn said(step: &Step) -> String {
+/// A step of an investigation, for people.
+pub(crate) fn said(step: &Step) -> String {
     match step {
         Step::Reading(source) => format!("reading {}", words::source(*source)),
         Step::Read(source, rows) => format!("read {rows} rows of {}", words::source(*source)),
@@ -241,8 +250,8 @@ pub fn inside(root: &Path, name: &str) -> Option<PathBuf> {
     path.starts_with(&root).then_some(path)
 }
 
-fn unpacked(path: &Path) -> Result<Folder, Problem> {
-    let temporary = archive::unpack(path, &archive::Limits::default())?;
+fn unpacked(path: &Path, limits: &archive::Limits) -> Result<Folder, Problem> {
+    let temporary = archive::unpack(path, limits)?;
     Ok(Folder {
         // An archive may hold the recording itself, or one folder that is the recording.
         path: archive::root(temporary.path()),

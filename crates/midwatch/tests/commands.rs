@@ -132,6 +132,7 @@ fn every_command_shows_an_example_of_itself_and_answers_programs() {
         let own_form = [
             "",
             "serve",
+            "mcp",
             "completions",
             "man",
             "recording",

@@ -9,6 +9,7 @@ mod accept;
 mod admit;
 mod alarms;
 mod audit;
+pub mod compare;
 pub mod deeds;
 mod description;
 mod events;
@@ -18,17 +19,23 @@ pub mod incidents;
 mod keys;
 mod knowledge;
 mod listen;
+#[cfg(feature = "mcp")]
+mod mcp;
 mod metrics;
 mod once;
 mod page;
 pub mod people;
 pub mod policy;
 pub mod problem;
+pub mod proposal;
+pub mod recordings;
 pub mod route;
 mod session;
 pub mod sign_on;
 mod silences;
 mod surroundings;
+pub mod telemetry;
+mod transfers;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -55,7 +62,9 @@ use tokio::task::JoinHandle;
 use tracing::Instrument as _;
 
 use house::House;
-pub use listen::Limits;
+pub use listen::{Limits, Peer};
+#[cfg(feature = "mcp")]
+pub use mcp::inside;
 use problem::{Code, Problem};
 use route::{Answer, Asked, Route, Work};
 
@@ -173,6 +182,12 @@ pub fn routes() -> Vec<Route> {
     routes.extend(knowledge::routes());
     routes.extend(surroundings::routes());
     routes.extend(policy::routes());
+    routes.extend(telemetry::routes());
+    routes.extend(recordings::routes());
+    routes.extend(compare::routes());
+    routes.extend(proposal::routes());
+    #[cfg(feature = "mcp")]
+    routes.push(mcp::route());
     routes.extend(audit::routes());
     routes.extend(deeds::routes());
     routes.extend(session::routes());
@@ -199,6 +214,7 @@ struct Api {
     looks: Arc<Semaphore>,
     hashes: Arc<Semaphore>,
     posts: Arc<Semaphore>,
+    transfers: Arc<Semaphore>,
     hosts: Vec<String>,
     open_on_loopback: bool,
     behind_proxy: bool,
@@ -209,6 +225,42 @@ struct Api {
     seed: String,
     counted: AtomicU64,
     over: watch::Receiver<bool>,
+}
+
+impl Api {
+    fn new(
+        settings: Settings,
+        house: Arc<dyn House>,
+        clock: Arc<dyn Clock>,
+        followers: BTreeMap<String, Arc<events::Follower>>,
+        over: watch::Receiver<bool>,
+    ) -> Self {
+        let begun = clock.now();
+        let text = format!("{} {}", begun.0, settings.listen);
+        let seed = blake3::hash(text.as_bytes()).to_hex();
+        Self {
+            house,
+            clock,
+            metrics: Arc::default(),
+            followers,
+            streams: Arc::new(Semaphore::new(STREAMS)),
+            work: Arc::new(Semaphore::new(AT_ONCE)),
+            looks: Arc::new(Semaphore::new(LOOKS)),
+            hashes: Arc::new(Semaphore::new(HASHES)),
+            posts: Arc::new(Semaphore::new(crate::inlets::AT_ONCE)),
+            transfers: Arc::new(Semaphore::new(transfers::AT_ONCE)),
+            hosts: settings.hosts,
+            // A proxy on this machine makes everybody look as if they were on it.
+            open_on_loopback: settings.open_on_loopback && !settings.behind_proxy,
+            behind_proxy: settings.behind_proxy,
+            reads: Mutex::new(Buckets::new(READS)),
+            deeds: Mutex::new(Buckets::new(DEEDS)),
+            running: Arc::default(),
+            seed: seed.as_str()[..10].to_string(),
+            counted: AtomicU64::new(0),
+            over,
+        }
+    }
 }
 
 /// Listens, and answers until `over` turns true.
@@ -249,37 +301,19 @@ pub async fn serve(
         tokio::spawn(Arc::clone(&follower).follow(over.clone()));
         followers.insert(name, follower);
     }
-    let begun = clock.now();
-    let seed = blake3::hash(format!("{} {address}", begun.0).as_bytes()).to_hex();
-    let api = Arc::new(Api {
-        house,
-        clock,
-        metrics: Arc::default(),
-        followers,
-        streams: Arc::new(Semaphore::new(STREAMS)),
-        work: Arc::new(Semaphore::new(AT_ONCE)),
-        looks: Arc::new(Semaphore::new(LOOKS)),
-        hashes: Arc::new(Semaphore::new(HASHES)),
-        posts: Arc::new(Semaphore::new(crate::inlets::AT_ONCE)),
-        hosts: settings.hosts,
-        // A proxy on this machine makes everybody look as if they were on it.
-        open_on_loopback: settings.open_on_loopback && !settings.behind_proxy,
-        behind_proxy: settings.behind_proxy,
-        reads: Mutex::new(Buckets::new(READS)),
-        deeds: Mutex::new(Buckets::new(DEEDS)),
-        running: Arc::default(),
-        seed: seed.as_str()[..10].to_string(),
-        counted: AtomicU64::new(0),
-        over: over.clone(),
-    });
-    let router = router(api);
-    let serving = listen::serve(listener, router, settings.limits, settings.tls, over);
-    let task = tokio::spawn(serving);
+    let (limits, tls) = (settings.limits, settings.tls.clone());
+    let settings = Settings {
+        listen: address,
+        ..settings
+    };
+    let api = Arc::new(Api::new(settings, house, clock, followers, over.clone()));
+    let router = router(&api);
+    let task = tokio::spawn(listen::serve(listener, router, limits, tls, over));
     Ok(Bound { address, task })
 }
 
 /// All routes, behind the gate.
-fn router(api: Arc<Api>) -> Router {
+fn router(api: &Arc<Api>) -> Router {
     let mut router: Router<Arc<Api>> = Router::new();
     for route in routes() {
         let path = route.path.clone();
@@ -315,8 +349,8 @@ fn router(api: Arc<Api>) -> Router {
             let detail = format!("{} is not known here", request.method());
             Problem::new(Code::MethodNotAllowed, detail).response(id_of(request.extensions()))
         })
-        .layer(axum::middleware::from_fn_with_state(Arc::clone(&api), pass))
-        .with_state(api)
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(api), pass))
+        .with_state(Arc::clone(api))
 }
 
 /// A request's id, in its extensions.
@@ -582,14 +616,23 @@ async fn attempt(
             response.headers_mut().insert(CONTENT_TYPE, media);
             Ok(response)
         }
-        Work::Answer(_) | Work::Deed(_) => {
+        #[cfg(feature = "mcp")]
+        Work::Mcp => {
+            let body = read(&parts.headers, body, false).await?;
+            mcp::answered(api, parts, body).await
+        }
+        Work::Answer(_) | Work::Deed(_) | Work::Upload(_) | Work::Download(_) => {
             let accept = parts
                 .headers
                 .get(ACCEPT)
                 .and_then(|accept| accept.to_str().ok());
             // What is sent is a question, which takes a whole look: few at once.
+            let mut stream = None;
             let (body, turns) = match (route.body, &route.work) {
-                (None, _) => (Bytes::new(), &api.work),
+                (None, _) => {
+                    stream = Some(body);
+                    (Bytes::new(), &api.work)
+                }
                 (Some(_), Work::Deed(deed)) => {
                     let turns = if deed.hashes { &api.hashes } else { &api.work };
                     (read(&parts.headers, body, true).await?, turns)
@@ -622,7 +665,14 @@ async fn attempt(
                     let answer = worked(turns, move || handler(&asked)).await?;
                     Ok(sent(answer, &parts.headers))
                 }
-                Work::Events | Work::Metrics | Work::Inlet => Err(Problem::failed("no handler")),
+                Work::Upload(take) => {
+                    let body = stream.unwrap_or_default();
+                    let turns = &api.transfers;
+                    let answer = transfers::take(turns, take, asked, &parts.headers, body).await?;
+                    Ok(sent(answer, &HeaderMap::new()))
+                }
+                Work::Download(fetch) => transfers::give(&api.transfers, fetch, asked).await,
+                _ => Err(Problem::failed("no handler")),
             }
         }
     }

@@ -5,6 +5,8 @@ pub mod api;
 pub mod auth;
 pub mod control;
 pub mod inlets;
+#[cfg(feature = "mcp")]
+pub mod mcp;
 pub mod otlp;
 pub mod tls;
 

@@ -15,6 +15,8 @@ mod investigate;
 mod journal;
 mod keys;
 mod man;
+#[cfg(feature = "mcp")]
+mod mcp;
 mod mechanisms;
 mod notify;
 mod people;
@@ -100,6 +102,9 @@ pub enum Command {
     Ask(ask::Args),
     /// Who is told, and does it arrive?
     Notify(notify::Args),
+    /// Let a program that speaks the Model Context Protocol look, over standard input and output
+    #[cfg(feature = "mcp")]
+    Mcp(mcp::Args),
     /// How well the watch is kept: detection, investigation, recovery, in numbers
     Stats(stats::Args),
     /// Make a recording of a live incident
@@ -157,6 +162,8 @@ pub fn run(command: Command, console: &mut Console<'_>) -> Result<Exit, Problem>
 
         Command::Serve(args) => serve::run(&args, console),
         Command::Notify(args) => notify::run(&args, console),
+        #[cfg(feature = "mcp")]
+        Command::Mcp(args) => mcp::run(&args, console),
         Command::Stats(args) => stats::run(&args, console),
         Command::Record(args) => record::run(&args, console),
         Command::Doctor(args) => doctor::run(&args, console),

@@ -242,6 +242,17 @@ impl House {
         Ok(hands)
     }
 
+    /// What the operator adds to every plan.
+    pub fn planning(&self) -> Result<act::plan::Context, Problem> {
+        let config = &self.config().act;
+        Ok(act::plan::Context {
+            also: self.home()?,
+            settle: config.settle.span(),
+            patience: config.patience.span(),
+            ..act::plan::Context::default()
+        })
+    }
+
     /// A live look over this window.
     pub fn live(&self, window: Arc<Window>) -> Result<Live, Problem> {
         Ok(Live::new(

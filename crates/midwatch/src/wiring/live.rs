@@ -110,6 +110,11 @@ impl Live {
         self
     }
 
+    /// The telemetry of the last hours.
+    pub fn window(&self) -> &Window {
+        &self.window
+    }
+
     /// Where it is taken down what was sent away.
     pub fn shed(&self) -> &Arc<Shed> {
         &self.shed

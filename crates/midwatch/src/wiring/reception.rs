@@ -1,6 +1,12 @@
 //! What the API shows: the journal, beside whoever writes it, and what the running server knows.
 
+mod cards;
+mod recordings;
+mod telemetry;
+
 use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,18 +15,27 @@ use model::evidence::EvidenceId;
 use model::incident::{Entry, Incident, IncidentId};
 use model::lesson::Lesson;
 use model::ports::{Clock as _, Journal as _, JournalError, SilenceBook as _};
-use model::report::Report;
+use model::query::Query;
+use model::report::{BudgetLimit, Report};
 use model::silence::Silence;
 use model::time::{Span, Timestamp};
 use model::topology::Topology;
 use serde_json::Value;
+use server::api::compare::Difference;
 use server::api::house::{
     Dress, Fault, Folded, Happened, Health, House, Space, Unanswered, Undone, Untold,
 };
+use server::api::incidents::Summary;
 use server::api::policy::{PolicyShown, Simulated, Supposed};
+use server::api::proposal::Proposal;
+use server::api::recordings::{Archive, Job, Kept, Recordings, Refused, Subject};
+use server::api::telemetry::{Budget, Found};
 use server::auth::{Accounts, SignOn};
 use server::control::{Person, Request};
 use store::journal::Store;
+
+use cards::{Card, Cards};
+use recordings::Sent;
 
 use super::desk::LiveDesk;
 use super::live::SystemClock;
@@ -42,8 +57,7 @@ const FRESH: Span = Span(5 * model::time::SECOND);
 /// The house, as the API asks it.
 pub struct Reception {
     main: Arc<Main>,
-    desk: Arc<LiveDesk>,
-    accounts: Arc<Accounts>,
+    accounts: Option<Arc<Accounts>>,
     sign_on: Option<Arc<SignOn>>,
     mechanisms: Vec<Value>,
 }
@@ -57,22 +71,52 @@ impl Reception {
         (accounts, sign_on): (Arc<Accounts>, Option<Arc<SignOn>>),
         own: super::house::House,
     ) -> Self {
+        Self::of(
+            journal,
+            Some(Running { watchman, desk }),
+            (Some(accounts), sign_on),
+            own,
+        )
+    }
+
+    /// Over the journal alone: of what goes on now it knows nothing, save by asking the server that may run.
+    #[cfg(feature = "mcp")]
+    pub fn over_journal(journal: Store, own: super::house::House) -> Self {
+        Self::of(journal, None, (None, None), own)
+    }
+
+    fn of(
+        journal: Store,
+        running: Option<Running>,
+        (accounts, sign_on): (Option<Arc<Accounts>>, Option<Arc<SignOn>>),
+        own: super::house::House,
+    ) -> Self {
         let mechanisms = investigate::catalogue()
             .mechanisms
             .iter()
             .filter_map(|mechanism| serde_json::to_value(mechanism).ok())
             .collect();
+        let budget = BudgetLimit {
+            reads: own.config().investigate.reads,
+        };
+        let main = Arc::new(Main {
+            journal,
+            running,
+            sent: Sent::new(own.data().join("sent"), budget),
+            own,
+            cards: Cards::default(),
+            folded: Mutex::default(),
+            around: Mutex::default(),
+            looking: AtomicBool::new(false),
+        });
+        let first = Arc::clone(&main);
+        std::thread::spawn(move || {
+            if let Err(fault) = first.cards.prepare(&*first) {
+                tracing::warn!(%fault, "what lists need could not be read; the first who asks waits for it");
+            }
+        });
         Self {
-            main: Arc::new(Main {
-                journal,
-                watchman,
-                desk: Arc::clone(&desk),
-                own,
-                folded: Mutex::default(),
-                around: Mutex::default(),
-                looking: AtomicBool::new(false),
-            }),
-            desk,
+            main,
             accounts,
             sign_on,
             mechanisms,
@@ -94,11 +138,14 @@ impl House for Reception {
     }
 
     fn health(&self) -> Health {
-        self.desk.standing()
+        self.main
+            .running
+            .as_ref()
+            .map_or_else(Health::default, |running| running.desk.standing())
     }
 
     fn accounts(&self) -> Option<Arc<Accounts>> {
-        Some(Arc::clone(&self.accounts))
+        self.accounts.clone()
     }
 
     fn sign_on(&self) -> Option<Arc<SignOn>> {
@@ -109,12 +156,21 @@ impl House for Reception {
 /// What is around, and when it was looked at.
 type Around = Option<(Timestamp, Arc<(Topology, Vec<Change>)>)>;
 
+/// What only a server that runs has.
+struct Running {
+    watchman: Arc<Watchman>,
+    desk: Arc<LiveDesk>,
+}
+
 /// The space that the whole server is.
 struct Main {
     journal: Store,
-    watchman: Arc<Watchman>,
-    desk: Arc<LiveDesk>,
+    running: Option<Running>,
     own: super::house::House,
+    /// Recordings that people sent.
+    sent: Sent,
+    /// What lists and measures need of all incidents.
+    cards: Cards,
     /// By id: the digest of the newest entry tells whether it still stands so.
     folded: Mutex<BTreeMap<IncidentId, Arc<Folded>>>,
     around: Mutex<Around>,
@@ -151,13 +207,79 @@ fn happened(word: store::journal::Word) -> Happened {
 }
 
 impl Main {
-    /// What `take` makes of each incident, newest first; one at a time is held, with its reports.
-    fn of_each<T>(&self, take: impl Fn(&Incident) -> T) -> Result<Vec<T>, Fault> {
-        let mut taken = Vec::new();
-        for id in self.incidents(false)? {
-            taken.extend(self.incident(&id)?.map(|folded| take(&folded.incident)));
-        }
-        Ok(taken)
+    /// What a server that runs has.
+    fn running(&self) -> Result<&Running, Fault> {
+        self.running.as_ref().ok_or(Fault::NotRunning)
+    }
+
+    /// Where that lies which was taken down for an incident's newest report, if it is there still.
+    fn taken_down(&self, id: &IncidentId) -> Result<Option<PathBuf>, Fault> {
+        let folded = self.incident(id)?;
+        let report = folded.as_ref().and_then(|folded| folded.incident.report());
+        let folder = report.map(|report| self.own.recording(report));
+        Ok(folder.filter(|folder| folder.is_dir()))
+    }
+}
+
+impl Recordings for Main {
+    fn list(&self) -> Result<Vec<Kept>, Fault> {
+        self.sent.list()
+    }
+
+    fn find(&self, name: &str) -> Result<Option<Kept>, Fault> {
+        self.sent.find(name)
+    }
+
+    fn take(&self, name: &str, by: &str, bytes: &mut dyn Read) -> Result<Kept, Refused> {
+        self.sent.take(name, by, bytes)
+    }
+
+    fn remove(&self, name: &str) -> Result<(), Refused> {
+        self.sent.remove(name)
+    }
+
+    fn archive(&self, of: &Subject) -> Result<Option<Archive>, Fault> {
+        self.sent.archive(of, &|id| self.taken_down(id))
+    }
+
+    fn begin(&self, of: &Subject, by: &str) -> Result<Job, Refused> {
+        self.sent.begin(of, by, &|id| self.taken_down(id))
+    }
+
+    fn jobs(&self) -> Vec<Job> {
+        self.sent.jobs()
+    }
+
+    fn job_report(&self, number: u64) -> Option<Arc<Report>> {
+        self.sent.job_report(number)
+    }
+
+    fn is_investigated(&self, name: &str) -> bool {
+        self.sent.is_investigated(name)
+    }
+
+    fn report(&self, name: &str) -> Result<Option<Arc<Report>>, Fault> {
+        self.sent.report(name)
+    }
+}
+
+impl cards::Source for Main {
+    fn position(&self) -> Result<u64, Fault> {
+        self.journal.position().map_err(|e| failed(&e))
+    }
+
+    fn happened(&self, after: u64, limit: u32) -> Result<Vec<Happened>, Fault> {
+        let words = self.journal.words(after, limit).map_err(|e| failed(&e))?;
+        Ok(words.into_iter().map(happened).collect())
+    }
+
+    fn read(&self, id: &IncidentId) -> Result<Option<(Arc<Summary>, Card)>, Fault> {
+        let Some(folded) = self.incident(id)? else {
+            return Ok(None);
+        };
+        let called = self.called(&folded.incident);
+        let summary = Summary::new(&folded.incident, called, Some(folded.head.clone()));
+        Ok(Some((Arc::new(summary), Card::of(&folded.incident))))
     }
 }
 
@@ -167,7 +289,11 @@ impl Space for Main {
     }
 
     fn incidents(&self, open: bool) -> Result<Vec<IncidentId>, Fault> {
-        self.journal.incidents(open).map_err(|e| failed(&e))
+        self.cards.names(self, open)
+    }
+
+    fn summary(&self, id: &IncidentId) -> Result<Option<Arc<Summary>>, Fault> {
+        self.cards.summary(self, id)
     }
 
     fn incident(&self, id: &IncidentId) -> Result<Option<Arc<Folded>>, Fault> {
@@ -221,7 +347,17 @@ impl Space for Main {
     }
 
     fn ask(&self, question: &str) -> Result<Value, Unanswered> {
-        let answered = self.desk.ask(question);
+        let Some(running) = &self.running else {
+            // Another process may keep watch over the same folder.
+            let reply = self.own.ask(question);
+            return reply
+                .map_err(|problem| Unanswered::NotUnderstood(problem.to_string()))
+                .and_then(|reply| {
+                    serde_json::to_value(reply)
+                        .map_err(|error| Unanswered::Fault(Fault::Failed(error.to_string())))
+                });
+        };
+        let answered = running.desk.ask(question);
         answered
             .map(|(_, facts)| facts)
             .map_err(Unanswered::NotUnderstood)
@@ -233,11 +369,60 @@ impl Space for Main {
             name: by.to_string(),
             uid: u32::MAX,
         };
-        self.desk.perform(&who, wanted)
+        match &self.running {
+            Some(running) => running.desk.perform(&who, wanted),
+            None => Err(Undone::No(Fault::NotRunning.to_string())),
+        }
+    }
+
+    fn telemetry(&self, query: &Query, budget: Budget) -> Result<Found, Unanswered> {
+        let running = self.running().map_err(Unanswered::Fault)?;
+        let window = running.watchman.live().window();
+        telemetry::answer(window, query, budget, SystemClock.now())
     }
 
     fn said(&self, entry: &Entry) -> String {
         dressed::told(&entry.event).1
+    }
+
+    fn recordings(&self) -> &dyn Recordings {
+        self
+    }
+
+    fn compared(&self, left: &Report, right: &Report) -> Vec<Difference> {
+        let differences = dress::difference::between(left, right).into_iter();
+        differences
+            .map(|one| Difference {
+                part: one.part,
+                about: one.about,
+                before: one.before,
+                after: one.after,
+            })
+            .collect()
+    }
+
+    fn proposal(&self, incident: &Incident, report: &Report) -> Result<Proposal, Fault> {
+        let problem = |problem: crate::problem::Problem| Fault::Failed(problem.to_string());
+        let mut context = self.own.planning().map_err(problem)?;
+        let folder = self.own.recording(report);
+        if folder.is_dir() {
+            let opened = super::open(&folder).map_err(problem)?;
+            context = context.informed_by(opened.eyes(), report);
+        }
+        let hands = self.own.hands().map_err(problem)?;
+        let begun = incident.plans.iter().filter(|p| p.run_started.is_some());
+        let attempt = u32::try_from(begun.count()).unwrap_or(u32::MAX);
+        let attempt = attempt.saturating_add(1);
+        let found = act::plan::propose(&incident.id, report, &context, &hands, attempt);
+        let (plan, why) = match found {
+            Ok(plan) => (Some(plan), Vec::new()),
+            Err(why) => (None, why),
+        };
+        Ok(Proposal {
+            report: report.ledger.clone(),
+            plan,
+            why,
+        })
     }
 
     fn dressed(&self, report: &Report, wanted: Dress) -> String {
@@ -253,8 +438,7 @@ impl Space for Main {
     }
 
     fn happened(&self, after: u64, limit: u32) -> Result<Vec<Happened>, Fault> {
-        let words = self.journal.words(after, limit).map_err(|e| failed(&e))?;
-        Ok(words.into_iter().map(happened).collect())
+        cards::Source::happened(self, after, limit)
     }
 
     fn entry(&self, of: &Happened) -> Result<Option<Entry>, Fault> {
@@ -269,29 +453,30 @@ impl Space for Main {
     }
 
     fn position(&self) -> Result<u64, Fault> {
-        self.journal.position().map_err(|e| failed(&e))
+        cards::Source::position(self)
     }
 
     fn silences(&self) -> Result<Vec<Silence>, Fault> {
         self.journal.silences().map_err(|e| failed(&e))
     }
 
-    fn lessons(&self) -> Result<Vec<Lesson>, Fault> {
-        let lessons = self.of_each(|incident| incident.lesson.as_deref().cloned())?;
-        Ok(lessons.into_iter().flatten().collect())
+    fn lessons(&self) -> Result<Arc<Vec<Arc<Lesson>>>, Fault> {
+        self.cards.lessons(self)
     }
 
-    fn stats(&self) -> Result<Value, Fault> {
-        let scores = learn::scores_of(self.of_each(learn::Marks::of)?);
-        serde_json::to_value(scores).map_err(|error| Fault::Failed(error.to_string()))
+    fn stats(&self) -> Result<Arc<Value>, Fault> {
+        self.cards.stats(self)
     }
 
     fn inlets(&self) -> Option<Arc<dyn server::inlets::Inlets>> {
-        Some(self.desk.posts())
+        self.running
+            .as_ref()
+            .map(|running| running.desk.posts() as _)
     }
 
     fn policy(&self) -> Result<PolicyShown, Fault> {
-        super::policy::shown(&self.own, self.watchman.watch().people()).map_err(Fault::Failed)
+        let running = self.running()?;
+        super::policy::shown(&self.own, running.watchman.watch().people()).map_err(Fault::Failed)
     }
 
     fn suppose(
@@ -307,12 +492,13 @@ impl Space for Main {
             .filter_map(|id| self.incident(id).transpose())
             .collect::<Result<_, _>>()?;
         let others = others.iter().map(|folded| &folded.incident);
-        let people = self.watchman.watch().people();
+        let people = self.running()?.watchman.watch().people();
         super::policy::suppose(&self.own, incident, &around.0, (others, &people), supposed)
             .map_err(Fault::Failed)
     }
 
     fn surroundings(&self) -> Result<Arc<(Topology, Vec<Change>)>, Fault> {
+        let running = self.running()?;
         let now = SystemClock.now();
         let known = held(&self.around).clone();
         let fresh = known.as_ref().is_some_and(|(at, _)| now.since(*at) < FRESH);
@@ -321,7 +507,7 @@ impl Space for Main {
             return known.map(|(_, around)| around).ok_or(Fault::Busy);
         }
         let _over = Over(&self.looking);
-        let found = self.watchman.live().around(now);
+        let found = running.watchman.live().around(now);
         let found = Arc::new((found.topology, found.changes));
         *held(&self.around) = Some((now, Arc::clone(&found)));
         Ok(found)

@@ -188,12 +188,7 @@ impl Watchman {
                 ..Orders::default()
             },
             lookback: config.investigate.lookback.span(),
-            plan: act::plan::Context {
-                also: house.home()?,
-                settle: config.act.settle.span(),
-                patience: config.act.patience.span(),
-                ..act::plan::Context::default()
-            },
+            plan: house.planning()?,
             gate: house.gate()?,
             people: house.people(),
             pace: act::run::Pace::default(),

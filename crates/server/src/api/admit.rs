@@ -172,14 +172,16 @@ pub fn in_time(api: &Api, route: &Route, visitor: &Visitor) -> Result<(), Proble
         Kind::Person => format!("person {}", visitor.who.name),
         Kind::Key { id, .. } => format!("key {id}"),
     };
-    slowly(api, &whose, matches!(route.work, Work::Deed(_)))
+    slowly(api, &whose, route.alters())
 }
 
 /// Is it the page that sends this, and not another site by a browser that keeps our cookie? Whoever shows a key does
 /// not come by a browser's habit.
 pub fn not_forged(route: &Route, headers: &HeaderMap, visitor: &Visitor) -> Result<(), Problem> {
-    let Work::Deed(deed) = &route.work else {
-        return Ok(());
+    let at_the_door = match &route.work {
+        Work::Deed(deed) => deed.at_the_door,
+        Work::Upload(_) => false,
+        _ => return Ok(()),
     };
     if matches!(visitor.who.kind, Kind::Key { .. }) {
         return Ok(());
@@ -199,7 +201,7 @@ pub fn not_forged(route: &Route, headers: &HeaderMap, visitor: &Visitor) -> Resu
         }
     }
     if let Some(session) = &visitor.came.session
-        && !deed.at_the_door
+        && !at_the_door
     {
         let given = text("x-csrf-token").unwrap_or_default();
         if !csrf_fits(session, given) {
@@ -218,7 +220,7 @@ pub fn permitted(
 ) -> Result<Option<Arc<dyn Space>>, Problem> {
     let space = name.and_then(|name| api.house.space(name));
     if route.permission != Permission::Open {
-        let alters = matches!(route.work, Work::Deed(_));
+        let alters = route.alters();
         let nothing = !who.may(name, Permission::Read);
         if !who.known() && (alters || !who.may(name, route.permission)) {
             return Err(Problem::unauthenticated(if alters {

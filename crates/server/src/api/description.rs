@@ -8,7 +8,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use super::problem::{Code, MEDIA, Sent};
-use super::route::{JSON, Permission, Route, Work};
+use super::route::{JSON, Permission, Route, Work, ZSTD};
 
 /// Where the schemas stand in the description.
 const PLACE: &str = "/components/schemas";
@@ -32,6 +32,10 @@ fn of(routes: &[Route]) -> Value {
         .into_generator();
     let mut paths = Map::new();
     for route in routes {
+        #[cfg(feature = "mcp")]
+        if matches!(route.work, Work::Mcp) {
+            continue;
+        }
         let described = operation(route, &mut shapes);
         let path = paths.entry(route.path.clone()).or_insert_with(|| json!({}));
         path[route.method.as_str().to_ascii_lowercase()] = described;
@@ -79,6 +83,10 @@ fn operation(route: &Route, shapes: &mut SchemaGenerator) -> Value {
             "content": content,
         }),
         Work::Deed(_) => json!({"description": "It was done.", "content": content}),
+        Work::Upload(_) => json!({"description": "It was taken.", "content": content}),
+        Work::Download(_) => json!({"description": "The bytes.", "content": content}),
+        #[cfg(feature = "mcp")]
+        Work::Mcp => json!({"description": "An answer in the protocol's own words."}),
         Work::Metrics => json!({"description": "The numbers.", "content": content}),
         Work::Inlet => {
             json!({"description": "It is taken, or was here before.", "content": content})
@@ -116,6 +124,9 @@ fn operation(route: &Route, shapes: &mut SchemaGenerator) -> Value {
     if asks_who(route) {
         described["security"] = json!([{"key": []}, {"session": []}]);
     }
+    if matches!(route.work, Work::Upload(_)) {
+        described["requestBody"] = json!({"required": true, "content": {ZSTD: {}}});
+    }
     if let Some(body) = route.body {
         described["requestBody"] = json!({
             "required": true,
@@ -142,12 +153,19 @@ fn failures(route: &Route) -> Vec<Code> {
         codes.push(Code::NotFound);
     }
     if asks_who(route) {
-        codes.extend([Code::Unauthenticated, Code::Forbidden, Code::TooMany]);
+        codes.extend([Code::Unauthenticated, Code::Forbidden]);
     }
-    if matches!(route.work, Work::Deed(_)) {
+    if !matches!(route.work, Work::Inlet) {
+        codes.push(Code::TooMany);
+    }
+    // A password, a link or a session that does not hold.
+    if matches!(&route.work, Work::Deed(deed) if deed.at_the_door) {
+        codes.push(Code::Unauthenticated);
+    }
+    if route.alters() {
         codes.extend([Code::Forbidden, Code::Conflict, Code::KeyReused]);
     }
-    if route.body.is_some() {
+    if route.body.is_some() || matches!(route.work, Work::Upload(_)) {
         codes.extend([
             Code::Timeout,
             Code::TooLarge,
@@ -158,8 +176,15 @@ fn failures(route: &Route) -> Vec<Code> {
     if matches!(route.work, Work::Inlet) {
         codes.extend([Code::Unsigned, Code::Unwelcome, Code::Unreadable]);
     }
-    if route.name == "getReport" {
+    if route.name.ends_with("Report") && route.name.starts_with("get") {
         codes.push(Code::NotAcceptable);
+    }
+    match route.name {
+        // Nobody is who asks, where no stranger may look.
+        "getSession" => codes.push(Code::Unauthenticated),
+        // No provider is set up.
+        "beginSignOn" | "signOn" => codes.push(Code::NotFound),
+        _ => {}
     }
     codes
 }
@@ -195,6 +220,8 @@ fn parameters(route: &Route, shapes: &mut SchemaGenerator) -> Vec<Value> {
             "description": "A name for this request, 1 to 128 visible ASCII characters: the same key with the same body gets the same answer for 24 hours, and nothing is done twice.",
             "schema": {"type": "string", "pattern": "^[!-~]{1,128}$"},
         }));
+    }
+    if route.alters() {
         parameters.push(json!({
             "name": "X-CSRF-Token",
             "in": "header",

@@ -10,12 +10,18 @@ use model::change::Change;
 use model::evidence::EvidenceId;
 use model::incident::{Entry, Incident, IncidentId};
 use model::lesson::Lesson;
+use model::query::Query;
 use model::report::Report;
 use model::silence::Silence;
 use model::time::Timestamp;
 use model::topology::Topology;
 use serde_json::Value;
 
+use super::compare::Difference;
+use super::incidents::Summary;
+use super::proposal::Proposal;
+use super::recordings::Recordings;
+use super::telemetry::{Budget, Found};
 use crate::auth::{Accounts, SignOn};
 use crate::control::Request;
 
@@ -28,6 +34,11 @@ pub enum Fault {
     /// It is being looked at for somebody else, and nothing is known from before.
     #[error("it is being looked at")]
     Busy,
+    /// Only a server that keeps watch knows it, and none is asked here.
+    #[error(
+        "no server that keeps watch is asked; start `midwatch serve`, or ask the one that runs"
+    )]
+    NotRunning,
 }
 
 /// An incident as its journal tells it.
@@ -123,6 +134,19 @@ pub trait Space: Send + Sync {
     fn incidents(&self, open: bool) -> Result<Vec<IncidentId>, Fault>;
     /// One incident; `None` if there is no such one.
     fn incident(&self, id: &IncidentId) -> Result<Option<Arc<Folded>>, Fault>;
+    /// How it stands, in short; `None` if there is no such one. Lists are made of these, so whoever keeps them at
+    /// hand spares many folds.
+    fn summary(&self, id: &IncidentId) -> Result<Option<Arc<Summary>>, Fault> {
+        let folded = self.incident(id)?;
+        Ok(folded.map(|folded| {
+            let called = self.called(&folded.incident);
+            Arc::new(Summary::new(
+                &folded.incident,
+                called,
+                Some(folded.head.clone()),
+            ))
+        }))
+    }
     /// Its entries, in order.
     fn entries(&self, id: &IncidentId) -> Result<Vec<Entry>, Fault>;
     /// Notices about it that people did not get.
@@ -139,6 +163,14 @@ pub trait Space: Send + Sync {
     fn perform(&self, _by: &str, _wanted: Request) -> Result<String, Undone> {
         Err(Undone::No("nothing can be altered here".to_string()))
     }
+    /// What telemetry says to a query about metrics, logs or traces, within that budget.
+    fn telemetry(&self, query: &Query, budget: Budget) -> Result<Found, Unanswered>;
+    /// What it keeps of recordings.
+    fn recordings(&self) -> &dyn Recordings;
+    /// What two reports saw differently, in the order in which a reader wants to know it.
+    fn compared(&self, left: &Report, right: &Report) -> Vec<Difference>;
+    /// A plan for this report of an incident as it would be made now. Nothing is written down.
+    fn proposal(&self, incident: &Incident, report: &Report) -> Result<Proposal, Fault>;
     /// An entry in one sentence.
     fn said(&self, entry: &Entry) -> String;
     /// A report, dressed.
@@ -154,9 +186,9 @@ pub trait Space: Send + Sync {
     /// Silences and windows that were ever ordered, oldest first.
     fn silences(&self) -> Result<Vec<Silence>, Fault>;
     /// Lessons of incidents that are closed, newest first.
-    fn lessons(&self) -> Result<Vec<Lesson>, Fault>;
+    fn lessons(&self) -> Result<Arc<Vec<Arc<Lesson>>>, Fault>;
     /// How well the watch is kept, as `midwatch stats` tells it.
-    fn stats(&self) -> Result<Value, Fault>;
+    fn stats(&self) -> Result<Arc<Value>, Fault>;
     /// The policy as it stands.
     fn policy(&self) -> Result<super::policy::PolicyShown, Fault>;
     /// What the gate would say to the incident's newest plan; `None` if it has none. Nothing is altered.

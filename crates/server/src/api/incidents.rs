@@ -1,11 +1,13 @@
 //! Incidents: the list, one of them, its timeline, its report, one observation, its plan.
 
+use std::sync::Arc;
+
 use model::alarm::{Alarm, AlarmState};
 use model::evidence::EvidenceId;
-use model::incident::{Entry, Incident, IncidentId, RunEnd};
+use model::incident::{Incident, IncidentEvent, IncidentId, RunEnd};
 use model::mechanism::{Category, MechanismId};
 use model::plan::{Approval, Checked, GateAnswer, Plan};
-use model::report::{Report, Word};
+use model::report::{Claim, Header, Report, Word};
 use model::time::Timestamp;
 use model::{EntityId, action::Outcome};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -91,6 +93,28 @@ pub struct PlanLine {
     pub plan: Plan,
 }
 
+/// Another incident that belongs to this one.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct LinkLine {
+    /// Which.
+    pub incident: IncidentId,
+    /// Why.
+    pub why: String,
+}
+
+/// A person's word on a cause.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct JudgedLine {
+    /// Where.
+    pub entity: EntityId,
+    /// How.
+    pub mechanism: MechanismId,
+    /// Was it a cause?
+    pub right: bool,
+    /// Who said so.
+    pub by: String,
+}
+
 /// How one incident stands.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Summary {
@@ -112,6 +136,10 @@ pub struct Summary {
     pub causes: Vec<CauseLine>,
     /// The newest plan.
     pub plan: Option<PlanLine>,
+    /// Other incidents that belong to it.
+    pub links: Vec<LinkLine>,
+    /// What people who know said of its causes, the last word on each.
+    pub judged: Vec<JudgedLine>,
     /// Entries in its journal.
     pub entries: u64,
     /// Digest of the newest.
@@ -152,14 +180,31 @@ impl Summary {
                 digest: p.digest.clone(),
                 plan: (*p.plan).clone(),
             }),
+            links: incident.links.iter().map(LinkLine::of).collect(),
+            judged: incident.judged.iter().map(JudgedLine::of).collect(),
             entries: incident.seq,
             head,
         }
     }
+}
 
-    fn of(space: &dyn Space, folded: &Folded) -> Self {
-        let called = space.called(&folded.incident);
-        Self::new(&folded.incident, called, Some(folded.head.clone()))
+impl LinkLine {
+    fn of((incident, why): (&IncidentId, &String)) -> Self {
+        Self {
+            incident: incident.clone(),
+            why: why.clone(),
+        }
+    }
+}
+
+impl JudgedLine {
+    fn of(((entity, mechanism), (right, by)): (&(EntityId, MechanismId), &(bool, String))) -> Self {
+        Self {
+            entity: entity.clone(),
+            mechanism: mechanism.clone(),
+            right: *right,
+            by: by.clone(),
+        }
     }
 }
 
@@ -186,7 +231,7 @@ impl Which {
     }
 }
 
-fn list(space: &dyn Space, _: &Asked, which: Which) -> Result<Json<Listed<Summary>>, Problem> {
+fn list(space: &dyn Space, _: &Asked, which: Which) -> Result<Json<Listed<Arc<Summary>>>, Problem> {
     let part = which.part();
     // The cursor may name one that was closed since, so it is looked for among all.
     let all = space.incidents(false)?;
@@ -200,16 +245,15 @@ fn list(space: &dyn Space, _: &Asked, which: Which) -> Result<Json<Listed<Summar
         .into_iter()
         .filter(|id| which.all || open.contains(id) || cursor.as_deref() == Some(id.0.as_str()));
     let listed = part.of(wanted, |id| id.0.clone())?.try_map(|id| {
-        let folded = space
-            .incident(&id)?
-            .ok_or_else(|| Problem::failed(format!("{id} is listed and has no entries")))?;
-        Ok(Summary::of(space, &folded))
+        space
+            .summary(&id)?
+            .ok_or_else(|| Problem::failed(format!("{id} is listed and has no entries")))
     })?;
     Ok(Json(listed))
 }
 
 /// The incident that the address names, by its whole name.
-fn named(space: &dyn Space, asked: &Asked) -> Result<std::sync::Arc<Folded>, Problem> {
+pub(super) fn named(space: &dyn Space, asked: &Asked) -> Result<Arc<Folded>, Problem> {
     let id = asked.param("id");
     space
         .incident(&IncidentId(id.to_string()))?
@@ -221,37 +265,112 @@ fn named(space: &dyn Space, asked: &Asked) -> Result<std::sync::Arc<Folded>, Pro
 #[schemars(rename = "IncidentShown")]
 struct Shown {
     #[serde(flatten)]
-    summary: Summary,
+    summary: Arc<Summary>,
     /// Notices that people did not get.
     untold: Vec<Untold>,
 }
 
 fn show(space: &dyn Space, asked: &Asked, _: Nothing) -> Result<Json<Shown>, Problem> {
-    let folded = named(space, asked)?;
+    let id = IncidentId(asked.param("id").to_string());
+    let summary = space
+        .summary(&id)?
+        .ok_or_else(|| Problem::not_found("incident", &id.0))?;
     Ok(Json(Shown {
-        summary: Summary::of(space, &folded),
-        untold: space.untold(&folded.incident.id)?,
+        summary,
+        untold: space.untold(&id)?,
     }))
 }
 
-/// One entry of the journal, and what it says in a sentence.
+/// One entry of the journal, and what it says in a sentence. A report is told by its head and where it lies.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "TimelineLine")]
 struct Line {
-    #[serde(flatten)]
-    entry: Entry,
+    /// Its place in the incident's list, from 1.
+    seq: u64,
+    /// When it was written down.
+    at: Timestamp,
+    /// What happened.
+    event: Told,
+    /// BLAKE3 (hex) of the entry before; of the incident's id for the first.
+    previous: String,
+    /// BLAKE3 (hex) of the entry as the journal holds it, reports whole (`midwatch journal export`).
+    digest: String,
     /// The entry in one sentence, for people.
     said: String,
 }
 
+/// What happened, without whole reports.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(rename = "TimelineEvent")]
+enum Told {
+    /// A look ended with a report.
+    Looked(Box<LookEnded>),
+    /// Anything else, as the journal has it.
+    Other(Box<IncidentEvent>),
+}
+
+/// A look that ended with a report.
+#[derive(Debug, Serialize, JsonSchema)]
+struct LookEnded {
+    /// Always `investigation_ended`.
+    event: &'static str,
+    /// Which time.
+    attempt: u32,
+    /// What it found.
+    report: ReportHead,
+}
+
+/// A report's head, and where the whole of it lies.
+#[derive(Debug, Serialize, JsonSchema)]
+struct ReportHead {
+    /// Its digest (BLAKE3, hex): what plans and `report?digest=` name it by.
+    ledger: String,
+    /// Where the whole of it lies.
+    href: String,
+    /// Its head.
+    header: Header,
+    /// Its first lines.
+    verdict: Vec<Claim>,
+}
+
+fn told(space: &dyn Space, id: &IncidentId, event: IncidentEvent) -> Told {
+    match event {
+        IncidentEvent::InvestigationEnded { attempt, report } => {
+            Told::Looked(Box::new(LookEnded {
+                event: "investigation_ended",
+                attempt,
+                report: ReportHead {
+                    href: format!(
+                        "/v1/spaces/{}/incidents/{id}/report?digest={}",
+                        space.name(),
+                        report.ledger
+                    ),
+                    ledger: report.ledger,
+                    header: report.header,
+                    verdict: report.verdict,
+                },
+            }))
+        }
+        other => Told::Other(Box::new(other)),
+    }
+}
+
 fn timeline(space: &dyn Space, asked: &Asked, part: Part) -> Result<Json<Listed<Line>>, Problem> {
-    let folded = named(space, asked)?;
-    let entries = space.entries(&folded.incident.id)?;
+    let id = IncidentId(asked.param("id").to_string());
+    let entries = space.entries(&id)?;
+    if entries.is_empty() {
+        return Err(Problem::not_found("incident", &id.0));
+    }
     let listed = part.of(entries, |entry| entry.seq.to_string())?;
     let listed = listed.try_map(|entry| {
         Ok(Line {
             said: space.said(&entry),
-            entry,
+            seq: entry.seq,
+            at: entry.at,
+            event: told(space, &id, entry.event),
+            previous: entry.previous,
+            digest: entry.digest,
         })
     })?;
     Ok(Json(listed))
@@ -263,12 +382,14 @@ fn timeline(space: &dyn Space, asked: &Asked, part: Part) -> Result<Json<Listed<
 struct Form {
     /// `json`, `html` or `markdown`; without it what `Accept` weighs most.
     format: Option<Format>,
+    /// The digest of the report that is wanted, such as the timeline names; the newest if nothing is said.
+    digest: Option<String>,
 }
 
 /// The forms of a report.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum Format {
+pub(super) enum Format {
     /// `docs/schemas/report.schema.json`.
     Json,
     /// One file with pictures.
@@ -278,7 +399,7 @@ enum Format {
 }
 
 /// A report in one of its forms.
-struct Sheet(Answer);
+pub(super) struct Sheet(Answer);
 
 /// The forms, in the order in which they are offered.
 const FORMS: [&str; 3] = [JSON, "text/html", "text/markdown"];
@@ -294,8 +415,17 @@ impl Gives for Sheet {
     }
 }
 
+/// All reports of an incident, the newest first.
+pub(super) fn reports(folded: &Folded) -> impl Iterator<Item = &Report> {
+    let looks = folded.incident.investigations.iter().rev();
+    looks.filter_map(|look| match &look.ended {
+        Some((_, Ok(report))) => Some(&**report),
+        _ => None,
+    })
+}
+
 /// The newest report of the incident that the address names.
-fn newest(folded: &Folded) -> Result<&Report, Problem> {
+pub(super) fn newest(folded: &Folded) -> Result<&Report, Problem> {
     folded.incident.report().ok_or_else(|| {
         Problem::new(
             Code::NotFound,
@@ -306,8 +436,23 @@ fn newest(folded: &Folded) -> Result<&Report, Problem> {
 
 fn report(space: &dyn Space, asked: &Asked, form: Form) -> Result<Sheet, Problem> {
     let folded = named(space, asked)?;
-    let report = newest(&folded)?;
-    let form = match form.format {
+    let report = match &form.digest {
+        None => newest(&folded)?,
+        Some(digest) => reports(&folded)
+            .find(|report| report.ledger == *digest)
+            .ok_or_else(|| Problem::not_found("report", digest))?,
+    };
+    sheet(space, asked, report, form.format)
+}
+
+/// A report in the form that is asked for, or else in the one that `Accept` weighs most.
+pub(super) fn sheet(
+    space: &dyn Space,
+    asked: &Asked,
+    report: &Report,
+    format: Option<Format>,
+) -> Result<Sheet, Problem> {
+    let form = match format {
         Some(Format::Json) => 0,
         Some(Format::Html) => 1,
         Some(Format::Markdown) => 2,

@@ -1,5 +1,7 @@
 //! What is known beyond one incident: mechanisms, lessons, how well the watch is kept, what a person asks.
 
+use std::sync::Arc;
+
 use model::lesson::Lesson;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -67,12 +69,15 @@ fn mechanism(_: &dyn Space, asked: &Asked, _: Nothing) -> Result<Json<Value>, Pr
         .ok_or_else(|| Problem::not_found("mechanism", wanted))
 }
 
-fn lessons(space: &dyn Space, _: &Asked, part: Part) -> Result<Json<Listed<Lesson>>, Problem> {
-    let listed = part.of(space.lessons()?, |lesson| lesson.incident.to_string())?;
+fn lessons(space: &dyn Space, _: &Asked, part: Part) -> Result<Json<Listed<Arc<Lesson>>>, Problem> {
+    let lessons = space.lessons()?;
+    let listed = part.of(lessons.iter().cloned(), |lesson| {
+        lesson.incident.to_string()
+    })?;
     Ok(Json(listed))
 }
 
-fn stats(space: &dyn Space, _: &Asked, _: Nothing) -> Result<Json<Value>, Problem> {
+fn stats(space: &dyn Space, _: &Asked, _: Nothing) -> Result<Json<Arc<Value>>, Problem> {
     Ok(Json(space.stats()?))
 }
 

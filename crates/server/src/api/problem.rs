@@ -377,6 +377,7 @@ impl From<super::house::Fault> for Problem {
         match fault {
             super::house::Fault::Failed(why) => Self::failed(why),
             super::house::Fault::Busy => Self::busy(2),
+            fault @ super::house::Fault::NotRunning => Self::new(Code::NotFound, fault.to_string()),
         }
     }
 }

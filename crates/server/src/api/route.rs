@@ -2,6 +2,7 @@
 //! API's description are both made from one list of these, so neither can know an address that the other does not.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -225,6 +226,26 @@ impl<T> Listed<T> {
 #[serde(default, deny_unknown_fields)]
 pub struct Nothing {}
 
+/// Bytes on their way to whoever asked for them.
+pub struct Download {
+    /// Their media type.
+    pub media: &'static str,
+    /// What a browser calls the file.
+    pub name: String,
+    /// How many there are.
+    pub length: u64,
+    /// They themselves.
+    pub bytes: Box<dyn Read + Send>,
+}
+
+/// Makes ready what is to be sent, byte by byte.
+pub type Fetch = Arc<dyn Fn(&Asked) -> Result<Download, Problem> + Send + Sync>;
+/// Takes what comes, byte by byte.
+pub type Take = Arc<dyn Fn(&Asked, &mut dyn Read) -> Result<Answer, Problem> + Send + Sync>;
+
+/// The media type of what is sent up and down.
+pub const ZSTD: &str = "application/zstd";
+
 type Handler = Arc<dyn Fn(&Asked) -> Result<Answer, Problem> + Send + Sync>;
 
 /// What a deed came to.
@@ -282,6 +303,13 @@ pub enum Work {
     /// By altering something: only for whom it is known who they are, against forgery across sites, once for each
     /// idempotency key.
     Deed(Deed),
+    /// By taking what comes, byte by byte: under the same conditions as a deed.
+    Upload(Take),
+    /// With bytes that are not held in memory.
+    Download(Fetch),
+    /// In a protocol of its own, which the API's description does not have.
+    #[cfg(feature = "mcp")]
+    Mcp,
     /// With a stream of what happens in the space.
     Events,
     /// With the server's own numbers.
@@ -464,6 +492,78 @@ impl Route {
             gives: G::described,
             work: Work::Deed(Deed::new(work)),
         }
+    }
+
+    /// Removes what its address names in a space, as whoever asks: `path` follows the space's own.
+    pub fn removal<G>(
+        path: &str,
+        name: &'static str,
+        summary: &'static str,
+        permission: Permission,
+        handler: fn(&dyn Space, &Asked, Nothing) -> Result<G, Problem>,
+    ) -> Self
+    where
+        G: Gives + 'static,
+    {
+        Self {
+            method: Method::DELETE,
+            body: None,
+            ..Self::deed(path, name, summary, permission, handler)
+        }
+    }
+
+    /// Takes bytes into a space, as whoever asks: `path` follows the space's own.
+    pub fn upload<G>(
+        path: &str,
+        name: &'static str,
+        summary: &'static str,
+        permission: Permission,
+        handler: fn(&dyn Space, &Asked, &mut dyn Read) -> Result<G, Problem>,
+    ) -> Self
+    where
+        G: Gives + 'static,
+    {
+        let take = move |asked: &Asked, bytes: &mut dyn Read| {
+            let Nothing {} = query(asked)?;
+            handler(space_of(asked)?, asked, bytes)?.written()
+        };
+        Self {
+            method: Method::PUT,
+            path: format!("{SPACE}{path}"),
+            name,
+            summary,
+            permission,
+            query: Nothing::json_schema,
+            body: None,
+            gives: G::described,
+            work: Work::Upload(Arc::new(take)),
+        }
+    }
+
+    /// Gives bytes of a space: `path` follows the space's own.
+    pub fn download(
+        path: &str,
+        name: &'static str,
+        summary: &'static str,
+        handler: fn(&dyn Space, &Asked, Nothing) -> Result<Download, Problem>,
+    ) -> Self {
+        let fetch = move |asked: &Asked| handler(space_of(asked)?, asked, query(asked)?);
+        Self {
+            method: Method::GET,
+            path: format!("{SPACE}{path}"),
+            name,
+            summary,
+            permission: Permission::Read,
+            query: Nothing::json_schema,
+            body: None,
+            gives: |_| vec![(ZSTD, None)],
+            work: Work::Download(Arc::new(fetch)),
+        }
+    }
+
+    /// Does it alter something?
+    pub fn alters(&self) -> bool {
+        matches!(self.work, Work::Deed(_) | Work::Upload(_))
     }
 
     /// The same route, answering with another status when it was done.

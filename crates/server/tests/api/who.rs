@@ -224,6 +224,8 @@ fn filled(path: &str) -> String {
         .replace("{key}", "none")
         .replace("{name}", "none")
         .replace("{inlet}", "none")
+        .replace("{recording}", "none")
+        .replace("{number}", "1")
 }
 
 /// What somebody with that role in `main`, or everywhere, must be answered.
