@@ -3,6 +3,8 @@
 //! They need a Rust toolchain and nothing else; what makes them quicker (cargo-nextest) or stricter
 //! (cargo-deny) is used where it is installed, and its absence is said.
 
+mod api;
+mod asking;
 mod bench;
 mod changelog;
 mod estate;
@@ -10,9 +12,13 @@ mod figures;
 mod floors;
 mod generate;
 mod guide;
+mod history;
 mod house;
 mod live;
+mod load;
 mod marks;
+mod mcp;
+mod pages;
 mod rooms;
 mod source;
 mod steps;
@@ -37,6 +43,15 @@ The project's own chores.
                                          the README's live figures
   cargo xtask live --pairs N --seed S    random pairs of faults
   cargo xtask live --write               only write the README's live figures again
+  cargo xtask api [--minutes N] [--tool FILE]
+                                         requests of all kinds, made from the API's description by schemathesis, with
+                                         keys of each role; writes docs/bench/api.json
+  cargo xtask mcp [--profile NAME]       the official clients of the Model Context Protocol against the program
+  cargo xtask load [--seconds N] [--rate N] [--streams N] [--incidents N]
+                                         streams and requests while something is investigated; writes docs/bench/load.json
+  cargo xtask pages [--incidents N] [--entities N]
+                                         how long the page's own routes take over a long history and in a large system;
+                                         writes docs/bench/pages.json
   cargo xtask changelog VERSION          move the fragments in changelog.d/ into CHANGELOG.md
 ";
 
@@ -50,6 +65,10 @@ fn main() -> ExitCode {
         ["guide", options @ ..] => guide::run(options),
         ["bench", options @ ..] => bench::run(options),
         ["live", options @ ..] => live::run(options),
+        ["api", options @ ..] => api::run(options),
+        ["mcp", options @ ..] => mcp::run(options),
+        ["load", options @ ..] => load::run(options),
+        ["pages", options @ ..] => pages::run(options),
         ["changelog", version] => changelog::run(version),
         [] | ["help" | "--help" | "-h"] => {
             print!("{USAGE}");

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::house::{House, cargo, root};
 use crate::steps::{Count, Steps, quiet, told};
-use crate::{changelog, floors};
+use crate::{api, changelog, floors, mcp};
 
 /// Runs all steps, also those after one that failed. True if all held.
 pub fn run() -> anyhow::Result<bool> {
@@ -78,6 +78,7 @@ pub fn run() -> anyhow::Result<bool> {
     smoke(&mut steps, &house);
     posted(&mut steps);
     doors(&mut steps);
+    asked(&mut steps);
     // Both are tools of their own, which this does not install: that would take longer than all the rest.
     with_tool(&mut steps, "unused dependencies", "machete", &[]);
     // Advisories need the network on top: told apart from what is wrong here.
@@ -161,6 +162,23 @@ fn doors(steps: &mut Steps) {
                     .args(["--", "--ignored", test]),
             )
         });
+    }
+}
+
+/// What others ask of a server that runs: clients of their own make, and requests made from its description.
+fn asked(steps: &mut Steps) {
+    let name = "the Model Context Protocol, by its official clients";
+    match mcp::Clients::find() {
+        Ok(clients) => steps.step(name, || mcp::checked(&clients, "dev")),
+        Err(why) => println!("\n== {name}: passed over, {why}"),
+    }
+    let name = "the API against its description";
+    match api::tool() {
+        Ok(tool) => steps.step(name, || {
+            let (held, _) = api::checked(&tool, "dev", 60)?;
+            Ok((held, Count::default()))
+        }),
+        Err(why) => println!("\n== {name}: passed over, {why}"),
     }
 }
 
