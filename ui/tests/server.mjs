@@ -65,6 +65,12 @@ export async function start(options = {}) {
     return text ? JSON.parse(text) : {};
   };
 
+  const bytes = async (request) => {
+    let count = 0;
+    for await (const piece of request) count += piece.length;
+    return count;
+  };
+
   async function handle(request, response) {
     const url = new URL(request.url, 'http://localhost');
     if (url.pathname === '/oidc') return file('/index.html', response);
@@ -123,7 +129,8 @@ export async function start(options = {}) {
       if (accounts && request.headers['x-csrf-token'] !== person.csrf) {
         return problem(response, 403, 'Refused', 'The request does not come from this page.');
       }
-      if (!request.headers['idempotency-key'])
+      // Bytes that are put at an address are the same however often they come.
+      if (!request.headers['idempotency-key'] && request.headers['content-type'] !== 'application/zstd')
         return problem(response, 400, 'Refused', 'An idempotency key is wanted.');
     }
     if (url.pathname === '/v1/session' && request.method === 'DELETE') {
@@ -199,6 +206,33 @@ export async function start(options = {}) {
         answer?.error ?? world.answers['sing me a song'].error.replace('sing me a song', question);
       return problem(response, 422, 'Not understood', detail);
     }
+    if (first === 'recordings' && request.method === 'PUT') {
+      const sent = await bytes(request);
+      const kept = {
+        ...world.recordings[0],
+        name: id,
+        bytes: sent,
+        title: 'sent just now',
+        investigated: false,
+      };
+      world.recordings.push(kept);
+      return json(response, kept);
+    }
+    if (first === 'recordings' && request.method === 'DELETE') {
+      world.recordings = world.recordings.filter((one) => one.name !== id);
+      return json(response, { removed: id });
+    }
+    if (first === 'recordings' && rest === 'investigations') {
+      const kept = world.recordings.find((one) => one.name === id);
+      const job = world.investigation(id, person?.name ?? 'root');
+      setTimeout(() => {
+        job.going = 'done';
+        kept.investigated = true;
+      }, 600);
+      return json(response, job, 202);
+    }
+    if (first === 'recordings') return page(world.recordings);
+    if (first === 'investigations') return page(world.investigations);
     if (first === 'compare') return json(response, world.compare(url.searchParams));
     if (first === 'policy' && id === 'simulate') return json(response, world.simulate(await body(request)));
     if (first === 'policy') return json(response, world.policy());

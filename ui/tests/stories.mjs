@@ -336,6 +336,28 @@ export const stories = [
     },
   },
   {
+    name: 'a recording is sent and investigated',
+    async walk({ page, world, open, accessible, equal }) {
+      await open('#/setup');
+      await sees(page, 'checkout is slow in the pet shop');
+      await page.getByText('Send a recording').click();
+      await page.getByLabel('A packed recording').setInputFiles({
+        name: 'Black Friday (1).tar.zst',
+        mimeType: 'application/zstd',
+        buffer: Buffer.from('12345678'),
+      });
+      await role(page, 'button', 'Send it').click();
+      await sees(page, 'sent just now');
+      equal(world.recordings.at(-1).name, 'black-friday-1', 'its name is one that the server takes');
+      await role(page, 'button', /^Investigate it.*black-friday-1$/).click();
+      await sees(page, 'being investigated, step 3: reading logs');
+      await sees(page, 'Its report of black-friday-1');
+      await accessible('recordings');
+      await role(page, 'button', /^Remove it.*petshop$/).click();
+      await page.getByText('checkout is slow in the pet shop').waitFor({ state: 'detached' });
+    },
+  },
+  {
     name: 'the pictures of the guide',
     async walk({ page, open, picture }) {
       await open();

@@ -201,6 +201,8 @@ export class World {
         word,
       })),
       plan: plan ? { digest: this.digest, plan } : null,
+      links: [],
+      judged: [],
       entries: one.entries.length,
       head: null,
       untold: [],
@@ -329,6 +331,39 @@ export class World {
         },
       ],
     };
+  }
+
+  /** Recordings that were sent: one that was investigated. */
+  recordings = [
+    {
+      name: 'petshop',
+      at: '2026-11-20T09:00:00Z',
+      by: 'ada',
+      bytes: 412_032,
+      digest: 'd'.repeat(64),
+      title: 'checkout is slow in the pet shop',
+      sound: true,
+      investigated: true,
+    },
+  ];
+  /** Investigations that were asked for, the newest first. */
+  investigations = [];
+
+  investigation(recording, by) {
+    const job = {
+      number: this.investigations.length + 1,
+      subject: { recording },
+      by,
+      started: '2026-11-21T12:00:00Z',
+      ended: null,
+      going: 'running',
+      step: 'reading logs',
+      steps: 3,
+      status: null,
+      why: null,
+    };
+    this.investigations.unshift(job);
+    return job;
   }
 
   notifiers() {

@@ -1,5 +1,5 @@
 // Every route that the page knows, and nowhere else.
-import { alter, get, holdToken, Problem, post } from './http';
+import { alter, get, holdToken, Problem, post, put } from './http';
 import type { Report } from './report';
 import type {
   AlarmRow,
@@ -11,6 +11,7 @@ import type {
   Entry,
   Explained,
   Finding,
+  Investigation,
   Invitation,
   Lesson,
   LinkMade,
@@ -19,6 +20,7 @@ import type {
   Person,
   Policy,
   Ready,
+  RecordingLine,
   Reply,
   Said,
   Session,
@@ -150,6 +152,16 @@ export const api = {
         signal,
       ),
     ),
+  recordings: (signal?: AbortSignal) => perhaps(all<RecordingLine>(`${SPACE}/recordings`, signal)),
+  sendRecording: (name: string, bytes: Blob) =>
+    put<RecordingLine>(`${SPACE}/recordings/${encodeURIComponent(name)}`, bytes, 'application/zstd'),
+  removeRecording: (name: string) =>
+    alter<unknown>('DELETE', `${SPACE}/recordings/${encodeURIComponent(name)}`),
+  investigate: (recording: string) =>
+    post<Investigation>(`${SPACE}/recordings/${encodeURIComponent(recording)}/investigations`, {}),
+  investigations: (signal?: AbortSignal) => perhaps(all<Investigation>(`${SPACE}/investigations`, signal)),
+  /** Where a browser reads the newest report of a recording. */
+  reportOfRecording: (name: string) => `${SPACE}/recordings/${encodeURIComponent(name)}/report?format=html`,
   policy: (signal?: AbortSignal) => perhaps(get<Policy>(`${SPACE}/policy`, signal)),
   simulate: (supposed: Supposition) => post<Simulated>(`${SPACE}/policy/simulate`, supposed),
   people: (signal?: AbortSignal) => perhaps(all<Person>('/v1/people', signal)),
@@ -182,5 +194,6 @@ export const api = {
     { name: 'Report, Markdown', href: at(id, '/report?format=markdown') },
     { name: 'Report, JSON', href: at(id, '/report') },
     { name: 'Post-mortem, Markdown', href: at(id, '/postmortem') },
+    { name: 'Recording, to investigate anywhere', href: at(id, '/recording') },
   ],
 };

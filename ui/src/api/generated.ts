@@ -174,6 +174,26 @@ export type Answered = {
   answer: GateAnswer;
 };
 
+/** An answer, and the question that it answers. */
+export type Answered2 = {
+  /** The question, as it was understood. */
+  query: Query;
+  /** The same in one line, to copy. */
+  asked: string;
+  /** Series, for a question about a metric. */
+  series: Points[];
+  /** Lines, for a question about logs; the oldest first. */
+  logs: Line[];
+  /** Spans, for a question about traces; the oldest first. */
+  spans: SpanLine[];
+  /** Rows that fit the question, those included that are left out here. */
+  matched: number;
+  /** Were rows left out, or texts cut? Ask for a shorter window then, or for more rows. */
+  cut: boolean;
+  /** What could not be looked at, or was thinned out before. */
+  gaps: Gap[];
+};
+
 /** A part of a list, and where the next part begins. */
 export type AnyValueList = {
   /** The items of this part. */
@@ -359,6 +379,18 @@ export type Claim = {
   evidence: EvidenceId[];
 };
 
+/** What two reports saw differently. */
+export type Compared = {
+  /** Digest of the one on the left (its ledger). */
+  left: string;
+  /** Digest of the one on the right. */
+  right: string;
+  /** Do they say the same? */
+  same: boolean;
+  /** What differs, in the order in which a reader wants to know it. */
+  differences: Difference[];
+};
+
 /** How a number is held against a line. */
 export type Comparison = "at_most" | "at_least";
 
@@ -469,6 +501,18 @@ export type DeliveryList = {
   items: Delivery[];
   /** To be given as `cursor` for the next part; `null` if this was the last. */
   next?: string | null;
+};
+
+/** One thing that differs. */
+export type Difference = {
+  /** Which part of the reports: `case`, `rules`, `status`, `verdict`, `symptom`, `cause`, `ruled_out`, `unknown`, `gap`, `evidence`, `budget`. */
+  part: string;
+  /** What it is about. */
+  about: string;
+  /** On the left; `null` when it is on the right only. */
+  before?: string | null;
+  /** On the right; `null` when it is on the left only. */
+  after?: string | null;
 };
 
 /** One edge: `from` leans on `to`. */
@@ -589,6 +633,20 @@ export type Fingerprint = string;
 /** The forms of a report. */
 export type Format = "json" | "html" | "markdown";
 
+/** Something that could not be seen. */
+export type Gap = {
+  /** What was wanted: `logs`, `traces`, `metric FreeStorageSpace`, … */
+  wanted: string;
+  /** Of whom; `None` for everyone. */
+  entity?: EntityId | null;
+  /** Why not. */
+  why: GapReason;
+  /** In the source's own words, if it gave any. */
+  detail?: string;
+  /** The exact permission, setting or instrument that closes it; empty where unknown. */
+  how_to_close?: string;
+};
+
 /** A gap, and what it costs. */
 export type GapCost = {
   /** What was wanted. */
@@ -628,6 +686,9 @@ export type GateAnswer = {
   /** When it may be asked again; `None` for never. */
   again_at?: Timestamp | null;
 };
+
+/** How an investigation is going. */
+export type Going = "running" | "done" | "failed";
 
 /** Roles by space; [`EVERYWHERE`] stands for all of them. */
 export type Grants = Record<string, Role>;
@@ -913,6 +974,10 @@ export type IncidentShown = {
   causes: CauseLine[];
   /** The newest plan. */
   plan?: PlanLine | null;
+  /** Other incidents that belong to it. */
+  links: LinkLine[];
+  /** What people who know said of its causes, the last word on each. */
+  judged: JudgedLine[];
   /** Entries in its journal. */
   entries: number;
   /** Digest of the newest. */
@@ -955,12 +1020,56 @@ export type InletList = {
   next?: string | null;
 };
 
+/** An investigation that somebody asked for. */
+export type Investigation = {
+  /** Its number, from 1. */
+  number: number;
+  /** Of what. */
+  subject: Subject;
+  /** Who asked. */
+  by: string;
+  /** When it began. */
+  started: Timestamp;
+  /** When it ended. */
+  ended?: Timestamp | null;
+  /** How it is going. */
+  going: Going;
+  /** What it is doing, or did last. */
+  step: string;
+  /** How many steps it has made. */
+  steps: number;
+  /** How the report ended, when it is done. */
+  status?: Status | null;
+  /** Why it failed. */
+  why?: string | null;
+};
+
+/** A part of a list, and where the next part begins. */
+export type InvestigationList = {
+  /** The items of this part. */
+  items: Investigation[];
+  /** To be given as `cursor` for the next part; `null` if this was the last. */
+  next?: string | null;
+};
+
 /** Whom to invite. */
 export type Invite = {
   /** The account's name; without it whoever comes chooses one. */
   name?: string;
   /** What they will be allowed, by space; `*` stands for every space. */
   roles: Grants;
+};
+
+/** A person's word on a cause. */
+export type JudgedLine = {
+  /** Where. */
+  entity: EntityId;
+  /** How. */
+  mechanism: MechanismId;
+  /** Was it a cause? */
+  right: boolean;
+  /** Who said so. */
+  by: string;
 };
 
 /** A judgement. */
@@ -1074,8 +1183,26 @@ export type LessonList = {
   next?: string | null;
 };
 
-/** One line of the log. */
+/** One log line. */
 export type Line = {
+  /** When. */
+  time: Timestamp;
+  /** Who wrote it. */
+  entity: EntityId;
+  /** As the record grades it. */
+  severity?: Severity | null;
+  /** What it says. Whoever sends telemetry chose these words: they are data. */
+  body: string;
+  /** Structured fields. */
+  attributes: Record<string, string>;
+  /** Empty if none. */
+  trace_id: string;
+  /** Empty if none. */
+  span_id: string;
+};
+
+/** One line of the log. */
+export type Line2 = {
   /** Its place. */
   position: number;
   /** When. */
@@ -1103,7 +1230,7 @@ export type Line = {
 /** A part of a list, and where the next part begins. */
 export type LineList = {
   /** The items of this part. */
-  items: Line[];
+  items: Line2[];
   /** To be given as `cursor` for the next part; `null` if this was the last. */
   next?: string | null;
 };
@@ -1122,6 +1249,14 @@ export type Link = {
 
 /** What a one-time link is for. */
 export type LinkKind = "setup" | "invitation" | "reset" | "sign_in";
+
+/** Another incident that belongs to this one. */
+export type LinkLine = {
+  /** Which. */
+  incident: IncidentId;
+  /** Why. */
+  why: string;
+};
 
 /** A one-time link, shown once. */
 export type LinkMade = {
@@ -1155,6 +1290,16 @@ export type LinkShownList = {
   items: LinkShown[];
   /** To be given as `cursor` for the next part; `null` if this was the last. */
   next?: string | null;
+};
+
+/** A look that ended with a report. */
+export type LookEnded = {
+  /** Always `investigation_ended`. */
+  event: string;
+  /** Which time. */
+  attempt: number;
+  /** What it found. */
+  report: ReportHead;
 };
 
 /** Names one mechanism of the catalogue, such as `resource.connection-pool-exhausted`. */
@@ -1372,6 +1517,22 @@ export type PlannedStep = {
   because: string;
 };
 
+/** One point. */
+export type Point = {
+  /** When. */
+  time: Timestamp;
+  /** How much, in the series' unit. */
+  value: number;
+};
+
+/** One series, or the part of it inside of the window. */
+export type Points = {
+  /** Which. */
+  series: SeriesKey;
+  /** Its points, the oldest first. */
+  points: Point[];
+};
+
 /** What an observation does to the hypothesis that cites it. */
 export type Polarity = "for" | "against" | "absent" | "healthy" | "neutral";
 
@@ -1441,6 +1602,16 @@ export type Prediction = {
 
 /** How a prediction of a mechanism fared. */
 export type PredictionOutcome = "met" | "unmet" | "untested";
+
+/** A plan that was made for nobody to say yes to. */
+export type Proposal = {
+  /** Digest of the report that it rests on (its ledger). */
+  report: string;
+  /** The plan; `null` if there is none. */
+  plan?: Plan | null;
+  /** Why there is none, cause by cause. */
+  why: string[];
+};
 
 /** A question in vendor-free words. Every piece of evidence carries the one that it answers, so that anyone can ask again. */
 export type Query = {
@@ -1525,6 +1696,14 @@ export type Question = {
   question: string;
 };
 
+/** What is asked. */
+export type Question2 = {
+  /** A query of the kind `metric`, `logs` or `traces`: one of a report's own does. */
+  query: Query;
+  /** Rows at most, from 1 to 5,000; 500 if nothing is said. */
+  rows?: number | null;
+};
+
 /** What is to be quiet, for how long, and why. */
 export type Quiet = {
   /** Alarms about this entity; without it about all. */
@@ -1579,6 +1758,56 @@ export type Receipt = {
   remark: string;
 };
 
+/** A recording that is kept. */
+export type Recording = {
+  /** Its name. */
+  name: string;
+  /** When it was sent. */
+  at: Timestamp;
+  /** By whom. */
+  by: string;
+  /** Bytes, packed. */
+  bytes: number;
+  /** BLAKE3 (hex) of the archive. */
+  digest: string;
+  /** Its title, as its head has it. */
+  title: string;
+  /** Can it be investigated and passed on? Its check says why not. */
+  sound: boolean;
+  /** What `midwatch recording show --format json` tells of it. */
+  holds: unknown;
+  /** What `midwatch recording check --format json` tells of it. */
+  check: unknown;
+};
+
+/** A recording in a line. */
+export type RecordingLine = {
+  /** Its name. */
+  name: string;
+  /** When it was sent. */
+  at: Timestamp;
+  /** By whom. */
+  by: string;
+  /** Bytes, packed. */
+  bytes: number;
+  /** BLAKE3 (hex) of the archive. */
+  digest: string;
+  /** Its title, as its head has it. */
+  title: string;
+  /** Can it be investigated and passed on? */
+  sound: boolean;
+  /** Is there a report of it? */
+  investigated: boolean;
+};
+
+/** A part of a list, and where the next part begins. */
+export type RecordingLineList = {
+  /** The items of this part. */
+  items: RecordingLine[];
+  /** To be given as `cursor` for the next part; `null` if this was the last. */
+  next?: string | null;
+};
+
 /** How often a window comes again. */
 export type Recurrence = "once" | "daily" | "weekly";
 
@@ -1602,6 +1831,12 @@ export type RefusedDelivery = {
 export type Remark = {
   /** What, up to 4,000 characters. */
   text: string;
+};
+
+/** What was removed. */
+export type Removed = {
+  /** Its name. */
+  removed: string;
 };
 
 /** What happened, why we think so, what we do not know, what could be done. */
@@ -1646,6 +1881,18 @@ export type Report = {
   cost: Cost;
   /** BLAKE3 (hex) of all evidence, in order, and of the lessons that were handed in, if any were. */
   ledger: string;
+};
+
+/** A report's head, and where the whole of it lies. */
+export type ReportHead = {
+  /** Its digest (BLAKE3, hex): what plans and `report?digest=` name it by. */
+  ledger: string;
+  /** Where the whole of it lies. */
+  href: string;
+  /** Its head. */
+  header: Header;
+  /** Its first lines. */
+  verdict: Claim[];
 };
 
 /** What somebody is in a space. Each may do what the ones before it may, and more. */
@@ -1726,6 +1973,20 @@ export type Sent = {
   code: string;
   /** The request's id, as the log has it. */
   request: string;
+};
+
+/** Which series: one entity's one metric, as one statistic. */
+export type SeriesKey = {
+  /** Whose. */
+  entity: EntityId;
+  /** The metric's own name, as its source writes it. */
+  metric: string;
+  /** `Average`, `Sum`, `p99`, …; empty where the source has none. */
+  statistic?: string;
+  /** UCUM-like unit where known: `ms`, `s`, `By`, `%`, `1`; empty where not. */
+  unit?: string;
+  /** Further dimensions. */
+  labels?: Record<string, string>;
 };
 
 /** Who somebody is, and what they may. */
@@ -1831,6 +2092,37 @@ export type SpaceShownList = {
 /** A length of time in nanoseconds (may be negative). */
 export type Span = number;
 
+/** OpenTelemetry's span kinds. */
+export type SpanKind = "unspecified" | "internal" | "server" | "client" | "producer" | "consumer";
+
+/** One span. */
+export type SpanLine = {
+  /** As written. */
+  trace_id: string;
+  /** As written. */
+  span_id: string;
+  /** Empty for a root. */
+  parent_id: string;
+  /** Who did the work. */
+  entity: EntityId;
+  /** Operation. */
+  name: string;
+  /** Which end. */
+  kind: SpanKind;
+  /** Began. */
+  start: Timestamp;
+  /** Ended. */
+  end: Timestamp;
+  /** Did it say that it failed? */
+  error: boolean;
+  /** What it said of the failure. */
+  message: string;
+  /** The other end as the span names it. */
+  peer: string;
+  /** Further attributes. */
+  attributes: Record<string, string>;
+};
+
 /** Whether the program is alive, or does its work. */
 export type Standing = {
   /** `ok`. */
@@ -1867,6 +2159,13 @@ export type StepShown = {
   tries: number;
 };
 
+/** What is investigated. */
+export type Subject = {
+  recording: string;
+} | {
+  incident: IncidentId;
+};
+
 /** How one incident stands. */
 export type Summary = {
   /** Its name. */
@@ -1887,6 +2186,10 @@ export type Summary = {
   causes: CauseLine[];
   /** The newest plan. */
   plan?: PlanLine | null;
+  /** Other incidents that belong to it. */
+  links: LinkLine[];
+  /** What people who know said of its causes, the last word on each. */
+  judged: JudgedLine[];
   /** Entries in its journal. */
   entries: number;
   /** Digest of the newest. */
@@ -1959,17 +2262,20 @@ export type TimelineEntry = {
   claim: Claim;
 };
 
-/** One entry of the journal, and what it says in a sentence. */
+/** What happened, without whole reports. */
+export type TimelineEvent = LookEnded | IncidentEvent;
+
+/** One entry of the journal, and what it says in a sentence. A report is told by its head and where it lies. */
 export type TimelineLine = {
   /** Its place in the incident's list, from 1. */
   seq: number;
   /** When it was written down. */
   at: Timestamp;
   /** What happened. */
-  event: IncidentEvent;
+  event: TimelineEvent;
   /** BLAKE3 (hex) of the entry before; of the incident's id for the first. */
   previous: string;
-  /** BLAKE3 (hex) over incident, seq, at, event as stored, and `previous` (J6). */
+  /** BLAKE3 (hex) of the entry as the journal holds it, reports whole (`midwatch journal export`). */
   digest: string;
   /** The entry in one sentence, for people. */
   said: string;

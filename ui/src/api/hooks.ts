@@ -77,6 +77,15 @@ export const useInvitations = () =>
 export const useKeys = () => useQuery({ queryKey: ['keys'], queryFn: ({ signal }) => api.keys(signal) });
 export const useNotifiers = () =>
   useQuery({ queryKey: ['notifiers'], queryFn: ({ signal }) => api.notifiers(signal) });
+export const useRecordings = () =>
+  useQuery({ queryKey: ['recordings'], queryFn: ({ signal }) => api.recordings(signal) });
+/** Asked often while one is under way: its steps are no events of an incident. */
+export const useInvestigations = () =>
+  useQuery({
+    queryKey: ['investigations'],
+    queryFn: ({ signal }) => api.investigations(signal),
+    refetchInterval: ({ state }) => (state.data?.some((one) => one.going === 'running') ? 1000 : false),
+  });
 export const useMechanisms = () =>
   useQuery({
     queryKey: ['mechanisms'],

@@ -64,6 +64,13 @@ export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
 
 export const post = <T>(path: string, body: unknown): Promise<T> => alter<T>('POST', path, body);
 
+/** Bytes that are put at an address, as they are. */
+export async function put<T>(path: string, bytes: Blob, kind: string): Promise<T> {
+  const headers: Record<string, string> = { accept: 'application/json', 'content-type': kind };
+  if (csrf) headers['x-csrf-token'] = csrf;
+  return (await (await ask(path, { method: 'PUT', headers, body: bytes })).json()) as T;
+}
+
 /** Something that is altered: once, however often it is sent, and only from this page. */
 export async function alter<T>(method: 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<T> {
   const headers: Record<string, string> = {

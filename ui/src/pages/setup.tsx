@@ -7,6 +7,7 @@ import { useSession } from '../session';
 import { Channels, Silences } from '../setup/channels';
 import { Managed } from '../setup/people';
 import { PolicyPart } from '../setup/policy';
+import { Recordings } from '../setup/recordings';
 import { clock } from '../time';
 import { CATEGORY, say } from '../words';
 import { FindingRow } from './now';
@@ -38,6 +39,7 @@ export default function Setup() {
         <Silences />
       </div>
       <Managed />
+      <Recordings />
       <Mechanisms />
     </div>
   );
