@@ -1,13 +1,15 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Component, lazy, type ReactNode, Suspense, useEffect, useRef } from 'react';
 import { api, Problem } from './api/client';
+import { useSpaces } from './api/hooks';
 import type { Session } from './api/shapes';
 import { Keys } from './keys';
 import { LiveProvider, useLive } from './live';
 import { Banner } from './parts/banner';
 import { Trouble, Waiting } from './parts/small';
-import { parse, type Route, to, useHash } from './route';
-import { SessionContext } from './session';
+import { go, parse, type Route, to, useHash } from './route';
+import { roleHere, SessionContext } from './session';
+import { here, settle } from './space';
 import { type Theme, useTheme } from './theme';
 
 // A page is fetched when it is first opened; "Now" is what a person who was woken sees first.
@@ -53,6 +55,7 @@ export function App() {
       count < 3 && error instanceof Problem && (error.status === 0 || error.status >= 500),
   });
   const route = parse(useHash());
+  if (session.data !== undefined) settle(session.data);
   const signedOut = session.error instanceof Problem && session.error.status === 401;
   return (
     <Fence>
@@ -63,7 +66,7 @@ export function App() {
           <SignIn came={route.page === 'signin'} />
         ) : session.data !== undefined ? (
           <SessionContext value={session.data}>
-            <LiveProvider>
+            <LiveProvider space={here()}>
               <Frame session={session.data} />
             </LiveProvider>
           </SessionContext>
@@ -79,7 +82,7 @@ export function App() {
   );
 }
 
-const PLACES: { page: Route['page']; name: string; href: string; icon: string }[] = [
+const places = (): { page: Route['page']; name: string; href: string; icon: string }[] => [
   { page: 'now', name: 'Now', href: to.now, icon: 'M12 3a9 9 0 1 0 9 9M12 12V6m0 6 4 2' },
   {
     page: 'topology',
@@ -95,10 +98,12 @@ const PLACES: { page: Route['page']; name: string; href: string; icon: string }[
 function Frame({ session }: { session: Session | null }) {
   useAllPages();
   const route = parse(useHash());
-  const here = route.page === 'incident' || route.page === 'approve' ? 'now' : route.page;
+  const now = route.page === 'incident' || route.page === 'approve' ? 'now' : route.page;
+  const space = here();
+  const closed = useSpaces().data?.find(({ id }) => id === space)?.closed;
   const main = useRef<HTMLElement>(null);
   const first = useRef(true);
-  const place = route.page + ('id' in route ? route.id : '');
+  const place = `${space} ${route.page}${'id' in route ? route.id : ''}`;
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new place moves the focus to its beginning.
   useEffect(() => {
     if (first.current) {
@@ -126,9 +131,10 @@ function Frame({ session }: { session: Session | null }) {
           <img src="./mark.svg" alt="" width="28" height="28" />
           <span>Midwatch</span>
         </a>
+        <Whose space={space} />
         <nav aria-label="Places">
-          {PLACES.map(({ page, name, href, icon }) => (
-            <a key={page} href={href} aria-current={here === page ? 'page' : undefined}>
+          {places().map(({ page, name, href, icon }) => (
+            <a key={page} href={href} aria-current={now === page ? 'page' : undefined}>
               <svg viewBox="0 0 24 24" width="20" height="20" aria-hidden="true">
                 <path d={icon} />
               </svg>
@@ -137,7 +143,7 @@ function Frame({ session }: { session: Session | null }) {
           ))}
         </nav>
         <div className="foot">
-          <Pulse />
+          {!closed && <Pulse />}
           <Look />
           <button
             type="button"
@@ -150,11 +156,11 @@ function Frame({ session }: { session: Session | null }) {
         </div>
       </header>
       <div className="body">
-        <Banner />
+        {!closed && <Banner />}
         <main id="main" ref={main} tabIndex={-1}>
           <Fence key={place}>
             <Suspense fallback={<Waiting what="the page" />}>
-              <View route={route} />
+              {closed ? <Closed space={space} why={closed} /> : <View route={route} />}
             </Suspense>
           </Fence>
         </main>
@@ -194,6 +200,34 @@ function View({ route }: { route: Route }) {
   }
 }
 
+/** Whose watch is shown; a choice where there is more than one. */
+function Whose({ space }: { space: string }) {
+  const spaces = useSpaces().data ?? [];
+  if (spaces.length < 2) return null;
+  return (
+    <label className="space">
+      <span>Space</span>
+      <select value={space} onChange={(event) => go(to.space(event.target.value))}>
+        {!spaces.some(({ id }) => id === space) && <option value={space}>{space}: not here</option>}
+        {spaces.map(({ id, closed }) => (
+          <option key={id} value={id}>
+            {closed ? `${id}: closed` : id}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+function Closed({ space, why }: { space: string; why: string }) {
+  return (
+    <div className="trouble" role="alert">
+      <h1>Nobody keeps watch over {space}</h1>
+      <p>{why}</p>
+    </div>
+  );
+}
+
 /** Is what is shown live? */
 function Pulse() {
   const { link } = useLive();
@@ -227,6 +261,7 @@ function Look() {
 
 function Who({ session }: { session: Session }) {
   const queries = useQueryClient();
+  const role = roleHere(session);
   const leave = async () => {
     await api.logout().catch(() => undefined);
     queries.clear();
@@ -236,7 +271,7 @@ function Who({ session }: { session: Session }) {
     <div className="who">
       <span>
         {session.name || 'only reading'}
-        {session.name && session.role && <span className="faint"> · {session.role}</span>}
+        {session.name && role && <span className="faint"> · {role}</span>}
       </span>
       {session.name ? (
         <button type="button" className="plain" onClick={() => void leave()}>

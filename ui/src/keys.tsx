@@ -1,7 +1,8 @@
 // Everything can be done from the keyboard; these are the short ways. Each can be switched off, because a person who
 // speaks to the machine, or whose hand shakes, should not trigger them by chance.
 import { useEffect, useRef, useState } from 'react';
-import { go, to } from './route';
+import { useSpaces } from './api/hooks';
+import { go, parse, to } from './route';
 
 const OFF = 'midwatch.keys-off';
 const stored = (): boolean => {
@@ -46,8 +47,12 @@ export const KEYS: [string, string][] = [
   ['?', 'this list'],
 ];
 
+/** Only where there is more than one. */
+const SPACES: [string, string] = ['g then w', 'the choice of the space (whose)'];
+
 export function Keys() {
   const help = useRef<HTMLDialogElement>(null);
+  const several = (useSpaces().data?.length ?? 0) > 1;
   const [off, setOff] = useState(stored);
 
   useEffect(() => {
@@ -60,8 +65,8 @@ export function Keys() {
       if (off) return;
       const after = Date.now() - waitsForPlace < 1500;
       waitsForPlace = 0;
-      const incident = /^#\/incidents\/([^/?]+)(\/plan)?/.exec(location.hash);
-      const id = incident?.[1] ? decodeURIComponent(incident[1]) : '';
+      const route = parse(location.hash);
+      const id = route.page === 'incident' || route.page === 'approve' ? route.id : '';
       const places: Record<string, string> = {
         n: to.now,
         t: to.topology(),
@@ -70,6 +75,12 @@ export function Keys() {
         s: to.setup,
       };
       if (after) {
+        const spaces = document.querySelector<HTMLElement>('.space select');
+        if (event.key === 'w' && spaces) {
+          event.preventDefault();
+          spaces.focus();
+          return;
+        }
         const place = places[event.key];
         if (place) {
           event.preventDefault();
@@ -97,7 +108,7 @@ export function Keys() {
           if (id) go(to.approve(id));
           break;
         case 'u':
-          go(incident?.[2] ? to.incident(id) : to.now);
+          go(route.page === 'approve' ? to.incident(id) : to.now);
           break;
         default:
           return;
@@ -124,7 +135,7 @@ export function Keys() {
     <dialog ref={help} className="help" aria-labelledby="help-title">
       <h2 id="help-title">Keys</h2>
       <dl>
-        {KEYS.map(([key, what]) => (
+        {(several ? [...KEYS, SPACES] : KEYS).map(([key, what]) => (
           <div key={key}>
             <dt>
               <kbd>{key}</kbd>

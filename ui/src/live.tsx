@@ -1,7 +1,7 @@
 // The event stream for the whole page: what it says makes what was read out of date, and its own state is shown.
 import { useQueryClient } from '@tanstack/react-query';
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useRef, useState } from 'react';
-import { EVENTS } from './api/client';
+import { events } from './api/client';
 import type { LinkState } from './api/events';
 import { share } from './api/shared';
 
@@ -15,7 +15,7 @@ export const useLive = (): Live => useContext(Context);
 /** Events come in bursts while something is looked at: they are gathered for so many milliseconds. */
 const GATHER = 120;
 
-export function LiveProvider({ children }: { children: ReactNode }) {
+export function LiveProvider({ space, children }: { space: string; children: ReactNode }) {
   const queries = useQueryClient();
   const [link, setLink] = useState<LinkState>({ is: 'joining' });
   const stream = useRef<ReturnType<typeof share>>(undefined);
@@ -29,7 +29,7 @@ export function LiveProvider({ children }: { children: ReactNode }) {
       touched.clear();
       void queries.invalidateQueries({ queryKey: ['incidents'] });
     };
-    const opened = share(EVENTS, {
+    const opened = share(events(space), {
       state(now) {
         setLink(now);
         // The stream begins at what is newest; what was read just before may have been overtaken by it.
@@ -60,7 +60,7 @@ export function LiveProvider({ children }: { children: ReactNode }) {
       clearTimeout(timer);
       opened.stop();
     };
-  }, [queries]);
+  }, [queries, space]);
 
   const live = useMemo(() => ({ link, again: () => stream.current?.again() }), [link]);
   return <Context value={live}>{children}</Context>;

@@ -1,5 +1,6 @@
 // Addresses behind the `#`, so that the page works from any folder of any server without rules for rewriting.
 import { useSyncExternalStore } from 'react';
+import { here, inside, unnamed } from './space';
 
 export type Route =
   | { page: 'now' }
@@ -22,7 +23,7 @@ const decode = (text: string): string => {
 };
 
 export function parse(hash: string): Route {
-  const [path = '', search = ''] = hash.replace(/^#\/?/, '').split('?');
+  const [path = '', search = ''] = unnamed(hash).replace(/^#\/?/, '').split('?');
   const parts = path.split('/').filter(Boolean).map(decode);
   const query = new URLSearchParams(search);
   const [first, id, third] = parts;
@@ -42,19 +43,29 @@ export function parse(hash: string): Route {
   return { page: 'lost' };
 }
 
+/** Places of the space that is shown. */
+const place = (path: string): string => inside(here(), path);
+
 export const to = {
-  now: '#/',
+  get now() {
+    return place('/');
+  },
   incident: (id: string, show = '') =>
-    `#/incidents/${encodeURIComponent(id)}${show ? `?show=${encodeURIComponent(show)}` : ''}`,
-  approve: (id: string) => `#/incidents/${encodeURIComponent(id)}/plan`,
+    place(`/incidents/${encodeURIComponent(id)}${show ? `?show=${encodeURIComponent(show)}` : ''}`),
+  approve: (id: string) => place(`/incidents/${encodeURIComponent(id)}/plan`),
   topology: (at = '', incident = '') => {
     const query = new URLSearchParams({ ...(at && { at }), ...(incident && { incident }) }).toString();
-    return `#/topology${query ? `?${query}` : ''}`;
+    return place(`/topology${query ? `?${query}` : ''}`);
   },
-  ask: (question = '') => `#/ask${question ? `?q=${encodeURIComponent(question)}` : ''}`,
-  learned: '#/learned',
-  setup: '#/setup',
+  ask: (question = '') => place(`/ask${question ? `?q=${encodeURIComponent(question)}` : ''}`),
+  get learned() {
+    return place('/learned');
+  },
+  get setup() {
+    return place('/setup');
+  },
   signIn: '#/signin',
+  space: (name: string) => inside(name, '/'),
 };
 
 export function go(hash: string): void {

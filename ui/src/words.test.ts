@@ -4,6 +4,7 @@ import type { Query, Report } from './api/report';
 import type { Entry, IncidentEvent, Summary } from './api/shapes';
 import { suggest } from './pages/ask';
 import { parse, to } from './route';
+import { named } from './space';
 import { action, asked, byNeed, condition, STATUS, say, standing, told } from './words';
 
 const read = (name: string): unknown =>
@@ -73,6 +74,14 @@ describe('addresses', () => {
     expect(parse(to.ask('what changed?'))).toEqual({ page: 'ask', question: 'what changed?' });
     expect(parse('#/incidents/%E0%A4%A')).toEqual({ page: 'incident', id: '%E0%A4%A', show: '' });
     expect(parse('#/nowhere')).toEqual({ page: 'lost' });
+    expect(parse('#/spaces/team-b/')).toEqual({ page: 'now' });
+    expect(parse('#/spaces/team-b')).toEqual({ page: 'now' });
+    expect(parse('#/spaces/team-b/incidents/inc-1/plan')).toEqual({ page: 'approve', id: 'inc-1' });
+    expect(named('#/spaces/team-b/ask?q=x')).toBe('team-b');
+    expect(named('#/incidents/spaces')).toBe(null);
+    expect(named('#/spaces/../../x')).toBe(null);
+    expect(to.space('main')).toBe('#/');
+    expect(to.space('team-b')).toBe('#/spaces/team-b/');
   });
 });
 

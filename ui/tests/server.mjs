@@ -25,6 +25,7 @@ export async function start(options = {}) {
   const world = new World(options);
   const accounts = options.accounts ?? null;
   const sessions = new Map();
+  const spaces = options.spaces ?? [{ id: 'main', closed: null }];
   const sockets = new Set();
   let down = false;
 
@@ -81,7 +82,7 @@ export async function start(options = {}) {
       const session = {
         name,
         kind: 'person',
-        roles: { main: role },
+        roles: { [role === 'admin' ? '*' : 'main']: role },
         role,
         csrf: `csrf-${token}`,
         until: null,
@@ -155,8 +156,24 @@ export async function start(options = {}) {
     if (/^\/v1\/(people|keys|invitations)\b/.test(url.pathname)) {
       return manage(url.pathname.split('/').slice(2).map(decodeURIComponent), request, response, person);
     }
+    if (url.pathname === '/v1/spaces') return json(response, { items: spaces, next: null });
+    const [, space, rest] = /^\/v1\/spaces\/([^/]+)\/(.*)$/.exec(url.pathname) ?? [];
+    if (space && space !== 'main') return elsewhere(space, rest, response);
     const path = url.pathname.replace('/v1/spaces/main/', '').split('/').map(decodeURIComponent);
     return route(path, url, request, response, person);
+  }
+
+  /** A space beside `main`, in which nothing ever happens. */
+  function elsewhere(space, path, response) {
+    const found = spaces.find(({ id }) => id === space);
+    if (!found) return problem(response, 404, 'Not found', `there is no space "${space}"`);
+    if (found.closed) return problem(response, 503, 'This space could not be started', found.closed);
+    if (path === 'events') {
+      response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+      return response.write('retry: 2000\n\n');
+    }
+    if (path === 'incidents') return json(response, { items: [], next: null });
+    return problem(response, 404, 'Not found', 'There is nothing here.');
   }
 
   async function route([first, id, rest, last], url, request, response, person) {
@@ -274,7 +291,7 @@ export async function start(options = {}) {
       if (what === 'invitations') return json(response, { items: [], next: null });
       const people = Object.entries(accounts).map(([called, { role }]) => ({
         name: called,
-        roles: { main: role },
+        roles: { [role === 'admin' ? '*' : 'main']: role },
         has_password: true,
         made: now,
         by: 'setup',
@@ -305,7 +322,7 @@ export async function start(options = {}) {
       return json(response, { key, secret: 'mw_k1_5ecret' }, 201);
     }
     if (what === 'keys') world.keys = world.keys.filter((key) => key.id !== name);
-    if (deed === 'roles') accounts[name].role = given.roles.main;
+    if (deed === 'roles') accounts[name].role = given.roles['*'] ?? given.roles.main;
     if (what === 'people' && request.method === 'DELETE') delete accounts[name];
     return json(response, { said: 'done' });
   }

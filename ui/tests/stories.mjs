@@ -93,6 +93,80 @@ export const stories = [
     },
   },
   {
+    name: 'three spaces, one closed',
+    server: {
+      upTo: 20,
+      accounts: { anna: { password: 'long enough for it', role: 'admin' } },
+      spaces: [
+        { id: 'main', closed: null },
+        { id: 'payments', closed: null },
+        {
+          id: 'search',
+          closed:
+            'the space search could not be started: its journal is damaged (/d/spaces/search/midwatch.db); put it back from a backup. Then start the server again',
+        },
+      ],
+    },
+    async walk({ page, open, picture, accessible, equal }) {
+      await open();
+      await page.getByLabel('Name').fill('anna');
+      await page.getByLabel('Password').fill('long enough for it');
+      await page.keyboard.press('Enter');
+      await sees(page, 'waits for a yes');
+      const choice = page.getByLabel('Space');
+      await choice.waitFor();
+      equal(
+        await choice.locator('option').allTextContents(),
+        ['main', 'payments', 'search: closed'],
+        'spaces',
+      );
+      await picture('main');
+      await accessible('a house of spaces');
+      // By keys alone, and the address remembers it.
+      await page.keyboard.press('g');
+      await page.keyboard.press('w');
+      equal(await page.evaluate(() => document.activeElement?.tagName), 'SELECT', 'what has the focus');
+      await page.keyboard.press('ArrowDown');
+      await sees(page, 'Nothing is broken that Midwatch knows of');
+      equal(await page.evaluate(() => location.hash), '#/spaces/payments/', 'the address');
+      equal(await page.getByText('waits for a yes').count(), 0, 'what belongs to main');
+      await picture('payments');
+      await accessible('a quiet space');
+      await page.reload();
+      await sees(page, 'Nothing is broken that Midwatch knows of');
+      equal(await choice.inputValue(), 'payments', 'the space after a reload');
+      equal(
+        await role(page, 'link', 'Topology').getAttribute('href'),
+        '#/spaces/payments/topology',
+        'where a link leads',
+      );
+      // An incident of main is not there under another space's name, whatever was read before.
+      await open(`#/spaces/payments/incidents/${THREE}`);
+      await sees(page, 'Not found');
+      await choice.selectOption('search');
+      await sees(page, 'Nobody keeps watch over search');
+      await sees(page, 'its journal is damaged');
+      await picture('closed');
+      await accessible('a closed space');
+      await choice.selectOption('main');
+      await sees(page, 'waits for a yes');
+      equal(await page.evaluate(() => location.hash), '#/', 'the address of main');
+      await page.setViewportSize(PHONE.viewport);
+      await fits({ page, equal }, 'a phone');
+      await picture('phone', false);
+    },
+  },
+  {
+    name: 'one space, nothing to choose',
+    async walk({ page, open, equal }) {
+      await open();
+      await sees(page, 'waits for a yes');
+      await page.keyboard.press('?');
+      equal(await page.locator('.space').count(), 0, 'choices of a space');
+      equal(await page.locator('.help dt').filter({ hasText: 'g then w' }).count(), 0, 'keys for it');
+    },
+  },
+  {
     name: 'refused by a person',
     async walk({ page, world, open, picture, equal }) {
       await open(PLAN);

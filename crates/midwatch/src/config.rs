@@ -8,6 +8,7 @@ mod entrance;
 mod inlets;
 mod notify;
 mod reference;
+mod spaces;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -23,6 +24,7 @@ pub use entrance::{Oidc, Tls};
 pub use inlets::{Inlet, Kind};
 pub use notify::{Email, Notify, Only, Security};
 pub use reference::reference;
+pub use spaces::{MAIN, Space};
 
 /// The name looked for where none is given.
 pub const FILE: &str = "midwatch.toml";
@@ -51,13 +53,17 @@ pub struct Config {
     pub inlets: BTreeMap<String, Inlet>,
     /// What can be looked at beyond pushed telemetry.
     pub connectors: Connectors,
+    /// Teams beside the one of this file, each with sources, policy, incidents and a data folder of its own.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub spaces: BTreeMap<String, Space>,
 }
 
 /// Where things are kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Store {
-    /// Folder of the journal, the telemetry window and the recordings; relative to the file.
+    /// Folder of the journal, the telemetry window and the recordings; relative to the file. A space that names none
+    /// has `spaces/NAME` in the folder of the house.
     pub path: PathBuf,
 }
 
@@ -273,14 +279,7 @@ impl Written {
                 });
             }
         };
-        let text = std::fs::read_to_string(&file).map_err(|error| match error.kind() {
-            std::io::ErrorKind::InvalidData => Problem::bad_input(
-                "it is not text in UTF-8",
-                file.display().to_string(),
-                "write it as TOML; `midwatch config reference` shows every key",
-            ),
-            _ => Problem::unreadable(&file, &error),
-        })?;
+        let text = text_of(&file)?;
         let config = parse(&text, &file.display().to_string())?;
         Ok(Self {
             config,
@@ -295,6 +294,18 @@ impl Written {
             _ => path.to_path_buf(),
         }
     }
+}
+
+/// The text of a configuration.
+fn text_of(file: &Path) -> Result<String, Problem> {
+    std::fs::read_to_string(file).map_err(|error| match error.kind() {
+        std::io::ErrorKind::InvalidData => Problem::bad_input(
+            "it is not text in UTF-8",
+            file.display().to_string(),
+            "write it as TOML; `midwatch config reference` shows every key",
+        ),
+        _ => Problem::unreadable(file, &error),
+    })
 }
 
 /// Reads the text of a configuration; `name` is how errors call it.
@@ -383,12 +394,10 @@ fn checked(config: Config, name: &str) -> Result<Config, Problem> {
             return refuse(&key, what, remedy);
         }
     }
-    if !config.inlets.is_empty() && config.server.listen.is_none() {
-        return refuse(
-            "server.listen",
-            "is not set, so nobody could post to the inlets",
-            "listen, such as at \"127.0.0.1:8787\"",
-        );
+    for name in config.spaces.keys() {
+        if let Some((key, what, remedy)) = spaces::fault(name) {
+            return refuse(&key, what, remedy);
+        }
     }
     for (key, length) in [
         ("watch.every", config.watch.every),

@@ -69,6 +69,13 @@ impl Problem {
         self
     }
 
+    /// The same, with the space named that it is about.
+    #[must_use]
+    pub fn in_space(mut self, space: &str) -> Self {
+        self.place = format!("space {space}: {}", self.place);
+        self
+    }
+
     /// The exit that it ends the program with.
     pub fn exit(&self) -> Exit {
         if self.exit == Exit::No.code() {

@@ -1,9 +1,11 @@
 //! Where the rooms are joined: paths to eyes, eyes to reports.
 
 pub mod accounts;
+pub mod closed;
 pub mod desk;
 pub mod house;
 pub mod inlets;
+pub mod keeping;
 pub mod live;
 pub mod notify;
 pub mod policy;
@@ -11,6 +13,7 @@ pub mod reception;
 pub mod serving;
 pub mod shed;
 pub mod sign_on;
+pub mod spaces;
 pub mod tls;
 pub mod traces;
 pub mod troubles;

@@ -133,7 +133,11 @@ struct World {
 impl World {
     fn new(folder: &Path) -> Self {
         std::fs::write(folder.join("secret"), format!("{SECRET}\n")).unwrap();
-        std::fs::write(folder.join("midwatch.toml"), format!("{CONFIG}{INLETS}")).unwrap();
+        let other = "[spaces.other]\nconfig = \"other.toml\"\n";
+        let main = format!("{CONFIG}{INLETS}{other}");
+        std::fs::write(folder.join("midwatch.toml"), main).unwrap();
+        let free = "[telemetry]\ngrpc = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\n";
+        std::fs::write(folder.join("other.toml"), free).unwrap();
         for (name, role, space) in [
             ("root", "admin", "*"),
             ("anna", "approver", "main"),

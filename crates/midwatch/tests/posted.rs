@@ -265,10 +265,10 @@ fn what_is_posted_becomes_an_incident_once() {
     assert_eq!(kept[0]["readable"], json!(false), "{kept:?}");
     let metrics = told(api, "/metrics");
     for line in [
-        "midwatch_inlet_deliveries{inlet=\"alertmanager\",outcome=\"taken\"} 2",
-        "midwatch_inlet_deliveries{inlet=\"alertmanager\",outcome=\"known\"} 1",
-        "midwatch_inlet_deliveries{inlet=\"alertmanager\",outcome=\"refused\"} 3",
-        "midwatch_inlet_deliveries{inlet=\"alertmanager\",outcome=\"unreadable\"} 1",
+        "midwatch_inlet_deliveries{space=\"main\",inlet=\"alertmanager\",outcome=\"taken\"} 2",
+        "midwatch_inlet_deliveries{space=\"main\",inlet=\"alertmanager\",outcome=\"known\"} 1",
+        "midwatch_inlet_deliveries{space=\"main\",inlet=\"alertmanager\",outcome=\"refused\"} 3",
+        "midwatch_inlet_deliveries{space=\"main\",inlet=\"alertmanager\",outcome=\"unreadable\"} 1",
     ] {
         assert!(metrics.contains(line), "{line} is not in {metrics}");
     }

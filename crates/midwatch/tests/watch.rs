@@ -285,7 +285,7 @@ fn an_alarm_becomes_an_incident_with_a_report_and_survives_a_restart() {
     assert!(seen, "{}", told(api, &format!("{space}/topology")));
     assert!(told(api, &format!("{space}/alarms")).contains(&id));
     assert!(told(api, &format!("{space}/silences")).contains("a test"));
-    assert!(told(api, "/metrics").contains("midwatch_incidents_open 1"));
+    assert!(told(api, "/metrics").contains("midwatch_incidents_open{space=\"main\"} 1"));
     assert!(told(api, "/readyz").contains("ok"));
     assert!(told(api, &format!("{space}/doctor")).contains("keeps watch"));
     let question = br#"{"question":"errors in the last 5 minutes"}"#;

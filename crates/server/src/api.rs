@@ -586,7 +586,13 @@ async fn attempt(
         // Before it is asked who somebody is: only the inlet's own proof counts here.
         let inlet = params.get("inlet").map_or("", String::as_str);
         let space = named.as_deref().and_then(|name| api.house.space(name));
-        let space = space.ok_or_else(|| Problem::not_found("inlet", inlet))?;
+        let space = space.ok_or_else(|| match &named {
+            // It comes again when the space is mended. What is wrong with it is nobody's business here.
+            Some(name) if api.house.closed(name).is_some() => {
+                Problem::closed("nothing is taken here now; send it again later")
+            }
+            _ => Problem::not_found("inlet", inlet),
+        })?;
         return crate::inlets::received(space, inlet, parts, body, &api.posts).await;
     }
     let named = named.or_else(|| from.as_ref().map(|from| from.space.clone()));
@@ -610,7 +616,12 @@ async fn attempt(
         }
         Work::Metrics => {
             let (house, metrics) = (Arc::clone(&api.house), Arc::clone(&api.metrics));
-            let text = worked(&api.work, move || Ok(metrics.written(&house.health()))).await?;
+            let written = move || {
+                let mut health = house.health();
+                health.retain(|space, _| visitor.who.may(Some(space), route::Permission::Read));
+                Ok(metrics.written(&health))
+            };
+            let text = worked(&api.work, written).await?;
             let mut response = Response::new(Body::from(text));
             let media = HeaderValue::from_static(metrics::MEDIA);
             response.headers_mut().insert(CONTENT_TYPE, media);

@@ -7,6 +7,7 @@ mod vouched;
 #[path = "api/who.rs"]
 mod who;
 
+use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
@@ -102,12 +103,20 @@ impl House for Paper {
         vec![json!({"id": "a.b"}), json!({"id": "c.d"})]
     }
 
-    fn health(&self) -> Health {
-        Health {
+    fn closed(&self, name: &str) -> Option<String> {
+        (name == "shut").then(|| "its journal is damaged".to_string())
+    }
+
+    fn health(&self) -> BTreeMap<String, Health> {
+        let health = |space: &str| Health {
             open: 3,
-            channels: vec![("file".to_string(), true)],
+            channels: vec![(format!("file-of-{space}"), true)],
             ..Health::default()
-        }
+        };
+        let spaces = self.0.iter();
+        spaces
+            .map(|sheet| (sheet.name.to_string(), health(sheet.name)))
+            .collect()
     }
 }
 
@@ -1079,10 +1088,10 @@ fn numbers_are_for_scrapers() {
     api.get("/no/such/place");
     let got = api.get("/metrics");
     for wanted in [
-        "midwatch_incidents_open 3",
+        "midwatch_incidents_open{space=\"main\"} 3",
         "midwatch_http_requests_total{route=\"/v1/spaces\",method=\"GET\",status=\"200\"} 1",
         "midwatch_http_requests_total{route=\"none\",method=\"GET\",status=\"404\"} 1",
-        "midwatch_channel_up{name=\"file\"} 1",
+        "midwatch_channel_up{space=\"other\",name=\"file-of-other\"} 1",
         "# EOF",
     ] {
         assert!(got.body.contains(wanted), "{wanted} is not in {}", got.body);

@@ -26,6 +26,7 @@ import type {
   Session,
   Silence,
   Simulated,
+  Space,
   Stats,
   Summary,
   Supposition,
@@ -35,9 +36,13 @@ import type {
 
 export { Problem } from './http';
 
-const SPACE = '/v1/spaces/main';
-export const EVENTS = '/v1/events';
-const at = (id: string, rest = ''): string => `${SPACE}/incidents/${encodeURIComponent(id)}${rest}`;
+import { EVERYWHERE, here, MAIN } from '../space';
+
+/** Where the routes of the space that is shown begin. */
+const own = (path: string): string => `/v1/spaces/${here()}${path}`;
+export const events = (space: string): string =>
+  space === MAIN ? '/v1/events' : `/v1/spaces/${space}/events`;
+const at = (id: string, rest = ''): string => own(`/incidents/${encodeURIComponent(id)}${rest}`);
 
 /** Some commands print a bare list where the API answers a page of items; both are read. */
 function items<T>(answer: Page<T> | T[]): T[] {
@@ -116,8 +121,8 @@ export const api = {
     holdToken(null);
   },
   changePassword: (old: string, fresh: string) => post<Said>('/v1/session/password', { old, new: fresh }),
-  open: (signal?: AbortSignal) => all<Summary>(`${SPACE}/incidents`, signal),
-  everything: (signal?: AbortSignal) => all<Summary>(`${SPACE}/incidents?all=true`, signal),
+  open: (signal?: AbortSignal) => all<Summary>(own('/incidents'), signal),
+  everything: (signal?: AbortSignal) => all<Summary>(own('/incidents?all=true'), signal),
   incident: (id: string, signal?: AbortSignal) => get<Summary>(at(id), signal),
   timeline: (id: string, signal?: AbortSignal) => all<Entry>(at(id, '/timeline'), signal, 20_000),
   /** `null` while there is none. */
@@ -139,8 +144,8 @@ export const api = {
   merge: (id: string, into: string) => post<Said>(at(id, '/merge'), { into }),
   link: (id: string, other: string, why: string) => post<Said>(at(id, '/link'), { with: other, why }),
   silence: (what: { entity?: string; rule?: string; seconds: number; why: string }) =>
-    post<Said>(`${SPACE}/silences`, what),
-  endSilence: (id: string) => post<Said>(`${SPACE}/silences/${encodeURIComponent(id)}/end`, {}),
+    post<Said>(own('/silences'), what),
+  endSilence: (id: string) => post<Said>(own(`/silences/${encodeURIComponent(id)}/end`), {}),
   /** A report that was written before the newest, by its digest. */
   reportOf: (id: string, digest: string, signal?: AbortSignal) =>
     perhaps(get<Report>(at(id, `/report?digest=${encodeURIComponent(digest)}`), signal)),
@@ -148,46 +153,53 @@ export const api = {
   compare: (left: string, right: string, signal?: AbortSignal) =>
     perhaps(
       get<Compared>(
-        `${SPACE}/compare?left=${encodeURIComponent(left)}&right=${encodeURIComponent(right)}`,
+        own(`/compare?left=${encodeURIComponent(left)}&right=${encodeURIComponent(right)}`),
         signal,
       ),
     ),
-  recordings: (signal?: AbortSignal) => perhaps(all<RecordingLine>(`${SPACE}/recordings`, signal)),
+  recordings: (signal?: AbortSignal) => perhaps(all<RecordingLine>(own('/recordings'), signal)),
   sendRecording: (name: string, bytes: Blob) =>
-    put<RecordingLine>(`${SPACE}/recordings/${encodeURIComponent(name)}`, bytes, 'application/zstd'),
-  removeRecording: (name: string) =>
-    alter<unknown>('DELETE', `${SPACE}/recordings/${encodeURIComponent(name)}`),
+    put<RecordingLine>(own(`/recordings/${encodeURIComponent(name)}`), bytes, 'application/zstd'),
+  removeRecording: (name: string) => alter<unknown>('DELETE', own(`/recordings/${encodeURIComponent(name)}`)),
   investigate: (recording: string) =>
-    post<Investigation>(`${SPACE}/recordings/${encodeURIComponent(recording)}/investigations`, {}),
-  investigations: (signal?: AbortSignal) => perhaps(all<Investigation>(`${SPACE}/investigations`, signal)),
+    post<Investigation>(own(`/recordings/${encodeURIComponent(recording)}/investigations`), {}),
+  investigations: (signal?: AbortSignal) => perhaps(all<Investigation>(own('/investigations'), signal)),
   /** Where a browser reads the newest report of a recording. */
-  reportOfRecording: (name: string) => `${SPACE}/recordings/${encodeURIComponent(name)}/report?format=html`,
-  policy: (signal?: AbortSignal) => perhaps(get<Policy>(`${SPACE}/policy`, signal)),
-  simulate: (supposed: Supposition) => post<Simulated>(`${SPACE}/policy/simulate`, supposed),
+  reportOfRecording: (name: string) => own(`/recordings/${encodeURIComponent(name)}/report?format=html`),
+  policy: (signal?: AbortSignal) => perhaps(get<Policy>(own('/policy'), signal)),
+  simulate: (supposed: Supposition) => post<Simulated>(own('/policy/simulate'), supposed),
   people: (signal?: AbortSignal) => perhaps(all<Person>('/v1/people', signal)),
   invitations: (signal?: AbortSignal) => perhaps(all<Invitation>('/v1/invitations', signal)),
-  invite: (name: string, role: string) => post<LinkMade>('/v1/invitations', { name, roles: { main: role } }),
-  setRole: (name: string, role: string) =>
-    alter<Said>('PUT', `/v1/people/${encodeURIComponent(name)}/roles`, { roles: { main: role } }),
+  /** The spaces that whoever asks may see. */
+  spaces: async (signal?: AbortSignal) => perhaps(all<Space>('/v1/spaces', signal)),
+  invite: (name: string, role: string) =>
+    post<LinkMade>('/v1/invitations', { name, roles: { [here()]: role } }),
+  /** Alters the role that counts here, and leaves those in other spaces as they are. */
+  setRole: ({ name, roles }: Person, role: string) => {
+    const space = roles[here()] === undefined && roles[EVERYWHERE] !== undefined ? EVERYWHERE : here();
+    return alter<Said>('PUT', `/v1/people/${encodeURIComponent(name)}/roles`, {
+      roles: { ...roles, [space]: role },
+    });
+  },
   resetPassword: (name: string) => post<LinkMade>(`/v1/people/${encodeURIComponent(name)}/reset`, {}),
   removePerson: (name: string) => alter<Said>('DELETE', `/v1/people/${encodeURIComponent(name)}`),
   keys: (signal?: AbortSignal) => perhaps(all<ApiKey>('/v1/keys', signal)),
   addKey: (name: string, role: string, days: number | null) =>
-    post<{ key: ApiKey; secret: string }>('/v1/keys', { name, scopes: { main: role }, days }),
+    post<{ key: ApiKey; secret: string }>('/v1/keys', { name, scopes: { [here()]: role }, days }),
   revokeKey: (id: string) => alter<Said>('DELETE', `/v1/keys/${encodeURIComponent(id)}`),
-  notifiers: (signal?: AbortSignal) => perhaps(all<Channel>(`${SPACE}/notifiers`, signal)),
-  testNotifier: (name: string) => post<Said>(`${SPACE}/notifiers/${encodeURIComponent(name)}/test`, {}),
-  ask: (question: string) => post<Reply>(`${SPACE}/ask`, { question }),
-  stats: (signal?: AbortSignal) => get<Stats>(`${SPACE}/stats`, signal),
-  lessons: async (signal?: AbortSignal) => perhaps(all<Lesson>(`${SPACE}/lessons`, signal)),
+  notifiers: (signal?: AbortSignal) => perhaps(all<Channel>(own('/notifiers'), signal)),
+  testNotifier: (name: string) => post<Said>(own(`/notifiers/${encodeURIComponent(name)}/test`), {}),
+  ask: (question: string) => post<Reply>(own('/ask'), { question }),
+  stats: (signal?: AbortSignal) => get<Stats>(own('/stats'), signal),
+  lessons: async (signal?: AbortSignal) => perhaps(all<Lesson>(own('/lessons'), signal)),
   /** What `midwatch doctor` finds; where the server does not tell that, whether each of its parts works. */
   health: async (signal?: AbortSignal): Promise<Finding[] | null> =>
-    (await perhaps(all<Finding>(`${SPACE}/doctor`, signal))) ?? ready(signal),
-  alarms: async (signal?: AbortSignal) => perhaps(all<AlarmRow>(`${SPACE}/alarms`, signal)),
-  silences: async (signal?: AbortSignal) => perhaps(all<Silence>(`${SPACE}/silences`, signal)),
-  mechanisms: async (signal?: AbortSignal) => perhaps(all<Mechanism>(`${SPACE}/mechanisms`, signal)),
-  topology: async (signal?: AbortSignal) => perhaps(get<Topology>(`${SPACE}/topology`, signal)),
-  changes: async (signal?: AbortSignal) => perhaps(all<Change>(`${SPACE}/changes`, signal)),
+    (await perhaps(all<Finding>(own('/doctor'), signal))) ?? ready(signal),
+  alarms: async (signal?: AbortSignal) => perhaps(all<AlarmRow>(own('/alarms'), signal)),
+  silences: async (signal?: AbortSignal) => perhaps(all<Silence>(own('/silences'), signal)),
+  mechanisms: async (signal?: AbortSignal) => perhaps(all<Mechanism>(own('/mechanisms'), signal)),
+  topology: async (signal?: AbortSignal) => perhaps(get<Topology>(own('/topology'), signal)),
+  changes: async (signal?: AbortSignal) => perhaps(all<Change>(own('/changes'), signal)),
   /** Where a browser fetches an incident's documents. */
   exports: (id: string) => [
     { name: 'Report, one HTML file', href: at(id, '/report?format=html') },

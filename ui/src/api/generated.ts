@@ -2079,6 +2079,8 @@ export type SourceKind = "metrics" | "logs" | "traces" | "changes" | "state" | "
 export type SpaceShown = {
   /** Its name, as addresses have it. */
   id: string;
+  /** Why it could not be started, and what to do; `null` while it keeps watch. */
+  closed?: string | null;
 };
 
 /** A part of a list, and where the next part begins. */

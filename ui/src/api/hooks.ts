@@ -1,9 +1,13 @@
 // What pages read, by name. The event stream says when something is out of date; a slow poll is the net below it.
-import { QueryCache, QueryClient, useQuery } from '@tanstack/react-query';
+import { hashKey, QueryCache, QueryClient, useQuery } from '@tanstack/react-query';
+import { here } from '../space';
 import { api, Problem } from './client';
 
 /** Milliseconds between looks where no event comes. */
 const SLOW = 60_000;
+
+/** What is the same whichever space is shown. */
+const OF_THE_HOUSE = ['session', 'spaces'];
 
 export function newQueryClient(): QueryClient {
   const client: QueryClient = new QueryClient({
@@ -17,6 +21,9 @@ export function newQueryClient(): QueryClient {
     }),
     defaultOptions: {
       queries: {
+        // What was read of one space is never shown for another.
+        queryKeyHashFn: (key) =>
+          hashKey(OF_THE_HOUSE.includes(String(key[0])) ? key : [{ space: here() }, ...key]),
         refetchInterval: SLOW,
         refetchOnWindowFocus: true,
         staleTime: 2_000,
@@ -36,6 +43,8 @@ export const openIncidents = {
   queryFn: ({ signal }: { signal: AbortSignal }) => api.open(signal),
 };
 export const useOpen = () => useQuery(openIncidents);
+export const useSpaces = () =>
+  useQuery({ queryKey: ['spaces'], queryFn: ({ signal }) => api.spaces(signal) });
 export const useEverything = () =>
   useQuery({ queryKey: ['incidents', 'all'], queryFn: ({ signal }) => api.everything(signal) });
 export const useIncident = (id: string) =>

@@ -25,6 +25,7 @@ export type {
   RecordingLine,
   SilenceShown as Silence,
   Simulated,
+  SpaceShown as Space,
   Supposition,
   Topology,
   Ways,
@@ -144,6 +145,8 @@ export interface Session {
   name: string;
   kind?: 'nobody' | 'person' | 'key';
   role?: string | null;
+  /** By space; `*` stands for every one. */
+  roles?: Record<string, string>;
   /** Sent back in a header with everything that alters something. */
   csrf?: string | null;
 }

@@ -3,8 +3,6 @@
 import { type LinkState, type Listener, listen } from './events';
 import type { Notice } from './shapes';
 
-const NAME = 'midwatch.events';
-
 type Word =
   | { say: 'state'; state: LinkState }
   | { say: 'notice'; notice: Notice }
@@ -14,8 +12,10 @@ type Word =
 
 /** As `listen`, by way of whichever tab listens. Without locks (plain HTTP beyond loopback) each tab listens itself. */
 export function share(path: string, listener: Listener): { stop(): void; again(): void } {
+  // The stream of each space is one of its own.
+  const name = `midwatch.${path}`;
   if (!navigator.locks || typeof BroadcastChannel === 'undefined') return listen(path, listener);
-  const channel = new BroadcastChannel(NAME);
+  const channel = new BroadcastChannel(name);
   const tell = (word: Word) => channel.postMessage(word);
   const waiting = new AbortController();
   let own: ReturnType<typeof listen> | undefined;
@@ -58,7 +58,7 @@ export function share(path: string, listener: Listener): { stop(): void; again()
         resumed,
       });
     });
-  navigator.locks.request(NAME, { signal: waiting.signal }, lead).catch(() => undefined);
+  navigator.locks.request(name, { signal: waiting.signal }, lead).catch(() => undefined);
   tell({ say: 'who' });
 
   return {

@@ -4,7 +4,8 @@ import { useInvitations, useKeys, usePeople } from '../api/hooks';
 import type { LinkMade } from '../api/shapes';
 import { Form, Outcome, useDeed } from '../parts/deed';
 import { Copy, Nothing, Part, Trouble, useNow, Waiting } from '../parts/small';
-import { may, useSession } from '../session';
+import { manages, useSession } from '../session';
+import { EVERYWHERE, here } from '../space';
 import { moment, since } from '../time';
 
 const ROLES: [string, string][] = [
@@ -13,7 +14,7 @@ const ROLES: [string, string][] = [
   ['approver', 'as a responder, and says yes to plans'],
   ['admin', 'as an approver, and decides who may what'],
 ];
-const roleOf = (roles: Record<string, string>): string => roles.main ?? roles['*'] ?? 'none here';
+const roleOf = (roles: Record<string, string>): string => roles[here()] ?? roles[EVERYWHERE] ?? 'none here';
 
 function Role({ value, set, label }: { value: string; set(role: string): void; label: string }) {
   return (
@@ -93,7 +94,7 @@ export function People() {
                       value={roleOf(one.roles)}
                       disabled={altering.busy || one.name === session?.name}
                       onChange={(event) =>
-                        void altering.run(() => api.setRole(one.name, event.target.value), stale)
+                        void altering.run(() => api.setRole(one, event.target.value), stale)
                       }
                     >
                       {!ROLES.some(([known]) => known === roleOf(one.roles)) && (
@@ -273,7 +274,7 @@ export function Managed() {
   }
   return (
     <div className="columns">
-      {may(session, 'admin') ? (
+      {manages(session) ? (
         <People />
       ) : (
         <Part title="People">

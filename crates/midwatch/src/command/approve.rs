@@ -10,7 +10,6 @@ use crate::console::Console;
 use crate::dress::incident as dressed;
 use crate::exit::Exit;
 use crate::problem::Problem;
-use crate::wiring::house::House;
 
 /// Which plan.
 #[derive(clap::Args, Debug)]
@@ -56,7 +55,7 @@ pub struct RefuseArgs {
 
 /// Says yes.
 pub fn approve(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
-    let house = House::of(args.house.config.as_deref())?;
+    let house = args.house.house()?;
     let (incident, _) = house.incident(&args.id)?;
     let plan = match &args.plan {
         Some(plan) => plan.clone(),
@@ -77,7 +76,7 @@ pub fn approve(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> 
 
 /// Says no.
 pub fn refuse(args: &RefuseArgs, console: &mut Console<'_>) -> Result<Exit, Problem> {
-    let house = House::of(args.house.config.as_deref())?;
+    let house = args.house.house()?;
     let (incident, _) = house.incident(&args.id)?;
     let plan = match &args.plan {
         Some(plan) => plan.clone(),

@@ -5,7 +5,6 @@ use crate::console::Console;
 use crate::dress::{self, pencil::Tone};
 use crate::exit::Exit;
 use crate::problem::Problem;
-use crate::wiring::house::House;
 
 /// The question.
 #[derive(clap::Args, Debug)]
@@ -27,7 +26,7 @@ pub struct Args {
 
 /// Reads, looks, tells.
 pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
-    let house = House::of(args.house.config.as_deref())?;
+    let house = args.house.house()?;
     let reply = house.ask(&args.question.join(" "))?;
     if args.format == Answer::Json {
         console.print(&dress::json(&reply))?;

@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 
+use serde_json::json;
+
 use super::Answer;
-use crate::config::{Written, reference};
+use crate::config::reference;
 use crate::console::Console;
 use crate::dress;
 use crate::exit::Exit;
 use crate::problem::Problem;
-use crate::wiring::house;
+use crate::wiring::house::{self, House};
 
 /// What to do with the configuration.
 #[derive(clap::Args, Debug)]
@@ -40,26 +42,45 @@ enum What {
     Reference,
 }
 
+/// That a file is sound, and what it holds.
+fn sound(name: &str, found: &[String]) -> String {
+    let mut text = format!("{name}: sound\n");
+    for line in found {
+        text += &format!("  {line}\n");
+    }
+    text
+}
+
 /// Checks or shows.
 pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
     match &args.what {
         What::Reference => console.print(&reference())?,
         What::Check { file, format } => {
-            let written = Written::read(file.as_deref())?;
-            let found = house::examine(&written)?;
-            let name = written
-                .file
-                .as_ref()
+            let whole = House::of(file.as_deref())?;
+            let found = house::examine(&whole)?;
+            let name = whole
+                .file()
                 .map_or("no file: everything is as by default".to_string(), |file| {
                     file.display().to_string()
                 });
-            let mut text = format!("{name}: sound\n");
-            for line in &found {
-                text += &format!("  {line}\n");
+            let mut spaces = serde_json::Map::new();
+            let mut text = sound(&name, &found);
+            for (space, of) in whole.others() {
+                let of = of?;
+                let found = house::examine(&of).map_err(|problem| problem.in_space(&space))?;
+                let file = of.file().map(|file| file.display().to_string());
+                let file = file.unwrap_or_default();
+                let data = of.data().display();
+                text += &sound(&format!("space {space}, {file}, data in {data}"), &found);
+                spaces.insert(space, json!({"file": file, "found": found}));
             }
             if *format == Answer::Json {
-                let file = written.file.as_ref().map(|file| file.display().to_string());
-                text = dress::json(&serde_json::json!({"file": file, "found": found}));
+                let file = whole.file().map(|file| file.display().to_string());
+                let mut told = json!({"file": file, "found": found});
+                if !spaces.is_empty() {
+                    told["spaces"] = spaces.into();
+                }
+                text = dress::json(&told);
             }
             console.print(&text)?;
         }

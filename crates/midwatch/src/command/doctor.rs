@@ -6,7 +6,10 @@ use watch::attend::Standing;
 
 use super::Answer;
 use crate::console::Console;
-use crate::dress::{self, pencil::Tone};
+use crate::dress::{
+    self,
+    pencil::{Pencil, Tone},
+};
 use crate::exit::Exit;
 use crate::problem::Problem;
 use crate::wiring::house::House;
@@ -14,7 +17,8 @@ use crate::wiring::house::House;
 /// Of which house.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  \
-    midwatch doctor\n  \
+    midwatch doctor                     every space of the house\n  \
+    midwatch doctor --space payments    one of them\n  \
     midwatch doctor --format json\n\n\
     Exit 1 if something that is configured does not work.")]
 pub struct Args {
@@ -47,36 +51,94 @@ pub fn findings(house: &House) -> Vec<serde_json::Value> {
 
 /// Looks at everything that is configured.
 pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
-    let house = House::of(args.house.config.as_deref())?;
-    let findings = examine(&house);
-    let broken = findings.iter().any(|finding| finding.stands == "broken");
+    let whole = args.house.whole()?;
+    let spaces: Vec<(String, Vec<Finding>)> = if args.house.names_one() {
+        let space = args.house.house()?;
+        vec![(space.space().to_string(), examine(&space))]
+    } else {
+        of_all(&whole)
+    };
+    let broken = |all: &[Finding]| all.iter().any(|finding| finding.stands == "broken");
+    let exit = if spaces.iter().any(|(_, found)| broken(found)) {
+        Exit::No
+    } else {
+        Exit::Done
+    };
+    let several = spaces.len() > 1;
     let text = match args.format {
-        Answer::Json => dress::json(&findings.iter().map(Finding::json).collect::<Vec<_>>()),
+        Answer::Json => {
+            let all = spaces.iter().flat_map(|(space, found)| {
+                found.iter().map(move |finding| {
+                    let mut told = finding.json();
+                    if several {
+                        told["space"] = json!(space);
+                    }
+                    told
+                })
+            });
+            dress::json(&all.collect::<Vec<_>>())
+        }
         Answer::Terminal => {
             let pencil = console.pencil();
-            findings
-                .iter()
-                .map(|finding| {
-                    let tone = match finding.stands {
-                        "ok" => Tone::Good,
-                        "missing" => Tone::Warn,
-                        _ => Tone::Bad,
-                    };
-                    let mut pieces = vec![
-                        (tone, format!("{:<8}", finding.stands)),
-                        (Tone::Strong, format!("{}: ", finding.what)),
-                        (Tone::Plain, finding.said.clone()),
-                    ];
-                    if !finding.todo.is_empty() && finding.stands != "ok" {
-                        pieces.push((Tone::Faint, format!("  To do: {}", finding.todo)));
-                    }
-                    pencil.paragraph("", 10, &pieces)
-                })
-                .collect()
+            let mut text = String::new();
+            for (space, found) in &spaces {
+                if several {
+                    text += &pencil.paragraph("", 0, &[(Tone::Strong, format!("space {space}"))]);
+                }
+                text.extend(found.iter().map(|finding| shown(finding, &pencil)));
+            }
+            text
         }
     };
     console.print(&text)?;
-    Ok(if broken { Exit::No } else { Exit::Done })
+    Ok(exit)
+}
+
+/// Every space of the house.
+fn of_all(whole: &House) -> Vec<(String, Vec<Finding>)> {
+    let mut all = vec![(whole.space().to_string(), examine(whole))];
+    let runs = whole.server().is_some();
+    for (name, space) in whole.others() {
+        let found = match space {
+            Err(problem) => vec![Finding {
+                what: "configuration",
+                stands: "broken",
+                said: problem.to_string(),
+                todo: "mend it, and start the server again",
+            }],
+            Ok(space) => {
+                let mut found = examine(&space);
+                if runs && space.server().is_none() {
+                    found.push(Finding {
+                        what: "space",
+                        stands: "broken",
+                        said: "a server runs for this house, and does not keep this space".to_string(),
+                        todo: "its log says why; a space that is new is kept from the next start on",
+                    });
+                }
+                found
+            }
+        };
+        all.push((name, found));
+    }
+    all
+}
+
+fn shown(finding: &Finding, pencil: &Pencil) -> String {
+    let tone = match finding.stands {
+        "ok" => Tone::Good,
+        "missing" => Tone::Warn,
+        _ => Tone::Bad,
+    };
+    let mut pieces = vec![
+        (tone, format!("{:<8}", finding.stands)),
+        (Tone::Strong, format!("{}: ", finding.what)),
+        (Tone::Plain, finding.said.clone()),
+    ];
+    if !finding.todo.is_empty() && finding.stands != "ok" {
+        pieces.push((Tone::Faint, format!("  To do: {}", finding.todo)));
+    }
+    pencil.paragraph("", 10, &pieces)
 }
 
 fn examine(house: &House) -> Vec<Finding> {

@@ -197,7 +197,7 @@ const LONGEST: usize = 4000;
 
 /// Reads the journal and tells.
 pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
-    let house = House::of(args.house.config.as_deref())?;
+    let house = args.house.house()?;
     let Some(what) = &args.what else {
         return list(&house, &args.list, console);
     };

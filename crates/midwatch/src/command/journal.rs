@@ -7,7 +7,7 @@ use crate::console::Console;
 use crate::dress;
 use crate::exit::Exit;
 use crate::problem::Problem;
-use crate::wiring::house::{House, unusable};
+use crate::wiring::house::unusable;
 
 /// What to do with the journal.
 #[derive(clap::Args, Debug)]
@@ -47,7 +47,7 @@ enum What {
 
 /// Verifies or exports.
 pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
-    let house = House::of(args.house.config.as_deref())?;
+    let house = args.house.house()?;
     match &args.what {
         What::Verify { id, format } => {
             let one = id.as_ref().map(|id| house.find(id)).transpose()?;

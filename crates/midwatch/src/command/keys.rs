@@ -26,7 +26,7 @@ use crate::wiring::live::SystemClock;
     A key may no more than the person whose it is; it goes into `Authorization: Bearer mw_...`.")]
 pub struct Args {
     #[command(flatten)]
-    house: super::Place,
+    house: super::Home,
     #[command(subcommand)]
     what: What,
     /// How to tell

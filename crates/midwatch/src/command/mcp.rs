@@ -35,7 +35,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE", requires = "url")]
     key_file: Option<PathBuf>,
     /// The space to speak of
-    #[arg(long, value_name = "NAME", default_value = crate::wiring::reception::MAIN)]
+    #[arg(long, value_name = "NAME", default_value = crate::config::MAIN)]
     space: String,
 }
 
@@ -59,7 +59,7 @@ pub fn run(args: &Args, _: &mut Console<'_>) -> Result<Exit, Problem> {
         let door = match &args.url {
             Some(url) => far(url, key(args)?)?,
             None => {
-                let house = House::of(args.config.as_deref())?;
+                let house = House::of(args.config.as_deref())?.within(&args.space)?;
                 let reception = Reception::over_journal(house.journal()?, house);
                 Door::Inside(server::api::inside(
                     Arc::new(reception),

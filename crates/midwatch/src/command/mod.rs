@@ -30,9 +30,11 @@ mod verify;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::config::MAIN;
 use crate::console::{Colour, Console};
 use crate::exit::Exit;
 use crate::problem::Problem;
+use crate::wiring::house::House;
 
 /// The command line.
 #[derive(Parser, Debug)]
@@ -134,10 +136,37 @@ pub enum Command {
 
 /// Which house a command is about.
 #[derive(clap::Args, Debug)]
-pub struct Place {
+pub struct Home {
     /// The configuration; without it midwatch.toml of this folder, if it is there
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<std::path::PathBuf>,
+}
+
+/// Which house a command is about, and which of its spaces.
+#[derive(clap::Args, Debug)]
+pub struct Place {
+    #[command(flatten)]
+    home: Home,
+    /// Of which space, where [spaces] names more than main
+    #[arg(long, global = true, value_name = "NAME")]
+    space: Option<String>,
+}
+
+impl Place {
+    /// The space that is meant: `main` unless one is named.
+    pub fn house(&self) -> Result<House, Problem> {
+        self.whole()?.within(self.space.as_deref().unwrap_or(MAIN))
+    }
+
+    /// The house itself.
+    pub fn whole(&self) -> Result<House, Problem> {
+        House::of(self.home.config.as_deref())
+    }
+
+    /// Was a space named?
+    pub fn names_one(&self) -> bool {
+        self.space.is_some()
+    }
 }
 
 /// How a command answers that is no report.

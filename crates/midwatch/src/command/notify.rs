@@ -49,7 +49,7 @@ enum What {
 
 /// Lists or tries.
 pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
-    let house = House::of(args.house.config.as_deref())?;
+    let house = args.house.house()?;
     match &args.what {
         What::List => list(&house, args.format, console),
         What::Test { channel } => test(&house, channel.as_deref(), args.format, console),

@@ -29,7 +29,7 @@ use crate::wiring::live::SystemClock;
     admin (also decides who may what). A role in `*` counts in every space.")]
 pub struct Args {
     #[command(flatten)]
-    house: super::Place,
+    house: super::Home,
     #[command(subcommand)]
     what: What,
     /// How to tell
@@ -84,6 +84,17 @@ enum What {
         /// The account
         name: String,
     },
+}
+
+impl What {
+    /// In which space somebody is given a role.
+    fn space(&self) -> Option<&str> {
+        match self {
+            Self::Add { role, .. } | Self::Invite { role, .. } => Some(&role.space),
+            Self::Role { space, .. } => Some(space),
+            Self::List | Self::Remove { .. } | Self::Reset { .. } => None,
+        }
+    }
 }
 
 /// Which role, where.
@@ -175,6 +186,9 @@ type Told = (String, Value);
 /// Does it.
 pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
     let house = House::of(args.house.config.as_deref())?;
+    if let Some(space) = args.what.space() {
+        house.knows(space)?;
+    }
     let accounts = accounts::open(&house)?;
     let place = house.data().join(store::people::FILE);
     let told = perform(args, &house, &accounts)

@@ -9,7 +9,7 @@ use crate::console::Console;
 use crate::dress;
 use crate::exit::Exit;
 use crate::problem::Problem;
-use crate::wiring::{self, house::House};
+use crate::wiring;
 
 /// Which incident, and whereto.
 #[derive(clap::Args, Debug)]
@@ -37,7 +37,7 @@ pub struct Args {
 
 /// Copies, investigates again, compares.
 pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
-    let house = House::of(args.house.config.as_deref())?;
+    let house = args.house.house()?;
     let (incident, _) = house.incident(&args.id)?;
     let look = incident
         .investigations

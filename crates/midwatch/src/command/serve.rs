@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::problem::Problem;
 use crate::wiring::house::House;
 use crate::wiring::notify;
-use crate::wiring::serving::{Inbound, Serving};
+use crate::wiring::serving::Serving;
 use crate::wiring::traces;
 
 /// Under which configuration.
@@ -30,7 +30,10 @@ pub struct Args {
 }
 
 /// Tells the terminal that the server runs in.
-struct Terminal;
+struct Terminal {
+    /// What stands before each notice: of which space it is, where there is more than one.
+    of: String,
+}
 
 impl Notifier for Terminal {
     fn name(&self) -> &str {
@@ -42,7 +45,8 @@ impl Notifier for Terminal {
         use std::io::Write as _;
         let safe = |text: &str| crate::dress::text::plain(text).into_owned();
         let mut text = format!(
-            "{} {} {}\n",
+            "{}{} {} {}\n",
+            self.of,
             notice.at,
             notice.incident,
             safe(&notice.title)
@@ -65,29 +69,45 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
     let _ = nix::sys::prctl::set_thp_disable(true);
     let house = House::of(args.config.as_deref())?;
     let _telling = traces::begin(&house.config().traces)?;
-    if let Some(fault) = house.gate()?.fault() {
-        // It is kept watch nevertheless: alarms and causes are worth having without hands.
-        console.mutter(&format!(
-            "the policy act.policy = {:?} cannot be read, so nothing is permitted: {fault}\n",
-            house.config().act.policy
-        ));
+    let several = !house.config().spaces.is_empty();
+    let policies = [Ok(house.clone())].into_iter();
+    let policies = policies.chain(house.others().into_iter().map(|(_, space)| space));
+    // A space whose configuration cannot be read is told of below.
+    for space in policies.flatten() {
+        let Ok(gate) = space.gate() else { continue };
+        if let Some(fault) = gate.fault() {
+            // It is kept watch nevertheless: alarms and causes are worth having without hands.
+            console.mutter(&format!(
+                "{}the policy act.policy = {:?} cannot be read, so nothing is permitted: {fault}\n",
+                of(&space, several),
+                space.config().act.policy
+            ));
+        }
     }
-    let mut notifiers = notify::configured(&house)?;
-    if house.config().notify.terminal {
-        notifiers.push(Arc::new(Terminal));
-    }
-    let inbound = Inbound::open(&house)?;
-    let (grpc, http) = (inbound.grpc(), inbound.http());
-    let serving = Serving::begin(&house, inbound, notifiers)?;
+    let serving = Serving::whole(&house, &|space| {
+        let mut notifiers = notify::configured(space)?;
+        if space.config().notify.terminal {
+            let of = of(space, several);
+            notifiers.push(Arc::new(Terminal { of }));
+        }
+        Ok(notifiers)
+    })?;
     let shown = |address: Option<std::net::SocketAddr>| {
         address.map_or("nowhere".to_string(), |address| address.to_string())
     };
-    console.remark(&format!(
-        "midwatch keeps watch: OTLP over gRPC at {}, over HTTP at {}; data in {}\n",
-        shown(grpc),
-        shown(http),
-        house.data().display()
-    ));
+    for kept in serving.kept() {
+        let (space, inbound) = (kept.house(), kept.inbound());
+        console.remark(&format!(
+            "{}midwatch keeps watch: OTLP over gRPC at {}, over HTTP at {}; data in {}\n",
+            of(space, several),
+            shown(inbound.grpc()),
+            shown(inbound.http()),
+            space.data().display()
+        ));
+    }
+    for closed in serving.closed() {
+        console.mutter(&format!("{}\n", closed.said()));
+    }
     if let Some(api) = serving.api() {
         console.remark(&format!("page and API at {}://{api}\n", serving.scheme()));
         if let Some(link) = serving.setup_link()? {
@@ -100,6 +120,15 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
     console.remark("ending in good order\n");
     serving.end();
     Ok(Exit::Done)
+}
+
+/// What stands before a line about a space, where there is more than one.
+fn of(space: &House, several: bool) -> String {
+    if several {
+        format!("[{}] ", space.space())
+    } else {
+        String::new()
+    }
 }
 
 /// Returns at Ctrl-C or SIGTERM.

@@ -7,7 +7,6 @@ use crate::config::Length;
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::problem::Problem;
-use crate::wiring::house::House;
 
 /// What, for how long, and why.
 #[derive(clap::Args, Debug)]
@@ -39,7 +38,7 @@ pub struct Args {
 
 /// Tells the server.
 pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
-    let house = House::of(args.house.config.as_deref())?;
+    let house = args.house.house()?;
     house.tell(
         &Request::Silence {
             entity: args.entity.clone(),

@@ -5,7 +5,6 @@ use crate::console::Console;
 use crate::dress;
 use crate::exit::Exit;
 use crate::problem::Problem;
-use crate::wiring::house::House;
 
 /// How to tell.
 #[derive(clap::Args, Debug)]
@@ -20,7 +19,7 @@ pub struct Args {
 
 /// Reads every closed incident's lesson, and counts.
 pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
-    let house = House::of(args.house.config.as_deref())?;
+    let house = args.house.house()?;
     let scores = house.scores()?;
     let text = match args.format {
         Answer::Json => dress::json(&scores),

@@ -13,7 +13,6 @@ use watch::attend::Roster;
 
 use super::house::House;
 use super::live::SystemClock;
-use super::reception::MAIN;
 use crate::problem::Problem;
 
 /// The system's chance.
@@ -52,15 +51,23 @@ pub fn problem(denied: &Denied, place: &str) -> Problem {
     )
 }
 
-/// Whoever has the role of an approver may be asked about plans, as if the configuration named them.
-pub struct Approvers(pub Arc<Accounts>);
+/// Whoever has the role of an approver in a space may be asked about its plans, as if its configuration named them.
+pub struct Approvers {
+    /// Who is known to the house.
+    pub accounts: Arc<Accounts>,
+    /// In which space.
+    pub space: String,
+}
 
 impl Roster for Approvers {
     fn people(&self) -> Vec<Person> {
-        let names = self.0.approvers(MAIN).unwrap_or_else(|error| {
-            tracing::error!(%error, "nobody with an account can say yes now");
-            Vec::new()
-        });
+        let names = self
+            .accounts
+            .approvers(&self.space)
+            .unwrap_or_else(|error| {
+                tracing::error!(%error, "nobody with an account can say yes now");
+                Vec::new()
+            });
         names
             .into_iter()
             .map(|name| Person {

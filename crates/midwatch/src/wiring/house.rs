@@ -1,4 +1,5 @@
-//! The house as its configuration describes it: its data folder, and what commands read there.
+//! One space of the house as its configuration describes it: its data folder, and what commands read there. Most houses
+//! have one, `main`; how others stand beside it is told in `spaces.rs`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,16 +18,21 @@ use watch::detect::Rules;
 
 use super::live::Live;
 use crate::command::Answer;
-use crate::config::{Config, Written};
+use crate::config::{Config, MAIN, Written};
 use crate::console::Console;
 use crate::dress;
 use crate::exit::Exit;
 use crate::problem::Problem;
 
-/// A configuration, and the folder it keeps things in.
+/// The configuration of a space, and the folder it keeps things in.
+#[derive(Clone)]
 pub struct House {
-    written: Written,
-    data: PathBuf,
+    pub(super) written: Written,
+    pub(super) data: PathBuf,
+    /// Which space of the house this is.
+    pub(super) space: String,
+    /// Does the house listen, so that others can post?
+    pub(super) listens: bool,
 }
 
 impl House {
@@ -38,12 +44,30 @@ impl House {
     /// As this configuration says.
     pub fn built(written: Written) -> Self {
         let data = written.path(&written.config.store.path);
-        Self { written, data }
+        let listens = written.config.server.listen.is_some();
+        Self {
+            written,
+            data,
+            space: MAIN.to_string(),
+            listens,
+        }
     }
 
-    /// The same house once more, for whoever outlives this.
-    pub fn again(&self) -> Self {
-        Self::built(self.written.clone())
+    /// The name of the space.
+    pub fn space(&self) -> &str {
+        &self.space
+    }
+
+    /// Refuses inlets that nobody could reach.
+    pub fn reachable(&self) -> Result<(), Problem> {
+        if self.listens || self.config().inlets.is_empty() {
+            return Ok(());
+        }
+        Err(Problem::bad_input(
+            "server.listen is not set, so nobody could post to the inlets",
+            "inlets",
+            "listen, such as at \"127.0.0.1:8787\"; in a house of several spaces its own file says where",
+        ))
     }
 
     /// What is configured.
@@ -54,6 +78,11 @@ impl House {
     /// A path of the configuration.
     pub fn path(&self, path: &Path) -> PathBuf {
         self.written.path(path)
+    }
+
+    /// The file of the configuration; `None` where there is none and everything is as by default.
+    pub fn file(&self) -> Option<&Path> {
+        self.written.file.as_deref()
     }
 
     /// Where everything is kept.
@@ -408,7 +437,8 @@ fn gate(written: &Written) -> Result<Gate, Problem> {
 }
 
 /// Reads everything that the configuration names; what was found, for people.
-pub fn examine(written: &Written) -> Result<Vec<String>, Problem> {
+pub fn examine(house: &House) -> Result<Vec<String>, Problem> {
+    let written = &house.written;
     let rules = rules(written)?;
     let gate = gate(written)?;
     if let Some(fault) = gate.fault() {
@@ -423,7 +453,6 @@ pub fn examine(written: &Written) -> Result<Vec<String>, Problem> {
         format!("policy {}", written.config.act.policy),
     ];
     found.extend(rules.remarks().iter().cloned());
-    let house = House::built(written.clone());
     let hands = house.hands()?;
     found.push(match hands.len() {
         0 => "no hands: nothing can be altered".to_string(),
@@ -436,14 +465,14 @@ pub fn examine(written: &Written) -> Result<Vec<String>, Problem> {
                 .join(", ")
         ),
     });
-    found.extend(super::inlets::examine(&house)?);
+    found.extend(super::inlets::examine(house)?);
     if house.payledger()?.is_some() {
         found.push("eyes: pushed telemetry, payledger".to_string());
     } else {
         found.push("eyes: pushed telemetry".to_string());
     }
     // Read with their secrets: a token that is missing should not be found out in an incident.
-    super::notify::configured(&house)?;
+    super::notify::configured(house)?;
     let told = super::notify::names(&written.config.notify);
     found.push(match told.len() {
         0 => "nobody is told".to_string(),

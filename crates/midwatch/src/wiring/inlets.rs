@@ -86,6 +86,7 @@ impl Posts {
 
     /// As configured, with this way to the outside.
     pub fn reaching(house: &House, outside: Arc<dyn Outside>) -> Result<Self, Problem> {
+        house.reachable()?;
         let doors = doors(house, &outside)?;
         let store = if doors.is_empty() {
             None
@@ -438,6 +439,7 @@ pub fn examine(house: &House) -> Result<Vec<String>, Problem> {
         }
     }
     let outside: Arc<dyn Outside> = Arc::new(Nowhere);
+    house.reachable()?;
     let doors = doors(house, &outside)?;
     Ok(doors
         .iter()
@@ -445,7 +447,7 @@ pub fn examine(house: &House) -> Result<Vec<String>, Problem> {
             format!(
                 "inlet {name} ({}): /v1/spaces/{}/inlets/{name}",
                 door.kind.word(),
-                super::reception::MAIN
+                house.space()
             )
         })
         .collect())

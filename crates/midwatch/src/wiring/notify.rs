@@ -16,7 +16,7 @@ use model::telemetry::Severity;
 use model::time::{Span, Timestamp};
 
 use super::house::House;
-use crate::config::{Email, Notify, Only, Security};
+use crate::config::{Email, MAIN, Notify, Only, Security};
 use crate::problem::Problem;
 use file::File;
 
@@ -25,6 +25,7 @@ struct Channel {
     inner: Box<dyn Notifier>,
     only: Only,
     page: Option<String>,
+    space: String,
 }
 
 impl Notifier for Channel {
@@ -46,7 +47,7 @@ impl Notifier for Channel {
             return self.inner.tell(telling, now);
         };
         let notice = Notice {
-            link: link(page, telling.notice),
+            link: link(page, &self.space, telling.notice),
             ..telling.notice.clone()
         };
         let telling = Telling {
@@ -58,10 +59,15 @@ impl Notifier for Channel {
 }
 
 /// Where the page shows what a notice is about: a plan that is asked for, or the incident.
-fn link(page: &str, notice: &Notice) -> String {
+fn link(page: &str, space: &str, notice: &Notice) -> String {
     let page = page.trim_end_matches('/');
+    // Names of spaces need no escapes; the page shows `main` where none is named.
+    let page = match space {
+        MAIN => format!("{page}/#"),
+        space => format!("{page}/#/spaces/{space}"),
+    };
     if notice.kind == TEST {
-        return format!("{page}/#/setup");
+        return format!("{page}/setup");
     }
     let mut id = String::new();
     for byte in notice.incident.0.bytes() {
@@ -72,7 +78,7 @@ fn link(page: &str, notice: &Notice) -> String {
         }
     }
     let plan = if notice.plan.is_some() { "/plan" } else { "" };
-    format!("{page}/#/incidents/{id}{plan}")
+    format!("{page}/incidents/{id}{plan}")
 }
 
 /// The names of the channels that the configuration names, as the outbox knows them.
@@ -97,6 +103,7 @@ pub fn configured(house: &House) -> Result<Vec<Arc<dyn Notifier>>, Problem> {
             inner,
             only: only.clone(),
             page: page.clone(),
+            space: house.space().to_string(),
         }));
     };
     if let Some(file) = &config.file {
@@ -254,12 +261,17 @@ mod tests {
             by: String::new(),
             link: String::new(),
         };
-        let shown = link("https://m.example/", &notice);
+        let shown = link("https://m.example/", MAIN, &notice);
         assert_eq!(
             shown,
             "https://m.example/#/incidents/inc%201%2F%C3%A9%3F%23"
         );
         notice.plan = Some("3f".to_string());
-        assert!(link("https://m.example", &notice).ends_with("%23/plan"));
+        assert!(link("https://m.example", MAIN, &notice).ends_with("%23/plan"));
+        let shown = link("https://m.example", "team-b", &notice);
+        assert!(
+            shown.starts_with("https://m.example/#/spaces/team-b/incidents/inc%201"),
+            "{shown}"
+        );
     }
 }

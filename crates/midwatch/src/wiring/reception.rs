@@ -42,9 +42,6 @@ use super::live::SystemClock;
 use super::watchman::Watchman;
 use crate::dress::{self, incident as dressed};
 
-/// The only space there is so far.
-pub const MAIN: &str = "main";
-
 /// Folded incidents that are remembered; each holds its reports, some hundred kilobytes.
 const REMEMBERED: usize = 128;
 
@@ -56,67 +53,63 @@ const FRESH: Span = Span(5 * model::time::SECOND);
 
 /// The house, as the API asks it.
 pub struct Reception {
-    main: Arc<Main>,
+    spaces: BTreeMap<String, Arc<Team>>,
+    /// Spaces that could not start, and what is said of them.
+    closed: BTreeMap<String, String>,
     accounts: Option<Arc<Accounts>>,
     sign_on: Option<Arc<SignOn>>,
     mechanisms: Vec<Value>,
 }
 
+/// What the API shows of a space that keeps watch.
+pub struct Room {
+    /// The journal, read beside its writer.
+    pub journal: Store,
+    /// The watch.
+    pub watchman: Arc<Watchman>,
+    /// Who answers people.
+    pub desk: Arc<LiveDesk>,
+    /// As it is configured.
+    pub own: super::house::House,
+}
+
 impl Reception {
-    /// Over the journal, read beside its writer, of the server that runs.
+    /// Over these spaces of the server that runs, and those that could not start.
     pub fn new(
-        journal: Store,
-        watchman: Arc<Watchman>,
-        desk: Arc<LiveDesk>,
+        rooms: Vec<Room>,
+        closed: BTreeMap<String, String>,
         (accounts, sign_on): (Arc<Accounts>, Option<Arc<SignOn>>),
-        own: super::house::House,
     ) -> Self {
-        Self::of(
-            journal,
-            Some(Running { watchman, desk }),
-            (Some(accounts), sign_on),
-            own,
-        )
+        let spaces = rooms.into_iter().map(|room| {
+            let (watchman, desk) = (room.watchman, room.desk);
+            Team::of(room.journal, Some(Running { watchman, desk }), room.own)
+        });
+        Self::of(spaces.collect(), closed, (Some(accounts), sign_on))
     }
 
-    /// Over the journal alone: of what goes on now it knows nothing, save by asking the server that may run.
+    /// Over the journal of one space alone: of what goes on now it knows nothing, save by asking the server that may run.
     #[cfg(feature = "mcp")]
     pub fn over_journal(journal: Store, own: super::house::House) -> Self {
-        Self::of(journal, None, (None, None), own)
+        let team = Team::of(journal, None, own);
+        Self::of(vec![team], BTreeMap::new(), (None, None))
     }
 
     fn of(
-        journal: Store,
-        running: Option<Running>,
+        spaces: Vec<Arc<Team>>,
+        closed: BTreeMap<String, String>,
         (accounts, sign_on): (Option<Arc<Accounts>>, Option<Arc<SignOn>>),
-        own: super::house::House,
     ) -> Self {
         let mechanisms = investigate::catalogue()
             .mechanisms
             .iter()
             .filter_map(|mechanism| serde_json::to_value(mechanism).ok())
             .collect();
-        let budget = BudgetLimit {
-            reads: own.config().investigate.reads,
-        };
-        let main = Arc::new(Main {
-            journal,
-            running,
-            sent: Sent::new(own.data().join("sent"), budget),
-            own,
-            cards: Cards::default(),
-            folded: Mutex::default(),
-            around: Mutex::default(),
-            looking: AtomicBool::new(false),
-        });
-        let first = Arc::clone(&main);
-        std::thread::spawn(move || {
-            if let Err(fault) = first.cards.prepare(&*first) {
-                tracing::warn!(%fault, "what lists need could not be read; the first who asks waits for it");
-            }
-        });
+        let spaces = spaces.into_iter();
         Self {
-            main,
+            spaces: spaces
+                .map(|team| (team.own.space().to_string(), team))
+                .collect(),
+            closed,
             accounts,
             sign_on,
             mechanisms,
@@ -126,22 +119,39 @@ impl Reception {
 
 impl House for Reception {
     fn spaces(&self) -> Vec<String> {
-        vec![MAIN.to_string()]
+        let all = self.spaces.keys().chain(self.closed.keys());
+        let mut all: Vec<String> = all.cloned().collect();
+        all.sort();
+        all
     }
 
     fn space(&self, name: &str) -> Option<Arc<dyn Space>> {
-        (name == MAIN).then(|| Arc::clone(&self.main) as Arc<dyn Space>)
+        let found = self.spaces.get(name)?;
+        Some(Arc::clone(found) as Arc<dyn Space>)
+    }
+
+    fn closed(&self, name: &str) -> Option<String> {
+        self.closed.get(name).cloned()
     }
 
     fn mechanisms(&self) -> Vec<Value> {
         self.mechanisms.clone()
     }
 
-    fn health(&self) -> Health {
-        self.main
-            .running
-            .as_ref()
-            .map_or_else(Health::default, |running| running.desk.standing())
+    fn health(&self) -> BTreeMap<String, Health> {
+        let kept = self.spaces.iter().map(|(name, team)| {
+            let running = team.running.as_ref();
+            let health = running.map_or_else(Health::default, |running| running.desk.standing());
+            (name.clone(), health)
+        });
+        let closed = self.closed.iter().map(|(name, why)| {
+            let health = Health {
+                troubles: vec![("space".to_string(), why.clone())],
+                ..Health::default()
+            };
+            (name.clone(), health)
+        });
+        kept.chain(closed).collect()
     }
 
     fn accounts(&self) -> Option<Arc<Accounts>> {
@@ -162,8 +172,8 @@ struct Running {
     desk: Arc<LiveDesk>,
 }
 
-/// The space that the whole server is.
-struct Main {
+/// What one team has here. It holds nothing of another.
+struct Team {
     journal: Store,
     running: Option<Running>,
     own: super::house::House,
@@ -206,7 +216,30 @@ fn happened(word: store::journal::Word) -> Happened {
     }
 }
 
-impl Main {
+impl Team {
+    fn of(journal: Store, running: Option<Running>, own: super::house::House) -> Arc<Self> {
+        let budget = BudgetLimit {
+            reads: own.config().investigate.reads,
+        };
+        let team = Arc::new(Self {
+            journal,
+            running,
+            sent: Sent::new(own.data().join("sent"), budget),
+            own,
+            cards: Cards::default(),
+            folded: Mutex::default(),
+            around: Mutex::default(),
+            looking: AtomicBool::new(false),
+        });
+        let first = Arc::clone(&team);
+        std::thread::spawn(move || {
+            if let Err(fault) = first.cards.prepare(&*first) {
+                tracing::warn!(%fault, "what lists need could not be read; the first who asks waits for it");
+            }
+        });
+        team
+    }
+
     /// What a server that runs has.
     fn running(&self) -> Result<&Running, Fault> {
         self.running.as_ref().ok_or(Fault::NotRunning)
@@ -221,7 +254,7 @@ impl Main {
     }
 }
 
-impl Recordings for Main {
+impl Recordings for Team {
     fn list(&self) -> Result<Vec<Kept>, Fault> {
         self.sent.list()
     }
@@ -263,7 +296,7 @@ impl Recordings for Main {
     }
 }
 
-impl cards::Source for Main {
+impl cards::Source for Team {
     fn position(&self) -> Result<u64, Fault> {
         self.journal.position().map_err(|e| failed(&e))
     }
@@ -283,9 +316,9 @@ impl cards::Source for Main {
     }
 }
 
-impl Space for Main {
+impl Space for Team {
     fn name(&self) -> &str {
-        MAIN
+        self.own.space()
     }
 
     fn incidents(&self, open: bool) -> Result<Vec<IncidentId>, Fault> {

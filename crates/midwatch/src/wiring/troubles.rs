@@ -8,9 +8,12 @@ use model::time::{Span, Timestamp};
 /// What lasts is told again so often.
 const AGAIN: Span = Span(model::time::MINUTE);
 
-/// What stands of each part of the server.
-#[derive(Debug, Default)]
-pub struct Troubles(Mutex<BTreeMap<&'static str, Trouble>>);
+/// What stands of each part of a space.
+#[derive(Debug)]
+pub struct Troubles {
+    space: String,
+    parts: Mutex<BTreeMap<&'static str, Trouble>>,
+}
 
 #[derive(Debug)]
 struct Trouble {
@@ -19,20 +22,28 @@ struct Trouble {
 }
 
 impl Troubles {
+    /// None yet, of that space.
+    pub fn of(space: &str) -> Self {
+        Self {
+            space: space.to_string(),
+            parts: Mutex::default(),
+        }
+    }
+
     /// How a part fares: `Err` with what is wrong, told now unless it was just told.
     pub fn fares(&self, part: &'static str, outcome: Result<(), String>, now: Timestamp) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
         match outcome {
             Ok(()) => {
                 if all.remove(part).is_some() {
-                    tracing::warn!(part, "goes on as it should");
+                    tracing::warn!(part, space = self.space, "goes on as it should");
                 }
             }
             Err(what) => {
                 // Errors of one kind differ in a number or a name; each is worth a line a minute.
                 let known = all.get(part);
                 if known.is_none_or(|known| now.since(known.told) >= AGAIN) {
-                    tracing::error!(part, "{what}");
+                    tracing::error!(part, space = self.space, "{what}");
                     all.insert(part, Trouble { what, told: now });
                 } else if let Some(known) = all.get_mut(part) {
                     known.what = what;
@@ -43,7 +54,7 @@ impl Troubles {
 
     /// What stands, by part.
     pub fn standing(&self) -> Vec<(String, String)> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
         all.iter()
             .map(|(part, trouble)| ((*part).to_string(), trouble.what.clone()))
             .collect()
@@ -56,7 +67,7 @@ mod tests {
 
     #[test]
     fn what_lasts_stands_until_it_is_over() {
-        let (troubles, now) = (Troubles::default(), Timestamp(0));
+        let (troubles, now) = (Troubles::of("main"), Timestamp(0));
         let full = || Err("the disk is full".to_string());
         troubles.fares("journal", full(), now);
         troubles.fares("window", Ok(()), now);

@@ -11,7 +11,7 @@ use axum::http::header::{AUTHORIZATION, COOKIE as COOKIES, HOST, ORIGIN};
 use axum::http::request::Parts;
 
 use super::Api;
-use super::house::Space;
+use super::house::{House, Space};
 use super::listen::{ByTls, Peer};
 use super::problem::{Code, Problem};
 use super::route::{Came, Permission, Route, Work};
@@ -229,8 +229,13 @@ pub fn permitted(
                 "nobody is signed in"
             }));
         }
-        if name.is_some() && (nothing || space.is_none()) {
+        if name.is_some() && nothing {
             return Err(Problem::not_found("space", name.unwrap_or_default()));
+        }
+        if let Some(name) = name
+            && space.is_none()
+        {
+            return Err(not_here(&*api.house, name));
         }
         if !who.may(name, route.permission) {
             let role = name.map_or(who.grants.everywhere(), |name| who.grants.role_in(name));
@@ -249,6 +254,13 @@ pub fn permitted(
         (Some(name), None) => Err(Problem::not_found("space", name)),
         (_, space) => Ok(space),
     }
+}
+
+/// Why a space cannot be asked, for whoever may see it.
+fn not_here(house: &dyn House, name: &str) -> Problem {
+    house
+        .closed(name)
+        .map_or_else(|| Problem::not_found("space", name), Problem::closed)
 }
 
 impl From<Denied> for Problem {

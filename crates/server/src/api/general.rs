@@ -1,6 +1,8 @@
 //! What belongs to no space: the list of spaces, what problems mean, how the server is, its numbers, the API's
 //! description.
 
+use std::collections::BTreeSet;
+
 use axum::http::Method;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
@@ -93,6 +95,8 @@ pub fn routes() -> Vec<Route> {
 struct SpaceShown {
     /// Its name, as addresses have it.
     id: String,
+    /// Why it could not be started, and what to do; `null` while it keeps watch.
+    closed: Option<String>,
 }
 
 fn spaces(
@@ -103,7 +107,10 @@ fn spaces(
     let spaces = house.spaces().into_iter();
     let seen = spaces.filter(|name| asked.who.may(Some(name), Permission::Read));
     let listed = part.of(seen, Clone::clone)?;
-    Ok(Json(listed.try_map(|id| Ok(SpaceShown { id }))?))
+    Ok(Json(listed.try_map(|id| {
+        let closed = house.closed(&id);
+        Ok(SpaceShown { id, closed })
+    })?))
 }
 
 fn problem(_: &dyn House, asked: &Asked, _: Nothing) -> Result<Json<Help>, Problem> {
@@ -173,12 +180,12 @@ fn alive(_: &dyn House, _: &Asked, _: Nothing) -> Result<Json<Standing>, Problem
 }
 
 fn ready(house: &dyn House, _: &Asked, _: Nothing) -> Result<Json<Standing>, Problem> {
-    let troubled: Vec<String> = house
-        .health()
-        .troubles
-        .into_iter()
-        .map(|(part, _)| part)
-        .collect();
+    // Anybody may ask: parts are told, and not in which space.
+    let parts = house.health().into_values().flat_map(|health| {
+        let troubles = health.troubles.into_iter();
+        troubles.map(|(part, _)| part)
+    });
+    let troubled: Vec<String> = parts.collect::<BTreeSet<_>>().into_iter().collect();
     if troubled.iter().all(|part| LIGHT.contains(&part.as_str())) {
         Ok(Json(Standing {
             status: "ok",

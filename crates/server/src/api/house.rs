@@ -4,6 +4,7 @@
 //! [`House`] gives out spaces, and a [`Space`] answers for one team alone: a handler that holds one cannot look into
 //! another. All methods may wait for the disk; they are called off the event loop.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::change::Change;
@@ -87,7 +88,7 @@ pub enum Dress {
     Markdown,
 }
 
-/// How the server is, in numbers.
+/// How a space is, in numbers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Health {
     /// What does not work now: part, and what is wrong with it.
@@ -209,12 +210,16 @@ pub trait Space: Send + Sync {
 pub trait House: Send + Sync {
     /// The names of all spaces, sorted.
     fn spaces(&self) -> Vec<String>;
-    /// One of them.
+    /// One of them; `None` if there is none of that name, or it is closed.
     fn space(&self, name: &str) -> Option<Arc<dyn Space>>;
+    /// Why a space could not be started, for those who may see it; `None` for every other.
+    fn closed(&self, _name: &str) -> Option<String> {
+        None
+    }
     /// The catalogue of mechanisms, sorted by id, as `midwatch mechanisms --format json` tells it.
     fn mechanisms(&self) -> Vec<Value>;
-    /// How the server is.
-    fn health(&self) -> Health;
+    /// How each space is, by name.
+    fn health(&self) -> BTreeMap<String, Health>;
     /// Who is known; `None` where nobody can be.
     fn accounts(&self) -> Option<Arc<Accounts>> {
         None

@@ -1,7 +1,8 @@
 //! The server's own numbers, in the text format of OpenMetrics 1.0.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use prometheus_client::encoding::{EncodeLabelSet, text};
@@ -29,37 +30,52 @@ struct At {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct In {
+    space: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Named {
+    space: String,
     name: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Delivery {
+    space: String,
     inlet: String,
     outcome: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Delivered {
+    space: String,
     inlet: String,
     what: &'static str,
 }
 
-/// What is counted. Labels are routes and statuses, both few; never what a client may choose.
+/// What is counted of requests. Labels are routes and statuses, both few; never what a client may choose.
 pub struct Metrics {
-    registry: Registry,
     requests: Family<Of, Counter>,
     seconds: Family<At, Histogram, fn() -> Histogram>,
     /// Streams of events that stand.
     pub streams: Gauge,
-    open: Gauge,
-    taken: Family<Named, Gauge<u64, AtomicU64>>,
-    window: Gauge<u64, AtomicU64>,
-    shed: Gauge<u64, AtomicU64>,
-    troubled: Gauge,
-    channels: Family<Named, Gauge<i64, AtomicI64>>,
-    deliveries: Family<Delivery, Gauge<u64, AtomicU64>>,
-    delivered: Family<Delivered, Gauge<u64, AtomicU64>>,
+}
+
+/// A number for each of some labels, as it is at one moment.
+type Numbers<L> = Family<L, Gauge<u64, AtomicU64>>;
+
+/// How the spaces are, of which whoever asks may know.
+#[derive(Default)]
+struct Spaces {
+    open: Numbers<In>,
+    taken: Numbers<Named>,
+    window: Numbers<In>,
+    shed: Numbers<In>,
+    troubled: Numbers<In>,
+    channels: Numbers<Named>,
+    deliveries: Numbers<Delivery>,
+    delivered: Numbers<Delivered>,
 }
 
 /// Upper edges of the buckets, in seconds: what the page feels is below 0.05.
@@ -69,75 +85,10 @@ fn histogram() -> Histogram {
 
 impl Default for Metrics {
     fn default() -> Self {
-        let mut registry = Registry::with_prefix("midwatch");
-        let requests = Family::default();
-        let seconds = Family::new_with_constructor(histogram as fn() -> Histogram);
-        let (streams, open, troubled) = (Gauge::default(), Gauge::default(), Gauge::default());
-        let (window, shed) = (Gauge::default(), Gauge::default());
-        let (taken, channels) = (Family::default(), Family::default());
-        let (deliveries, delivered) = (Family::default(), Family::default());
-        registry.register("http_requests", "Requests answered", requests.clone());
-        registry.register_with_unit(
-            "http_request",
-            "How long requests took to answer",
-            Unit::Seconds,
-            seconds.clone(),
-        );
-        registry.register(
-            "event_streams",
-            "Streams of events that stand",
-            streams.clone(),
-        );
-        registry.register("incidents_open", "Incidents that are open", open.clone());
-        registry.register(
-            "telemetry_taken",
-            "Spans, log lines and points taken",
-            taken.clone(),
-        );
-        registry.register_with_unit(
-            "telemetry_kept",
-            "Telemetry that is kept",
-            Unit::Bytes,
-            window.clone(),
-        );
-        registry.register(
-            "telemetry_sent_away",
-            "Requests with telemetry that were told to come again",
-            shed.clone(),
-        );
-        registry.register(
-            "parts_troubled",
-            "Parts of the server that do not work now",
-            troubled.clone(),
-        );
-        registry.register(
-            "channel_up",
-            "Whether a channel reaches people",
-            channels.clone(),
-        );
-        registry.register(
-            "inlet_deliveries",
-            "What others posted, by what became of it",
-            deliveries.clone(),
-        );
-        registry.register(
-            "inlet_delivered",
-            "New alarms and changes in what others posted",
-            delivered.clone(),
-        );
         Self {
-            registry,
-            requests,
-            seconds,
-            streams,
-            open,
-            taken,
-            window,
-            shed,
-            troubled,
-            channels,
-            deliveries,
-            delivered,
+            requests: Family::default(),
+            seconds: Family::new_with_constructor(histogram as fn() -> Histogram),
+            streams: Gauge::default(),
         }
     }
 }
@@ -157,42 +108,112 @@ impl Metrics {
         self.seconds.get_or_create(&at).observe(took.as_secs_f64());
     }
 
-    /// All numbers, with how the server is now.
-    pub fn written(&self, health: &Health) -> String {
-        self.open
-            .set(i64::try_from(health.open).unwrap_or(i64::MAX));
-        for (name, count) in ["spans", "log_lines", "points"].iter().zip(health.taken) {
-            let name = (*name).to_string();
-            self.taken.get_or_create(&Named { name }).set(count);
+    /// All numbers, with how these spaces are now. What is told of spaces is made anew each time: who asks next may
+    /// know of others.
+    pub fn written(&self, health: &BTreeMap<String, Health>) -> String {
+        let mut registry = Registry::with_prefix("midwatch");
+        registry.register("http_requests", "Requests answered", self.requests.clone());
+        registry.register_with_unit(
+            "http_request",
+            "How long requests took to answer",
+            Unit::Seconds,
+            self.seconds.clone(),
+        );
+        registry.register(
+            "event_streams",
+            "Streams of events that stand",
+            self.streams.clone(),
+        );
+        let spaces = Spaces::default();
+        for (space, health) in health {
+            spaces.set(space, health);
         }
-        self.window.set(health.window_bytes);
-        self.shed.set(health.shed);
-        self.troubled
-            .set(i64::try_from(health.troubles.len()).unwrap_or(i64::MAX));
+        spaces.register(&mut registry);
+        let mut out = String::new();
+        // Writing into a text does not fail.
+        let _ = text::encode(&mut out, &registry);
+        out
+    }
+}
+
+impl Spaces {
+    fn set(&self, space: &str, health: &Health) {
+        let of = In {
+            space: space.to_string(),
+        };
+        let named = |name: &str| Named {
+            space: space.to_string(),
+            name: name.to_string(),
+        };
+        self.open.get_or_create(&of).set(health.open);
+        for (name, count) in ["spans", "log_lines", "points"].iter().zip(health.taken) {
+            self.taken.get_or_create(&named(name)).set(count);
+        }
+        self.window.get_or_create(&of).set(health.window_bytes);
+        self.shed.get_or_create(&of).set(health.shed);
+        let troubled = health.troubles.len() as u64;
+        self.troubled.get_or_create(&of).set(troubled);
         for (name, up) in &health.channels {
-            let name = name.clone();
-            self.channels
-                .get_or_create(&Named { name })
-                .set(i64::from(*up));
+            self.channels.get_or_create(&named(name)).set((*up).into());
         }
         for standing in &health.inlets {
             for (outcome, count) in standing.outcomes() {
-                let inlet = standing.name.clone();
-                self.deliveries
-                    .get_or_create(&Delivery { inlet, outcome })
-                    .set(count);
+                let delivery = Delivery {
+                    space: space.to_string(),
+                    inlet: standing.name.clone(),
+                    outcome,
+                };
+                self.deliveries.get_or_create(&delivery).set(count);
             }
             for (what, count) in [("alarms", standing.alarms), ("changes", standing.changes)] {
-                let inlet = standing.name.clone();
-                self.delivered
-                    .get_or_create(&Delivered { inlet, what })
-                    .set(count);
+                let delivered = Delivered {
+                    space: space.to_string(),
+                    inlet: standing.name.clone(),
+                    what,
+                };
+                self.delivered.get_or_create(&delivered).set(count);
             }
         }
-        let mut out = String::new();
-        // Writing into a text does not fail.
-        let _ = text::encode(&mut out, &self.registry);
-        out
+    }
+
+    fn register(self, registry: &mut Registry) {
+        registry.register("incidents_open", "Incidents that are open", self.open);
+        registry.register(
+            "telemetry_taken",
+            "Spans, log lines and points taken",
+            self.taken,
+        );
+        registry.register_with_unit(
+            "telemetry_kept",
+            "Telemetry that is kept",
+            Unit::Bytes,
+            self.window,
+        );
+        registry.register(
+            "telemetry_sent_away",
+            "Requests with telemetry that were told to come again",
+            self.shed,
+        );
+        registry.register(
+            "parts_troubled",
+            "Parts of a space that do not work now",
+            self.troubled,
+        );
+        registry.register(
+            "channel_up",
+            "Whether a channel reaches people",
+            self.channels,
+        );
+        registry.register(
+            "inlet_deliveries",
+            "What others posted, by what became of it",
+            self.deliveries,
+        );
+        registry.register(
+            "inlet_delivered",
+            "New alarms and changes in what others posted",
+            self.delivered,
+        );
     }
 }
 

@@ -46,6 +46,8 @@ pub enum Code {
     Misdirected,
     /// Too much is asked at once.
     Busy,
+    /// The space could not be started; the others work.
+    SpaceClosed,
     /// What is posted to an inlet has no proof, a wrong one or an old one.
     Unsigned,
     /// What is posted to an inlet is real, and not for it.
@@ -77,6 +79,7 @@ impl Code {
         Self::NotUnderstood,
         Self::Misdirected,
         Self::Busy,
+        Self::SpaceClosed,
         Self::Unsigned,
         Self::Unwelcome,
         Self::Unreadable,
@@ -204,6 +207,12 @@ impl Code {
                 "Too much is asked at once",
                 "Try again after the seconds that `Retry-After` names.",
             ),
+            Self::SpaceClosed => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "space_closed",
+                "This space could not be started",
+                "`detail` says what went wrong, and so does `midwatch doctor`. Mend it, and start the server again; the other spaces keep watch meanwhile.",
+            ),
             Self::Unsigned => (
                 StatusCode::UNAUTHORIZED,
                 "unsigned",
@@ -328,6 +337,14 @@ impl Problem {
         Self {
             retry_after: Some(seconds),
             ..Self::new(Code::Busy, format!("try again in {seconds} s"))
+        }
+    }
+
+    /// The space could not be started; why, for those who may see it.
+    pub fn closed(why: impl Into<String>) -> Self {
+        Self {
+            retry_after: Some(60),
+            ..Self::new(Code::SpaceClosed, why.into())
         }
     }
 

@@ -51,7 +51,11 @@ impl House for Guarded {
         self.0.mechanisms()
     }
 
-    fn health(&self) -> Health {
+    fn closed(&self, name: &str) -> Option<String> {
+        self.0.closed(name)
+    }
+
+    fn health(&self) -> BTreeMap<String, Health> {
         self.0.health()
     }
 
@@ -799,4 +803,54 @@ fn an_invitation_makes_an_account_and_no_more() {
     let body = json!({"token": token, "name": "bob", "password": PASSWORD});
     let got = desk.ask("POST", "/v1/setup", "", Some(&body));
     desk.refused(&got, 401, "unauthenticated");
+}
+
+#[test]
+fn a_closed_space_is_told_of_to_those_who_may_see_it() {
+    let desk = Desk::new();
+    let (root, viewer) = (desk.enter("root").headers(), desk.enter("viewer").headers());
+    for (method, path) in [
+        ("GET", "/v1/spaces/shut/incidents"),
+        ("GET", "/v1/spaces/shut/events"),
+        ("GET", "/v1/events?space=shut"),
+        ("POST", "/v1/spaces/shut/silences"),
+    ] {
+        let body = (method == "POST").then(|| json!({}));
+        let got = desk.ask(method, path, &root, body.as_ref());
+        desk.refused(&got, 503, "space_closed");
+        assert!(got.body.contains("its journal is damaged"), "{}", got.body);
+        let got = desk.ask(method, path, &viewer, body.as_ref());
+        desk.refused(&got, 404, "not_found");
+        let got = desk.ask(method, path, "", body.as_ref());
+        desk.refused(&got, 401, "unauthenticated");
+    }
+    // Whoever posts comes again, and hears nothing of what is wrong.
+    let got = desk.ask("POST", "/v1/spaces/shut/inlets/x", "", Some(&json!({})));
+    desk.refused(&got, 503, "space_closed");
+    assert!(!got.body.contains("damaged"), "{}", got.body);
+    assert!(got.header("retry-after").is_some());
+}
+
+#[test]
+fn numbers_are_told_of_the_spaces_that_one_may_see() {
+    let desk = Desk::new();
+    let told = |who: &str| {
+        desk.ask("GET", "/metrics", &desk.enter(who).headers(), None)
+            .body
+    };
+    let root = told("root");
+    assert!(
+        root.contains("space=\"main\"") && root.contains("file-of-other"),
+        "{root}"
+    );
+    // Also right after somebody who may see more.
+    let (main, other) = (told("viewer"), told("stranger"));
+    assert!(
+        main.contains("file-of-main") && !main.contains("other"),
+        "{main}"
+    );
+    assert!(
+        other.contains("file-of-other") && !other.contains("file-of-main"),
+        "{other}"
+    );
 }
