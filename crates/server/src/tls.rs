@@ -6,6 +6,7 @@
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use model::time::{Span, Timestamp};
@@ -240,6 +241,9 @@ fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     Some((tag, inside, after))
 }
 
+/// As late as is told of a certificate that ends later.
+const LAST: &str = "2200-01-01T00:00:00Z";
+
 /// When a certificate ends (RFC 5280, 4.1: `notAfter`).
 fn expiry(certificate: &[u8]) -> Option<Timestamp> {
     let (_, certificate, _) = element(certificate)?;
@@ -265,6 +269,10 @@ fn expiry(certificate: &[u8]) -> Option<Timestamp> {
         _ => return None,
     };
     let part = |at: usize| time.get(at..at + 2);
+    if century > "21" {
+        // Some never end (RFC 5280, 4.1.2.5, writes the year 9999), and our times do with the year 2262.
+        return Timestamp::from_str(LAST).ok();
+    }
     format!(
         "{century}{}-{}-{}T{}:{}:{}Z",
         part(0)?,
@@ -334,6 +342,22 @@ mod tests {
         stands(Some("holds no certificate"), until);
         made(folder.path(), 2060);
         stands(None, "2060-03-09T00:00:00Z".parse().unwrap());
+    }
+
+    #[test]
+    fn what_never_ends_is_a_certificate_too() {
+        let folder = tempfile::tempdir().unwrap();
+        for (year, until) in [
+            (2049, "2049-03-09T00:00:00Z"),
+            (2050, "2050-03-09T00:00:00Z"),
+            (2199, "2199-03-09T00:00:00Z"),
+            (2262, LAST),
+            (4096, LAST),
+            (9999, LAST),
+        ] {
+            let standing = Tls::open(made(folder.path(), year)).unwrap().look();
+            assert_eq!(standing.until, until.parse().unwrap(), "{year}");
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Real requests over a loopback port, and the description of the API that is checked in.
 
+#[path = "api/greeted.rs"]
+mod greeted;
 #[path = "api/permissions.rs"]
 mod permissions;
 #[path = "api/vouched.rs"]
