@@ -161,10 +161,7 @@ impl Keeping {
     }
 
     /// Has something done beside the watch, until it ends. What is wrong with it is told with the troubles of this space.
-    pub fn beside(
-        &mut self,
-        begin: impl FnOnce(Arc<Troubles>, Arc<AtomicBool>) -> JoinHandle<()>,
-    ) {
+    pub fn beside(&mut self, begin: impl FnOnce(Arc<Troubles>, Arc<AtomicBool>) -> JoinHandle<()>) {
         let thread = begin(Arc::clone(&self.troubles), Arc::clone(&self.over));
         self.threads.push(thread);
     }

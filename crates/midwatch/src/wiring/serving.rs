@@ -281,7 +281,8 @@ impl Serving {
         })?;
         self.by_tls = tls.is_some();
         if let Some(tls) = tls {
-            self.first.beside(|troubles, over| super::tls::keep(tls, troubles, over));
+            self.first
+                .beside(|troubles, over| super::tls::keep(tls, troubles, over));
         }
         Ok(Some(bound))
     }
