@@ -8,6 +8,8 @@ pub mod files;
 
 #[cfg(feature = "inlets")]
 pub mod alertmanager;
+#[cfg(feature = "aws-iam")]
+pub mod aws;
 #[cfg(any(
     feature = "inlets",
     feature = "notifiers",

@@ -139,6 +139,7 @@ fn every_command_shows_an_example_of_itself_and_answers_programs() {
             "incidents",
             "journal",
             "config",
+            "iam",
             "journal export",
             "config reference",
             "incidents postmortem",

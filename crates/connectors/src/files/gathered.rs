@@ -7,6 +7,7 @@ use model::recording::Manifest;
 use model::{Alarm, Change, Event, RawRef, StateSnapshot, Timestamp};
 use serde_json::Value;
 
+use super::aws::refusals::Refusal;
 use super::documents::typed;
 use super::entities::Directory;
 use super::error::FilesError;
@@ -21,6 +22,10 @@ pub(crate) struct Gathered<'m> {
     pub changes: Vec<Change>,
     pub events: Vec<Event>,
     pub snapshots: Vec<StateSnapshot>,
+    /// Policies, by their paths below `iam/`.
+    pub policies: Vec<(String, String)>,
+    /// Calls that were refused, as the audit trail tells.
+    pub refusals: Vec<Refusal>,
 }
 
 impl<'m> Gathered<'m> {
@@ -32,6 +37,8 @@ impl<'m> Gathered<'m> {
             changes: Vec::new(),
             events: Vec::new(),
             snapshots: Vec::new(),
+            policies: Vec::new(),
+            refusals: Vec::new(),
         }
     }
 

@@ -185,6 +185,13 @@ pub(crate) fn role(file: &DataFile, limits: &Limits) -> Result<Role, FilesError>
             Role::Ignored
         });
     }
+    if top == "iam" {
+        return Ok(if ending == "json" && !aside(rest) {
+            Role::Aws(aws::Document::Policies)
+        } else {
+            Role::Ignored
+        });
+    }
     if matches!(ending, "csv" | "tsv") {
         return table(file, top, &name, limits);
     }

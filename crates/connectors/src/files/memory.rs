@@ -63,6 +63,7 @@ pub fn read_bytes(name: &str, bytes: &[u8], limits: &Limits) -> Result<ReadBytes
                 Role::Aws(document) => aws::read(&file, *document, limits, &mut gathered)?,
                 _ => kubernetes::read(&file, limits, &mut gathered)?,
             }
+            aws::refusals::explained(&mut gathered);
             read.things = (gathered.alarms.len()
                 + gathered.changes.len()
                 + gathered.events.len()

@@ -133,7 +133,8 @@ pub fn open(root: &Path, limits: &Limits) -> Result<Recording, FilesError> {
                 if *document == aws::Document::Trail {
                     changes.get_or_insert_default();
                 }
-                if *document != aws::Document::Alarms {
+                let tells = !matches!(document, aws::Document::Alarms | aws::Document::Policies);
+                if tells {
                     events.get_or_insert_default();
                 }
             }
@@ -144,6 +145,7 @@ pub fn open(root: &Path, limits: &Limits) -> Result<Recording, FilesError> {
             _ => {}
         }
     }
+    aws::refusals::explained(&mut gathered);
     alarms.append(&mut gathered.alarms);
     extend(&mut changes, gathered.changes);
     extend(&mut events, gathered.events);

@@ -10,6 +10,7 @@ mod demo;
 mod diff;
 pub(crate) mod doctor;
 pub(crate) mod explain;
+mod iam;
 mod incidents;
 mod investigate;
 mod journal;
@@ -126,6 +127,8 @@ pub enum Command {
     Demo(demo::Args),
     /// Make, check, show, pack and unpack recorded incidents
     Recording(recording::Args),
+    /// Why a call is denied: policies evaluated, with the statement that decides
+    Iam(iam::Args),
     /// Score the engine on a public incident set
     Bench(bench::Args),
     /// Write completions for a shell
@@ -208,6 +211,7 @@ pub fn run(command: Command, console: &mut Console<'_>) -> Result<Exit, Problem>
 
         Command::Demo(args) => demo::run(&args, console),
         Command::Recording(args) => recording::run(&args, console),
+        Command::Iam(args) => iam::run(&args, console),
         Command::Bench(args) => bench::run(&args, console),
         Command::Completions(args) => completions::run(&args, console),
         Command::Man(args) => man::run(&args, console),

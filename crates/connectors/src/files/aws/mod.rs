@@ -5,6 +5,7 @@ mod events;
 mod logs;
 mod metrics;
 pub(crate) mod names;
+pub(crate) mod refusals;
 mod trail;
 mod xray;
 
@@ -23,6 +24,8 @@ pub(crate) enum Document {
     Trail,
     /// `rds describe-events`
     DatabaseEvents,
+    /// What `iam/` holds: policies, which say why calls were refused.
+    Policies,
 }
 
 /// Documents whose content is rows.
@@ -52,6 +55,18 @@ pub(crate) fn read(
         Document::Alarms => alarms::read(file, &text, gathered),
         Document::Trail => trail::read(file, &text, gathered),
         Document::DatabaseEvents => events::read(file, &text, gathered),
+        Document::Policies => {
+            // Policies are told by their names, whose case counts.
+            let packed = [".gz", ".zst", ".zstd"];
+            let name = packed.iter().find_map(|end| file.name.strip_suffix(end));
+            let name = name.unwrap_or(&file.name);
+            let below = name
+                .split_once('/')
+                .map_or(name, |(_, below)| below)
+                .to_string();
+            gathered.policies.push((below, text.to_string()));
+            Ok(())
+        }
     }
 }
 

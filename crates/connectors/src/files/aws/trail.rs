@@ -4,7 +4,7 @@
 use model::{Change, ChangeKind, EntityId, EntityKind, Event, Severity};
 use serde_json::Value;
 
-use super::names;
+use super::{names, refusals};
 use crate::files::documents::typed;
 use crate::files::entities::Who;
 use crate::files::error::FilesError;
@@ -56,6 +56,8 @@ pub(super) fn read(
                     .directory
                     .id(&Who::Named(EntityKind::Role, role.into())),
             };
+            let told = refusals::refusal(gathered.events.len(), said, &detail);
+            gathered.refusals.extend(told);
             gathered.events.push(Event {
                 entity,
                 first: at,

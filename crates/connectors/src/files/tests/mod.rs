@@ -22,6 +22,7 @@ use super::*;
 mod bad;
 mod checks;
 mod formats;
+mod policies;
 
 pub(super) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()

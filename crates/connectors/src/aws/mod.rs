@@ -1,0 +1,3 @@
+//! Amazon Web Services: what only its own words can say.
+
+pub mod iam;

@@ -1,0 +1,126 @@
+//! Why calls were refused: the recorded policies, held against the refusals that the audit trail tells.
+//!
+//! A recording may hold policies in its folder `iam/` (docs/iam.md). A refusal says who asked for what in a
+//! sentence of fixed form; what else is known of the call stands in its record. Without policies nothing is
+//! said, and what cannot be evaluated never spoils the case: it is said in the event.
+
+use serde::Deserialize as _;
+use serde_json::{Map, Value, json};
+
+use crate::aws::iam::gather::Gatherer;
+use crate::aws::iam::{Answer, Policies, Verdict, Written, explain};
+use crate::files::gathered::{Gathered, text_at};
+
+/// A call that was refused.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    /// Number of the event that tells of it.
+    event: usize,
+    request: Value,
+}
+
+/// Reads who was refused what out of an audit record; none if the message is of another form.
+pub(super) fn refusal(event: usize, said: &str, detail: &Value) -> Option<Refusal> {
+    let (_, rest) = said.split_once("User: ")?;
+    let (principal, rest) = rest.split_once(" is not authorized to perform: ")?;
+    let mut words = rest.split_whitespace();
+    let action = words.next()?.trim_end_matches([',', '.']);
+    let resource = rest
+        .split_once(" on resource: ")
+        .and_then(|(_, rest)| rest.split_whitespace().next())
+        .map_or("*", |word| word.trim_matches('"'));
+    let mut request = json!({
+        "principal": principal, "action": action, "resource": resource, "context": context(detail),
+    });
+    let issuer = ["userIdentity", "sessionContext", "sessionIssuer"];
+    let issuer = |last: &'static str| text_at(detail, &[issuer.as_slice(), &[last]].concat());
+    if issuer("type") == "Role" && issuer("arn").contains(":role/") {
+        request["role"] = issuer("arn").into();
+    }
+    let owner = detail["resources"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find_map(|one| {
+            let same = text_at(one, &["ARN"]) == resource;
+            same.then(|| text_at(one, &["accountId"]))
+                .filter(|account| !account.is_empty())
+        });
+    if let Some(owner) = owner {
+        request["resource_account"] = owner.into();
+    }
+    Some(Refusal { event, request })
+}
+
+/// What an audit record tells of a call's circumstances, as condition keys.
+fn context(detail: &Value) -> Map<String, Value> {
+    let mut context = Map::new();
+    let address = text_at(detail, &["sourceIPAddress"]);
+    if address.parse::<std::net::IpAddr>().is_ok() {
+        context.insert("aws:SourceIp".into(), address.into());
+    }
+    let mfa = [
+        "userIdentity",
+        "sessionContext",
+        "attributes",
+        "mfaAuthenticated",
+    ];
+    for (key, path) in [
+        ("aws:RequestedRegion", &["awsRegion"][..]),
+        ("aws:UserAgent", &["userAgent"]),
+        ("aws:SourceVpce", &["vpcEndpointId"]),
+        ("aws:CurrentTime", &["eventTime"]),
+        ("aws:userid", &["userIdentity", "principalId"]),
+        ("aws:MultiFactorAuthPresent", &mfa),
+    ] {
+        let value = text_at(detail, path);
+        if !value.is_empty() {
+            context.insert(key.into(), value.into());
+        }
+    }
+    if detail.get("tlsDetails").is_some() {
+        context.insert("aws:SecureTransport".into(), true.into());
+    }
+    context
+}
+
+/// Tells, in each event of a refusal, which statement of the recorded policies decided.
+pub(crate) fn explained(gathered: &mut Gathered<'_>) {
+    if gathered.policies.is_empty() {
+        return;
+    }
+    for refusal in std::mem::take(&mut gathered.refusals) {
+        let decided = decided(&refusal.request, &gathered.policies);
+        if let Some(event) = gathered.events.get_mut(refusal.event) {
+            event.message = format!("{decided}: {}", event.message);
+        }
+    }
+}
+
+fn decided(request: &Value, files: &[(String, String)]) -> String {
+    let asked = || -> Result<Answer, String> {
+        let written = Written::deserialize(request).map_err(|error| error.to_string())?;
+        let request = written.read().map_err(|error| error.to_string())?;
+        let mut gatherer = Gatherer::new(&request);
+        for (name, text) in files {
+            gatherer
+                .add(name, text)
+                .map_err(|error| error.to_string())?;
+        }
+        let (policies, _): (Policies, _) = gatherer.finish().map_err(|error| error.to_string())?;
+        explain(&policies, &request).map_err(|error| error.to_string())
+    };
+    match asked() {
+        Err(why) => format!("the recorded policies cannot be evaluated ({why})"),
+        Ok(answer) => match (answer.verdict, answer.decided_by.first()) {
+            (Verdict::ExplicitlyDenied, Some(place)) => format!("denied by {}", place.short()),
+            (Verdict::Allowed, _) => "the recorded policies would allow it".to_string(),
+            (Verdict::ImplicitlyDenied, _) => {
+                let near = answer.nearest.first().map(|near| near.place.short());
+                let near = near.map_or(String::new(), |near| format!("; nearest to it is {near}"));
+                format!("{}{near}", answer.sentence())
+            }
+            _ => answer.sentence(),
+        },
+    }
+}
