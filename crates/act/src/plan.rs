@@ -39,6 +39,9 @@ pub struct Context {
     pub changes: Vec<Change>,
     /// Who leans on what, as known now: whose certificates and settings a cause's entity uses.
     pub topology: Topology,
+    /// Entities where a plan of this incident was performed and telemetry has shown since that it helped: what the
+    /// report still says of them is past.
+    pub mended: BTreeSet<EntityId>,
     /// Declared ways back; asked before the actuators' own offers.
     pub ways: Vec<Way>,
     /// Further conditions of success, such as a router's failback: State of the router = primary.
@@ -73,6 +76,7 @@ impl Default for Context {
         Self {
             changes: Vec::new(),
             topology: Topology::default(),
+            mended: BTreeSet::new(),
             ways: Vec::new(),
             also: Vec::new(),
             stop: Vec::new(),
@@ -225,6 +229,9 @@ fn chosen<'a>(report: &'a Report, context: &Context) -> (Vec<&'a Cause>, Vec<Str
     let mut chosen = Vec::new();
     let mut left = Vec::new();
     for cause in &report.causes {
+        if context.mended.contains(&cause.entity) {
+            continue;
+        }
         let sure = format!(
             "{} ({}) is sure to {:.2} only",
             cause.entity, cause.title, cause.confidence

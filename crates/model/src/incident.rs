@@ -7,7 +7,7 @@ pub mod chain;
 mod fold;
 pub mod transcript;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -18,7 +18,7 @@ use crate::alarm::{Alarm, AlarmState};
 use crate::entity::EntityId;
 use crate::lesson::Lesson;
 use crate::mechanism::MechanismId;
-use crate::plan::{Approval, Checked, GateAnswer, Plan};
+use crate::plan::{Approval, Checked, GateAnswer, Holds, Plan};
 use crate::report::Report;
 use crate::time::{Span, TimeWindow, Timestamp};
 
@@ -492,6 +492,23 @@ impl PlanState {
     /// Did fresh telemetry show that it worked?
     pub fn worked(&self) -> bool {
         self.verified.last().is_some_and(|(_, passed, _)| *passed)
+    }
+
+    /// The entities whose cause it answered and whose calls or readings the newest check found well, all of them:
+    /// what it did there has helped, whatever else is wrong.
+    pub fn mended(&self) -> BTreeSet<&EntityId> {
+        let Some((.., checks)) = self.verified.last() else {
+            return BTreeSet::new();
+        };
+        let well = |entity: &EntityId| {
+            let measured = checks.iter();
+            let mut here = measured
+                .filter(|checked| checked.condition.measured_at() == Some(entity))
+                .peekable();
+            here.peek().is_some() && here.all(|checked| checked.holds == Holds::Yes)
+        };
+        let answered = self.plan.basis.iter().map(|basis| &basis.entity);
+        answered.filter(|entity| well(entity)).collect()
     }
 }
 

@@ -77,6 +77,18 @@ pub enum Condition {
     },
 }
 
+impl Condition {
+    /// The entity whose calls or readings it measures; `None` for alarms and states.
+    pub fn measured_at(&self) -> Option<&EntityId> {
+        match self {
+            Self::ErrorShare { entity, .. }
+            | Self::Latency { entity, .. }
+            | Self::Metric { entity, .. } => Some(entity),
+            Self::AlarmQuiet { .. } | Self::State { .. } => None,
+        }
+    }
+}
+
 impl fmt::Display for Condition {
     /// A clause for people.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,7 +6,7 @@
 
 use model::action::Outcome;
 use model::incident::{Ending, Incident, Investigation, PlanState, RunEnd};
-use model::plan::GateAnswer;
+use model::plan::{Basis, GateAnswer};
 use model::report::{Report, Status};
 use model::time::{Span, Timestamp};
 use schemars::JsonSchema;
@@ -39,6 +39,9 @@ pub struct Orders {
     pub approval_lasts: Span,
     /// How many plans may be performed for one incident: as many as the gate lets ([`Orders::under`]).
     pub attempts: u32,
+    /// Where a plan has helped at all that it was about and alarms still fire so long after it, it is looked at again:
+    /// something else may be wrong too.
+    pub something_else: Span,
     /// The least time between two checks of a plan that was performed.
     pub check_every: Span,
     /// After a verified recovery alarms may fire for so long; then it is looked at again.
@@ -63,6 +66,7 @@ impl Default for Orders {
             facts_last: Span::minutes(10),
             approval_lasts: Span::minutes(15),
             attempts: 3,
+            something_else: Span::seconds(20),
             check_every: Span::seconds(2),
             linger: Span::minutes(20),
             calm: Span::seconds(30),
@@ -298,6 +302,19 @@ impl<'a> Case<'a> {
             let first = ended.plus(plan.plan.settle);
             return Some(self.at(first, Awaited::Effect, Duty::Verify));
         };
+        let looked = self.incident.investigations.last()?;
+        let helped = self.helped(plan);
+        if helped && looked.started > ended && self.beyond(plan) {
+            // It did what it could, and another cause is left: the plan stays, and a further one follows.
+            return None;
+        }
+        let due = ended.plus(self.orders.something_else);
+        let early = looked.started < due && self.now >= due && !self.looks_are_spent();
+        if helped && early && self.incident.firing(self.now) {
+            return Some(Duty::Investigate {
+                why: "what was put right is well, and alarms still fire",
+            });
+        }
         if *last < patience {
             // Ever more seldom: what does not come quickly comes slowly.
             let apart = self.orders.check_every.0.max(last.since(ended).0 / 5);
@@ -307,25 +324,31 @@ impl<'a> Case<'a> {
         // It did not help. What is wrong now?
         let failed = plan.verified.iter().find(|(at, ..)| *at >= patience);
         let failed = failed.map_or(*last, |(at, ..)| *at);
-        let looked = self.incident.investigations.last()?;
         if looked.started < failed {
             return Some(self.look_or_hand_over("the recovery could not be verified"));
         }
         let report = self.report().filter(|_| ended_well(looked))?;
-        if report.causes.iter().any(|cause| {
-            plan.plan
-                .basis
-                .iter()
-                .any(|b| (&b.entity, &b.mechanism) == (&cause.entity, &cause.mechanism))
-        }) {
-            // The same cause is still at work: the plan was no cure, and is taken back.
-            return Some(if plan.plan.steps.iter().any(|step| step.undo.is_some()) {
+        let mended = plan.mended();
+        let still = report.causes.iter().any(|cause| {
+            let same = |b: &Basis| (&b.entity, &b.mechanism) == (&cause.entity, &cause.mechanism);
+            plan.plan.basis.iter().any(same) && !mended.contains(&cause.entity)
+        });
+        if still {
+            // The same cause is still at work: the plan was no cure, and is taken back. But what helped somewhere is
+            // not undone there: that would break it again.
+            return Some(if !mended.is_empty() {
+                self.hand_over("the plan helped in part, and the rest of its causes are at work")
+            } else if plan.plan.steps.iter().any(|step| step.undo.is_some()) {
                 Duty::Unwind
             } else {
                 self.hand_over("the plan did not help, and there is no way back from it")
             });
         }
         match report.header.status {
+            // What the report still says of that is past.
+            Status::CauseFound if helped => Some(self.hand_over(
+                "what the plan put right is well, but not all that was expected of it came true",
+            )),
             // That cause is gone, and another is left: the plan stays, and a further one follows.
             Status::CauseFound => None,
             // Nothing is wrong any more: it came late. The plan's check decides, once more.
@@ -336,6 +359,22 @@ impl<'a> Case<'a> {
                 "the plan was performed, and could not be verified within its patience",
             )),
         }
+    }
+
+    /// Has it helped at every entity that it answered, as telemetry from after it shows?
+    fn helped(&self, plan: &PlanState) -> bool {
+        let mended = plan.mended();
+        let basis = &plan.plan.basis;
+        !basis.is_empty() && basis.iter().all(|b| mended.contains(&b.entity))
+    }
+
+    /// Does the newest report name a cause elsewhere?
+    fn beyond(&self, plan: &PlanState) -> bool {
+        let mended = plan.mended();
+        self.report().is_some_and(|report| {
+            report.header.status == Status::CauseFound
+                && report.causes.iter().any(|c| !mended.contains(&c.entity))
+        })
     }
 
     fn silenced(&self) -> Option<Duty> {

@@ -23,7 +23,9 @@ impl Watch {
             // Each part is looked at by itself before anything is proposed.
             return Ok(());
         }
-        let context = self.settings.plan.clone().informed_by(&case, report);
+        let mut context = self.settings.plan.clone().informed_by(&case, report);
+        let mended = incident.plans.iter().flat_map(|plan| plan.mended());
+        context.mended = mended.cloned().collect();
         let begun = incident.plans.iter().filter(|p| p.run_started.is_some());
         let attempt = u32::try_from(begun.count())
             .unwrap_or(u32::MAX)

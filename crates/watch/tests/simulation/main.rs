@@ -223,6 +223,31 @@ fn what_had_only_just_begun_is_looked_at_twice() {
     }
 }
 
+/// Of three broken functions the first looks show two. The plan puts them right, which telemetry shows while alarms
+/// still fire; so it is looked at again, and the third is put right as well. What helped is never undone, also where
+/// a report goes on to blame it.
+#[test]
+fn what_helped_stays_while_something_else_is_found() {
+    for answer in [Answer::Yes, Answer::Alone] {
+        let mut run = three_broken(1, Manner::Good, answer);
+        run.world.state().blinkered = true;
+        run.until_over(HOURS);
+        run.check("blinkered");
+        let (_, incident, _) = one(&run);
+        assert_eq!(incident.closed.map(|(_, how)| how), Some(Ending::Recovered));
+        assert!(run.world.healthy());
+        let steps: Vec<usize> = incident.plans.iter().map(|p| p.plan.steps.len()).collect();
+        assert_eq!(steps, [2, 1]);
+        let ended = |plan: usize| incident.plans[plan].run_ended.clone().unwrap();
+        assert_eq!(ended(0).1, RunEnd::Completed);
+        let deeds = run.world.state().deeds.clone();
+        assert_eq!(deeds.len(), 3, "{deeds:?}");
+        // Not after minutes of patience, but soon after it was clear.
+        let between = ended(1).0.since(ended(0).0);
+        assert!(between < Span::minutes(1), "{between}");
+    }
+}
+
 #[test]
 fn a_no_is_a_no_and_silence_is_none() {
     for (answer, why) in [

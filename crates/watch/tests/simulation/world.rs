@@ -78,6 +78,10 @@ pub struct State {
     pub deeds: Vec<(StepKey, Action)>,
     pub told: Vec<Notice>,
     pub looks: u64,
+    /// Does whoever investigates see a function only in the third look, and blame for ever what was once broken?
+    pub blinkered: bool,
+    /// Who was blamed so far.
+    blamed: BTreeMap<EntityId, Timestamp>,
     /// Seconds that the alarm takes to fire.
     pub delay: i64,
     /// Is the alarm's word on its way? Its last state as brought.
@@ -105,6 +109,8 @@ impl World {
                 deeds: Vec::new(),
                 told: Vec::new(),
                 looks: 0,
+                blinkered: false,
+                blamed: BTreeMap::new(),
                 delay: 2,
                 alarm: AlarmState::Resolved,
             }),
@@ -307,6 +313,13 @@ impl Investigator for World {
         let looks = {
             let mut state = self.state();
             state.looks += 1;
+            if state.blinkered {
+                if state.looks < 3 {
+                    ill.remove(&EntityId::new(FUNCTIONS[2]));
+                }
+                state.blamed.extend(ill.clone());
+                ill.clone_from(&state.blamed);
+            }
             state.looks
         };
         let status = if ill.is_empty() {
