@@ -132,10 +132,9 @@ impl Live {
             .as_ref()
             .map(|payledger| payledger.look(day, now))
             .unwrap_or_default();
-        let brief = TimeWindow::new(now.minus(Span(SECOND)), now).unwrap_or(day);
         let mut topology = looked.topology;
-        if let Ok(captured) = self.window.capture(brief, &[], now) {
-            topology.join(captured.topology);
+        if let Ok(around) = self.window.around(now) {
+            topology.join(around);
         }
         let mut changes = looked.changes;
         if let Some(posted) = &self.posted {

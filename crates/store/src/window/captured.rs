@@ -105,6 +105,11 @@ impl Collector {
             ControlFlow::Continue(())
         });
         self.logs = logs;
+        self.take_spans(batch, first_span);
+    }
+
+    /// Takes what is wanted of its spans alone; the first has this number.
+    pub fn take_spans(&mut self, batch: &Batch, first_span: u64) {
         let (file, mut spans) = (
             Arc::clone(&self.spans_file),
             std::mem::take(&mut self.spans),

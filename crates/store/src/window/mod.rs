@@ -7,6 +7,7 @@
 //!
 //! The file format and why it is one: `docs/decisions/0010-telemetry-window.md`.
 
+mod around;
 mod captured;
 mod chunk;
 mod columns;
@@ -144,6 +145,8 @@ struct State {
     hot: Hot,
     seconds: Seconds,
     known: Known,
+    /// Who called whom, as questions about the surroundings have found it.
+    calls: Known,
     trimmed: Option<Timestamp>,
     retry_at: Option<Timestamp>,
     /// Too much waits for the disk: nothing is taken before then.

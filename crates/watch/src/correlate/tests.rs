@@ -92,6 +92,16 @@ fn what_belongs_together_joins() {
         joins("errors high", "cart", 10),
         "a neighbour, at once, alike"
     );
+    assert!(
+        joins("latency", "cart", 0),
+        "a neighbour, in the same instant"
+    );
+    assert!(joins("latency", "cart", 30), "a neighbour, at once");
+    assert!(!joins("latency", "cart", 60), "a neighbour, a minute after");
+    assert!(
+        !joins("latency", "bank", 0),
+        "two hops away: something more must speak for it"
+    );
     assert!(joins("latency", "front", 10), "the same, at once");
     assert!(!joins("latency", "nowhere", 10), "only near in time");
     assert!(
@@ -114,6 +124,7 @@ fn each_part_counts_as_it_should() {
     exactly(scored("other", "nowhere", 0, &around), 0.6);
     exactly(scored("other", "nowhere", 300, &around), 0.3);
     exactly(scored("other", "front", 0, &around), 0.6 + 0.5);
+    exactly(scored("other", "cart", 0, &around), 0.6 + 0.3 + 0.15);
     exactly(scored("other", "bank", 0, &around), 0.6 + 0.5 * 0.36);
     exactly(scored("errors high", "nowhere", 0, &around), 0.6 + 0.3);
     // Digits differ from alarm to alarm and tell nothing.

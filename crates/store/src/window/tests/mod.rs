@@ -633,6 +633,65 @@ fn more_than_a_look_may_hold_is_thinned_by_whole_traces() {
     assert_eq!(captured.gaps.len(), 2);
 }
 
+/// Caller and callee send their spans apart, and some seconds before anybody asks; the calls that were seen once are
+/// known for ten minutes.
+#[test]
+fn who_calls_whom_is_known_without_a_look() {
+    let folder = tempfile::tempdir().unwrap();
+    let window = Window::open(folder.path(), small()).unwrap();
+    let now = Timestamp::from_seconds(1_800_000_000);
+    let span = |entity: &str, span: &str, parent: &str| {
+        let mut batch = Batch::default();
+        let topology = model::Entity {
+            id: entity.into(),
+            kind: model::EntityKind::Service,
+            name: entity.to_string(),
+            labels: BTreeMap::new(),
+        };
+        batch.topology.entities.push(topology);
+        batch.push_span(&SpanRow {
+            trace_id: "0af7651916cd43dd8448eb211c80319c",
+            span_id: span,
+            parent_id: parent,
+            entity: &entity.into(),
+            name: "op",
+            kind: SpanKind::Server,
+            start: now,
+            end: now.plus(Span(1_000_000)),
+            error: false,
+            message: "",
+            peer: "",
+            attributes: &[],
+            file: &"".into(),
+            line: 0,
+        });
+        batch
+    };
+    window
+        .append(
+            span("service/cart", "00000000000000b1", "00000000000000a1"),
+            now,
+        )
+        .unwrap();
+    window.flush(now).unwrap();
+    window
+        .append(span("service/front", "00000000000000a1", ""), now)
+        .unwrap();
+    let calls = |after: i64| {
+        let topology = window.around(now.plus(Span(after * SECOND))).unwrap();
+        let edges = topology.edges.iter();
+        let edges: Vec<_> = edges.map(|e| format!("{} -> {}", e.from, e.to)).collect();
+        (topology.entities.len(), edges)
+    };
+    let front_calls_cart = (2, vec!["service/front -> service/cart".to_string()]);
+    assert_eq!(calls(8), front_calls_cart);
+    // Their spans are out of reach by then; what was seen is not forgotten.
+    assert_eq!(calls(300), front_calls_cart);
+    assert_eq!(calls(2_000).1.len(), 0);
+    // Before anything happened nothing is known of it.
+    assert_eq!(calls(-120).1.len(), 0);
+}
+
 #[test]
 fn topology_is_what_was_heard_of_lately() {
     let folder = tempfile::tempdir().unwrap();
