@@ -17,6 +17,8 @@ const HEADER: usize = 150;
 const INSTEAD: usize = 500;
 /// Sections of lines in one message; with header, title, context and buttons it stays below Slack's 50 blocks.
 const SECTIONS: usize = 12;
+/// Lines of what became of a question: an answer, and an end.
+const BECAME: usize = 4;
 /// Of a button's value; Slack's limit.
 const VALUE: usize = 2_000;
 
@@ -56,14 +58,42 @@ pub fn reply(notice: &Notice) -> Message {
     }
 }
 
-/// The same without buttons: nobody is asked any more.
+/// The same without buttons: nobody is asked any more. What became of it is added by [`and_then`].
 pub fn asked_no_more(notice: &Notice) -> Message {
-    let mut blocks = body(notice, None);
-    blocks.push(context("*This is no longer asked.*"));
     Message {
         text: instead(&notice.title),
-        blocks,
+        blocks: body(notice, None),
     }
+}
+
+/// What a later notice says of a question: a line for people, and whether that is all that there is to say. `None` while
+/// the question stands.
+pub fn became(notice: &Notice) -> Option<(String, bool)> {
+    let first = notice.lines.first().unwrap_or(&notice.title);
+    Some(match notice.kind.as_str() {
+        "approval_wanted" => ("Another plan is asked about below.".to_string(), true),
+        "running" if notice.by.is_empty() => ("The policy let it go ahead.".to_string(), false),
+        "running" => (
+            format!("{} said yes; it is being performed.", notice.by),
+            false,
+        ),
+        "recovered" => ("It worked: the recovery is verified.".to_string(), true),
+        "broken_off" => (format!("It was broken off: {first}"), true),
+        "approval_expired" => ("Nobody answered in time.".to_string(), true),
+        "handed_over" => (format!("A person must go on: {first}"), true),
+        "closed" if notice.by.is_empty() => (format!("Closed: {}", notice.title), true),
+        "closed" => (format!("Closed by {}: {}", notice.by, notice.title), true),
+        _ => return None,
+    })
+}
+
+/// The blocks of a question with what became of it: in `plain_text`, since it holds what people wrote.
+pub fn and_then(blocks: &[Value], became: &[String]) -> Vec<Value> {
+    let mut blocks = blocks.to_vec();
+    for line in became.iter().take(BECAME) {
+        blocks.push(section(&fitted(line, TEXT, escape)));
+    }
+    blocks
 }
 
 /// Kind, title, lines, and where and when; the title not where it would stand a second time.

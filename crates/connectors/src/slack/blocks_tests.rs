@@ -20,6 +20,36 @@ fn the_life_of_an_incident_in_blocks() {
 }
 
 #[test]
+fn a_question_says_what_became_of_it() {
+    let mut life = life();
+    life[3].by = "ada".to_string();
+    let said: Vec<_> = life.iter().filter_map(became).collect();
+    let said: Vec<(&str, bool)> = said
+        .iter()
+        .map(|(line, over)| (line.as_str(), *over))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            ("Another plan is asked about below.", true),
+            ("ada said yes; it is being performed.", false),
+            ("It worked: the recovery is verified.", true),
+            ("Closed: recovered, and verified", true),
+        ]
+    );
+    let mut hostile = notice(9, "handed_over", "a person", &["<!channel> & co"]);
+    hostile.by = "<@U1>".to_string();
+    let (line, over) = became(&hostile).unwrap();
+    assert!(over);
+    let shown = and_then(&[], &[line]);
+    assert_eq!(shown[0]["text"]["type"], "plain_text");
+    assert_eq!(
+        shown[0]["text"]["text"],
+        "A person must go on: &lt;!channel&gt; &amp; co"
+    );
+}
+
+#[test]
 fn hostile_text_in_blocks() {
     let mut notice = notice(2, "opened", HOSTILE[0], HOSTILE);
     notice.subject = HOSTILE[1].to_string();
@@ -57,7 +87,10 @@ proptest! {
         notice.incident.0 = texts[3].repeat(repeat);
         notice.lines = lines.iter().map(|line| line.repeat(repeat)).collect();
         notice.plan = asks.then(|| "3f9a".repeat(16));
-        for message in [root(&notice), reply(&notice), asked_no_more(&notice)] {
+        let asked = asked_no_more(&notice);
+        let lines: Vec<String> = became(&notice).into_iter().map(|(line, _)| line).cycle().take(9).collect();
+        let over = Message { blocks: and_then(&asked.blocks, &lines), ..asked.clone() };
+        for message in [root(&notice), reply(&notice), asked, over] {
             prop_assert_eq!(rules::faults(&message.text, &message.blocks), Vec::<String>::new());
         }
     }

@@ -95,6 +95,9 @@ struct Asked {
     ts: String,
     text: String,
     blocks: Vec<Value>,
+    /// What became of it so far, for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    became: Vec<String>,
 }
 
 impl State {
@@ -364,6 +367,9 @@ impl Slack {
         if state.last == notice.id {
             return Ok(state);
         }
+        if notice.plan.is_some() {
+            self.answered(&mut state, notice)?;
+        }
         let there = if telling.tries > 0 {
             self.find_reply(&state, notice)
                 .map_err(|error| state.failed(error))?
@@ -387,14 +393,33 @@ impl Slack {
         };
         state.last = notice.id.clone();
         if notice.plan.is_some() {
+            // An older question has said by now that it is asked no more.
             let message = blocks::asked_no_more(notice);
             state.asked = Some(Asked {
                 ts,
                 text: message.text,
                 blocks: message.blocks,
+                became: Vec::new(),
             });
         }
         Ok(state)
+    }
+
+    /// The question says who answered, and later how that ended; its buttons go. While it stands it is left alone.
+    fn answered(&self, state: &mut State, notice: &Notice) -> Result<(), TellError> {
+        let (Some(mut asked), Some((line, over))) = (state.asked.clone(), blocks::became(notice))
+        else {
+            return Ok(());
+        };
+        if !asked.became.contains(&line) {
+            asked.became.push(line);
+        }
+        let blocks = blocks::and_then(&asked.blocks, &asked.became);
+        let body = json!({"channel": self.channel, "text": asked.text, "blocks": blocks});
+        self.alter(&asked.ts, body)
+            .map_err(|error| state.failed(error))?;
+        state.asked = (!over).then_some(asked);
+        Ok(())
     }
 
     /// Brings the first message and an old question up to this notice.
@@ -402,11 +427,8 @@ impl Slack {
         if notice.at.0 < state.shown || notice.id == state.shows {
             return Ok(());
         }
-        if let Some(asked) = state.asked.clone().filter(|_| notice.plan.is_none()) {
-            let body = json!({"channel": self.channel, "text": asked.text, "blocks": asked.blocks});
-            self.alter(&asked.ts, body)
-                .map_err(|error| state.failed(error))?;
-            state.asked = None;
+        if notice.plan.is_none() {
+            self.answered(state, notice)?;
         }
         let about = Notice {
             id: state.by.clone(),

@@ -245,13 +245,50 @@ fn an_incident_is_one_thread_and_its_first_message_shows_how_it_stands() {
     assert_eq!(workspace.replies(), wanted);
     let root = workspace.messages[0].body["blocks"].to_string();
     assert!(root.contains("*Closed*"), "{root}");
-    // A post for each, and an update of the root for all but the first; one of the question that is over.
-    assert_eq!(workspace.asked.len(), 6 + 5 + 1);
-    let ask = workspace
-        .messages
-        .iter()
-        .find(|one| one.body["blocks"].to_string().contains("no longer asked"));
-    assert!(ask.is_some());
+    // A post for each, and an update of the root for all but the first; two of the question: answered, and ended.
+    assert_eq!(workspace.asked.len(), 6 + 5 + 2);
+    let ask = workspace.messages.iter().find(|one| {
+        one.body["blocks"]
+            .to_string()
+            .contains("The policy let it go ahead")
+    });
+    let ask = ask.unwrap().body["blocks"].to_string();
+    assert!(
+        ask.contains("It worked: the recovery is verified."),
+        "{ask}"
+    );
+}
+
+/// A fresh look while a question stands leaves it; another plan takes its place, and only that has buttons.
+#[test]
+fn a_question_stands_until_it_is_over() {
+    let (workspace, slack) = begin();
+    let mut book = Book::default();
+    let life = life();
+    for notice in &life[..3] {
+        until_told(&mut book, &slack, notice);
+    }
+    let at = |index: usize, seq: u64| {
+        let one = &life[index];
+        let id = format!("{}/{seq}/{}", one.incident, one.kind);
+        let at = life[2].at.plus(Span::seconds(i64::try_from(seq).unwrap()));
+        Notice {
+            id,
+            at,
+            ..one.clone()
+        }
+    };
+    until_told(&mut book, &slack, &at(1, 50));
+    assert_eq!(workspace.lock().unwrap().buttons(), 1, "it still stands");
+    until_told(&mut book, &slack, &at(2, 51));
+    assert_eq!(workspace.lock().unwrap().buttons(), 1, "the newer one");
+    let workspace = workspace.lock().unwrap();
+    let older = workspace.messages.iter().filter(|one| {
+        one.body["blocks"]
+            .to_string()
+            .contains("Another plan is asked about")
+    });
+    assert_eq!(older.count(), 1);
 }
 
 /// Whatever single request fails or loses its answer, and wherever the power is cut, nothing stands there twice.
