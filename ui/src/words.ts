@@ -279,6 +279,10 @@ export function told({ event: e, said }: Pick<Entry, 'event' | 'said'>): [Tone, 
         e.right ? 'good' : 'ask',
         `marked as ${e.right ? 'right' : 'wrong'} by ${e.by}: ${e.mechanism} on ${e.entity}`,
       ];
+    case 'cause_named':
+      return ['good', `${e.by} says: it was ${e.mechanism} on ${e.entity}${e.instead ? '' : ', too'}`];
+    case 'look_asked':
+      return ['work', `${e.by} wants a fresh look`];
     case 'plan_proposed':
       return ['work', `a way back: ${e.plan.steps.map((step) => action(step.action)).join('; ')}`];
     case 'plan_kept':

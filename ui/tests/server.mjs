@@ -198,11 +198,36 @@ export async function start(options = {}) {
         const found = one.evidence[last];
         return found ? json(response, found) : problem(response, 404, 'No rows', 'They are not kept.');
       }
-      if (request.method === 'POST' && ['note', 'judge', 'link', 'split', 'merge', 'close'].includes(rest)) {
+      if (
+        request.method === 'POST' &&
+        ['note', 'judge', 'cause', 'look', 'link', 'split', 'merge', 'close'].includes(rest)
+      ) {
         const given = await body(request);
         const by = person?.name ?? 'root';
         world.deeds.push({ what: rest, ...given, by });
         if (rest === 'note') world.add({ event: 'noted', by, text: given.text });
+        if (rest === 'look') world.add({ event: 'look_asked', by });
+        if (rest === 'cause') {
+          if (given.mechanism === 'tls.certificate-expird') {
+            const said =
+              'there is no mechanism "tls.certificate-expird"; did you mean tls.certificate-expired?';
+            return problem(response, 409, 'It cannot be done as things stand', said);
+          }
+          if (!given.beside) {
+            for (const { entity, mechanism } of world.report(one).causes) {
+              world.add({ event: 'cause_judged', entity, mechanism, right: false, by });
+            }
+          }
+          world.add({
+            event: 'cause_named',
+            entity: given.entity,
+            kind: 'gateway',
+            mechanism: given.mechanism,
+            category: 'system_change',
+            instead: !given.beside,
+            by,
+          });
+        }
         if (rest === 'link') world.add({ event: 'linked', incident: given.with, why: `${by}: ${given.why}` });
         if (rest === 'judge') {
           const causes = world.report(one).causes;
@@ -254,10 +279,20 @@ export async function start(options = {}) {
     if (first === 'policy' && id === 'simulate') return json(response, world.simulate(await body(request)));
     if (first === 'policy') return json(response, world.policy());
     if (first === 'notifiers' && rest === 'test') {
-      if (id === 'pager')
-        return problem(response, 502, 'It did not arrive', 'events.pagerduty.com answered 403.');
-      return json(response, { said: `a test was sent through ${id}` });
+      const told = id !== 'pagerduty.main';
+      const said = told
+        ? `${id} was told that this is a test`
+        : `${id} could not be told: events.pagerduty.com answered 403.`;
+      return json(response, { told, said });
     }
+    if (first === 'inlets' && last) {
+      response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' });
+      return response.end(
+        'content-type: application/json\n\n{"alerts": ["<b>bold</b>"], "token":"[hidden]"}',
+      );
+    }
+    if (first === 'inlets' && id) return page(world.deliveries());
+    if (first === 'inlets') return page(world.inlets());
     if (first === 'notifiers') return page(world.notifiers());
     if (first === 'silences' && request.method === 'POST') {
       const given = await body(request);
@@ -274,6 +309,17 @@ export async function start(options = {}) {
       const [from, until] = ['2026-11-21T11:00:00Z', '2026-11-21T14:00:00Z'];
       return page([
         { id: 's-1', rule: 'ledger-latency', from, until, every: 'once', by: 'ada', why: 'load test' },
+        {
+          id: 's-0',
+          entity: 'database/*',
+          from,
+          until,
+          every: 'once',
+          by: 'ada',
+          why: 'an upgrade',
+          ended: '2026-11-21T11:30:00Z',
+          ended_by: 'bob',
+        },
       ]);
     }
     if (first === 'alarms') return page(world.alarms());

@@ -200,6 +200,10 @@ export class World {
         confidence,
         word,
       })),
+      named: one.entries
+        .filter(({ event }) => event.event === 'cause_named')
+        .map(({ at, event: { entity, mechanism, by } }) => ({ entity, mechanism, by, at })),
+      look_asked: events.findLast((event) => event.event === 'look_asked')?.by ?? null,
       plan: plan ? { digest: this.digest, plan } : null,
       links: [],
       judged: [],
@@ -366,10 +370,74 @@ export class World {
     return job;
   }
 
+  inlets() {
+    const none = { known: 0, refused: 0, unreadable: 0, put_off: 0, alarms: 0, changes: 0 };
+    return [
+      {
+        ...none,
+        name: 'alerts',
+        kind: 'alertmanager',
+        taken: 4,
+        known: 1,
+        alarms: 3,
+        last: '2026-11-21T12:27:40Z',
+        last_refused: null,
+      },
+      {
+        ...none,
+        name: 'deploys',
+        kind: 'github',
+        taken: 0,
+        refused: 2,
+        last: null,
+        last_refused: {
+          at: '2026-11-21T12:01:07Z',
+          why: 'the signature in x-hub-signature-256 does not hold',
+        },
+      },
+    ];
+  }
+
+  deliveries() {
+    const at = '2026-11-21T12:27:40Z';
+    return [{ id: 7, at, readable: true, alarms: 1, changes: 0, remark: '', bytes: 612 }];
+  }
+
   notifiers() {
     return [
-      { name: 'file', kind: 'file', works: true, said: 'every notice, as a line of JSON' },
-      { name: 'pager', kind: 'pagerduty', works: false, said: '3 tries: events.pagerduty.com answered 403' },
+      {
+        name: 'file',
+        kind: 'file',
+        told: 7,
+        waiting: 0,
+        given_up: 0,
+        works: true,
+        trouble: null,
+        since: null,
+        tries: 0,
+      },
+      {
+        name: 'pagerduty.main',
+        kind: 'pagerduty',
+        told: 2,
+        waiting: 3,
+        given_up: 1,
+        works: false,
+        trouble: 'events.pagerduty.com answered 403',
+        since: '2026-11-21T12:20:11Z',
+        tries: 3,
+      },
+      {
+        name: 'slack.ops',
+        kind: 'slack',
+        told: 0,
+        waiting: 0,
+        given_up: 0,
+        works: null,
+        trouble: null,
+        since: null,
+        tries: 0,
+      },
     ];
   }
 

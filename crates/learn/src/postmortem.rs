@@ -85,8 +85,9 @@ pub fn postmortem(incident: &Incident) -> PostMortem {
         };
         paper.summary = texts(&report.verdict);
         paper.impact = texts(&report.impact);
-        causes(report, &mut paper);
+        causes(incident, report, &mut paper);
     }
+    named(incident, &mut paper);
     contributing(incident, &mut paper);
     detection(incident, &reached, &mut paper);
     actions(incident, &reached, &mut paper);
@@ -165,7 +166,7 @@ pub(crate) fn ended(ending: &Ending) -> String {
 }
 
 /// Trigger against root causes: a change or input that set it off, against what was wrong with the thing that broke.
-fn causes(report: &Report, paper: &mut PostMortem) {
+fn causes(incident: &Incident, report: &Report, paper: &mut PostMortem) {
     for cause in &report.causes {
         if let Some(id) = &cause.change {
             let read = report.evidence.iter().find(|evidence| {
@@ -178,8 +179,15 @@ fn causes(report: &Report, paper: &mut PostMortem) {
                 .trigger
                 .push(format!("what came in: {}", cause.claim.text));
         }
+        let said = incident
+            .judged
+            .get(&(cause.entity.clone(), cause.mechanism.clone()))
+            .map_or(String::new(), |(right, by)| {
+                let word = if *right { "was" } else { "was not" };
+                format!(" {by} says that it {word} a cause.")
+            });
         paper.root_causes.push(format!(
-            "{} on {} ({}; {}, {:.2}): {}",
+            "{} on {} ({}; {}, {:.2}): {}{said}",
             cause.title,
             cause.entity,
             cause.category,
@@ -192,6 +200,21 @@ fn causes(report: &Report, paper: &mut PostMortem) {
         paper
             .root_causes
             .push(format!("not known: {}", unknown.claim.text));
+    }
+}
+
+/// What people say that it really was.
+fn named(incident: &Incident, paper: &mut PostMortem) {
+    for ((entity, mechanism), named) in &incident.named {
+        let (by, category) = (&named.by, named.category);
+        paper.root_causes.push(format!(
+            "{mechanism} on {entity} ({category}; named by {by})"
+        ));
+        if !incident.blamed(entity, mechanism) {
+            paper.badly.push(format!(
+                "No report named {mechanism} on {entity}, of which {by} says that it was a cause."
+            ));
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use analysis::precedents::BaseRates;
 use model::incident::Incident;
-use model::lesson::Lesson;
+use model::lesson::{LearnedCause, Lesson};
 use model::mechanism::MechanismId;
 use model::{Span, Timestamp};
 use serde::Serialize;
@@ -83,6 +83,54 @@ pub struct Scores {
     pub labelled: usize,
     /// Among them, how often each mechanism was a cause.
     pub mechanisms: BTreeMap<MechanismId, usize>,
+    /// Causes that reports blamed and of which the truth is known, and those that were causes: precision. A recovery
+    /// that worked only ever says "right", so where people say nothing this flatters.
+    pub right: Share,
+    /// Causes that are certain, and those that a report blamed: what people named was missed.
+    pub found: Share,
+    /// How sure reports were of causes of which the truth is known, and how many of them were causes.
+    pub calibration: Vec<Sureness>,
+}
+
+/// Causes of which reports were about as sure, and how many of them were causes. A report that is as sure as it should
+/// be has `share.value()` near `stated`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Sureness {
+    /// From which confidence on, 0..1.
+    pub from: f64,
+    /// Up to which; the last holds 1 as well.
+    pub to: f64,
+    /// The mean confidence that was stated.
+    pub stated: f64,
+    /// Of how many the truth is known, and how many were causes.
+    pub share: Share,
+}
+
+/// Where confidences are parted: below a half nothing is said to be likely, and above 0.8 plans may rest on a cause.
+const EDGES: [f64; 5] = [0.0, 0.5, 0.8, 0.9, 1.0];
+
+/// How sure reports were, beside what was true; stretches in which nothing is known are left out.
+fn calibration<'a>(causes: impl Iterator<Item = &'a LearnedCause> + Clone) -> Vec<Sureness> {
+    let stretches = EDGES.iter().zip(EDGES.iter().skip(1));
+    let told = stretches.map(|(from, to)| {
+        let last = EDGES.last() == Some(to);
+        let mut found = Sureness {
+            from: *from,
+            to: *to,
+            ..Sureness::default()
+        };
+        for cause in causes.clone() {
+            let within = cause.confidence >= *from && (cause.confidence < *to || last);
+            if let (true, Some(right)) = (within, cause.truth()) {
+                found.stated += cause.confidence;
+                found.share.of += 1;
+                found.share.hits += usize::from(right);
+            }
+        }
+        found.stated /= found.share.of.max(1) as f64;
+        found
+    });
+    told.filter(|found| found.share.of > 0).collect()
 }
 
 /// What one incident adds to the scores: small, where the incident with its reports is not.
@@ -144,6 +192,18 @@ pub fn scores(lessons: &[Lesson]) -> Scores {
         mechanisms: rates.hits,
         ..Scores::default()
     };
+    let causes = || lessons.iter().flat_map(|lesson| &lesson.causes);
+    for cause in causes() {
+        if let (true, Some(right)) = (cause.blamed, cause.truth()) {
+            scores.right.of += 1;
+            scores.right.hits += usize::from(right);
+        }
+        if cause.is_certain() {
+            scores.found.of += 1;
+            scores.found.hits += usize::from(cause.blamed);
+        }
+    }
+    scores.calibration = calibration(causes().filter(|cause| cause.blamed));
     for lesson in lessons {
         scores.false_alarms.of += 1;
         scores.false_alarms.hits += usize::from(lesson.false_alarm);

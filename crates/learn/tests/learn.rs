@@ -192,6 +192,7 @@ fn a_lesson_holds_what_will_be_of_use() {
             confidence: 0.93,
             cured: Some(true),
             confirmed: None,
+            blamed: true,
         }]
     );
     assert_eq!(
@@ -286,6 +287,7 @@ fn lesson(id: &str, days_ago: i64, mechanism: &str, templates: &[&str]) -> Lesso
             confidence: 0.9,
             cured: Some(true),
             confirmed: None,
+            blamed: true,
         }],
         templates: templates.iter().map(|t| t.to_string()).collect(),
         path: BTreeSet::from([EntityKind::Function]),
@@ -421,4 +423,71 @@ fn advice_is_sorted_by_area() {
     let mut sorted = areas.clone();
     sorted.sort();
     assert_eq!(areas, sorted);
+}
+
+/// What a person named was missed by every report, and what they said was wrong was blamed in vain.
+#[test]
+fn what_people_name_tells_how_right_and_how_sure_the_verdicts_were() {
+    let named = |incident: &Incident, events: Vec<IncidentEvent>| {
+        let mut incident = incident.clone();
+        for event in events {
+            let (seq, at) = (incident.seq + 1, incident.touched.plus(Span::seconds(1)));
+            incident.apply(seq, at, &event).unwrap();
+        }
+        incident
+    };
+    let incident = telling();
+    let disk = IncidentEvent::CauseNamed {
+        entity: "table/ledger".into(),
+        kind: EntityKind::Table,
+        mechanism: MechanismId("resource.disk-full".to_string()),
+        category: Category::ResourceLimit,
+        instead: true,
+        by: "ada".to_string(),
+    };
+    let wrong = IncidentEvent::CauseJudged {
+        entity: "function/f0".into(),
+        mechanism: MechanismId("change.config-broken".to_string()),
+        right: false,
+        by: "ada".to_string(),
+    };
+    let told = named(&incident, vec![wrong, disk]);
+    let lesson = distil(&told);
+    let causes: Vec<(&str, Option<bool>, bool)> = lesson
+        .causes
+        .iter()
+        .map(|cause| (cause.entity.as_str(), cause.truth(), cause.blamed))
+        .collect();
+    assert_eq!(
+        causes,
+        [
+            ("function/f0", Some(false), true),
+            ("table/ledger", Some(true), false)
+        ]
+    );
+    let scores = learn::scores(&[distil(&incident), lesson]);
+    // One was cured by a recovery that answered it; of the other a person knew better.
+    assert_eq!((scores.right.hits, scores.right.of), (1, 2));
+    assert_eq!((scores.found.hits, scores.found.of), (1, 2));
+    assert_eq!(scores.labelled, 2);
+    assert_eq!(
+        scores.mechanisms[&MechanismId("resource.disk-full".to_string())],
+        1
+    );
+    let [sure] = scores.calibration.as_slice() else {
+        panic!("{:?}", scores.calibration);
+    };
+    assert!((sure.stated - 0.93).abs() < 1e-9, "{sure:?}");
+    assert_eq!((sure.from, sure.to), (0.9, 1.0));
+    assert_eq!((sure.share.hits, sure.share.of), (1, 2));
+
+    let paper = postmortem(&told).to_string();
+    for text in [
+        "ada says that it was not a cause",
+        "named by ada",
+        "ada named a cause",
+        "No report named resource.disk-full on table/ledger",
+    ] {
+        assert!(paper.contains(text), "{text} is missing in:\n{paper}");
+    }
 }

@@ -6,23 +6,20 @@
 //! `cargo test -p midwatch --test killed -- --ignored --nocapture`. `MIDWATCH_KILLS` (50) says how often,
 //! `MIDWATCH_SEED` (1) when, `MIDWATCH_PROGRAM` which program.
 
+#[path = "guest/mod.rs"]
+mod guest;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
+use guest::{Guest, Kept, RULES, free_port, program};
 use model::action::Outcome;
 use model::incident::{Entry, Incident, IncidentEvent, IncidentId};
 use model::ports::Journal as _;
-use payledger::deployment::{Deployment, StateFolder};
 use store::journal::Store;
-
-/// The program of this build, or the one that `MIDWATCH_PROGRAM` names.
-fn program() -> Command {
-    let named = std::env::var("MIDWATCH_PROGRAM");
-    Command::new(named.as_deref().unwrap_or(env!("CARGO_BIN_EXE_midwatch")))
-}
 
 /// What is broken, one after another.
 const FAULTS: [&str; 4] = [
@@ -67,32 +64,9 @@ fn ask(name: &str, otherwise: u64) -> u64 {
         .unwrap_or(otherwise)
 }
 
-/// A process that goes when this goes.
-struct Kept(Child);
-
-impl Kept {
-    fn kill(&mut self) {
-        // SIGKILL: no handler runs, nothing is flushed.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Drop for Kept {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
 struct Place {
     folder: tempfile::TempDir,
-    deployment: Deployment,
-    _guest: Kept,
-}
-
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+    guest: Guest,
 }
 
 impl Place {
@@ -100,66 +74,8 @@ impl Place {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (grpc, http) = (free_port(), free_port());
-        let state = folder.path().join("payledger");
-        let log = File::create(folder.path().join("payledger.log")).unwrap();
-        let guest = program()
-            .args([
-                "payledger",
-                "up",
-                "--fast",
-                // Users stay where it is broken, so that each look has something to see.
-                "--failures",
-                "1000000",
-                "--rate",
-                "8",
-                "--die-with-parent",
-                "--otlp",
-            ])
-            .arg(format!("http://127.0.0.1:{http}"))
-            .arg("--state")
-            .arg(&state)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        let guest = Kept(guest);
-        let began = Instant::now();
-        let deployment = loop {
-            if let Ok(deployment) = StateFolder::new(&state).deployment() {
-                break deployment;
-            }
-            assert!(
-                began.elapsed() < Duration::from_secs(90),
-                "PayLedger does not come up"
-            );
-            std::thread::sleep(Duration::from_millis(100));
-        };
-        // What is broken before it was ever well ends with an error.
-        let log = folder.path().join("payledger.log");
-        while !std::fs::read_to_string(&log)
-            .unwrap_or_default()
-            .contains("PayLedger runs")
-        {
-            assert!(
-                began.elapsed() < Duration::from_secs(120),
-                "PayLedger does not become well"
-            );
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        let rules = r#"
-[[alarm]]
-name = "ledger-errors"
-entity = "service/ap-southeast-1/api"
-metric = "span.error_share"
-statistic = "Average"
-period = "5s"
-every = "1s"
-comparison = "GreaterThanThreshold"
-threshold = 0.05
-treat_missing_data = "ignore"
-"#;
-        std::fs::write(folder.path().join("rules.toml"), rules).unwrap();
+        let guest = Guest::up(folder.path(), http);
+        std::fs::write(folder.path().join("rules.toml"), RULES).unwrap();
         let config = format!(
             r#"
 [telemetry]
@@ -184,14 +100,10 @@ control_plane = "{}"
 router = "{}"
 hands = true
 "#,
-            deployment.control, deployment.router
+            guest.deployment.control, guest.deployment.router
         );
         std::fs::write(folder.path().join("midwatch.toml"), config).unwrap();
-        let place = Self {
-            folder,
-            deployment,
-            _guest: guest,
-        };
+        let place = Self { folder, guest };
         let path = place.path("midwatch.toml").display().to_string();
         let checked = program().args(["config", "check", &path]).output().unwrap();
         assert!(checked.status.success(), "{checked:?}");
@@ -232,8 +144,7 @@ hands = true
     }
 
     fn payledger(&self, words: &[&str]) -> Output {
-        let words: Vec<&str> = ["payledger"].iter().chain(words).copied().collect();
-        self.run(&words, &self.path("payledger"), "--state")
+        self.guest.run(words)
     }
 
     /// Every incident with its entries; what any other program would read. Empty while nothing can be read.
@@ -262,7 +173,7 @@ hands = true
 
     /// The records that our hands left in the control plane's audit log.
     fn audit(&self) -> Vec<serde_json::Value> {
-        let url = format!("{}/audit?limit=2000", self.deployment.control);
+        let url = format!("{}/audit?limit=2000", self.guest.deployment.control);
         let text = get(&url);
         let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
         let records = answer["Records"].as_array().unwrap().clone();

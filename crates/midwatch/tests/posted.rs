@@ -81,6 +81,20 @@ fn serve(file: &Path) -> Serving {
     Serving::begin(&house, inbound, notifiers).unwrap()
 }
 
+/// Head and body of an answer.
+fn whole(api: SocketAddr, line: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(api).unwrap();
+    write!(
+        stream,
+        "{line} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.to_string(), body.to_string())
+}
+
 /// Status and body of an answer.
 fn asked(api: SocketAddr, line: &str, headers: &str, body: &[u8]) -> (u16, String) {
     let mut stream = TcpStream::connect(api).unwrap();
@@ -263,6 +277,38 @@ fn what_is_posted_becomes_an_incident_once() {
     let kept = kept["items"].as_array().unwrap();
     assert_eq!(kept.len(), 3, "{kept:?}");
     assert_eq!(kept[0]["readable"], json!(false), "{kept:?}");
+    // One as it was kept: the alarm of the incident leads there.
+    let place = opened["alarms"][0]["raw"]["file"].as_str().unwrap();
+    assert!(
+        place.starts_with("inlets/alertmanager/deliveries/"),
+        "{place}"
+    );
+    let line = format!("GET /v1/spaces/main/{place}");
+    let (head, shown) = whole(api, &line);
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    for header in [
+        "content-type: text/plain; charset=utf-8",
+        "x-content-type-options: nosniff",
+    ] {
+        assert!(
+            head.to_lowercase().contains(header),
+            "{header} is not in {head}"
+        );
+    }
+    assert!(
+        shown.starts_with("content-type: application/json\n"),
+        "{shown}"
+    );
+    assert!(shown.ends_with(&body) && !shown.contains(SECRET), "{shown}");
+    for path in [
+        "alertmanager/deliveries/999",
+        "alertmanager/deliveries/x",
+        "grafana/deliveries/1",
+        "none/deliveries/1",
+    ] {
+        let (status, _) = asked(api, &format!("GET /v1/spaces/main/inlets/{path}"), "", b"");
+        assert_eq!(status, 404, "{path}");
+    }
     let metrics = told(api, "/metrics");
     for line in [
         "midwatch_inlet_deliveries{space=\"main\",inlet=\"alertmanager\",outcome=\"taken\"} 2",

@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::{Outcome, StepKey};
 use crate::alarm::{Alarm, AlarmState};
-use crate::entity::EntityId;
+use crate::entity::{EntityId, EntityKind};
 use crate::lesson::Lesson;
-use crate::mechanism::MechanismId;
+use crate::mechanism::{Category, MechanismId};
 use crate::plan::{Approval, Checked, GateAnswer, Holds, Plan};
 use crate::report::Report;
 use crate::time::{Span, TimeWindow, Timestamp};
@@ -215,6 +215,27 @@ pub enum IncidentEvent {
         mechanism: MechanismId,
         /// Was it?
         right: bool,
+        /// Who.
+        by: String,
+    },
+    /// A person who knows named what it really was, which no report blamed. Also of an incident that is closed.
+    CauseNamed {
+        /// Where.
+        entity: EntityId,
+        /// What sort of thing that is.
+        #[serde(default)]
+        kind: EntityKind,
+        /// How: a mechanism of the catalogue.
+        mechanism: MechanismId,
+        /// Which of the five that is.
+        category: Category,
+        /// In place of what was named before? Else beside it: there may be more than one cause.
+        instead: bool,
+        /// Who.
+        by: String,
+    },
+    /// A person wants a fresh look now.
+    LookAsked {
         /// Who.
         by: String,
     },
@@ -418,6 +439,21 @@ pub struct Investigation {
     pub window: TimeWindow,
     /// When it ended, and with what; `None` while it goes on.
     pub ended: Option<(Timestamp, Result<Box<Report>, String>)>,
+    /// Who asked for it; `None` where the watch looked by itself.
+    pub asked_by: Option<String>,
+}
+
+/// A cause that a person named, and no report did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedCause {
+    /// What sort of thing broke.
+    pub kind: EntityKind,
+    /// Which of the five it is.
+    pub category: Category,
+    /// Who named it.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// How one step of a plan stands.
@@ -533,6 +569,10 @@ pub struct Incident {
     pub split: bool,
     /// Of which causes people said whether they were causes, and who said so.
     pub judged: BTreeMap<(EntityId, MechanismId), (bool, String)>,
+    /// What people say that it really was, where no report had blamed it.
+    pub named: BTreeMap<(EntityId, MechanismId), NamedCause>,
+    /// When a person asked for a fresh look that was not begun yet, and who.
+    pub look_asked: Option<(Timestamp, String)>,
     /// Ways back, oldest first.
     pub plans: Vec<PlanState>,
     /// Why there is no plan for the report named.

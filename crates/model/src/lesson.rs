@@ -34,13 +34,27 @@ pub struct LearnedCause {
     /// What a person who knows said: was this a cause? `None` where nobody said anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmed: Option<bool>,
+    /// Did a report blame it? Otherwise a person named it, who knew better.
+    #[serde(default = "blamed", skip_serializing_if = "Clone::clone")]
+    pub blamed: bool,
+}
+
+/// What a lesson from before people could name causes says of all of its causes.
+fn blamed() -> bool {
+    true
 }
 
 impl LearnedCause {
     /// Is it known for certain that this was a cause: by a person's word, or else because the recovery that answered
     /// it was verified on fresh telemetry?
     pub fn is_certain(&self) -> bool {
-        self.confirmed.or(self.cured) == Some(true)
+        self.truth() == Some(true)
+    }
+
+    /// Was it a cause, as far as anybody knows for certain? A person's word counts; without one, a verified recovery
+    /// says that it was, while a recovery that did not help says nothing: the deed may have been the wrong one.
+    pub fn truth(&self) -> Option<bool> {
+        self.confirmed.or(self.cured.filter(|cured| *cured))
     }
 }
 

@@ -62,6 +62,9 @@ pub struct Silence {
     /// When a person ended it for good; `None` while it stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Timestamp>,
+    /// Who ended it; `None` while it stands, and where nobody wrote it down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_by: Option<String>,
 }
 
 impl Silence {
@@ -163,6 +166,7 @@ mod tests {
             by: "ada".to_string(),
             why: "upgrade".to_string(),
             ended: None,
+            ended_by: None,
         }
     }
 

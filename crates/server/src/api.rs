@@ -22,6 +22,7 @@ mod listen;
 #[cfg(feature = "mcp")]
 mod mcp;
 mod metrics;
+pub mod notifiers;
 mod once;
 mod page;
 pub mod people;
@@ -179,6 +180,7 @@ pub fn routes() -> Vec<Route> {
     routes.extend(incidents::routes());
     routes.extend(alarms::routes());
     routes.extend(silences::routes());
+    routes.extend(notifiers::routes());
     routes.extend(knowledge::routes());
     routes.extend(surroundings::routes());
     routes.extend(policy::routes());

@@ -83,6 +83,26 @@ pub enum Request {
         /// Was it?
         right: bool,
     },
+    /// A person who knows names what it really was.
+    NameCause {
+        /// Which incident.
+        incident: String,
+        /// Where.
+        entity: String,
+        /// How: a mechanism of the catalogue.
+        mechanism: String,
+        /// Beside what the newest report blames, or else instead of it?
+        #[serde(default)]
+        beside: bool,
+        /// May it be something that nobody has heard of here?
+        #[serde(default)]
+        unseen: bool,
+    },
+    /// A person wants a fresh look at an incident now.
+    Look {
+        /// Which incident.
+        incident: String,
+    },
     /// A person takes alarms out of an incident into one of their own.
     Split {
         /// Which incident.

@@ -13,14 +13,14 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, Response};
 use model::ports::{Posted, Unheard};
 use model::time::Timestamp;
-use schemars::{JsonSchema, SchemaGenerator};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 use crate::api::house::{Fault, Space};
 use crate::api::problem::{Code, Problem};
 use crate::api::route::{
-    Asked, Gives as _, JSON, Json, Listed, Nothing, Part, Permission, Route, SPACE, Work,
+    Answer, Asked, Gives, JSON, Json, Listed, Nothing, Part, Permission, Route, SPACE, Work,
 };
 
 /// How long a body may take to arrive.
@@ -134,6 +134,12 @@ pub trait Inlets: Send + Sync {
     /// # Errors
     /// If the store fails.
     fn kept(&self, name: &str, before: Option<u64>, most: u32) -> Result<Vec<Kept>, Fault>;
+    /// What was posted with the delivery of that number: the headers that are kept, and the body, without secrets;
+    /// `None` if it is not there, or not any more.
+    ///
+    /// # Errors
+    /// If the store fails.
+    fn posted(&self, name: &str, id: u64) -> Result<Option<String>, Fault>;
 }
 
 /// The routes of this room.
@@ -162,7 +168,42 @@ pub fn routes() -> Vec<Route> {
             "What was posted to an inlet, the newest first",
             deliveries,
         ),
+        Route::of_space(
+            "/inlets/{inlet}/deliveries/{delivery}",
+            "getDelivery",
+            "What was posted, as it was kept, without secrets: headers, an empty line, the body",
+            delivery,
+        ),
     ]
+}
+
+/// Text from outside, as text and nothing else.
+struct Raw(String);
+
+/// Its media type; with `nosniff`, which every answer carries, no browser takes it for anything else.
+const TEXT: &str = "text/plain; charset=utf-8";
+
+impl Gives for Raw {
+    fn described(_: &mut SchemaGenerator) -> Vec<(&'static str, Option<Schema>)> {
+        vec![("text/plain", None)]
+    }
+
+    fn written(self) -> Result<Answer, Problem> {
+        Ok(Answer {
+            media: TEXT,
+            body: self.0.into_bytes(),
+        })
+    }
+}
+
+fn delivery(space: &dyn Space, asked: &Asked, _: Nothing) -> Result<Raw, Problem> {
+    let (name, number) = (asked.param("inlet"), asked.param("delivery"));
+    let none = || Problem::not_found("inlet", name);
+    let inlets = space.inlets().ok_or_else(none)?;
+    inlets.longest(name).ok_or_else(none)?;
+    let missing = || Problem::not_found("delivery", number);
+    let id = number.parse().map_err(|_| missing())?;
+    inlets.posted(name, id)?.map(Raw).ok_or_else(missing)
 }
 
 fn listed(space: &dyn Space, _: &Asked, part: Part) -> Result<Json<Listed<Standing>>, Problem> {

@@ -36,6 +36,7 @@ use server::api::compare::Difference;
 use server::api::house::{
     Dress, Fault, Folded, Happened, Health, House, Space, Unanswered, Undone, Untold,
 };
+use server::api::notifiers::{Channel, Untried};
 use server::api::policy::{HardRules, PolicyShown, Simulated, Supposed};
 use server::api::proposal::Proposal;
 use server::api::recordings::{Archive, Going, Job, Kept, Recordings, Refused, Subject};
@@ -239,6 +240,23 @@ impl Space for Sheet {
 
     fn silences(&self) -> Result<Vec<Silence>, Fault> {
         Ok(Vec::new())
+    }
+
+    fn notifiers(&self) -> Vec<Channel> {
+        let channel = |name: &str| Channel {
+            name: name.to_string(),
+            ..Channel::default()
+        };
+        vec![channel("file"), channel("slack.ops")]
+    }
+
+    fn test_notifier(&self, name: &str, by: &str) -> Result<Result<(), String>, Untried> {
+        match name {
+            "file" => Ok(Ok(())),
+            "slack.ops" => Ok(Err(format!("no answer came for {by}"))),
+            "slow" => Err(Untried::TooSoon(7)),
+            _ => Err(Untried::NotThere),
+        }
     }
 
     fn lessons(&self) -> Result<Arc<Vec<Arc<Lesson>>>, Fault> {
@@ -523,12 +541,14 @@ fn every_route_answers_and_what_it_answers_is_described() {
             .replace("{inlet}", "none")
             .replace("{recording}", "demo")
             .replace("{number}", "1")
+            .replace("{delivery}", "1")
             .replace("{code}", "busy");
         let got = api.get(&path);
         // The incident of this test has neither a report nor a plan, and the space no inlet.
         let missing = [
             "getReport",
             "listDeliveries",
+            "getDelivery",
             "getEvidence",
             "getPlan",
             "getIncidentRecording",

@@ -52,6 +52,11 @@ pub struct DeliveriesError {
     pub why: String,
 }
 
+/// Where an alarm says that it stands which came in the delivery of that number.
+fn place(inlet: &str, id: u64) -> String {
+    format!("inlets/{inlet}/deliveries/{id}")
+}
+
 /// One delivery, as it is taken.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Delivered {
@@ -181,6 +186,15 @@ impl Deliveries {
     /// If they cannot be read.
     pub fn changes(&self, window: TimeWindow) -> Result<Vec<Change>, DeliveriesError> {
         self.call(move |tables| tables.changes(window))
+    }
+
+    /// One delivery of an inlet; `None` if there is no such one, or it was let go of.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn delivery(&self, inlet: &str, id: u64) -> Result<Option<Kept>, DeliveriesError> {
+        let inlet = inlet.to_string();
+        self.call(move |tables| tables.delivery(&inlet, id))
     }
 
     /// The newest deliveries of an inlet, newest first, those before number `before` if it is given.

@@ -8,6 +8,7 @@ mod books;
 mod desk;
 mod hands;
 mod look;
+mod name;
 mod tell;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +32,7 @@ use crate::intake::{self, Taken};
 
 pub use act::gate::Person;
 pub use desk::Refusal;
+pub use name::Named;
 pub use tell::{Standing, Trouble};
 
 /// What the watch needs to know of the system at any moment, without a whole look.

@@ -33,6 +33,8 @@ pub struct Orders {
     pub vain_looks: u32,
     /// So many looks in all; a bound on what one incident may cost.
     pub looks: u32,
+    /// So many looks more that people may ask for; they spend none of the watch's own.
+    pub asked_looks: u32,
     /// Facts older than this are looked at again before anything is done because of them.
     pub facts_last: Span,
     /// How long a question to people stands: as long as the gate lets a yes count ([`Orders::under`]).
@@ -63,6 +65,7 @@ impl Default for Orders {
             retry_look: Span::seconds(5),
             vain_looks: 5,
             looks: 24,
+            asked_looks: 12,
             facts_last: Span::minutes(10),
             approval_lasts: Span::minutes(15),
             attempts: 3,
@@ -166,6 +169,7 @@ pub fn owed(incident: &Incident, now: Timestamp, orders: &Orders) -> Duty {
     case.over()
         .or_else(|| case.hands_are_moving())
         .or_else(|| case.a_look_was_cut_short())
+        .or_else(|| case.a_look_was_asked_for())
         .or_else(|| case.a_person_has_it())
         .or_else(|| case.performed())
         .or_else(|| case.silenced())
@@ -205,6 +209,14 @@ impl<'a> Case<'a> {
         let last = self.incident.investigations.last()?;
         last.ended.is_none().then_some(Duty::Investigate {
             why: "the last look was interrupted",
+        })
+    }
+
+    /// A person wants to know how it stands now: whatever else is waited for, to look changes nothing.
+    fn a_look_was_asked_for(&self) -> Option<Duty> {
+        self.incident.look_asked.as_ref()?;
+        Some(Duty::Investigate {
+            why: "a person asked for it",
         })
     }
 
@@ -658,7 +670,9 @@ impl<'a> Case<'a> {
     }
 
     fn looks_are_spent(&self) -> bool {
-        self.incident.investigations.len() >= self.orders.looks as usize
+        let own = |look: &&Investigation| look.asked_by.is_none();
+        let spent = self.incident.investigations.iter().filter(own).count();
+        spent >= self.orders.looks as usize
     }
 
     /// Since when all alarms are quiet, if the last of them went quiet after the look began.

@@ -52,6 +52,7 @@ mod tests {
             by: id.to_string(),
             why: "upgrade".to_string(),
             ended: None,
+            ended_by: None,
         };
         let book = [
             silence("a", "service/*", 60),

@@ -8,9 +8,11 @@ import type {
   Change,
   Channel,
   Compared,
+  Delivery,
   Entry,
   Explained,
   Finding,
+  Inlet,
   Investigation,
   Invitation,
   Lesson,
@@ -30,6 +32,7 @@ import type {
   Stats,
   Summary,
   Supposition,
+  Tested,
   Topology,
   Ways,
 } from './shapes';
@@ -140,6 +143,10 @@ export const api = {
   /** Was it a cause? The place of the cause in the newest report, from 1; without it all of them. */
   judge: (id: string, right: boolean, cause?: number) =>
     post<Said>(at(id, '/judge'), cause === undefined ? { right } : { cause, right }),
+  /** It was something that no report of it blames, instead of or beside what the newest blames. */
+  nameCause: (id: string, cause: { entity: string; mechanism: string; beside: boolean; unseen: boolean }) =>
+    post<Said>(at(id, '/cause'), cause),
+  look: (id: string) => post<Said>(at(id, '/look'), {}),
   split: (id: string, alarms: string[]) => post<Said>(at(id, '/split'), { alarms }),
   merge: (id: string, into: string) => post<Said>(at(id, '/merge'), { into }),
   link: (id: string, other: string, why: string) => post<Said>(at(id, '/link'), { with: other, why }),
@@ -188,7 +195,18 @@ export const api = {
     post<{ key: ApiKey; secret: string }>('/v1/keys', { name, scopes: { [here()]: role }, days }),
   revokeKey: (id: string) => alter<Said>('DELETE', `/v1/keys/${encodeURIComponent(id)}`),
   notifiers: (signal?: AbortSignal) => perhaps(all<Channel>(own('/notifiers'), signal)),
-  testNotifier: (name: string) => post<Said>(own(`/notifiers/${encodeURIComponent(name)}/test`), {}),
+  async testNotifier(name: string): Promise<Tested> {
+    const tested = await post<Tested>(own(`/notifiers/${encodeURIComponent(name)}/test`), {});
+    if (!tested.told) throw new Problem(200, 'It did not arrive', tested.said);
+    return tested;
+  },
+  inlets: (signal?: AbortSignal) => perhaps(all<Inlet>(own('/inlets'), signal)),
+  /** The newest of what was posted there. */
+  deliveries: async (inlet: string, signal?: AbortSignal): Promise<Delivery[]> =>
+    items(await get<Page<Delivery>>(own(`/inlets/${encodeURIComponent(inlet)}/deliveries?limit=20`), signal)),
+  /** Where a browser reads one of these, as plain text. */
+  delivery: (inlet: string, id: number | string) =>
+    own(`/inlets/${encodeURIComponent(inlet)}/deliveries/${id}`),
   ask: (question: string) => post<Reply>(own('/ask'), { question }),
   stats: (signal?: AbortSignal) => get<Stats>(own('/stats'), signal),
   lessons: async (signal?: AbortSignal) => perhaps(all<Lesson>(own('/lessons'), signal)),
@@ -196,7 +214,7 @@ export const api = {
   health: async (signal?: AbortSignal): Promise<Finding[] | null> =>
     (await perhaps(all<Finding>(own('/doctor'), signal))) ?? ready(signal),
   alarms: async (signal?: AbortSignal) => perhaps(all<AlarmRow>(own('/alarms'), signal)),
-  silences: async (signal?: AbortSignal) => perhaps(all<Silence>(own('/silences'), signal)),
+  silences: async (signal?: AbortSignal) => perhaps(all<Silence>(own('/silences?all=true'), signal)),
   mechanisms: async (signal?: AbortSignal) => perhaps(all<Mechanism>(own('/mechanisms'), signal)),
   topology: async (signal?: AbortSignal) => perhaps(get<Topology>(own('/topology'), signal)),
   changes: async (signal?: AbortSignal) => perhaps(all<Change>(own('/changes'), signal)),

@@ -842,6 +842,24 @@ export type IncidentEvent = {
   /** Who. */
   by: string;
 } | {
+  event: "cause_named";
+  /** Where. */
+  entity: EntityId;
+  /** What sort of thing that is. */
+  kind?: EntityKind;
+  /** How: a mechanism of the catalogue. */
+  mechanism: MechanismId;
+  /** Which of the five that is. */
+  category: Category;
+  /** In place of what was named before? Else beside it: there may be more than one cause. */
+  instead: boolean;
+  /** Who. */
+  by: string;
+} | {
+  event: "look_asked";
+  /** Who. */
+  by: string;
+} | {
   event: "plan_proposed";
   /** The plan. */
   plan: Plan;
@@ -956,32 +974,36 @@ export type IncidentId = string;
 
 /** One incident, and whom its notices did not reach. */
 export type IncidentShown = {
-  /** Its name. */
-  id: IncidentId;
-  /** The symptom in a line. */
-  title: string;
-  /** How it stands, in a few words: `waits for a yes`. */
-  standing: string;
-  /** When it was opened. */
-  opened: Timestamp;
-  /** When it was closed. */
-  closed?: Timestamp | null;
-  /** Does one of its alarms fire? */
-  firing: boolean;
   /** Its alarms, as they came. */
   alarms: Alarm[];
   /** What the newest report blames, the surest first. */
   causes: CauseLine[];
-  /** The newest plan. */
-  plan?: PlanLine | null;
-  /** Other incidents that belong to it. */
-  links: LinkLine[];
-  /** What people who know said of its causes, the last word on each. */
-  judged: JudgedLine[];
+  /** When it was closed. */
+  closed?: Timestamp | null;
   /** Entries in its journal. */
   entries: number;
+  /** Does one of its alarms fire? */
+  firing: boolean;
   /** Digest of the newest. */
   head?: string | null;
+  /** Its name. */
+  id: IncidentId;
+  /** What people who know said of its causes, the last word on each. */
+  judged: JudgedLine[];
+  /** Other incidents that belong to it. */
+  links: LinkLine[];
+  /** Who asked for a fresh look that was not begun yet; `null` if nobody did. */
+  look_asked?: string | null;
+  /** What people say that it really was, where no report had blamed it. */
+  named: NamedLine[];
+  /** When it was opened. */
+  opened: Timestamp;
+  /** The newest plan. */
+  plan?: PlanLine | null;
+  /** How it stands, in a few words: `waits for a yes`. */
+  standing: string;
+  /** The symptom in a line. */
+  title: string;
   /** Notices that people did not get. */
   untold: Untold[];
 };
@@ -1145,6 +1167,8 @@ export type LearnedCause = {
   cured?: boolean | null;
   /** What a person who knows said: was this a cause? `None` where nobody said anything. */
   confirmed?: boolean | null;
+  /** Did a report blame it? Otherwise a person named it, who knew better. */
+  blamed?: boolean;
 };
 
 /** What one incident taught us. */
@@ -1347,6 +1371,18 @@ export type Named = {
   kind: EntityKind;
 };
 
+/** A cause that a person named. */
+export type NamedLine = {
+  /** Where. */
+  entity: EntityId;
+  /** How. */
+  mechanism: MechanismId;
+  /** Who named it. */
+  by: string;
+  /** When. */
+  at: Timestamp;
+};
+
 /** Which plan, and why not. */
 export type No = {
   /** The plan's digest, whole, as it was shown. */
@@ -1357,6 +1393,44 @@ export type No = {
 
 /** A route that takes nothing beyond its address. */
 export type Nothing = Record<string, unknown>;
+
+/** A channel by which people are told, and how it stands since the server was started. */
+export type Notifier = {
+  /** Its name, such as `slack.ops`. */
+  name: string;
+  /** What sort it is: `slack`, `pagerduty`, `email`, `github`, `webhook`, `file`, `terminal`. */
+  kind: string;
+  /** Notices told. */
+  told: number;
+  /** Notices that wait. */
+  waiting: number;
+  /** Notices given up: too old, too many, or never taken. */
+  given_up: number;
+  /** Did its last try succeed? `null` while nothing was tried. */
+  works?: boolean | null;
+  /** What is wrong with it; `null` while nothing is known to be. */
+  trouble?: string | null;
+  /** Since when; `null` while nothing is. */
+  since?: Timestamp | null;
+  /** Tries in a row that failed. */
+  tries: number;
+};
+
+/** A part of a list, and where the next part begins. */
+export type NotifierList = {
+  /** The items of this part. */
+  items: Notifier[];
+  /** To be given as `cursor` for the next part; `null` if this was the last. */
+  next?: string | null;
+};
+
+/** How a test ended. */
+export type NotifierTested = {
+  /** Was it told? */
+  told: boolean;
+  /** What came of it, for people: where it was not told, why, and what to do. */
+  said: string;
+};
 
 /** An interval in which something began. */
 export type Onset = {
@@ -1738,6 +1812,18 @@ export type RawRef = {
   line: number;
 };
 
+/** What it really was. */
+export type RealCause = {
+  /** Where: an entity, named whole. */
+  entity: string;
+  /** How: the id of a mechanism, as `GET …/mechanisms` lists them. */
+  mechanism: string;
+  /** Was it a cause beside those that the newest report blames? Else these are judged wrong, and what was named before is taken back. */
+  beside?: boolean;
+  /** May the entity be one that nobody has heard of here? */
+  unseen?: boolean;
+};
+
 /** Why. */
 export type Reason = {
   /** Why, up to 4,000 characters. */
@@ -2048,6 +2134,8 @@ export type SilenceShown = {
   why: string;
   /** When a person ended it for good; `None` while it stands. */
   ended?: Timestamp | null;
+  /** Who ended it; `None` while it stands, and where nobody wrote it down. */
+  ended_by?: string | null;
   /** Until when it is quiet; `null` if it is not quiet now. */
   quiet_until?: Timestamp | null;
 };
@@ -2170,32 +2258,36 @@ export type Subject = {
 
 /** How one incident stands. */
 export type Summary = {
-  /** Its name. */
-  id: IncidentId;
-  /** The symptom in a line. */
-  title: string;
-  /** How it stands, in a few words: `waits for a yes`. */
-  standing: string;
-  /** When it was opened. */
-  opened: Timestamp;
-  /** When it was closed. */
-  closed?: Timestamp | null;
-  /** Does one of its alarms fire? */
-  firing: boolean;
   /** Its alarms, as they came. */
   alarms: Alarm[];
   /** What the newest report blames, the surest first. */
   causes: CauseLine[];
-  /** The newest plan. */
-  plan?: PlanLine | null;
-  /** Other incidents that belong to it. */
-  links: LinkLine[];
-  /** What people who know said of its causes, the last word on each. */
-  judged: JudgedLine[];
+  /** When it was closed. */
+  closed?: Timestamp | null;
   /** Entries in its journal. */
   entries: number;
+  /** Does one of its alarms fire? */
+  firing: boolean;
   /** Digest of the newest. */
   head?: string | null;
+  /** Its name. */
+  id: IncidentId;
+  /** What people who know said of its causes, the last word on each. */
+  judged: JudgedLine[];
+  /** Other incidents that belong to it. */
+  links: LinkLine[];
+  /** Who asked for a fresh look that was not begun yet; `null` if nobody did. */
+  look_asked?: string | null;
+  /** What people say that it really was, where no report had blamed it. */
+  named: NamedLine[];
+  /** When it was opened. */
+  opened: Timestamp;
+  /** The newest plan. */
+  plan?: PlanLine | null;
+  /** How it stands, in a few words: `waits for a yes`. */
+  standing: string;
+  /** The symptom in a line. */
+  title: string;
 };
 
 /** A part of a list, and where the next part begins. */

@@ -95,6 +95,10 @@ export const useInvestigations = () =>
     queryFn: ({ signal }) => api.investigations(signal),
     refetchInterval: ({ state }) => (state.data?.some((one) => one.going === 'running') ? 1000 : false),
   });
+export const useInlets = () =>
+  useQuery({ queryKey: ['inlets'], queryFn: ({ signal }) => api.inlets(signal) });
+export const useDeliveries = (inlet: string) =>
+  useQuery({ queryKey: ['inlets', inlet], queryFn: ({ signal }) => api.deliveries(inlet, signal) });
 export const useMechanisms = () =>
   useQuery({
     queryKey: ['mechanisms'],

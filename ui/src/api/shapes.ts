@@ -12,12 +12,16 @@ export type {
   Begins,
   Change,
   Checked,
+  Delivery,
   Edge,
   Entity,
   GateAnswer,
   IncidentShown as Summary,
+  Inlet,
   Investigation,
   Lesson,
+  Notifier as Channel,
+  NotifierTested as Tested,
   Outcome,
   Plan,
   PlannedStep,
@@ -55,6 +59,8 @@ export type IncidentEvent =
   | { event: 'linked'; incident: string; why: string }
   | { event: 'split_off'; incident: string; by: string }
   | { event: 'cause_judged'; entity: EntityId; mechanism: string; right: boolean; by: string }
+  | { event: 'cause_named'; entity: EntityId; mechanism: string; instead: boolean; by: string }
+  | { event: 'look_asked'; by: string }
   | { event: 'plan_proposed'; plan: Plan }
   | { event: 'plan_kept'; plan: string }
   | { event: 'no_plan'; why: string[] }
@@ -120,6 +126,12 @@ export interface Stats {
   false_alarms: Share;
   labelled: number;
   mechanisms: Record<string, number>;
+  /** Causes blamed of which the truth is known, and how many were causes. */
+  right?: Share;
+  /** Causes that are certain, and how many of them a report blamed. */
+  found?: Share;
+  /** How sure reports were, beside what was true. */
+  calibration?: { from: number; to: number; stated: number; share: Share }[];
 }
 /** One line of `midwatch doctor`. */
 export interface Finding {
@@ -187,13 +199,6 @@ export interface ApiKey {
   until?: Timestamp | null;
   used?: Timestamp | null;
   revoked?: Timestamp | null;
-}
-/** A way in which people are told, and how it stands. */
-export interface Channel {
-  name: string;
-  kind?: string;
-  works?: boolean | null;
-  said?: string;
 }
 /** What two reports saw differently. */
 export interface Compared {

@@ -6,6 +6,7 @@ import type { Entry, Summary } from '../api/shapes';
 import { CauseCard } from '../parts/cause';
 import { nameOf, Said, ShownContext, useShown } from '../parts/claim';
 import { Compare } from '../parts/compare';
+import { Outcome, useDeed } from '../parts/deed';
 import { Disagree, Judge, judged } from '../parts/disagree';
 import { EvidencePanel } from '../parts/evidence';
 import { Journal } from '../parts/journal';
@@ -14,6 +15,7 @@ import { hops, Propagation } from '../parts/path';
 import { changes, Series } from '../parts/series';
 import { Copy, Nothing, Part, Trouble, useNow, useTitle, Waiting } from '../parts/small';
 import { swap, to } from '../route';
+import { may, useSession } from '../session';
 import { clock, length, moment, onset, since } from '../time';
 import { GAP, RULED_OUT, say, standing } from '../words';
 import '../styles/plan.css';
@@ -52,7 +54,7 @@ export default function Incident({ id, show }: { id: string; show: string }) {
   const live = !incident.data.closed;
   return (
     <div className={`incident-page${show ? ' with-panel' : ''}`}>
-      <Head one={incident.data} report={report.data ?? null} />
+      <Head one={incident.data} report={report.data ?? null} looks={looking(timeline.data ?? [])} />
       <Sections ready={Boolean(report.data)} />
       <div className="main-column">
         {shown && report.data ? (
@@ -92,7 +94,13 @@ export default function Incident({ id, show }: { id: string; show: string }) {
   );
 }
 
-function Head({ one, report }: { one: Summary; report: Report | null }) {
+/** Does a look go on? */
+function looking(entries: readonly Entry[]): boolean {
+  const last = entries.findLast(({ event }) => event.event.startsWith('investigation_'));
+  return last?.event.event === 'investigation_started';
+}
+
+function Head({ one, report, looks }: { one: Summary; report: Report | null; looks: boolean }) {
   const now = useNow();
   const stands = standing(one.standing);
   const began = report?.header.started;
@@ -126,6 +134,7 @@ function Head({ one, report }: { one: Summary; report: Report | null }) {
         <p>
           <b>Next:</b> {stands.next} <span className="faint">Owed by {stands.owed}.</span>
         </p>
+        <LookAgain one={one} looks={looks} />
         {one.plan && (
           <a
             className={`button${one.standing === 'waits for a yes' ? ' primary' : ''}`}
@@ -145,6 +154,26 @@ function Head({ one, report }: { one: Summary; report: Report | null }) {
         </ul>
       )}
     </header>
+  );
+}
+
+/** A fresh look, for whoever may ask for one; and who did. */
+function LookAgain({ one, looks }: { one: Summary; looks: boolean }) {
+  const deed = useDeed();
+  const session = useSession();
+  if (one.closed || !may(session, 'responder')) return null;
+  return (
+    <div className="look-again">
+      <button
+        type="button"
+        className="plain"
+        disabled={deed.busy || looks || Boolean(one.look_asked)}
+        onClick={() => void deed.run(() => api.look(one.id), [['incident', one.id]])}
+      >
+        Look again
+      </button>
+      {(deed.problem !== null || deed.said) && <Outcome deed={deed} />}
+    </div>
   );
 }
 

@@ -37,12 +37,24 @@ export default function Learned() {
               <Figure name="from a yes to recovered" spread={stats.data.approved_to_recovered} />
               <Portion name="recoveries that worked" share={stats.data.recovery} />
               <Portion name="false alarms" share={stats.data.false_alarms} />
+              {stats.data.right && <Portion name="causes blamed rightly" share={stats.data.right} />}
+              {stats.data.found && <Portion name="causes that were found" share={stats.data.found} />}
             </div>
             <p className="faint small">
               Over {stats.data.incidents} {stats.data.incidents === 1 ? 'incident' : 'incidents'}; of{' '}
-              {stats.data.labelled} the cause is known for certain, because a recovery that answered it worked
-              or nothing was wrong.
+              {stats.data.labelled} a cause is known for certain: a recovery that answered it worked, or a
+              person said so.
             </p>
+            {(stats.data.calibration?.length ?? 0) > 0 && (
+              <ul className="tally" aria-label="How sure reports were, and how often rightly">
+                {stats.data.calibration?.map((one) => (
+                  <li key={one.from}>
+                    sure to <b>{one.stated.toFixed(2)}</b> on average: {one.share.hits} of {one.share.of} were
+                    causes
+                  </li>
+                ))}
+              </ul>
+            )}
           </>
         )}
       </Part>

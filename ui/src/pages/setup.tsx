@@ -1,10 +1,12 @@
 import { useState } from 'react';
 import { useAlarms, useHealth, useMechanisms } from '../api/hooks';
 import { Stands } from '../parts/mark';
+import { Posted } from '../parts/posted';
 import { Nothing, Part, Trouble, useTitle, Waiting } from '../parts/small';
 import { to } from '../route';
 import { useSession } from '../session';
 import { Channels, Silences } from '../setup/channels';
+import { Inlets } from '../setup/inlets';
 import { Managed } from '../setup/people';
 import { PolicyPart } from '../setup/policy';
 import { Recordings } from '../setup/recordings';
@@ -36,7 +38,10 @@ export default function Setup() {
           <Alarms />
           <Channels />
         </div>
-        <Silences />
+        <div>
+          <Inlets />
+          <Silences />
+        </div>
       </div>
       <Managed />
       <Recordings />
@@ -88,6 +93,7 @@ function Alarms() {
                 {one.flapping && `, flaps: ${one.turns} turns`}
               </span>
               {one.alarm.summary && <p className="faint">{one.alarm.summary}</p>}
+              <Posted file={one.alarm.raw?.file} />
             </div>
           </li>
         ))}

@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { api } from '../api/client';
-import { useOpen } from '../api/hooks';
+import { useMechanisms, useOpen, useTopology } from '../api/hooks';
 import type { Cause } from '../api/report';
 import type { Entry, Summary } from '../api/shapes';
 import { to } from '../route';
@@ -85,15 +85,13 @@ export function Judge({
 export function Disagree({ one, entries }: { one: Summary; entries: readonly Entry[] }) {
   const session = useSession();
   const open = useOpen();
-  const [right, setRight] = useState('');
   const [text, setText] = useState('');
   const [why, setWhy] = useState('');
   const [other, setOther] = useState('');
   const [because, setBecause] = useState('');
   const [target, setTarget] = useState('');
   const [chosen, setChosen] = useState<string[]>([]);
-  const [naming, noting, closing, linking, merging, splitting] = [
-    useDeed(),
+  const [noting, closing, linking, merging, splitting] = [
     useDeed(),
     useDeed(),
     useDeed(),
@@ -105,6 +103,13 @@ export function Disagree({ one, entries }: { one: Summary; entries: readonly Ent
   const words = new Map<string, number>();
   for (const { seq, event } of entries) {
     if (event.event === 'cause_judged') words.set(`${event.entity}\n${event.mechanism}`, seq);
+    if (event.event === 'cause_named') {
+      // What is named instead takes back what was named before.
+      for (const key of event.instead ? [...words.keys()] : []) {
+        if (key.startsWith('named\n')) words.delete(key);
+      }
+      words.set(`named\n${event.entity}\n${event.mechanism}`, seq);
+    }
   }
   // Of a cause that was judged more than once, the last word counts.
   const last = new Set(words.values());
@@ -161,34 +166,7 @@ export function Disagree({ one, entries }: { one: Summary; entries: readonly Ent
             />
           </label>
         </Form>
-        {one.causes.length > 0 && (
-          <Form
-            open="It was something else"
-            button="None of these: it was that"
-            deed={naming}
-            send={() =>
-              void naming
-                .run(async () => {
-                  await api.judge(one.id, false);
-                  return api.note(one.id, `The cause was: ${right.trim()}`);
-                }, stale)
-                .then((done) => done && setRight(''))
-            }
-          >
-            <label className="field">
-              What it was, and where
-              <input
-                value={right}
-                onChange={(event) => setRight(event.target.value)}
-                maxLength={2000}
-                required
-              />
-            </label>
-            <p className="faint small">
-              All causes that the report names are then marked as wrong in your name.
-            </p>
-          </Form>
-        )}
+        <NameCause one={one} />
         <Form
           open="It belongs with another"
           button="Link them"
@@ -256,6 +234,103 @@ export function Disagree({ one, entries }: { one: Summary; entries: readonly Ent
   );
 }
 
+/** What it really was: an entity, and a mechanism of the catalogue. */
+function NameCause({ one }: { one: Summary }) {
+  const deed = useDeed();
+  const mechanisms = useMechanisms();
+  const [begun, setBegun] = useState(false);
+  const [entity, setEntity] = useState('');
+  const [mechanism, setMechanism] = useState('');
+  const [beside, setBeside] = useState(false);
+  const [unseen, setUnseen] = useState(false);
+  const meant = mechanisms.data?.find((known) => known.id === mechanism.trim());
+  const stale = [['incident', one.id], ['incidents'], ['stats'], ['lessons']];
+  return (
+    <Form
+      open={one.causes.length > 0 ? 'It was something else' : 'I know what it was'}
+      button={beside || one.causes.length === 0 ? 'It was that' : 'None of these: it was that'}
+      deed={deed}
+      send={() =>
+        void deed
+          .run(
+            () =>
+              api.nameCause(one.id, { entity: entity.trim(), mechanism: mechanism.trim(), beside, unseen }),
+            stale,
+          )
+          .then((done) => {
+            if (done) {
+              setEntity('');
+              setMechanism('');
+            }
+          })
+      }
+    >
+      <label className="field">
+        Where it was
+        <input
+          value={entity}
+          onChange={(event) => setEntity(event.target.value)}
+          onFocus={() => setBegun(true)}
+          list="known-entities"
+          placeholder="service/cart"
+          required
+        />
+      </label>
+      {begun && <KnownEntities typed={entity} />}
+      <label className="field">
+        What it was
+        <input
+          value={mechanism}
+          onChange={(event) => setMechanism(event.target.value)}
+          list="known-mechanisms"
+          placeholder="config.required-value-missing"
+          required
+        />
+      </label>
+      <datalist id="known-mechanisms">
+        {mechanisms.data?.map((known) => (
+          <option key={known.id} value={known.id}>
+            {known.title}
+          </option>
+        ))}
+      </datalist>
+      {meant && <p className="faint small">{meant.title}</p>}
+      {one.causes.length > 0 && (
+        <label className="check">
+          <input type="checkbox" checked={beside} onChange={(event) => setBeside(event.target.checked)} />
+          It was a cause beside those above, which stand
+        </label>
+      )}
+      <label className="check">
+        <input type="checkbox" checked={unseen} onChange={(event) => setUnseen(event.target.checked)} />
+        Midwatch cannot see that thing
+      </label>
+      {one.causes.length > 0 && !beside && (
+        <p className="faint small">All causes that the report names are then marked as wrong in your name.</p>
+      )}
+    </Form>
+  );
+}
+
+/** As many names as a list of suggestions bears: a system may have thousands. */
+const SUGGESTED = 200;
+
+/** Names of entities that hold what was typed; the map is fetched once somebody types. */
+function KnownEntities({ typed }: { typed: string }) {
+  const topology = useTopology();
+  const wanted = typed.trim().toLowerCase();
+  const found = (topology.data?.entities ?? []).filter((known) => known.id.toLowerCase().includes(wanted));
+  return (
+    <datalist id="known-entities">
+      {found.slice(0, SUGGESTED).map((known) => (
+        <option key={known.id} value={known.id}>
+          {known.name}
+        </option>
+      ))}
+    </datalist>
+  );
+}
+
 function Sayings({ entries }: { entries: readonly Entry[] }) {
   if (entries.length === 0) return null;
   return (
@@ -275,6 +350,13 @@ function Sayings({ entries }: { entries: readonly Entry[] }) {
           {event.event === 'split_off' && (
             <>
               <b>{event.by}</b> split <a href={to.incident(event.incident)}>{event.incident}</a> off
+            </>
+          )}
+          {event.event === 'cause_named' && (
+            <>
+              <b>{event.by}</b>: it was <span className="mono">{event.mechanism}</span> on{' '}
+              <span className="mono">{event.entity}</span>
+              {!event.instead && ', too'}
             </>
           )}
           {event.event === 'cause_judged' && (

@@ -4,6 +4,7 @@ import { useLive } from '../live';
 import { moment, offset } from '../time';
 import { capital, told } from '../words';
 import { Mark } from './mark';
+import { Posted } from './posted';
 
 /** Everything that happened to an incident, in order, as it happens. */
 export function Journal({ entries, live }: { entries: readonly Entry[]; live: boolean }) {
@@ -32,12 +33,13 @@ export function Journal({ entries, live }: { entries: readonly Entry[]; live: bo
         {shown.map((entry) => {
           const [tone, said] = told(entry);
           return (
-            <li key={entry.seq} className={`tone-${tone}`}>
+            <li key={entry.seq} data-seq={entry.seq} className={`tone-${tone}`}>
               <time dateTime={entry.at} title={moment(entry.at)}>
                 {offset(entry.at, opened)}
               </time>
               <Mark tone={tone} size={14} />
               <Sentence text={capital(said)} />
+              {'alarm' in entry.event && <Posted file={entry.event.alarm.raw?.file} />}
             </li>
           );
         })}

@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import { api } from '../api/client';
 import { useNotifiers, useSilences } from '../api/hooks';
+import type { Silence } from '../api/shapes';
 import { Form, Outcome, useDeed } from '../parts/deed';
 import { Stands } from '../parts/mark';
 import { Nothing, Part, Trouble, useNow, Waiting } from '../parts/small';
@@ -28,12 +29,23 @@ export function Channels() {
           <li key={one.name}>
             <Stands
               tone={one.works === false ? 'bad' : one.works ? 'good' : 'quiet'}
-              word={one.works === false ? 'broken' : one.works ? 'works' : 'not used yet'}
+              word={one.works === false ? 'broken' : one.works ? 'works' : 'untried'}
             />
             <div>
-              <b>{one.name}</b>{' '}
-              {one.kind && one.kind !== one.name && <span className="faint">{one.kind}</span>}
-              {one.said && <p className="faint">{one.said}</p>}
+              <b>{one.name}</b> {one.kind !== one.name && <span className="faint">{one.kind}</span>}
+              <p className="faint">
+                {one.told} told, {one.waiting} waiting
+                {one.given_up > 0 && `, ${one.given_up} given up`} since the server was started
+              </p>
+              {one.trouble && (
+                <p>
+                  {one.trouble}{' '}
+                  <span className="faint">
+                    {one.since && `Since ${clock(one.since)} UTC`}
+                    {one.tries > 1 && `, ${one.tries} tries`}
+                  </span>
+                </p>
+              )}
               {may(session, 'admin') && (
                 <button
                   type="button"
@@ -41,7 +53,10 @@ export function Channels() {
                   disabled={deed.busy}
                   onClick={() => {
                     setTested(one.name);
-                    void deed.run(() => api.testNotifier(one.name), [['notifiers']]);
+                    void deed
+                      .run(() => api.testNotifier(one.name), [['notifiers']])
+                      // How it stands now is known either way.
+                      .then(() => notifiers.refetch());
                   }}
                 >
                   Send a test<span className="unseen"> through {one.name}</span>
@@ -53,6 +68,26 @@ export function Channels() {
         ))}
       </ul>
     </Part>
+  );
+}
+
+/** What is quiet, until when, by whom and why; and who ended it. */
+function Quiet({ one }: { one: Silence }) {
+  return (
+    <>
+      <b>{one.rule ?? one.entity ?? 'everything'}</b>{' '}
+      <span>
+        until {clock(one.until)} UTC{one.every && one.every !== 'once' ? `, ${one.every}` : ''}
+      </span>
+      <p className="faint" title={moment(one.from)}>
+        by {one.by}: {one.why}
+      </p>
+      {one.ended && (
+        <p className="faint" title={moment(one.ended)}>
+          ended {one.ended_by ? `by ${one.ended_by} ` : ''}at {clock(one.ended)} UTC
+        </p>
+      )}
+    </>
   );
 }
 
@@ -75,44 +110,55 @@ export function Silences() {
   const [why, setWhy] = useState('');
   const [ending, ordering] = [useDeed(), useDeed()];
   const allowed = may(session, 'responder');
+  const isOver = (one: Silence) =>
+    Boolean(one.ended) || ((one.every ?? 'once') === 'once' && Date.parse(one.until) < now);
+  const standing = (silences.data ?? []).filter((one) => !isOver(one));
+  const over = (silences.data ?? []).filter(isOver).reverse();
   return (
-    <Part title="Silences" count={silences.data?.length}>
+    <Part title="Silences" count={silences.data ? standing.length : undefined}>
       {silences.isPending && <Waiting what="the silences" />}
       {silences.isError && !silences.data && (
         <Trouble error={silences.error} again={() => void silences.refetch()} />
       )}
       {silences.data === null && <Nothing>This server does not tell.</Nothing>}
-      {silences.data?.length === 0 && <Nothing>Nothing is silenced.</Nothing>}
+      {silences.data && standing.length === 0 && <Nothing>Nothing is silenced.</Nothing>}
       <ul className="rules">
-        {silences.data?.map((one) => {
-          const over =
-            Boolean(one.ended) || ((one.every ?? 'once') === 'once' && Date.parse(one.until) < now);
-          return (
-            <li key={one.id}>
-              <Stands tone={over ? 'quiet' : 'good'} word={over ? 'over' : 'in force'} />
-              <div>
-                <b>{one.rule ?? one.entity ?? 'everything'}</b>{' '}
-                <span>
-                  until {clock(one.until)} UTC{one.every && one.every !== 'once' ? `, ${one.every}` : ''}
-                </span>
-                <p className="faint" title={moment(one.from)}>
-                  by {one.by}: {one.why}
-                </p>
-                {allowed && !over && (
-                  <button
-                    type="button"
-                    className="plain"
-                    disabled={ending.busy}
-                    onClick={() => void ending.run(() => api.endSilence(one.id), [['silences']])}
-                  >
-                    End it<span className="unseen">: {one.why}</span>
-                  </button>
-                )}
-              </div>
-            </li>
-          );
-        })}
+        {standing.map((one) => (
+          <li key={one.id}>
+            <Stands tone="good" word="in force" />
+            <div>
+              <Quiet one={one} />
+              {allowed && (
+                <button
+                  type="button"
+                  className="plain"
+                  disabled={ending.busy}
+                  onClick={() => void ending.run(() => api.endSilence(one.id), [['silences']])}
+                >
+                  End it<span className="unseen">: {one.why}</span>
+                </button>
+              )}
+            </div>
+          </li>
+        ))}
       </ul>
+      {over.length > 0 && (
+        <details>
+          <summary>
+            {over.length} {over.length === 1 ? 'is' : 'are'} over
+          </summary>
+          <ul className="rules">
+            {over.map((one) => (
+              <li key={one.id}>
+                <Stands tone="quiet" word="over" />
+                <div>
+                  <Quiet one={one} />
+                </div>
+              </li>
+            ))}
+          </ul>
+        </details>
+      )}
       <Outcome deed={ending} />
       {allowed && (
         <Form

@@ -27,6 +27,7 @@ fn lesson(id: &str, days_ago: i64, named: &str, templates: &[&str]) -> Lesson {
             confidence: 0.9,
             cured: Some(true),
             confirmed: None,
+            blamed: true,
         }],
         templates: templates.iter().map(ToString::to_string).collect(),
         path: BTreeSet::from([EntityKind::Function]),

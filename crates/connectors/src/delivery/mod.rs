@@ -9,9 +9,11 @@ pub mod outside;
 pub mod proof;
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use model::ports::{Posted, Unheard};
 use model::{Alarm, AlarmState, EntityId, RawRef, Timestamp};
+use regex::Regex;
 use serde_json::Value;
 
 pub(crate) use crate::files::gathered::{moment_at, text_at};
@@ -150,6 +152,26 @@ pub(crate) fn alarm(
         labels,
         raw: RawRef::default(),
     }
+}
+
+/// Fields of vendors' bodies that open something to whoever reads them: confirm a subscription, answer in somebody's
+/// name, act as the sender.
+static OPENS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    // A constant; the tests know that it can be read.
+    Regex::new(
+        r#"(?i)("(?:token|secret|password|passwd|authorization|api_?key|access_?token|subscribeurl|unsubscribeurl|response_url|response_urls|trigger_id)"\s*:\s*")(?:[^"\\]|\\.)*""#,
+    )
+    .ok()
+});
+
+/// A body for people to read, in which what opens something is hidden: by the fields of vendors, and by what looks like a
+/// secret anywhere.
+pub fn without_secrets(text: &str) -> String {
+    let text = match OPENS.as_ref() {
+        Some(opens) => opens.replace_all(text, "${1}[hidden]\"").into_owned(),
+        None => return String::new(),
+    };
+    crate::files::hide(&text).unwrap_or(text)
 }
 
 #[cfg(test)]

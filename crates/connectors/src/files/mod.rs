@@ -48,5 +48,6 @@ pub use recording::{Recording, open, read_answer};
 pub use redact::redact;
 pub use schema::schemas;
 pub use secrets::SecretKind;
+pub(crate) use secrets::hide;
 pub use show::{AlarmLine, Amount, ChangeLine, Range, Summary, show, summary};
 pub use write::write;

@@ -112,6 +112,14 @@ impl AlarmDecoder for Slack {
     }
 }
 
+/// What was posted, for people: the payload out of its form; as it is, if that is no form.
+pub fn shown(body: &[u8]) -> String {
+    match field(body, "payload") {
+        Some(payload) => format!("payload={}", String::from_utf8_lossy(&payload)),
+        None => String::from_utf8_lossy(body).into_owned(),
+    }
+}
+
 /// What is sent to a person whose button was pressed, as JSON for the address that they gave.
 pub fn answer(text: &str) -> String {
     // What people see is text: Slack's own marks are made harmless as its documents say.

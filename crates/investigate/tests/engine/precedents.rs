@@ -79,6 +79,7 @@ fn cause(entity: &EntityId, kind: EntityKind, mechanism: &MechanismId) -> Learne
         confidence: 0.97,
         cured: Some(true),
         confirmed: Some(true),
+        blamed: true,
     }
 }
 

@@ -39,7 +39,21 @@ pub(super) fn of(incident: &Incident) -> Vec<Moment> {
     for (at, by, text) in &incident.notes {
         add(*at, format!("{by} wrote: {text}"));
     }
+    for ((entity, mechanism), named) in &incident.named {
+        let by = &named.by;
+        add(
+            named.at,
+            format!("{by} named a cause: {mechanism} on {entity}"),
+        );
+    }
     for look in &incident.investigations {
+        if let Some(by) = &look.asked_by {
+            let number = look.attempt;
+            add(
+                look.started,
+                format!("investigation {number} began, asked for by {by}"),
+            );
+        }
         match &look.ended {
             Some((at, Ok(report))) => {
                 let causes: Vec<String> = report

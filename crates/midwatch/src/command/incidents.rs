@@ -29,8 +29,10 @@ use crate::wiring::house::House;
     midwatch incidents note 3f9a1c 'the deploy is mine, I am on it'\n  \
     midwatch incidents close 3f9a1c --why 'a drill'\n  \
     midwatch incidents confirm 3f9a1c         its causes were the causes\n  \
+    midwatch incidents name 3f9a1c service/cart config.required-value-missing\n  \
+    midwatch incidents look 3f9a1c            a fresh look, now\n  \
     midwatch incidents split 3f9a1c --alarm 'latency high'\n\n\
-    `note`, `close`, `confirm`, `split`, `merge` and `link` are said to the server that runs; the others read the\n\
+    `note`, `close`, `confirm`, `name`, `look`, `split`, `merge` and `link` are said to the server that runs; the others read the\n\
     journal of the data folder, and no server need run.")]
 pub struct Args {
     #[command(flatten)]
@@ -133,6 +135,45 @@ enum What {
         /// It was not
         #[arg(long)]
         wrong: bool,
+        /// How to tell
+        #[arg(long, value_enum, default_value_t)]
+        format: Answer,
+    },
+    /// Say, in your name, what it really was: where, and by which mechanism of the catalogue
+    ///
+    /// Also of one that is closed. The causes of its newest report are marked as wrong, unless it is named beside them,
+    /// and what was named before is taken back. It counts as certain: in `midwatch stats`, and when the next incident is
+    /// like it.
+    #[command(after_help = "Examples:\n  \
+        midwatch incidents name 3f9a1c service/cart config.required-value-missing\n  \
+        midwatch incidents name 3f9a1c database/ledger resource.disk-full --beside\n\n\
+        `midwatch mechanisms` lists the catalogue.")]
+    Name {
+        /// Its name, or the end of it
+        id: String,
+        /// Where: an entity
+        #[arg(value_name = "ENTITY")]
+        entity: String,
+        /// How: a mechanism
+        #[arg(value_name = "MECHANISM")]
+        mechanism: String,
+        /// It was a cause beside those that the report names, which stand
+        #[arg(long)]
+        beside: bool,
+        /// Nobody has heard of that entity here, and it is meant so
+        #[arg(long)]
+        unseen: bool,
+        /// How to tell
+        #[arg(long, value_enum, default_value_t)]
+        format: Answer,
+    },
+    /// Ask, in your name, for a fresh look at an open one now
+    ///
+    /// Refused while it is being looked at, while a plan is being performed, and after a dozen.
+    #[command(after_help = "Example:\n  midwatch incidents look 3f9a1c")]
+    Look {
+        /// Its name, or the end of it
+        id: String,
         /// How to tell
         #[arg(long, value_enum, default_value_t)]
         format: Answer,
@@ -280,6 +321,29 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
                 incident: house.find(id)?.to_string(),
                 cause: *cause,
                 right: !wrong,
+            };
+            house.tell(&request, *format, console)
+        }
+        What::Name {
+            id,
+            entity,
+            mechanism,
+            beside,
+            unseen,
+            format,
+        } => {
+            let request = Request::NameCause {
+                incident: house.find(id)?.to_string(),
+                entity: entity.clone(),
+                mechanism: mechanism.clone(),
+                beside: *beside,
+                unseen: *unseen,
+            };
+            house.tell(&request, *format, console)
+        }
+        What::Look { id, format } => {
+            let request = Request::Look {
+                incident: house.find(id)?.to_string(),
             };
             house.tell(&request, *format, console)
         }

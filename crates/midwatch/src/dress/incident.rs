@@ -146,6 +146,14 @@ pub fn card(incident: &Incident, pencil: &Pencil) -> String {
         let said = format!("{by}: {}", judged(entity, mechanism, *right));
         text += &pencil.paragraph("  ", 4, &[(Tone::Plain, said)]);
     }
+    for ((entity, mechanism), named) in &incident.named {
+        let said = format!("{}: it was {mechanism} on {entity}", named.by);
+        text += &pencil.paragraph("  ", 4, &[(Tone::Strong, said)]);
+    }
+    if let Some((at, by)) = &incident.look_asked {
+        let said = format!("{by} asked for a fresh look at {}", at.clock());
+        text += &pencil.paragraph("  ", 4, &[(Tone::Plain, said)]);
+    }
     if let Some(plan) = incident.latest_plan() {
         text.push('\n');
         text += &plan_card(plan, pencil);
@@ -433,6 +441,18 @@ pub fn told(event: &IncidentEvent) -> (Tone, String) {
             Tone::Plain,
             format!("{by}: {}", judged(entity, mechanism, *right)),
         ),
+        E::CauseNamed {
+            entity,
+            mechanism,
+            instead,
+            by,
+            ..
+        } => {
+            let beside = if *instead { "" } else { ", too" };
+            let said = format!("{by}: it was {mechanism} on {entity}{beside}");
+            (Tone::Strong, said)
+        }
+        E::LookAsked { by } => (Tone::Plain, format!("{by} wants a fresh look")),
         E::SplitOff { incident, by, .. } if by.is_empty() => (
             Tone::Plain,
             format!(

@@ -40,6 +40,33 @@ pub fn scores(scores: &Scores, pencil: &Pencil) -> String {
             &[(Tone::Strong, format!("{name:<28}")), (Tone::Plain, said)],
         );
     }
+    for (name, share) in [
+        ("causes blamed rightly", scores.right),
+        ("causes that were found", scores.found),
+    ] {
+        let said = share
+            .value()
+            .map_or("not known of any yet".to_string(), |value| {
+                format!("{} of {} ({:.0}%)", share.hits, share.of, value * 100.0)
+            });
+        text += &pencil.paragraph(
+            "  ",
+            30,
+            &[(Tone::Strong, format!("{name:<28}")), (Tone::Plain, said)],
+        );
+    }
+    for sure in &scores.calibration {
+        let said = format!(
+            "sure to {:.2} in the mean: {} of {} were causes",
+            sure.stated, sure.share.hits, sure.share.of
+        );
+        let name = format!("confidence {:.1} to {:.1}", sure.from, sure.to);
+        text += &pencil.paragraph(
+            "  ",
+            30,
+            &[(Tone::Strong, format!("{name:<28}")), (Tone::Plain, said)],
+        );
+    }
     for (mechanism, count) in &scores.mechanisms {
         text += &pencil.paragraph("  ", 4, &[(Tone::Plain, format!("{count} x {mechanism}"))]);
     }

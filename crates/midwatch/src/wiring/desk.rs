@@ -11,7 +11,7 @@ use server::control::{Desk, Person, Reply, Request};
 use server::inlets::Inlets as _;
 use server::otlp::Counter;
 use store::window::Window;
-use watch::attend::Refusal;
+use watch::attend::{Named, Refusal};
 
 use super::inlets::Posts;
 use super::live::{Pushed, SystemClock};
@@ -139,6 +139,30 @@ impl LiveDesk {
         Ok(format!("{} said of {was} of {id} that {so}", who.name))
     }
 
+    fn name_cause(&self, who: &Person, incident: &str, named: &Named) -> Result<String, Undone> {
+        let id = self.find(incident)?;
+        let watch = self.watchman.watch();
+        let title = watch.name_cause(&id, named, &who.name).map_err(undone)?;
+        let (by, entity) = (&who.name, &named.entity);
+        let beside = if named.beside { ", too" } else { "" };
+        Ok(format!(
+            "{by} said of {id} that it was {title} on {entity}{beside}"
+        ))
+    }
+
+    fn look(&self, who: &Person, incident: &str) -> Result<String, Undone> {
+        let id = self.find(incident)?;
+        let left = self
+            .watchman
+            .watch()
+            .look_again(&id, &who.name)
+            .map_err(undone)?;
+        Ok(format!(
+            "{id} is looked at again, as {} asked; so many looks may still be asked for: {left}",
+            who.name
+        ))
+    }
+
     fn split(&self, who: &Person, incident: &str, alarms: &[String]) -> Result<String, Undone> {
         let id = self.find(incident)?;
         let watch = self.watchman.watch();
@@ -211,6 +235,7 @@ impl LiveDesk {
             by: who.name.clone(),
             why,
             ended: None,
+            ended_by: None,
         };
         let until = silence.until;
         let hushed = self.watchman.watch().silence(&silence).map_err(undone)?;
@@ -220,7 +245,10 @@ impl LiveDesk {
     }
 
     fn end_silence(&self, who: &Person, silence: &str) -> Result<String, Undone> {
-        self.watchman.watch().end_silence(silence).map_err(undone)?;
+        self.watchman
+            .watch()
+            .end_silence(silence, &who.name)
+            .map_err(undone)?;
         Ok(format!("{} ended {silence}", who.name))
     }
 
@@ -238,6 +266,12 @@ impl LiveDesk {
         let reply = watch::ask::answer(&understood, &case);
         let facts = serde_json::to_value(&reply).map_err(|error| error.to_string())?;
         Ok((reply.understood, facts))
+    }
+
+    /// Does the configuration or a role make them somebody who may be asked about plans?
+    pub fn is_approver(&self, name: &str) -> bool {
+        let people = self.watchman.watch().people();
+        people.iter().any(|person| person.name == name)
     }
 
     /// Where others post.
@@ -331,6 +365,22 @@ impl LiveDesk {
                 cause,
                 right,
             } => self.judge(who, &incident, cause, right),
+            Request::NameCause {
+                incident,
+                entity,
+                mechanism,
+                beside,
+                unseen,
+            } => {
+                let named = Named {
+                    entity,
+                    mechanism,
+                    beside,
+                    unseen,
+                };
+                self.name_cause(who, &incident, &named)
+            }
+            Request::Look { incident } => self.look(who, &incident),
             Request::Split { incident, alarms } => self.split(who, &incident, &alarms),
             Request::Merge { incident, into } => self.merge(who, &incident, &into),
             Request::Link {

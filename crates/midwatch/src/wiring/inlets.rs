@@ -15,8 +15,10 @@ use connectors::{
     alertmanager, cloudevents, cloudwatch, datadog, github, gitlab, grafana, pagerduty, slack,
 };
 use model::Alarm;
+use model::people::Role;
 use model::ports::{AlarmDecoder, Clock as _, Heard, Posted, Said, Unheard};
 use server::api::house::Fault;
+use server::auth::Accounts;
 use server::control::{Desk as _, Person, Reply, Request};
 use server::inlets::{Inlets, Kept, Receipt, Refused, Standing};
 use store::deliveries::{Delivered, Deliveries, Limits};
@@ -71,6 +73,10 @@ pub struct Posts {
     doors: BTreeMap<String, Door>,
     outside: Arc<dyn Outside>,
     desk: OnceLock<Weak<LiveDesk>>,
+    /// The space that they belong to.
+    space: String,
+    /// Who is known, beside those whom the configuration names.
+    accounts: OnceLock<Arc<Accounts>>,
     /// Something was posted since the store was last asked.
     posted: AtomicBool,
     asked: Mutex<Option<Instant>>,
@@ -106,15 +112,33 @@ impl Posts {
             doors,
             outside,
             desk: OnceLock::new(),
+            space: house.space().to_string(),
+            accounts: OnceLock::new(),
             posted: AtomicBool::new(true),
             asked: Mutex::default(),
         })
     }
 
-    /// Who answers people's yes and no.
-    pub fn answered_by(&self, desk: &Arc<LiveDesk>) {
+    /// Who answers people's yes and no, and who is known.
+    pub fn answered_by(&self, desk: &Arc<LiveDesk>, accounts: &Arc<Accounts>) {
         // Set once, by the one who starts the server.
         let _ = self.desk.set(Arc::downgrade(desk));
+        let _ = self.accounts.set(Arc::clone(accounts));
+    }
+
+    /// May the account of that name answer at all? A yes is then asked of the gate. Names in the configuration may: they
+    /// are its approvers.
+    fn may_answer(&self, desk: &LiveDesk, name: &str) -> Result<bool, String> {
+        if desk.is_approver(name) {
+            return Ok(true);
+        }
+        let Some(accounts) = self.accounts.get() else {
+            return Ok(false);
+        };
+        let found = accounts.book().account(name);
+        let found = found.map_err(|error| error.to_string())?;
+        let role = found.and_then(|account| account.grants.role_in(&self.space));
+        Ok(role >= Some(Role::Responder))
     }
 
     /// Where changes are kept, if any inlet tells of some.
@@ -237,6 +261,12 @@ impl Posts {
                 said.sender
             )),
             (_, None) => Err("The server is starting or ending. Press again.".to_string()),
+            (Some(account), Some(desk)) if self.may_answer(&desk, account) != Ok(true) => {
+                Err(format!(
+                    "{account} ({}) may not answer plans here: that takes the role of a responder. Nothing was done.",
+                    said.sender
+                ))
+            }
             (Some(account), Some(desk)) => {
                 let who = Person {
                     name: account.clone(),
@@ -259,11 +289,20 @@ impl Posts {
                 }
             }
         };
-        let (Ok(text) | Err(text)) = outcome;
+        let (Ok(text) | Err(text)) = &outcome;
+        tracing::info!(
+            sender = said.sender,
+            account = said.account,
+            incident = said.incident,
+            done = outcome.is_ok(),
+            text,
+            "a person answered by a button"
+        );
         if said.answer_to.is_empty() {
             return;
         }
         let (outside, url) = (Arc::clone(&self.outside), said.answer_to.clone());
+        let text = text.clone();
         // The sender waits for an answer of its own; this one may take longer.
         std::thread::spawn(move || {
             if let Err(why) = outside.post(&url, &slack::interactions::answer(&text)) {
@@ -318,6 +357,28 @@ impl Inlets for Posts {
             .values()
             .map(|door| door.standing().clone())
             .collect()
+    }
+
+    fn posted(&self, name: &str, id: u64) -> Result<Option<String>, Fault> {
+        let (Some(store), Some(door)) = (&self.store, self.doors.get(name)) else {
+            return Ok(None);
+        };
+        let kept = store
+            .delivery(name, id)
+            .map_err(|error| Fault::Failed(error.to_string()))?;
+        Ok(kept.map(|kept| {
+            let mut text = String::new();
+            for (header, value) in &kept.headers {
+                text += &format!("{header}: {value}\n");
+            }
+            text.push('\n');
+            text += &match door.kind {
+                // What a form holds is not to be read as it is.
+                Kind::Slack => slack::interactions::shown(&kept.body),
+                _ => String::from_utf8_lossy(&kept.body).into_owned(),
+            };
+            delivery::without_secrets(&text)
+        }))
     }
 
     fn kept(&self, name: &str, before: Option<u64>, most: u32) -> Result<Vec<Kept>, Fault> {

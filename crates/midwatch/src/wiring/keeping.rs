@@ -83,7 +83,7 @@ impl Keeping {
             Arc::clone(&troubles),
             Arc::clone(&posts),
         ));
-        posts.answered_by(&desk);
+        posts.answered_by(&desk, accounts);
         let over = Arc::new(AtomicBool::new(false));
         let awake = Arc::new(AtomicBool::new(false));
         let shared = Shared {

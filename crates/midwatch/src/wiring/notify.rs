@@ -1,6 +1,7 @@
 //! Who is told, as configured.
 
 mod file;
+mod tried;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use super::house::House;
 use crate::config::{Email, MAIN, Notify, Only, Security};
 use crate::problem::Problem;
 use file::File;
+pub use tried::Tried;
 
 /// A channel with what the configuration says of any: of what it tells, and where the page is.
 struct Channel {

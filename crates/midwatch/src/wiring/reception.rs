@@ -26,6 +26,7 @@ use server::api::house::{
     Dress, Fault, Folded, Happened, Health, House, Space, Unanswered, Undone, Untold,
 };
 use server::api::incidents::Summary;
+use server::api::notifiers::{Channel, Untried};
 use server::api::policy::{PolicyShown, Simulated, Supposed};
 use server::api::proposal::Proposal;
 use server::api::recordings::{Archive, Job, Kept, Recordings, Refused, Subject};
@@ -186,6 +187,8 @@ struct Team {
     around: Mutex<Around>,
     /// Is somebody looking at what is around?
     looking: AtomicBool,
+    /// Tests of the channels by which people are told.
+    tried: super::notify::Tried,
 }
 
 /// The look is over, however it ended.
@@ -230,6 +233,7 @@ impl Team {
             folded: Mutex::default(),
             around: Mutex::default(),
             looking: AtomicBool::new(false),
+            tried: super::notify::Tried::default(),
         });
         let first = Arc::clone(&team);
         std::thread::spawn(move || {
@@ -491,6 +495,22 @@ impl Space for Team {
 
     fn silences(&self) -> Result<Vec<Silence>, Fault> {
         self.journal.silences().map_err(|e| failed(&e))
+    }
+
+    fn notifiers(&self) -> Vec<Channel> {
+        let running = self.running.as_ref();
+        let standings = running.map(|running| running.watchman.watch().standings());
+        self.tried.channels(standings.unwrap_or_default())
+    }
+
+    fn test_notifier(&self, name: &str, by: &str) -> Result<Result<(), String>, Untried> {
+        let running = self.running.as_ref().ok_or(Untried::NotThere)?;
+        let watch = running.watchman.watch();
+        let notifier = watch.notifier(name).ok_or(Untried::NotThere)?;
+        let standings = watch.standings();
+        let told = standings.iter().find(|one| one.name == name);
+        let told = told.map_or(0, |one| one.told);
+        self.tried.test(&*notifier, told, by, SystemClock.now())
     }
 
     fn lessons(&self) -> Result<Arc<Vec<Arc<Lesson>>>, Fault> {

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use super::{
     Entry, Fingerprint, IllegalEvent, Incident, IncidentEvent, IncidentId, Investigation,
-    JoinedAlarm, PlanState, RunEnd, StepState, TURNS_COUNT_FOR,
+    JoinedAlarm, NamedCause, PlanState, RunEnd, StepState, TURNS_COUNT_FOR,
 };
 use crate::action::Outcome;
 use crate::alarm::Alarm;
 use crate::entity::EntityId;
-use crate::lesson::Lesson;
+use crate::lesson::{LearnedCause, Lesson};
 use crate::mechanism::MechanismId;
 use crate::plan::GateAnswer;
 use crate::time::Timestamp;
@@ -31,6 +31,8 @@ impl IncidentEvent {
             Self::Linked { .. } => "linked",
             Self::SplitOff { .. } => "split_off",
             Self::CauseJudged { .. } => "cause_judged",
+            Self::CauseNamed { .. } => "cause_named",
+            Self::LookAsked { .. } => "look_asked",
             Self::PlanProposed { .. } => "plan_proposed",
             Self::PlanKept { .. } => "plan_kept",
             Self::NoPlan { .. } => "no_plan",
@@ -58,7 +60,11 @@ fn stays_open_to(event: &IncidentEvent) -> bool {
     use IncidentEvent as E;
     matches!(
         event,
-        E::Noted { .. } | E::LessonLearned { .. } | E::Linked { .. } | E::CauseJudged { .. }
+        E::Noted { .. }
+            | E::LessonLearned { .. }
+            | E::Linked { .. }
+            | E::CauseJudged { .. }
+            | E::CauseNamed { .. }
     )
 }
 
@@ -103,6 +109,8 @@ impl Incident {
             links: BTreeMap::new(),
             split: false,
             judged: BTreeMap::new(),
+            named: BTreeMap::new(),
+            look_asked: None,
             plans: Vec::new(),
             no_plan: None,
             handed_over: None,
@@ -186,6 +194,7 @@ impl Incident {
                     started: at,
                     window: *window,
                     ended: None,
+                    asked_by: self.look_asked.take().map(|(_, by)| by),
                 });
             }
             E::Looked { .. } => {
@@ -226,6 +235,39 @@ impl Incident {
                 }
                 let cause = (entity.clone(), mechanism.clone());
                 self.judged.insert(cause, (*right, by.clone()));
+            }
+            E::CauseNamed {
+                entity,
+                kind,
+                mechanism,
+                category,
+                instead,
+                by,
+            } => {
+                if *instead {
+                    self.named.clear();
+                }
+                let named = NamedCause {
+                    kind: *kind,
+                    category: *category,
+                    by: by.clone(),
+                    at,
+                };
+                let cause = (entity.clone(), mechanism.clone());
+                self.named.insert(cause, named);
+            }
+            E::LookAsked { by } => {
+                if self
+                    .investigations
+                    .last()
+                    .is_some_and(|i| i.ended.is_none())
+                {
+                    return Err("it is being looked at");
+                }
+                if self.look_asked.is_some() {
+                    return Err("a look was asked for already");
+                }
+                self.look_asked = Some((at, by.clone()));
             }
             E::PlanProposed { plan } => self.propose(at, plan)?,
             E::PlanKept { plan, report } => self.waiting(plan)?.report = report.clone(),
@@ -426,7 +468,7 @@ impl Incident {
     }
 
     /// Does any report of it name this cause?
-    fn blamed(&self, entity: &EntityId, mechanism: &MechanismId) -> bool {
+    pub fn blamed(&self, entity: &EntityId, mechanism: &MechanismId) -> bool {
         let reports = self.investigations.iter().filter_map(|look| {
             let (_, ended) = look.ended.as_ref()?;
             ended.as_deref().ok()
@@ -444,7 +486,38 @@ impl Incident {
                 cause.confirmed = Some(*right);
             }
         }
+        // Who named something else later takes back what was named before.
+        let named = self.named_causes();
+        lesson.causes.retain(|cause| cause.blamed);
+        for one in named {
+            match lesson
+                .causes
+                .iter_mut()
+                .find(|cause| cause.entity == one.entity && cause.mechanism == one.mechanism)
+            {
+                Some(blamed) => blamed.confirmed = blamed.confirmed.or(Some(true)),
+                None => lesson.causes.push(one),
+            }
+        }
         Some(lesson)
+    }
+
+    /// The causes that people named, as a lesson remembers them: certain, and as a rule blamed by no report.
+    pub fn named_causes(&self) -> Vec<LearnedCause> {
+        let named = self.named.iter();
+        named
+            .map(|((entity, mechanism), named)| LearnedCause {
+                entity: entity.clone(),
+                kind: named.kind,
+                mechanism: mechanism.clone(),
+                category: named.category,
+                change: None,
+                confidence: 0.0,
+                cured: None,
+                confirmed: Some(true),
+                blamed: self.blamed(entity, mechanism),
+            })
+            .collect()
     }
 
     /// Is any of its alarms still firing?

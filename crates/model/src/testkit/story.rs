@@ -363,6 +363,7 @@ fn lesson(id: &IncidentId, at: Timestamp) -> Lesson {
             confidence: 0.93,
             cured: Some(true),
             confirmed: None,
+            blamed: true,
         }],
         templates: BTreeSet::from(["KeyError: <*>".to_string()]),
         path: BTreeSet::from([EntityKind::Function, EntityKind::Service]),

@@ -47,6 +47,8 @@ const WORDS: &[&str] = &[
     "split_off",
     "closed",
     "cause_judged",
+    "cause_named",
+    "look_asked",
 ];
 
 /// Rows read at a time.
@@ -112,6 +114,8 @@ fn by(entry: &Entry) -> Option<&str> {
         | IncidentEvent::Noted { by, .. }
         | IncidentEvent::Silenced { by, .. }
         | IncidentEvent::CauseJudged { by, .. }
+        | IncidentEvent::CauseNamed { by, .. }
+        | IncidentEvent::LookAsked { by }
         | IncidentEvent::SplitOff { by, .. } => Some(by),
         IncidentEvent::Closed { by, .. } => (!by.is_empty()).then_some(by.as_str()),
         _ => None,

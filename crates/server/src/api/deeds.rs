@@ -51,6 +51,20 @@ pub fn routes() -> Vec<Route> {
             judge,
         ),
         Route::deed(
+            "/incidents/{id}/cause",
+            "nameCause",
+            "Says what it really was: where, and by which mechanism of the catalogue",
+            Respond,
+            name_cause,
+        ),
+        Route::deed(
+            "/incidents/{id}/look",
+            "lookAgain",
+            "Asks for a fresh look at an open incident now",
+            Respond,
+            look_again,
+        ),
+        Route::deed(
             "/incidents/{id}/split",
             "splitIncident",
             "Takes alarms out of an incident into one of their own",
@@ -257,6 +271,39 @@ fn judge(space: &dyn Space, asked: &Asked, judgement: Judgement) -> Result<Json<
         right: judgement.right,
     };
     perform(space, asked, wanted)
+}
+
+/// What it really was.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct RealCause {
+    /// Where: an entity, named whole.
+    entity: String,
+    /// How: the id of a mechanism, as `GET …/mechanisms` lists them.
+    mechanism: String,
+    /// Was it a cause beside those that the newest report blames? Else these are judged wrong, and what was named
+    /// before is taken back.
+    #[serde(default)]
+    beside: bool,
+    /// May the entity be one that nobody has heard of here?
+    #[serde(default)]
+    unseen: bool,
+}
+
+fn name_cause(space: &dyn Space, asked: &Asked, real: RealCause) -> Result<Json<Said>, Problem> {
+    let wanted = Request::NameCause {
+        incident: incident(space, asked)?.incident.id.to_string(),
+        entity: real.entity,
+        mechanism: real.mechanism,
+        beside: real.beside,
+        unseen: real.unseen,
+    };
+    perform(space, asked, wanted)
+}
+
+fn look_again(space: &dyn Space, asked: &Asked, _: Nothing) -> Result<Json<Said>, Problem> {
+    let incident = incident(space, asked)?.incident.id.to_string();
+    perform(space, asked, Request::Look { incident })
 }
 
 /// Which alarms.

@@ -186,6 +186,22 @@ pub trait Space: Send + Sync {
     fn position(&self) -> Result<u64, Fault>;
     /// Silences and windows that were ever ordered, oldest first.
     fn silences(&self) -> Result<Vec<Silence>, Fault>;
+    /// The channels by which people are told, and how each stands.
+    fn notifiers(&self) -> Vec<super::notifiers::Channel> {
+        Vec::new()
+    }
+    /// Tells the channel of that name that this is a test by `by`; inside, why it could not be told. May take as long
+    /// as the other end does.
+    ///
+    /// # Errors
+    /// If it was not tried at all.
+    fn test_notifier(
+        &self,
+        _name: &str,
+        _by: &str,
+    ) -> Result<Result<(), String>, super::notifiers::Untried> {
+        Err(super::notifiers::Untried::NotThere)
+    }
     /// Lessons of incidents that are closed, newest first.
     fn lessons(&self) -> Result<Arc<Vec<Arc<Lesson>>>, Fault>;
     /// How well the watch is kept, as `midwatch stats` tells it.

@@ -84,6 +84,19 @@ pub struct CauseLine {
     pub word: Word,
 }
 
+/// A cause that a person named.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct NamedLine {
+    /// Where.
+    pub entity: EntityId,
+    /// How.
+    pub mechanism: MechanismId,
+    /// Who named it.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// A plan, and the digest that a yes is bound to.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct PlanLine {
@@ -134,6 +147,10 @@ pub struct Summary {
     pub alarms: Vec<Alarm>,
     /// What the newest report blames, the surest first.
     pub causes: Vec<CauseLine>,
+    /// What people say that it really was, where no report had blamed it.
+    pub named: Vec<NamedLine>,
+    /// Who asked for a fresh look that was not begun yet; `null` if nobody did.
+    pub look_asked: Option<String>,
     /// The newest plan.
     pub plan: Option<PlanLine>,
     /// Other incidents that belong to it.
@@ -176,6 +193,17 @@ impl Summary {
                 .any(|a| a.state == AlarmState::Firing),
             alarms: incident.alarms.iter().map(|a| a.alarm.clone()).collect(),
             causes,
+            named: incident
+                .named
+                .iter()
+                .map(|((entity, mechanism), named)| NamedLine {
+                    entity: entity.clone(),
+                    mechanism: mechanism.clone(),
+                    by: named.by.clone(),
+                    at: named.at,
+                })
+                .collect(),
+            look_asked: incident.look_asked.as_ref().map(|(_, by)| by.clone()),
             plan: incident.latest_plan().map(|p| PlanLine {
                 digest: p.digest.clone(),
                 plan: (*p.plan).clone(),

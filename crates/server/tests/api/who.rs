@@ -228,6 +228,7 @@ fn filled(path: &str) -> String {
         .replace("{key}", "none")
         .replace("{name}", "none")
         .replace("{inlet}", "none")
+        .replace("{delivery}", "1")
         .replace("{recording}", "none")
         .replace("{number}", "1")
 }
@@ -852,5 +853,89 @@ fn numbers_are_told_of_the_spaces_that_one_may_see() {
     assert!(
         other.contains("file-of-other") && !other.contains("file-of-main"),
         "{other}"
+    );
+}
+
+#[test]
+fn a_channel_is_tried_by_an_admin_and_that_is_written_down() {
+    let desk = Desk::new();
+    let (admin, responder) = (desk.enter("admin"), desk.enter("responder"));
+    let test = |who: &Session, name: &str| {
+        let path = format!("/v1/spaces/main/notifiers/{name}/test");
+        desk.ask("POST", &path, &who.headers(), Some(&json!({})))
+    };
+    desk.refused(&test(&responder, "file"), 403, "forbidden");
+    let told = test(&admin, "file");
+    assert_eq!((told.status, &told.json()["told"]), (200, &json!(true)));
+    let failed = test(&admin, "slack.ops").json();
+    assert_eq!(failed["told"], false);
+    let said = failed["said"].as_str().unwrap();
+    assert!(said.contains("no answer came for admin"), "{said}");
+    let slow = test(&admin, "slow");
+    desk.refused(&slow, 429, "too_many");
+    assert_eq!(slow.header("retry-after"), Some("7"));
+    desk.refused(&test(&admin, "nobody"), 404, "not_found");
+    let audited = desk.audited(5);
+    let tried = |who: &str, status| (who.to_string(), "testNotifier".to_string(), status);
+    assert_eq!(
+        audited,
+        [
+            tried("admin", 404),
+            tried("admin", 429),
+            tried("admin", 200),
+            tried("admin", 200),
+            tried("responder", 403),
+        ]
+    );
+    let list = desk.ask(
+        "GET",
+        "/v1/spaces/main/notifiers",
+        &responder.headers(),
+        None,
+    );
+    assert_eq!(list.json()["items"][1]["name"], "slack.ops");
+}
+
+/// What a person wants looked at, and what they say that it was, goes to the desk in their name.
+#[test]
+fn a_look_and_a_name_for_the_cause_are_asked_for_in_somebodys_name() {
+    let desk = Desk::new();
+    let responder = desk.enter("responder");
+    let ask = |path: &str, body: Value| {
+        let path = format!("/v1/spaces/main/incidents/inc-main-001/{path}");
+        desk.ask("POST", &path, &responder.headers(), Some(&body))
+    };
+    assert_eq!(ask("look", json!({})).status, 200);
+    let cause = json!({"entity": "host/a", "mechanism": "resource.disk-full", "unseen": true});
+    assert_eq!(ask("cause", cause).status, 200);
+    desk.refused(
+        &ask("cause", json!({"entity": "host/a"})),
+        400,
+        "bad_request",
+    );
+    desk.refused(&ask("look", json!({"why": "x"})), 400, "bad_request");
+    use server::control::Request;
+    let performed = desk.main.performed.lock().unwrap();
+    let incident = "inc-main-001".to_string();
+    assert_eq!(
+        *performed,
+        [
+            (
+                "responder".to_string(),
+                Request::Look {
+                    incident: incident.clone()
+                }
+            ),
+            (
+                "responder".to_string(),
+                Request::NameCause {
+                    incident,
+                    entity: "host/a".to_string(),
+                    mechanism: "resource.disk-full".to_string(),
+                    beside: false,
+                    unseen: true,
+                }
+            ),
+        ]
     );
 }

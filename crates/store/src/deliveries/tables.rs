@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use model::Alarm;
 use model::change::Change;
 use model::time::{TimeWindow, Timestamp};
+use model::{Alarm, RawRef};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 
@@ -87,10 +87,33 @@ impl Tables {
                     ..Taken::default()
                 });
             }
+            // Its alarms say where it stands, so it comes first; how many were new is written at the end.
+            let id: i64 = sqlx::query_scalar(
+                "INSERT INTO delivery (inlet, at, readable, alarms, changes, remark, headers, body)
+                 VALUES (?, ?, ?, 0, ?, ?, ?, ?) RETURNING id",
+            )
+            .bind(&delivered.inlet)
+            .bind(at)
+            .bind(delivered.readable)
+            .bind(number(delivered.changes.len() as u64))
+            .bind(&delivered.remark)
+            .bind(headers)
+            .bind(body)
+            .fetch_one(&mut *transaction)
+            .await?;
+            let place = super::place(&delivered.inlet, id.unsigned_abs());
             let mut alarms = 0;
-            for alarm in &delivered.alarms {
+            for (alarm, line) in delivered.alarms.iter().zip(1..) {
                 if new(&mut transaction, &delivered.inlet, "a", &alarm.id, at).await? {
-                    let told = serde_json::to_string(alarm)
+                    let raw = RawRef {
+                        file: place.as_str().into(),
+                        line,
+                    };
+                    let alarm = Alarm {
+                        raw,
+                        ..alarm.clone()
+                    };
+                    let told = serde_json::to_string(&alarm)
                         .map_err(|error| sqlx::Error::Encode(error.into()))?;
                     sqlx::query("INSERT INTO owed (alarm) VALUES (?)")
                         .bind(told)
@@ -103,20 +126,11 @@ impl Tables {
                 put(&mut transaction, &delivered.inlet, change).await?;
             }
             let changes = delivered.changes.len() as u64;
-            let id: i64 = sqlx::query_scalar(
-                "INSERT INTO delivery (inlet, at, readable, alarms, changes, remark, headers, body)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
-            )
-            .bind(&delivered.inlet)
-            .bind(at)
-            .bind(delivered.readable)
-            .bind(number(alarms))
-            .bind(number(changes))
-            .bind(&delivered.remark)
-            .bind(headers)
-            .bind(body)
-            .fetch_one(&mut *transaction)
-            .await?;
+            sqlx::query("UPDATE delivery SET alarms = ? WHERE id = ?")
+                .bind(number(alarms))
+                .bind(id)
+                .execute(&mut *transaction)
+                .await?;
             transaction.commit().await?;
             Ok(Taken {
                 id: id.unsigned_abs(),
@@ -198,6 +212,17 @@ impl Tables {
                 serde_json::from_str(told).map_err(|error| error.to_string())
             })
             .collect()
+    }
+
+    pub fn delivery(&mut self, inlet: &str, id: u64) -> Result<Option<Kept>, String> {
+        let query = sqlx::query(
+            "SELECT id, inlet, at, readable, alarms, changes, remark, headers, body FROM delivery
+             WHERE inlet = ? AND id = ?",
+        )
+        .bind(inlet)
+        .bind(number(id));
+        let row = self.database.run(async |c| query.fetch_optional(c).await);
+        row.map_err(said)?.as_ref().map(read).transpose()
     }
 
     pub fn kept(

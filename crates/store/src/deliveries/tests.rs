@@ -88,6 +88,24 @@ fn what_was_here_is_known_also_after_a_restart() {
     let owed = store.owed(10).unwrap();
     let ids: Vec<&str> = owed.iter().map(|(_, alarm)| alarm.id.as_str()).collect();
     assert_eq!(ids, ["a1", "a2", "a3"]);
+    // Each says in which delivery it came, and as which of it.
+    let places: Vec<String> = owed
+        .iter()
+        .map(|(_, alarm)| format!("{}:{}", alarm.raw.file, alarm.raw.line))
+        .collect();
+    assert_eq!(
+        places,
+        [
+            "inlets/am/deliveries/1:1",
+            "inlets/am/deliveries/1:2",
+            "inlets/am/deliveries/2:2"
+        ]
+    );
+    let kept = store.delivery("am", second.id).unwrap().unwrap();
+    assert_eq!(kept.body, b"body of two");
+    assert_eq!((kept.alarms, kept.changes), (1, 0));
+    assert_eq!(store.delivery("other", second.id).unwrap(), None);
+    assert_eq!(store.delivery("am", 77).unwrap(), None);
     store
         .brought(owed.iter().take(2).map(|(place, _)| *place).collect())
         .unwrap();

@@ -508,6 +508,7 @@ fn silences_and_deliveries_are_kept() {
         by: "ada".to_string(),
         why: "upgrade".to_string(),
         ended: None,
+        ended_by: None,
     };
     let failed = Delivery {
         tries: 1,
@@ -527,6 +528,7 @@ fn silences_and_deliveries_are_kept() {
         let store = folder.kept();
         store.order(&silence).unwrap();
         silence.ended = Some(at(9));
+        silence.ended_by = Some("bob".to_string());
         store.order(&silence).unwrap();
         assert_eq!(store.delivery("n-1", "terminal").unwrap(), None);
         store.note("n-1", "terminal", &failed).unwrap();
@@ -674,6 +676,90 @@ fn what_was_added_to_a_version_is_still_read() {
         assert_eq!(judged, ["function/f0 change.config-broken true ada"]);
         assert!(incident.links.contains_key(&id("inc-2")));
     }
+}
+
+/// A look that a person asked for, and a cause that they named, first beside what was blamed and then instead.
+#[test]
+fn a_named_cause_and_an_asked_look_are_still_read() {
+    let file: PathBuf = [
+        env!("CARGO_MANIFEST_DIR"),
+        "src/journal/tests/samples/v1-cause-named.ndjson",
+    ]
+    .iter()
+    .collect();
+    let now = named_transcript();
+    if std::env::var_os("MIDWATCH_WRITE").is_some() {
+        std::fs::write(&file, &now).unwrap();
+    }
+    for told in [std::fs::read_to_string(&file).unwrap(), now] {
+        let told = transcript::read(&told).unwrap();
+        let entries = model::incident::chain::entries(&told.incident, &told.links).unwrap();
+        let incident = Incident::fold(&told.incident, &entries).unwrap().unwrap();
+        assert_eq!(incident.look_asked, None, "it was begun");
+        let asked = incident.investigations[0].asked_by.as_deref();
+        assert_eq!(asked, Some("ada"));
+        // What was said first was taken back.
+        let named: Vec<String> = incident
+            .named_causes()
+            .iter()
+            .map(|cause| {
+                format!(
+                    "{} {} {:?} {:?}",
+                    cause.entity, cause.mechanism, cause.kind, cause.category
+                )
+            })
+            .collect();
+        assert_eq!(
+            named,
+            ["database/ledger resource.disk-full Database ResourceLimit"]
+        );
+        assert!(incident.named_causes()[0].is_certain());
+        assert!(!incident.named_causes()[0].blamed);
+    }
+}
+
+fn named_transcript() -> String {
+    let (memory, one) = (MemoryJournal::new(), id("inc-1"));
+    begin(&memory, "inc-1");
+    let window = model::time::TimeWindow::new(at(1), at(3)).unwrap();
+    let report = model::testkit::report("ledger-1", model::report::Status::Unknown, at(2));
+    let named = |entity: &str, instead| IncidentEvent::CauseNamed {
+        entity: entity.into(),
+        kind: model::EntityKind::Database,
+        mechanism: model::MechanismId("resource.disk-full".to_string()),
+        category: model::Category::ResourceLimit,
+        instead,
+        by: "ada".to_string(),
+    };
+    let asked = IncidentEvent::LookAsked {
+        by: "ada".to_string(),
+    };
+    let events = [
+        asked.clone(),
+        IncidentEvent::InvestigationStarted { attempt: 1, window },
+        IncidentEvent::InvestigationEnded {
+            attempt: 1,
+            report: Box::new(report),
+        },
+        named("database/other", false),
+        IncidentEvent::Closed {
+            ending: Ending::HandedOver,
+            by: "ada".to_string(),
+        },
+        named("database/ledger", true),
+    ];
+    for (after, event) in (1..).zip(&events) {
+        memory.append(&one, after, at(3), event).unwrap();
+        if after == 1 || after == 2 {
+            // It was asked for, or goes on: not twice.
+            let refused = memory.append(&one, after + 1, at(3), &asked).unwrap_err();
+            assert!(matches!(refused, JournalError::Illegal(_)), "{refused}");
+        }
+    }
+    // Nothing is looked at any more.
+    let refused = memory.append(&one, 7, at(4), &asked).unwrap_err();
+    assert!(matches!(refused, JournalError::Illegal(_)), "{refused}");
+    transcript::write(&one, &memory.links(&one))
 }
 
 /// An incident that was looked at, closed, linked, and of whose cause ada said two things.

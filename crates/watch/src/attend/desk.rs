@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use act::gate::Question;
-use model::incident::{Ending, Fingerprint, Incident, IncidentEvent, IncidentId, JoinedAlarm};
+use model::incident::{
+    Ending, Fingerprint, Incident, IncidentEvent, IncidentId, JoinedAlarm, PlanState,
+};
 use model::plan::Approval;
 use model::report::Report;
 use model::silence::Silence;
@@ -142,6 +144,32 @@ impl Watch {
         Ok(count)
     }
 
+    /// A person wants a fresh look now. It is taken at the next round, whatever else is waited for, and spends none of
+    /// the watch's own. Says how many more may be asked for.
+    ///
+    /// # Errors
+    /// If it is not open, a look goes on or was asked for already, hands are moving, or enough were asked for.
+    pub fn look_again(&self, id: &IncidentId, by: &str) -> Result<u32, Refusal> {
+        let incident = self.open_incident(id)?;
+        if incident.latest_plan().is_some_and(PlanState::running) {
+            return Err(Refusal::No(format!(
+                "a plan is being performed for {id}; it is looked at when that has ended"
+            )));
+        }
+        let asked = incident.investigations.iter();
+        let asked = asked.filter(|look| look.asked_by.is_some()).count();
+        let most = self.settings.orders.asked_looks;
+        let asked = u32::try_from(asked).unwrap_or(u32::MAX);
+        if asked >= most {
+            return Err(Refusal::No(format!(
+                "{asked} looks at {id} were asked for already, and more tell little; ask how things stand instead"
+            )));
+        }
+        let said = IncidentEvent::LookAsked { by: clean(by) };
+        self.written(&incident, said)?;
+        Ok(most.saturating_sub(asked).saturating_sub(1))
+    }
+
     /// A person says that two incidents belong together: each names the other, and each goes its own way.
     ///
     /// # Errors
@@ -226,11 +254,11 @@ impl Watch {
         Ok(hushed)
     }
 
-    /// A person ends a silence before its time. Incidents that were hushed with it stay so until its old end.
+    /// A person ends a silence before its time; it is kept who did. Incidents that were hushed with it stay so until its old end.
     ///
     /// # Errors
     /// If there is none of that name that is not over, or it cannot be written down.
-    pub fn end_silence(&self, id: &str) -> Result<(), Refusal> {
+    pub fn end_silence(&self, id: &str, by: &str) -> Result<(), Refusal> {
         let all = self
             .sockets
             .silences
@@ -247,6 +275,7 @@ impl Watch {
         };
         let ended = Silence {
             ended: Some(now),
+            ended_by: Some(clean(by)),
             ..silence.clone()
         };
         self.sockets
@@ -470,7 +499,7 @@ impl Watch {
         self.written(&incident, closed)
     }
 
-    fn open_incident(&self, id: &IncidentId) -> Result<Arc<Incident>, Refusal> {
+    pub(super) fn open_incident(&self, id: &IncidentId) -> Result<Arc<Incident>, Refusal> {
         let incident = self.incident(id)?;
         if incident.closed.is_some() {
             return Err(Refusal::No(format!("{id} is closed")));
@@ -479,7 +508,7 @@ impl Watch {
     }
 
     /// Writes it; what cannot follow is a no with its reason, not a failure.
-    fn written(&self, incident: &Incident, event: IncidentEvent) -> Result<(), Refusal> {
+    pub(super) fn written(&self, incident: &Incident, event: IncidentEvent) -> Result<(), Refusal> {
         match self.write(incident, event) {
             Ok(_) => Ok(()),
             Err(AttendError::Journal(model::ports::JournalError::Illegal(illegal))) => {
@@ -511,7 +540,7 @@ fn named(incident: &Incident, plan: &str) -> Result<String, Refusal> {
 }
 
 /// What people wrote, without control characters but line breaks, and not endless.
-fn clean(text: &str) -> String {
+pub(super) fn clean(text: &str) -> String {
     text.chars()
         .filter(|c| !c.is_control() || *c == '\n')
         .take(LONGEST)

@@ -320,6 +320,13 @@ impl Watch {
         }
     }
 
+    /// The channel of that name, for whoever tries it out.
+    pub fn notifier(&self, name: &str) -> Option<Arc<dyn Notifier>> {
+        let mut channels = self.channels.iter();
+        let channel = channels.find(|channel| channel.notifier.name() == name)?;
+        Some(Arc::clone(&channel.notifier))
+    }
+
     /// How each channel stands.
     pub fn standings(&self) -> Vec<Standing> {
         let now = self.now();

@@ -66,6 +66,30 @@ fn resolves(rule: &str, entity: &str, second: i64) -> Alarm {
     }
 }
 
+/// Caller and callee, each in words of its own, in the same instant: in either order one incident.
+#[test]
+fn two_alarms_in_one_instant_on_caller_and_callee_are_one_incident() {
+    let edge = model::topology::Edge {
+        from: "front".into(),
+        to: "cart".into(),
+        kind: model::topology::EdgeKind::Calls,
+        confidence: 1.0,
+        calls_per_request: None,
+        seen_in: String::new(),
+    };
+    for (first, second) in [("front", "cart"), ("cart", "front")] {
+        let mut desk = Desk::default();
+        desk.around.topology.edges.push(edge.clone());
+        desk.hears(&fires("TooManyErrors", first, 0), at(0));
+        let taken = desk.hears(&fires("P99Latency", second, 0), at(0));
+        assert!(matches!(taken, Taken::Joined(_)), "{taken:?}");
+        assert_eq!(desk.only().alarms.len(), 2);
+        // Of others nothing is known that would bring them together.
+        let taken = desk.hears(&fires("P99Latency", "elsewhere", 0), at(0));
+        assert!(matches!(taken, Taken::Opened(_)), "{taken:?}");
+    }
+}
+
 #[test]
 fn an_alarm_opens_once_and_turns() {
     let mut desk = Desk::default();
@@ -161,6 +185,7 @@ fn a_silenced_alarm_opens_quietly() {
         by: "ada".to_string(),
         why: "upgrade".to_string(),
         ended: None,
+        ended_by: None,
     });
     desk.hears(&fires("errors", "front", 5), at(5));
     let silenced = desk.only().silenced.clone().unwrap();

@@ -275,6 +275,7 @@ fn past() -> &'static Image {
             by: "ada".to_string(),
             why: "upgrade ".repeat(400),
             ended: None,
+            ended_by: None,
         };
         while std::fs::metadata(beside(&file, "-wal")).unwrap().len() < NEARLY {
             old.until.0 += 1;

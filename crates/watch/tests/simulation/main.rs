@@ -3,6 +3,7 @@
 //! entries of the journal, deliveries of the outbox, silences.
 
 mod again;
+mod asked;
 mod disk;
 mod drive;
 mod islands;
@@ -92,6 +93,7 @@ fn elsewhere(world: &World) -> Silence {
         by: "ada".to_string(),
         why: "upgrade".to_string(),
         ended: None,
+        ended_by: None,
     }
 }
 
@@ -519,6 +521,7 @@ fn a_silenced_alarm_wakes_nobody_until_the_silence_ends() {
         by: "ada".to_string(),
         why: "upgrade".to_string(),
         ended: None,
+        ended_by: None,
     };
     assert_eq!(watch.silence(&silence).unwrap(), 0);
     drop(watch);
