@@ -974,36 +974,36 @@ export type IncidentId = string;
 
 /** One incident, and whom its notices did not reach. */
 export type IncidentShown = {
+  /** Its name. */
+  id: IncidentId;
+  /** The symptom in a line. */
+  title: string;
+  /** How it stands, in a few words: `waits for a yes`. */
+  standing: string;
+  /** When it was opened. */
+  opened: Timestamp;
+  /** When it was closed. */
+  closed?: Timestamp | null;
+  /** Does one of its alarms fire? */
+  firing: boolean;
   /** Its alarms, as they came. */
   alarms: Alarm[];
   /** What the newest report blames, the surest first. */
   causes: CauseLine[];
-  /** When it was closed. */
-  closed?: Timestamp | null;
-  /** Entries in its journal. */
-  entries: number;
-  /** Does one of its alarms fire? */
-  firing: boolean;
-  /** Digest of the newest. */
-  head?: string | null;
-  /** Its name. */
-  id: IncidentId;
-  /** What people who know said of its causes, the last word on each. */
-  judged: JudgedLine[];
-  /** Other incidents that belong to it. */
-  links: LinkLine[];
-  /** Who asked for a fresh look that was not begun yet; `null` if nobody did. */
-  look_asked?: string | null;
   /** What people say that it really was, where no report had blamed it. */
   named: NamedLine[];
-  /** When it was opened. */
-  opened: Timestamp;
+  /** Who asked for a fresh look that was not begun yet; `null` if nobody did. */
+  look_asked?: string | null;
   /** The newest plan. */
   plan?: PlanLine | null;
-  /** How it stands, in a few words: `waits for a yes`. */
-  standing: string;
-  /** The symptom in a line. */
-  title: string;
+  /** Other incidents that belong to it. */
+  links: LinkLine[];
+  /** What people who know said of its causes, the last word on each. */
+  judged: JudgedLine[];
+  /** Entries in its journal. */
+  entries: number;
+  /** Digest of the newest. */
+  head?: string | null;
   /** Notices that people did not get. */
   untold: Untold[];
 };
@@ -2258,36 +2258,36 @@ export type Subject = {
 
 /** How one incident stands. */
 export type Summary = {
+  /** Its name. */
+  id: IncidentId;
+  /** The symptom in a line. */
+  title: string;
+  /** How it stands, in a few words: `waits for a yes`. */
+  standing: string;
+  /** When it was opened. */
+  opened: Timestamp;
+  /** When it was closed. */
+  closed?: Timestamp | null;
+  /** Does one of its alarms fire? */
+  firing: boolean;
   /** Its alarms, as they came. */
   alarms: Alarm[];
   /** What the newest report blames, the surest first. */
   causes: CauseLine[];
-  /** When it was closed. */
-  closed?: Timestamp | null;
-  /** Entries in its journal. */
-  entries: number;
-  /** Does one of its alarms fire? */
-  firing: boolean;
-  /** Digest of the newest. */
-  head?: string | null;
-  /** Its name. */
-  id: IncidentId;
-  /** What people who know said of its causes, the last word on each. */
-  judged: JudgedLine[];
-  /** Other incidents that belong to it. */
-  links: LinkLine[];
-  /** Who asked for a fresh look that was not begun yet; `null` if nobody did. */
-  look_asked?: string | null;
   /** What people say that it really was, where no report had blamed it. */
   named: NamedLine[];
-  /** When it was opened. */
-  opened: Timestamp;
+  /** Who asked for a fresh look that was not begun yet; `null` if nobody did. */
+  look_asked?: string | null;
   /** The newest plan. */
   plan?: PlanLine | null;
-  /** How it stands, in a few words: `waits for a yes`. */
-  standing: string;
-  /** The symptom in a line. */
-  title: string;
+  /** Other incidents that belong to it. */
+  links: LinkLine[];
+  /** What people who know said of its causes, the last word on each. */
+  judged: JudgedLine[];
+  /** Entries in its journal. */
+  entries: number;
+  /** Digest of the newest. */
+  head?: string | null;
 };
 
 /** A part of a list, and where the next part begins. */
