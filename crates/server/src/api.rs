@@ -538,7 +538,7 @@ async fn audited(
         return;
     };
     let tried = match route.work {
-        Work::Deed(_) => true,
+        Work::Deed(_) | Work::Upload(_) => true,
         // Whoever posts shows a proof of some kind.
         Work::Inlet => turned_away,
         _ => {
