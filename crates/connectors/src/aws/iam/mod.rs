@@ -5,8 +5,8 @@
 //! is not given) is never guessed: where the verdict hangs on it, the verdict is
 //! [`Verdict::Unknown`] and [`Answer::missing`] says what would have to be known.
 //!
-//! Read [`decide`] first: it is the logic; [`statement`] holds one statement against the call,
-//! [`condition`] and [`pattern`] what is in it. [`document`] reads and writes policies, [`simulation`]
+//! Read `decide` first: it is the logic; `statement` holds one statement against the call,
+//! `condition` and `pattern` what is in it. `document` reads and writes policies, `simulation`
 //! cases with expected verdicts.
 
 mod answer;
