@@ -203,7 +203,7 @@ export const stories = [
     server: { readsOnly: true, doctor: false },
     async walk({ page, open, picture, accessible }) {
       await open();
-      await sees(page, 'every part of it works');
+      await sees(page, 'it does its work');
       await open(PLAN);
       await role(page, 'button', 'Approve …').click();
       await role(page, 'button', 'Yes, perform it').click();
