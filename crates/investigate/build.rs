@@ -13,13 +13,17 @@ fn main() {
         .filter(|name| name.ends_with(".toml"))
         .collect();
     names.sort();
-    let root = std::env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
     let mut code = String::from(
         "/// (file name, text) of every mechanism, sorted by name.\npub static FILES: &[(&str, &str)] = &[\n",
     );
     for name in &names {
-        let path = Path::new(&root).join(folder).join(name);
-        writeln!(code, "    ({name:?}, include_str!({path:?})),").expect("a string takes all");
+        // Relative to the crate: its folder may have moved since this was written.
+        let path = format!("/mechanisms/{name}");
+        writeln!(
+            code,
+            "    ({name:?}, include_str!(concat!(env!(\"CARGO_MANIFEST_DIR\"), {path:?}))),"
+        )
+        .expect("a string takes all");
     }
     code.push_str("];\n");
     let out = Path::new(&std::env::var("OUT_DIR").expect("cargo sets it")).join("mechanisms.rs");

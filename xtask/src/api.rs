@@ -12,7 +12,10 @@ use serde_json::{Value, json};
 use crate::bench::commit;
 use crate::history::{Server, built};
 use crate::house::root;
+use crate::vendors;
 
+/// The version that is brought where none is installed.
+const VERSION: &str = "4.32.5";
 /// What is held against the description.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
                       response_headers_conformance,response_schema_conformance";
@@ -52,11 +55,12 @@ pub fn tool() -> Result<PathBuf, String> {
     let tool = named.unwrap_or_else(|| PathBuf::from("schemathesis"));
     match version(&tool) {
         Some(_) => Ok(tool),
-        None => Err(
-            "schemathesis is not there: `pip install schemathesis` into an environment of its own, and name it by \
-             SCHEMATHESIS"
-                .to_string(),
-        ),
+        None => vendors::pypi("schemathesis", VERSION).map_err(|why| {
+            format!(
+                "schemathesis is not there: {why}; `pip install schemathesis` into an environment of its own, and name \
+                 it by SCHEMATHESIS"
+            )
+        }),
     }
 }
 

@@ -25,6 +25,10 @@ struct Fragment {
 
 /// Moves all fragments below a heading of this version.
 pub fn run(version: &str) -> anyhow::Result<bool> {
+    ensure!(
+        version.starts_with(|first: char| first.is_ascii_digit()),
+        "{version} is no version; expected one like 0.2.0"
+    );
     let folder = root().join("changelog.d");
     let (fragments, faults) = fragments(&folder)?;
     ensure!(faults.is_empty(), "{}", faults.join("\n"));

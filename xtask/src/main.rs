@@ -1,7 +1,8 @@
 //! The project's own chores: `cargo xtask test`, `bench`, `generate`.
 //!
 //! They need a Rust toolchain and nothing else; what makes them quicker (cargo-nextest) or stricter
-//! (cargo-deny) is used where it is installed, and its absence is said.
+//! (cargo-deny) is used where it is installed, and its absence is said. What tests need that others make (a proxy, a
+//! provider to sign in by, clients) is brought by name (`vendors.rs`).
 
 mod api;
 mod asking;
@@ -20,9 +21,11 @@ mod marks;
 mod mcp;
 mod pages;
 mod rooms;
+mod shop;
 mod source;
 mod steps;
 mod test;
+mod vendors;
 
 use std::process::ExitCode;
 
@@ -52,6 +55,12 @@ The project's own chores.
   cargo xtask pages [--incidents N] [--entities N]
                                          how long the page's own routes take over a long history and in a large system;
                                          writes docs/bench/pages.json
+  cargo xtask shop up|down|list|break NAME|mend NAME [--folder DIR]
+                                         a shop of nginx, PostgreSQL, Redis and RabbitMQ under a real Prometheus, and
+                                         ways to break it (xtask/shop/README.md)
+  cargo xtask shop see [NAME...]         break each, look whether Prometheus shows it, mend it
+  cargo xtask shop run [--all|NAME...] [--runs N] [--program FILE]
+                                         the same with Midwatch beside it; writes docs/bench/shop.json and docs/shop.md
   cargo xtask changelog VERSION          move the fragments in changelog.d/ into CHANGELOG.md
 ";
 
@@ -69,6 +78,7 @@ fn main() -> ExitCode {
         ["mcp", options @ ..] => mcp::run(options),
         ["load", options @ ..] => load::run(options),
         ["pages", options @ ..] => pages::run(options),
+        ["shop", words @ ..] => shop::run(words),
         ["changelog", version] => changelog::run(version),
         [] | ["help" | "--help" | "-h"] => {
             print!("{USAGE}");

@@ -2,7 +2,7 @@
 //! input and output and over HTTP, and those scenarios of the conformance suite that are for servers of any kind (the
 //! others want tools and resources of a test server's own).
 //!
-//! `npm ci --ignore-scripts` in `xtask/clients` gets the clients, in the versions of the lock file there.
+//! The clients are brought from npm, in the versions of the lock file in `xtask/clients`.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,7 @@ use crate::asking::Asking;
 use crate::history::{HOSTILE, Server, built, recording};
 use crate::house::root;
 use crate::steps::Count;
+use crate::vendors;
 
 /// What the clients need of Node.
 const NODE: (u32, u32) = (22, 19);
@@ -43,7 +44,9 @@ pub struct Clients {
 impl Clients {
     /// Where they are; or what is to be done so that they are.
     pub fn find() -> Result<Self, String> {
-        let modules = root().join("xtask/clients/node_modules");
+        let folder = root().join("xtask/clients");
+        vendors::npm(&folder)?;
+        let modules = folder.join("node_modules");
         if !modules.join(".bin/mcp-inspector").exists() {
             return Err(
                 "its clients are not there (`npm ci --ignore-scripts` in xtask/clients)"

@@ -95,6 +95,11 @@ const KNOWN: &[(&str, &[&str], &str)] = &[
         "who wrote a line is told from what it is about by the names of machinery that writes about others",
     ),
     (
+        "investigate/src/readiness",
+        &["kubernetes"],
+        "the catalogue's ids say which failures only an orchestrator knows; where there is none, nobody is asked for them",
+    ),
+    (
         "investigate/src/probes/states",
         &["kubernetes"],
         "orchestrators' objects arrive as documents in that project's own published schema",

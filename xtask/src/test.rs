@@ -1,10 +1,11 @@
 //! Everything that must hold before a change is taken in. The order is: what is quick first.
 
+use std::ffi::OsString;
 use std::process::Command;
 
 use crate::house::{House, cargo, root};
 use crate::steps::{Count, Steps, quiet, told};
-use crate::{api, changelog, floors, mcp};
+use crate::{api, changelog, floors, mcp, vendors};
 
 /// Runs all steps, also those after one that failed. True if all held.
 pub fn run() -> anyhow::Result<bool> {
@@ -78,6 +79,7 @@ pub fn run() -> anyhow::Result<bool> {
     smoke(&mut steps, &house);
     posted(&mut steps);
     doors(&mut steps);
+    emulated(&mut steps);
     asked(&mut steps);
     // Both are tools of their own, which this does not install: that would take longer than all the rest.
     with_tool(&mut steps, "unused dependencies", "machete", &[]);
@@ -104,64 +106,94 @@ fn with_tool(steps: &mut Steps, name: &str, tool: &str, words: &[&str]) {
     }
 }
 
-/// A real Prometheus and a real Alertmanager, whose alarms become incidents, where both are installed.
+/// A real Prometheus and a real Alertmanager, whose alarms become incidents.
 fn posted(steps: &mut Steps) {
-    let (name, programs) = (
-        "alarms of a real Alertmanager",
-        ["prometheus", "prometheus-alertmanager"],
-    );
-    let there = |program: &&str| Command::new(program).arg("--version").output().is_ok();
-    if let Some(missing) = programs.iter().find(|program| !there(program)) {
-        println!(
-            "\n== {name}: passed over, {missing} is not installed (Debian's package of that name)"
-        );
-        return;
-    }
-    steps.step(name, || {
-        told(cargo_in_root().args([
-            "test",
-            "--workspace",
-            "--all-features",
-            "--test",
-            "posted",
-            "--",
-            "--ignored",
+    let programs = [
+        ("prometheus", "--version"),
+        ("prometheus-alertmanager", "--version"),
+    ];
+    let name = "alarms of a real Alertmanager";
+    with_vendors(
+        steps,
+        name,
+        vendors::debian(&programs),
+        "posted",
+        &[
             "a_rule_fires",
-        ]))
-    });
+            "a_prometheus_is_asked",
+            "a_silence_of_alertmanager",
+        ],
+    );
 }
 
-/// A real proxy before the server, and a real provider to sign in by, where they are installed.
+/// A real proxy before the server, and a real provider to sign in by.
 fn doors(steps: &mut Steps) {
-    let issuer = "crates/midwatch/tests/doors/issuer";
-    let nginx = std::env::var("MIDWATCH_NGINX").unwrap_or("nginx".to_string());
-    let there = |program: &str, word: &str| Command::new(program).arg(word).output().is_ok();
-    let provider = there("node", "--version") && root().join(issuer).join("node_modules").exists();
-    for (name, installed, missing, test) in [
+    let path = || Ok(std::env::var_os("PATH").unwrap_or_default());
+    let proxy = match std::env::var_os("MIDWATCH_NGINX") {
+        Some(_) => path(),
+        None => vendors::debian(&[("nginx", "-v")]),
+    };
+    with_vendors(steps, "behind a real proxy", proxy, "doors", &["a_proxy"]);
+    let issuer = root().join("crates/midwatch/tests/doors/issuer");
+    let provider = vendors::npm(&issuer).and_then(|()| path());
+    let name = "sign-in by a real provider";
+    with_vendors(steps, name, provider, "doors", &["vouched"]);
+}
+
+/// AWS as others emulate it: each for what it really does (`docs/connectors/aws.md`).
+fn emulated(steps: &mut Steps) {
+    let emulators = [
         (
-            "behind a real proxy",
-            there(&nginx, "-v"),
-            "nginx is not installed (Debian's package of that name)".to_string(),
-            "a_proxy",
+            "MIDWATCH_MINISTACK",
+            // Without the second it takes what is put into CloudWatch, and forgets it.
+            vendors::pypi_with("ministack==1.5.33", &["cbor2==6.2.1"], "ministack"),
+            "through_ministack",
         ),
         (
-            "sign-in by a real provider",
-            provider,
-            format!("it is not installed (with Node: npm ci in {issuer})"),
-            "vouched",
+            "MIDWATCH_MOTO",
+            vendors::pypi_with("moto[server]==5.2.5", &[], "moto_server"),
+            "through_moto",
         ),
-    ] {
-        if !installed {
-            println!("\n== {name}: passed over, {missing}");
-            continue;
+    ];
+    for (variable, program, test) in emulators {
+        let name = format!("AWS, {}", test.replace('_', " "));
+        match program {
+            Err(why) => println!("\n== {name}: passed over, {why}"),
+            Ok(program) => steps.step(&name, || {
+                told(
+                    cargo_in_root()
+                        .args(["test", "--workspace", "--all-features"])
+                        .args(["--test", "aws"])
+                        .args(["--", "--ignored", "--nocapture", test])
+                        .env(variable, program)
+                        // Of nobody: the emulators take any.
+                        .env("AWS_ACCESS_KEY_ID", "AKIATESTTESTTESTTEST")
+                        .env("AWS_SECRET_ACCESS_KEY", "of-nobody"),
+                )
+            }),
         }
-        steps.step(name, || {
+    }
+}
+
+/// A test that needs programs of others, with the `PATH` on which they are found; where they are not, that is said.
+fn with_vendors(
+    steps: &mut Steps,
+    name: &str,
+    path: Result<OsString, String>,
+    binary: &str,
+    tests: &[&str],
+) {
+    match path {
+        Err(why) => println!("\n== {name}: passed over, {why}"),
+        Ok(path) => steps.step(name, || {
             told(
                 cargo_in_root()
-                    .args(["test", "--workspace", "--all-features", "--test", "doors"])
-                    .args(["--", "--ignored", test]),
+                    .args(["test", "--workspace", "--all-features", "--test", binary])
+                    .args(["--", "--ignored"])
+                    .args(tests)
+                    .env("PATH", path),
             )
-        });
+        }),
     }
 }
 

@@ -10,6 +10,7 @@ use model::action::{Action, Preview};
 use model::change::Change;
 use model::entity::EntityId;
 use model::incident::IncidentId;
+use model::mechanism::MechanismId;
 use model::plan::{Basis, Check, Condition, Plan, PlannedStep};
 use model::ports::{Actuator, ChangeSource, Eyes, TopologySource};
 use model::report::{Cause, Report};
@@ -39,9 +40,9 @@ pub struct Context {
     pub changes: Vec<Change>,
     /// Who leans on what, as known now: whose certificates and settings a cause's entity uses.
     pub topology: Topology,
-    /// Entities where a plan of this incident was performed and telemetry has shown since that it helped: what the
-    /// report still says of them is past.
-    pub mended: BTreeSet<EntityId>,
+    /// Causes that a plan of this incident has answered already, as telemetry has shown since: whatever the report still
+    /// says of them, they are past.
+    pub past: BTreeSet<(EntityId, MechanismId)>,
     /// Declared ways back; asked before the actuators' own offers.
     pub ways: Vec<Way>,
     /// Further conditions of success, such as a router's failback: State of the router = primary.
@@ -76,7 +77,7 @@ impl Default for Context {
         Self {
             changes: Vec::new(),
             topology: Topology::default(),
-            mended: BTreeSet::new(),
+            past: BTreeSet::new(),
             ways: Vec::new(),
             also: Vec::new(),
             stop: Vec::new(),
@@ -153,7 +154,11 @@ pub fn propose(
     }
     if answered.is_empty() {
         if open.is_empty() {
-            open.push("the report names no cause".to_string());
+            let why = match report.causes.is_empty() {
+                true => "the report names no cause",
+                false => "what the report names was put right already, and is well since",
+            };
+            open.push(why.to_string());
         }
         return Err(open);
     }
@@ -229,7 +234,8 @@ fn chosen<'a>(report: &'a Report, context: &Context) -> (Vec<&'a Cause>, Vec<Str
     let mut chosen = Vec::new();
     let mut left = Vec::new();
     for cause in &report.causes {
-        if context.mended.contains(&cause.entity) {
+        let key = (cause.entity.clone(), cause.mechanism.clone());
+        if context.past.contains(&key) {
             continue;
         }
         let sure = format!(

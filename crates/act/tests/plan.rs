@@ -349,6 +349,7 @@ fn seen() -> model::case::Case {
         window: TimeWindow::new(world::at(-600), world::at(60)).expect("a window"),
         baselines: Vec::new(),
         gaps: Vec::new(),
+        sources: Vec::new(),
         origin: String::new(),
         licence: String::new(),
     });

@@ -42,6 +42,7 @@ impl System {
             window: TimeWindow::new(at(-600), now).expect("a window"),
             baselines: Vec::new(),
             gaps: Vec::new(),
+            sources: Vec::new(),
             origin: String::new(),
             licence: String::new(),
         });

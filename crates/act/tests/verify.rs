@@ -24,6 +24,7 @@ fn case() -> Case {
         window: TimeWindow::new(at(-3600), at(60)).expect("a window"),
         baselines: Vec::new(),
         gaps: Vec::new(),
+        sources: Vec::new(),
         origin: String::new(),
         licence: String::new(),
     })

@@ -1,8 +1,19 @@
-//! What Alertmanager posts (`webhook_configs`, payload version 4): a group of alerts, each firing or resolved.
+//! What Alertmanager posts (`webhook_configs`, payload version 4): a group of alerts, each firing or resolved; and what it
+//! holds, asked for ([`Eyes`]).
 //!
 //! It signs nothing; `http_config` sends a shared secret as a bearer token or a Basic password. A group is posted again
 //! while it fires: the id of an alarm is its fingerprint with the moment of its turn, so that telling it again is
 //! nothing new.
+
+#[cfg(feature = "alertmanager")]
+mod eyes;
+#[cfg(feature = "alertmanager")]
+mod quiet;
+#[cfg(all(test, feature = "alertmanager"))]
+mod tests;
+
+#[cfg(feature = "alertmanager")]
+pub use eyes::Eyes;
 
 use std::collections::BTreeMap;
 

@@ -35,6 +35,8 @@ pub enum Reply {
     Json(u16, Value),
     /// With a header.
     With(u16, &'static str, String, Value),
+    /// Something that is no JSON.
+    Text(u16, String),
     /// Nothing: it did what was asked, and the connection broke.
     Lost,
 }
@@ -112,11 +114,13 @@ fn decoded(text: &str) -> String {
 
 fn write(stream: &mut TcpStream, reply: Reply) {
     let (status, header, body) = match reply {
-        Reply::Json(status, body) => (status, String::new(), body),
-        Reply::With(status, name, value, body) => (status, format!("{name}: {value}\r\n"), body),
+        Reply::Json(status, body) => (status, String::new(), body.to_string()),
+        Reply::With(status, name, value, body) => {
+            (status, format!("{name}: {value}\r\n"), body.to_string())
+        }
+        Reply::Text(status, body) => (status, String::new(), body),
         Reply::Lost => return,
     };
-    let body = body.to_string();
     let _ = write!(
         stream,
         "HTTP/1.1 {status} x\r\n{header}content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",

@@ -1,5 +1,8 @@
 //! What GitLab's webhooks post: deployments, pushes to the default branch, and pipelines that deploy. Proof is the
-//! webhook's secret token.
+//! webhook's secret token. What it is asked for is in `asked`.
+
+#[cfg(feature = "gitlab")]
+pub mod asked;
 
 use model::ports::{AlarmDecoder, Heard, Posted, Unheard};
 use model::{Change, ChangeKind, Timestamp};

@@ -8,6 +8,8 @@ pub mod files;
 
 #[cfg(feature = "inlets")]
 pub mod alertmanager;
+#[cfg(feature = "argocd")]
+pub mod argocd;
 #[cfg(feature = "aws-iam")]
 pub mod aws;
 #[cfg(any(
@@ -15,6 +17,7 @@ pub mod aws;
     feature = "notifiers",
     feature = "oidc",
     feature = "payledger",
+    feature = "prometheus",
     feature = "webhook"
 ))]
 pub mod client;
@@ -28,14 +31,29 @@ pub mod datadog;
 pub mod delivery;
 #[cfg(all(test, feature = "notifiers"))]
 mod double;
+#[cfg(any(
+    feature = "argocd",
+    feature = "git",
+    feature = "github",
+    feature = "gitlab"
+))]
+pub mod forge;
+#[cfg(feature = "git")]
+pub mod git;
 #[cfg(any(feature = "inlets", feature = "notifiers"))]
 pub mod github;
 #[cfg(feature = "inlets")]
 pub mod gitlab;
 #[cfg(feature = "inlets")]
 pub mod grafana;
+#[cfg(feature = "jaeger")]
+pub mod jaeger;
+#[cfg(feature = "kubernetes")]
+pub mod kubernetes;
 #[cfg(feature = "notifiers")]
 mod legible;
+#[cfg(feature = "loki")]
+pub mod loki;
 #[cfg(feature = "oidc")]
 pub mod oidc;
 #[cfg(feature = "otlp")]
@@ -44,10 +62,31 @@ pub mod otlp;
 pub mod pagerduty;
 #[cfg(feature = "payledger")]
 pub mod payledger;
+#[cfg(feature = "prometheus")]
+pub mod prometheus;
+#[cfg(any(
+    feature = "alertmanager",
+    feature = "argocd",
+    feature = "aws",
+    feature = "git",
+    feature = "github",
+    feature = "gitlab",
+    feature = "jaeger",
+    feature = "kubernetes",
+    feature = "loki",
+    feature = "prometheus",
+    feature = "statuspage",
+    feature = "tempo"
+))]
+pub mod pull;
 #[cfg(any(feature = "inlets", feature = "notifiers"))]
 pub mod slack;
 #[cfg(feature = "notifiers")]
 pub mod smtp;
+#[cfg(feature = "statuspage")]
+pub mod statuspage;
+#[cfg(feature = "tempo")]
+pub mod tempo;
 #[cfg(all(test, feature = "notifiers"))]
 mod told;
 #[cfg(feature = "webhook")]

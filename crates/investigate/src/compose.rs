@@ -10,11 +10,11 @@ pub(crate) use precedents::was;
 
 use std::collections::BTreeSet;
 
-use model::Polarity;
 use model::report::{
     BudgetLimit, Claim, EngineVersion, GapCost, Header, Latent, Named as NamedEntity, Onset,
     Ranked, Report, SCHEMA, Status, Symptom, UnknownScope, Word,
 };
+use model::{Polarity, Query, SourceKind};
 
 use crate::catalogue::catalogue;
 use crate::derive::{Ledger, Subject, digest_json};
@@ -178,10 +178,49 @@ pub fn compose(
         evidence,
         queries: world.queries.clone(),
         cost: world.cost,
+        sources: Vec::new(),
         ledger: hasher.finalize().to_hex().to_string(),
     };
+    report.sources = sources(world, &report);
     report.entities = spoken_of(world, &report);
     report
+}
+
+/// What live sources were asked, as far as an observation of the report stands on it, and what that cost them.
+fn sources(world: &World<'_>, report: &Report) -> Vec<model::source::SourceLook> {
+    let mut looks = world.eyes.manifest().sources.clone();
+    for look in &mut looks {
+        let mut cited: BTreeSet<(&str, &str, &str)> = BTreeSet::new();
+        let mut lines: BTreeSet<Option<&str>> = BTreeSet::new();
+        for evidence in &report.evidence {
+            match &evidence.query {
+                Query::Metric {
+                    entity,
+                    metric,
+                    statistic,
+                    ..
+                } => {
+                    cited.insert((entity.as_str(), metric, statistic));
+                }
+                Query::Logs { entity, .. } => {
+                    lines.insert(entity.as_ref().map(model::EntityId::as_str));
+                }
+                _ => {}
+            }
+        }
+        look.asked.retain(|asked| {
+            let whose = asked.entity.as_ref().map(model::EntityId::as_str);
+            match asked.kind {
+                SourceKind::Logs => lines.contains(&whose),
+                _ => cited.contains(&(
+                    whose.unwrap_or_default(),
+                    asked.metric.as_str(),
+                    asked.statistic.as_str(),
+                )),
+            }
+        });
+    }
+    looks
 }
 
 fn empty_report(world: &World<'_>, budget: BudgetLimit) -> Report {
@@ -230,6 +269,7 @@ fn empty_report(world: &World<'_>, budget: BudgetLimit) -> Report {
         evidence: Vec::new(),
         queries: world.queries.clone(),
         cost: world.cost,
+        sources: world.eyes.manifest().sources.clone(),
         ledger: blake3::hash(b"").to_hex().to_string(),
     }
 }

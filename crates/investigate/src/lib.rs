@@ -1,7 +1,8 @@
 //! Incident to report. It can only look: nothing here can reach an actuator (J7).
 //!
 //! Reading order: [`investigate`] is the story; [`world`] looks, [`symptoms`], [`kinds`] and [`pull`] say
-//! what is wrong, [`hypotheses`] weighs causes, [`verdict`] decides, [`history`] recalls what was alike, [`compose`] writes, [`mod@verify`] proves.
+//! what is wrong, [`hypotheses`] weighs causes, [`verdict`] decides, [`history`] recalls what was alike, [`compose`] writes, [`mod@verify`] proves. Before
+//! anything happens, [`readiness`] says what they could tell.
 
 pub mod anomaly;
 pub mod calibration;
@@ -19,6 +20,7 @@ pub mod plan;
 pub mod probes;
 pub mod pull;
 pub mod reach;
+pub mod readiness;
 pub mod role;
 pub mod scene;
 pub mod symptoms;

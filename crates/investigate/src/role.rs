@@ -245,6 +245,30 @@ pub fn classify(metric: &str, statistic: &str, unit: &str) -> Role {
         unit,
         "ms" | "s" | "us" | "ns" | "Seconds" | "Milliseconds" | "Microseconds"
     );
+    if statistic == "restarts" {
+        return Role::Restarts;
+    }
+    // Of what the kernel keeps account of, only some tells how much memory is in use: pages of files come and go.
+    if starts(&["mem"])
+        && has(&[
+            "mapped",
+            "cached",
+            "buffers",
+            "inactive",
+            "dirty",
+            "writeback",
+            "reclaimable",
+            "slab",
+            "committed",
+            "shmem",
+        ])
+    {
+        return Role::Other;
+    }
+    // A moment is no length of time: it stands, or jumps to now.
+    if has(&["timestamp"]) || (has(&["start", "boot"]) && has(&["time"])) {
+        return Role::Other;
+    }
     // A distribution of times comes with how many there were, and their sum: the one is how much is asked, the other
     // grows with that.
     if timed && has(&["latency", "duration", "time", "seconds"]) {
@@ -255,6 +279,18 @@ pub fn classify(metric: &str, statistic: &str, unit: &str) -> Role {
         if part.contains(&"sum") || statistic == "Sum" {
             return Role::Other;
         }
+    }
+    // What is set is no measurement, whatever it is about; the most that is allowed is worth knowing.
+    if has(&["settings"]) {
+        return if has(&["max", "maximum", "limit", "quota"]) {
+            Role::Limit
+        } else {
+            Role::Other
+        };
+    }
+    // A place in a log only ever moves on.
+    if has(&["lsn"]) && !starts(&["lag", "diff", "behind", "delay"]) {
+        return Role::Other;
     }
     // The order is that of precision: the narrowest custom first.
     if has(&[
@@ -359,8 +395,10 @@ pub fn classify(metric: &str, statistic: &str, unit: &str) -> Role {
         "timeout",
         "dlq",
         "unavail",
-    ]) || has(&["500", "502", "503", "504", "dead"])
-    {
+    ]) || has(&[
+        "400", "404", "405", "408", "409", "410", "412", "413", "415", "422", "500", "502", "503",
+        "504", "dead",
+    ]) {
         return if starts(&["packet", "retransmit", "tcp", "nic", "interface"]) {
             Role::NetworkErrors
         } else {
@@ -441,15 +479,9 @@ pub fn classify(metric: &str, statistic: &str, unit: &str) -> Role {
             Role::Memory
         };
     }
-    if starts(&[
-        "disk",
-        "storage",
-        "volume",
-        "filesystem",
-        "fs",
-        "inode",
-        "wal",
-    ]) || has(&["space"])
+    if starts(&["disk", "storage", "volume", "filesystem", "fs", "inode"])
+        || has(&["space"])
+        || (has(&["wal"]) && !has(&["sender", "senders", "receiver", "receivers"]))
     {
         return if starts(&["free", "avail"]) {
             Role::DiskFree
@@ -579,6 +611,11 @@ mod tests {
             container_memory_limit_mb|| limit
             FreeableMemory|Average|Bytes memory_free
             FreeStorageSpace|Minimum|Bytes disk_free
+            pg_wal_size_bytes|| disk
+            pg_replication_slots_pg_current_wal_lsn_bytes|| other
+            pg_settings_max_wal_senders|| limit
+            pg_settings_wal_level|| other
+            wallet_balance|| other
             DiskQueueDepth|Average|Count disk_queue
             WriteIOPS|Average| disk_ops
             WriteLatency|Average|Seconds disk_latency

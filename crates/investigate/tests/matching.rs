@@ -35,6 +35,7 @@ fn estate() -> Case {
         window,
         baselines: Vec::new(),
         gaps: Vec::new(),
+        sources: Vec::new(),
         origin: String::new(),
         licence: String::new(),
     });

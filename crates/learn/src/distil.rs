@@ -15,12 +15,15 @@ use crate::advice;
 /// What the incident taught us. Its moment is that of the last entry that was read.
 pub fn distil(incident: &Incident) -> Lesson {
     let report = telling(incident);
-    Lesson {
+    incident.as_people_say(Lesson {
         incident: incident.id.clone(),
         at: incident.touched,
         title: title(incident),
         false_alarm: is_false_alarm(incident),
-        causes: causes(incident, report),
+        causes: report.map_or(Vec::new(), |report| {
+            let learned = |cause| learned(incident, report, cause);
+            report.causes.iter().map(learned).collect()
+        }),
         templates: report.map_or(BTreeSet::new(), templates),
         path: report.map_or(BTreeSet::new(), path),
         shapes: report.map_or(BTreeSet::new(), shapes),
@@ -28,25 +31,7 @@ pub fn distil(incident: &Incident) -> Lesson {
         recovered: recovered(incident),
         put_right: put_right(incident),
         advice: advice::of(incident),
-    }
-}
-
-/// What the report blames, and what people named beside or instead of it.
-fn causes(incident: &Incident, report: Option<&Report>) -> Vec<LearnedCause> {
-    let mut causes = report.map_or(Vec::new(), |report| {
-        let learned = |cause| learned(incident, report, cause);
-        report.causes.iter().map(learned).collect()
-    });
-    for named in incident.named_causes() {
-        let same = |cause: &&mut LearnedCause| {
-            cause.entity == named.entity && cause.mechanism == named.mechanism
-        };
-        match causes.iter_mut().find(same) {
-            Some(blamed) => blamed.confirmed = blamed.confirmed.or(Some(true)),
-            None => causes.push(named),
-        }
-    }
-    causes
+    })
 }
 
 /// The newest report; where that only says that it is over, the newest before it that says what it was.
@@ -131,10 +116,7 @@ fn learned(incident: &Incident, report: &Report, cause: &Cause) -> LearnedCause 
             .rev()
             .find(answers)
             .map(PlanState::worked),
-        confirmed: incident
-            .judged
-            .get(&(cause.entity.clone(), cause.mechanism.clone()))
-            .map(|(right, _)| *right),
+        confirmed: None,
         blamed: true,
     }
 }

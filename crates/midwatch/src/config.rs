@@ -4,6 +4,8 @@
 //! error that names the nearest known one, never a setting that silently does nothing.
 
 mod amount;
+mod aws;
+mod connectors;
 mod entrance;
 mod inlets;
 mod notify;
@@ -20,6 +22,11 @@ use serde::{Deserialize, Serialize};
 use crate::problem::Problem;
 
 pub use amount::{Bytes, Length};
+pub use aws::{Aws, AwsAccount};
+pub use connectors::{
+    Alertmanager, Argocd, Git, Github, Gitlab, Jaeger, Kubernetes, Loki, Prometheus, Pulled,
+    Statuspage, Tempo,
+};
 pub use entrance::{Oidc, Tls};
 pub use inlets::{Inlet, Kind};
 pub use notify::{Email, Notify, Only, Security};
@@ -241,6 +248,42 @@ pub struct Connectors {
     /// The control plane of a PayLedger.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payledger: Option<PayLedger>,
+    /// Servers that speak the HTTP API of Prometheus, each under a name of its own.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub prometheus: BTreeMap<String, Prometheus>,
+    /// Servers of Loki, each under a name of its own.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub loki: BTreeMap<String, Loki>,
+    /// Servers of Alertmanager, each under a name of its own.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub alertmanager: BTreeMap<String, Alertmanager>,
+    /// Servers that speak the query API of Jaeger, each under a name of its own.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub jaeger: BTreeMap<String, Jaeger>,
+    /// Servers of Grafana Tempo, each under a name of its own.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub tempo: BTreeMap<String, Tempo>,
+    /// Kubernetes clusters, each under a name of its own.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub kubernetes: BTreeMap<String, Kubernetes>,
+    /// GitHub, or servers of GitHub Enterprise, each under a name of its own.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub github: BTreeMap<String, Github>,
+    /// GitLab, or servers of it, each under a name of its own.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub gitlab: BTreeMap<String, Gitlab>,
+    /// Repositories on this machine, each under a name of its own.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub git: BTreeMap<String, Git>,
+    /// Servers of Argo CD, each under a name of its own.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub argocd: BTreeMap<String, Argocd>,
+    /// Pages on which providers say how they are, each under a name of its own.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub statuspage: BTreeMap<String, Statuspage>,
+    /// Accounts and regions of AWS, each set of them under a name of its own.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub aws: BTreeMap<String, Aws>,
 }
 
 /// The control plane of a PayLedger.
@@ -388,6 +431,9 @@ fn checked(config: Config, name: &str) -> Result<Config, Problem> {
     }
     if config.investigate.reads == 0 {
         return refuse("investigate.reads", "is 0", "60 is the default");
+    }
+    if let Some((key, what, remedy)) = config.connectors.fault() {
+        return refuse(&key, &what, &remedy);
     }
     for (name, inlet) in &config.inlets {
         if let Some((key, what, remedy)) = inlets::fault(name, inlet) {

@@ -1,18 +1,22 @@
 //! Where the rooms are joined: paths to eyes, eyes to reports.
 
 pub mod accounts;
+mod aws;
 pub mod closed;
 pub mod desk;
 pub mod house;
+mod hushed;
 pub mod inlets;
 pub mod keeping;
 pub mod live;
 pub mod notify;
 pub mod policy;
 pub mod reception;
+mod reopening;
 pub mod serving;
 pub mod shed;
 pub mod sign_on;
+pub mod sources;
 pub mod spaces;
 pub mod tls;
 pub mod traces;
@@ -26,7 +30,10 @@ use std::path::{Path, PathBuf};
 use connectors::files::{self, Limits, Recording};
 use indicatif::{ProgressBar, ProgressStyle};
 use investigate::Step;
+use investigate::readiness::{self, Readiness};
+use model::Topology;
 use model::ports::Eyes;
+use model::query::Answer;
 use model::report::{BudgetLimit, Report};
 use store::archive;
 
@@ -127,6 +134,36 @@ pub fn investigate(
     });
     bar.finish_and_clear();
     outcome
+}
+
+/// What could be told of the house in a recording, whatever is wrong in it.
+pub fn assess(path: &Path, shows_progress: bool) -> Result<Readiness, Problem> {
+    let bar = spinner(shows_progress);
+    bar.set_message("opening the recording");
+    let opened = open(path);
+    let readiness = opened.map(|opened| {
+        readiness::assess(opened.eyes(), investigate::DEFAULT_BUDGET, &mut |step| {
+            bar.set_message(said(&step));
+        })
+    });
+    bar.finish_and_clear();
+    readiness
+}
+
+/// Who leans on whom in a recording.
+pub fn topology(path: &Path) -> Result<Topology, Problem> {
+    let opened = open(path)?;
+    let eyes = opened.eyes();
+    let window = eyes.manifest().window;
+    match eyes.topology(window) {
+        Answer::Found(topology) => Ok(topology),
+        Answer::Nothing => Ok(Topology::default()),
+        Answer::CouldNotLook(gap) => Err(Problem::bad_input(
+            format!("who leans on whom could not be read: {}", gap.detail),
+            path.display().to_string(),
+            gap.how_to_close,
+        )),
+    }
 }
 
 fn spinner(shown: bool) -> ProgressBar {

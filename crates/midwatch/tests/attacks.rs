@@ -1,13 +1,14 @@
 //! Every attack of `attacks.toml` against the real program: it is refused, and written down. What came of each stands in
 //! `attacks.txt`; `MIDWATCH_WRITE=1` writes that anew: read what changed before you commit it.
 
+#[path = "attacks/bombs.rs"]
+mod bombs;
 #[path = "doors/program.rs"]
 #[allow(dead_code)]
 mod program;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::net::TcpStream;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -64,9 +65,15 @@ struct Attack {
     /// So many bytes are promised and never sent.
     #[serde(default)]
     missing: usize,
-    /// So many zeros, packed, are the body.
+    /// So many zeros, packed, are the body; or come out of the archive that is.
     #[serde(default)]
     zeros: u64,
+    /// What stands in the archive that is the body, as `bombs.rs` has it.
+    #[serde(default)]
+    archive: String,
+    /// MiB of memory that it may cost the server at the most.
+    #[serde(default)]
+    memory: u64,
     /// Signed as Slack does, so many seconds from now.
     slack: Option<i64>,
     /// Under which name it is asked.
@@ -270,8 +277,10 @@ impl World {
     }
 
     fn send(&self, attack: &Attack, id: &str) -> Option<Got> {
-        let body = if attack.zeros > 0 {
-            zipped(attack.zeros)
+        let body = if !attack.archive.is_empty() {
+            bombs::archive(&attack.archive, attack.zeros)
+        } else if attack.zeros > 0 {
+            bombs::gzip(attack.zeros)
         } else if attack.length > 0 {
             vec![b'a'; attack.length]
         } else {
@@ -314,6 +323,17 @@ impl World {
         (newest, rows)
     }
 
+    /// What was sent here and is kept, and what is unpacked.
+    fn left(&self) -> Vec<std::path::PathBuf> {
+        let folder = &self.server.folder;
+        let entries = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let unpacked = entries(folder).map(|entry| entry.path());
+        let unpacked =
+            unpacked.filter(|path| path.to_string_lossy().contains("midwatch-recording-"));
+        let kept = entries(&folder.join("midwatch-data/sent")).map(|entry| entry.path());
+        unpacked.chain(kept).collect()
+    }
+
     /// What the server itself wrote of that request.
     fn logged(&mut self, attack: &Attack, id: &str) -> String {
         if attack.door == "otlp" {
@@ -321,8 +341,11 @@ impl World {
             let (_, said) = midwatch(&self.server.folder, &["doctor"], "");
             let said: Vec<&str> = said.split_whitespace().collect();
             let told = said.join(" ");
-            assert!(told.contains("1 requests refused as too large"), "{told}");
-            return "(midwatch doctor) 1 requests refused as too large".to_string();
+            let (counted, _) = told
+                .split_once(" requests refused as too large")
+                .unwrap_or(("", ""));
+            let count = counted.rsplit(' ').next().unwrap_or_default();
+            return format!("(midwatch doctor) {count} requests refused as too large");
         }
         let words = match attack {
             attack if attack.long_head > 0 => "a caller of the API went away".to_string(),
@@ -420,21 +443,14 @@ fn timeless(text: &str) -> String {
     text.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
-/// So many zeros, packed.
-fn zipped(zeros: u64) -> Vec<u8> {
-    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    let piece = vec![0; 1 << 20];
-    for _ in 0..zeros >> 20 {
-        packed.write_all(&piece).unwrap();
-    }
-    packed.finish().unwrap()
-}
-
 /// One attack: the request, what was answered, and what was written of it.
 fn tried(world: &mut World, attack: &Attack, number: usize) -> String {
     let id = format!("attack-{number:02}");
     let (before, _) = world.audited(0);
     let mut text = format!("## {}\n{}: {}\n", attack.name, attack.by, attack.ask);
+    let server = world.server.id();
+    bombs::forget(server);
+    let (had, _) = bombs::memory(server);
     let got = world.send(attack, &id);
     match &got {
         None => text += "-> hung up on\n",
@@ -451,6 +467,19 @@ fn tried(world: &mut World, attack: &Attack, number: usize) -> String {
         && let Some(more) = world.afterwards(attack, got)
     {
         let _ = writeln!(text, "   {more}");
+    }
+    if attack.memory > 0 {
+        let more = bombs::memory(server).1.saturating_sub(had) >> 20;
+        let _ = writeln!(
+            text,
+            "   memory: at most {} MiB more, {}; files left: {}",
+            attack.memory,
+            more <= attack.memory,
+            world.left().len()
+        );
+        if more > attack.memory {
+            let _ = writeln!(text, "   it was {more} MiB: {:?}", world.left());
+        }
     }
     let (_, rows) = world.audited(before);
     let rows: Vec<&Value> = rows
@@ -509,6 +538,55 @@ fn set(setting: &Setting) -> String {
         .join("\n")
         .replace(&folder.path().display().to_string(), "FOLDER");
     format!("## {}\nmidwatch serve\n{said}\n", setting.name)
+}
+
+/// At the level that nobody chose: who was turned away is told, and a flood of it is a few lines.
+#[test]
+fn a_flood_of_refused_requests_does_not_fill_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("midwatch.toml"), CONFIG).unwrap();
+    program::add_person(folder.path(), "anna", "viewer");
+    let server = Server::begin(folder.path(), "warn");
+    let key = "mw_0000000000000000";
+    let asks = 300;
+    for number in 0..asks {
+        let headers = format!("authorization: Bearer {key}\r\nx-request-id: flood-{number}\r\n");
+        let got = server.ask("GET /v1/spaces/main/incidents?token=mine", &headers, "");
+        assert_eq!(got.status, 401, "{got:?}");
+    }
+    let body = json!({"name": "anna", "password": "a wrong password"}).to_string();
+    let got = server.ask(
+        "POST /v1/session",
+        "content-type: application/json\r\n",
+        &body,
+    );
+    assert_eq!(got.status, 401, "{got:?}");
+    let said = server.end();
+    let of = |words: &str| {
+        said.iter()
+            .filter(|line| line.contains(words))
+            .collect::<Vec<_>>()
+    };
+    let named = of(" refused status=");
+    let first = named.first().unwrap();
+    for part in [
+        "WARN",
+        "status=401",
+        "code=\"unauthenticated\"",
+        "route=\"listIncidents\"",
+        "address=\"127.0.0.1\"",
+        "request=\"flood-0\"",
+    ] {
+        assert!(first.contains(part), "{first}");
+    }
+    let rest = format!(
+        "{} more requests were refused within a minute",
+        asks + 1 - named.len()
+    );
+    assert!(named.len() == 20 && of(&rest).len() == 1, "{said:#?}");
+    for secret in [key, "token=mine", "a wrong password"] {
+        assert!(of(secret).is_empty(), "{said:#?}");
+    }
 }
 
 #[test]

@@ -140,6 +140,7 @@ fn every_command_shows_an_example_of_itself_and_answers_programs() {
             "journal",
             "config",
             "iam",
+            "permissions",
             "journal export",
             "config reference",
             "incidents postmortem",
@@ -562,4 +563,169 @@ fn a_reader_who_goes_away_is_no_error() {
     let exit = midwatch::run(["midwatch", "render", SAMPLE], &mut console);
     assert_eq!(exit, Exit::Done);
     assert!(err.is_empty(), "{}", String::from_utf8_lossy(&err));
+}
+
+const RECORDINGS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/");
+
+fn audit(more: &[&str]) -> Ran {
+    let path = format!("{RECORDINGS}kubernetes-quota.tar.zst");
+    let mut args = vec!["audit", path.as_str()];
+    args.extend(more);
+    run(&args)
+}
+
+#[test]
+fn an_audit_says_what_to_collect_and_the_sums_agree_in_every_dress() {
+    let told = audit(&[]);
+    assert_eq!(told.exit, Exit::Done, "{}", told.err);
+    assert!(told.out.contains("collect log lines: "), "{}", told.out);
+
+    let whole = audit(&["--format", "json"]).json();
+    let blind = whole["counts"]["blind"].as_u64().expect("a number");
+    assert!(blind > 0, "no logs, metrics or changes were recorded");
+
+    let junit = audit(&["--format", "junit"]).out;
+    assert_eq!(junit.matches("<failure ").count() as u64, blind);
+    assert!(junit.contains(&format!("failures=\"{blind}\"")), "{junit}");
+
+    let sarif = audit(&["--format", "sarif"]).json();
+    assert_eq!(sarif["version"], "2.1.0");
+    let results = sarif["runs"][0]["results"].as_array().expect("a list");
+    let rules = sarif["runs"][0]["tool"]["driver"]["rules"].to_string();
+    let advice: usize = whole["units"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|unit| unit["advice"].as_array().map_or(0, Vec::len))
+        .sum();
+    assert_eq!(results.len(), advice);
+    for result in results {
+        let rule = result["ruleId"].as_str().expect("a rule");
+        assert!(rules.contains(&format!("\"{rule}\"")), "{rule} is declared");
+    }
+}
+
+#[test]
+fn an_audit_fails_where_less_can_be_named_than_is_asked_and_refuses_what_is_not_there() {
+    assert_eq!(audit(&["--least", "0"]).exit, Exit::Done);
+    assert_eq!(audit(&["--least", "99"]).exit, Exit::No);
+    assert_eq!(audit(&["--least", "101"]).exit, Exit::BadInput);
+    refused(&audit(&["--entity", "nobody"]), "nobody here is called so");
+    refused(&audit(&["--entity", "internal"]), "2 entities end so");
+    let one = audit(&["--entity", "payments-api", "--format", "json"]).json();
+    assert_eq!(one["units"].as_array().map(Vec::len), Some(1));
+    assert_eq!(one["counts"], one["units"][0]["counts"]);
+    refused(&run(&["audit", "nothing-here/"]), "nothing-here");
+}
+
+#[test]
+fn a_topology_is_told_in_every_dress_and_around_one_entity() {
+    let path = format!("{RECORDINGS}petshop-latency.tar.zst");
+    let asked = |more: &[&str]| {
+        let mut args = vec!["topology", path.as_str()];
+        args.extend(more);
+        run(&args)
+    };
+    let whole = asked(&["--format", "json"]).json();
+    let edges = whole["edges"].as_array().unwrap();
+    assert!(edges.len() > 5, "{whole}");
+    let (from, to) = (&edges[0]["from"], &edges[0]["to"]);
+    let (from, to) = (from.as_str().unwrap(), to.as_str().unwrap());
+    let told = asked(&[]).out;
+    assert!(told.contains(from) && told.contains(to), "{told}");
+    let dot = asked(&["--format", "dot"]).out;
+    assert!(dot.contains(&format!("\"{from}\" -> \"{to}\"")), "{dot}");
+    assert_eq!(dot.matches(" -> ").count(), edges.len());
+    let mermaid = asked(&["--format", "mermaid"]).out;
+    assert_eq!(mermaid.matches(" --> ").count(), edges.len());
+    // One hop: the entity, and whoever an edge joins it to.
+    let near = asked(&["--around", from, "--hops", "1", "--format", "json"]).json();
+    let touching = |edge: &&Value| edge["from"] == *from || edge["to"] == *from;
+    let mut ids: Vec<&Value> = edges
+        .iter()
+        .filter(touching)
+        .flat_map(|edge| [&edge["from"], &edge["to"]])
+        .collect();
+    ids.sort_by_key(|id| id.to_string());
+    ids.dedup();
+    let found: Vec<&Value> = near["entities"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["id"])
+        .collect();
+    assert_eq!(found, ids);
+}
+
+#[test]
+fn a_topology_around_nobody_is_refused() {
+    let path = format!("{RECORDINGS}petshop-latency.tar.zst");
+    let nobody = run(&["topology", &path, "--around", "no-such-thing"]);
+    refused(&nobody, "nobody here is called so");
+    refused(&run(&["topology", "/nowhere/at/all"]), "/nowhere/at/all");
+    let alone = run(&["topology", &path, "--hops", "2"]);
+    assert_eq!(alone.exit, Exit::BadInput, "{}", alone.err);
+}
+
+#[test]
+fn permissions_are_printed_and_a_log_is_held_against_them() {
+    let here = folder();
+    let config = here.path().join("midwatch.toml");
+    let role = "arn:aws:iam::222222222222:role/midwatch-reads";
+    let written = format!(
+        "[connectors.aws.main]\nregions = [\"eu-west-1\"]\naccounts = {{ other = {{ role_arn = \"{role}\" }} }}\n"
+    );
+    std::fs::write(&config, written).expect("the folder is writable");
+    let plain = run(&["permissions", "aws"]).json();
+    assert_eq!(plain["Statement"][0]["Effect"], "Allow");
+    assert_eq!(plain["Statement"][1]["Effect"], "Deny");
+    // Only one connector is configured that wants some, so it need not be named.
+    let ran = run(&["permissions", "--config", text(&config)]);
+    assert_eq!(ran.exit, Exit::Done, "{}", ran.err);
+    assert_eq!(ran.json()["Statement"][1]["Resource"][0], role);
+
+    let log = here.path().join("calls.jsonl");
+    let known = "{\"service\":\"logs\",\"operation\":\"FilterLogEvents\",\"by\":\"aws.main\"}\n";
+    std::fs::write(&log, known).expect("the folder is writable");
+    let ran = run(&["permissions", "prove", text(&log)]);
+    assert_eq!(ran.exit, Exit::Done, "{}", ran.err);
+    assert_eq!(
+        ran.out,
+        "1 of 1 calls are among those that the connector needs\n"
+    );
+    let foreign = "{\"service\":\"lambda\",\"operation\":\"DeleteFunction\",\"by\":\"anna\"}\n";
+    std::fs::write(&log, known.repeat(2) + foreign).expect("the folder is writable");
+    let ran = run(&["permissions", "prove", text(&log), "--format", "json"]);
+    assert_eq!(ran.exit, Exit::No);
+    assert_eq!(ran.json()["not_needed"][0]["call"], "lambda DeleteFunction");
+    let own = run(&["permissions", "prove", text(&log), "--by", "aws.main"]);
+    assert_eq!(own.exit, Exit::Done, "{}", own.out);
+    assert!(own.out.contains("1 calls of others"), "{}", own.out);
+}
+
+#[test]
+fn permissions_of_nobody_and_logs_of_nothing_are_refused() {
+    let here = folder();
+    let config = here.path().join("midwatch.toml");
+    std::fs::write(&config, "").expect("the folder is writable");
+    refused(&run(&["permissions", "--config", text(&config)]), "aws");
+    let log = here.path().join("calls.jsonl");
+    for (written, what) in [
+        ("", "no call in it"),
+        ("{\"a\":1}", "record 1 tells of no call"),
+        ("no log", "no JSON"),
+    ] {
+        std::fs::write(&log, written).expect("the folder is writable");
+        refused(&run(&["permissions", "prove", text(&log)]), what);
+    }
+    refused(
+        &run(&["permissions", "prove", "/nowhere/at/all"]),
+        "/nowhere",
+    );
+    std::fs::write(&config, "[connectors.aws.main]\nregions = [\"EU WEST\"]\n")
+        .expect("the folder is writable");
+    refused(
+        &run(&["permissions", "--config", text(&config)]),
+        "names what is no region",
+    );
 }

@@ -4,8 +4,14 @@
 //!
 //! The last two take a while, so they run when asked to: `cargo test -p midwatch --test posted -- --ignored`.
 
+#[path = "posted/asked.rs"]
+mod asked;
+#[path = "posted/quiet.rs"]
+mod quiet;
 #[path = "posted/real.rs"]
 mod real;
+#[path = "posted/stand.rs"]
+mod stand;
 #[path = "posted/storm.rs"]
 mod storm;
 

@@ -1,38 +1,25 @@
 //! Several teams under one door, with the real program: what one has the other cannot see, alter, or stop.
 
+#[path = "doors/program.rs"]
+#[allow(dead_code)]
+mod program;
+
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use server::api::route::{Permission, SPACE, Work};
 
-const PASSWORD: &str = "correct horse battery";
+use program::{PASSWORD, Server, until};
+
 /// In every name that belongs to `main` alone.
 const MARK: &str = "zebrafish";
-const SOON: Duration = Duration::from_secs(60);
 
 fn midwatch(folder: &Path, words: &[&str], input: &str) -> (i32, String) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_midwatch"))
-        .args(words)
-        .current_dir(folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(input.as_bytes()).unwrap();
-    drop(stdin);
-    let output = child.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned()
-        + &String::from_utf8_lossy(&output.stderr);
+    let (exit, said) = program::ended(folder, words, input);
     // Lines are as wide as the terminal.
     let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    (output.status.code().unwrap(), said)
+    (exit, said)
 }
 
 /// A house of `main`, `team-b`, and whatever is said beside.
@@ -62,75 +49,25 @@ fn secret(of: &str) -> String {
     format!("the-secret-of-{of}-0123456789")
 }
 
-/// A server that ends when this goes.
-struct Server {
-    child: Child,
-    address: String,
+/// A server, asked by several teams.
+struct Teams {
+    server: Server,
     /// What it said until it was ready.
     said: String,
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Server {
+impl Teams {
     fn begin(folder: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_midwatch"))
-            .arg("serve")
-            .current_dir(folder)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap());
-        let mut said = String::new();
-        let address = loop {
-            let mut line = String::new();
-            assert!(lines.read_line(&mut line).unwrap() > 0, "{said}");
-            said += &line;
-            if let Some((_, address)) = line.split_once("page and API at http://") {
-                break address.trim().to_string();
-            }
-        };
-        // So that it never waits for somebody who reads.
-        std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
-        Self {
-            child,
-            address,
-            said,
-        }
+        let server = Server::begin(folder, "warn");
+        let said = server.log();
+        Self { server, said }
     }
 
     /// Status and body. Of a stream only what comes at once is read.
     fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(SOON)).unwrap();
-        write!(
-            stream,
-            "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n{headers}\r\n{body}",
-            self.address,
-            body.len()
-        )
-        .unwrap();
-        let mut bytes = Vec::new();
-        let mut piece = [0; 8192];
-        loop {
-            let read = stream.read(&mut piece).unwrap_or(0);
-            bytes.extend_from_slice(&piece[..read]);
-            let text = String::from_utf8_lossy(&bytes);
-            if read == 0 || (text.contains("text/event-stream") && text.contains("retry:")) {
-                break;
-            }
-        }
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, body.to_string())
+        let headers = format!("content-type: application/json\r\n{headers}");
+        let got = self.server.ask(&format!("{method} {path}"), &headers, body);
+        (got.status, got.text)
     }
 
     fn get(&self, path: &str, who: &str) -> (u16, Value) {
@@ -161,12 +98,6 @@ impl Server {
         let path = format!("/v1/spaces/{space}/inlets/{inlet}");
         self.ask("POST", &path, &proof, &body.to_string())
     }
-
-    /// Ends it as a power cut does.
-    fn cut(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
 }
 
 /// People with keys of theirs, as headers: `root` everywhere, `anna` in `main`, `bea` in `team-b`.
@@ -188,18 +119,6 @@ fn people(folder: &Path) -> BTreeMap<&'static str, String> {
             (name, format!("authorization: Bearer {secret}\r\n"))
         })
         .collect()
-}
-
-#[track_caller]
-fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let began = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(began.elapsed() < SOON, "{what}: not within {SOON:?}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
 }
 
 /// An address of a space with everything filled in.
@@ -253,7 +172,7 @@ fn one_team_sees_and_moves_nothing_of_another() {
         exit != 0 && said.contains("did you mean \"team-b\"?"),
         "{said}"
     );
-    let server = Server::begin(folder);
+    let server = Teams::begin(folder);
     for space in ["main", "team-b"] {
         assert!(
             server
@@ -397,7 +316,7 @@ fn one_team_sees_and_moves_nothing_of_another() {
 }
 
 #[test]
-fn a_journal_that_is_lost_stops_one_space_alone() {
+fn a_journal_that_is_lost_stops_one_space_alone_until_it_is_mended() {
     let beside = "[spaces.team-c]\nconfig = \"c.toml\"\n";
     let root = house(beside);
     let folder = root.path();
@@ -405,7 +324,7 @@ fn a_journal_that_is_lost_stops_one_space_alone() {
     let wrong = "[telemetry]\ngrpc = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\n[watch]\nrules = [\"none.toml\"]\n";
     std::fs::write(folder.join("c.toml"), wrong).unwrap();
     let who = people(folder);
-    let server = Server::begin(folder);
+    let server = Teams::begin(folder);
     assert!(
         server
             .said
@@ -422,7 +341,7 @@ fn a_journal_that_is_lost_stops_one_space_alone() {
     let in_b = until("an incident of b", || {
         server.incidents("team-b", &who["bea"]).into_iter().next()
     });
-    server.cut();
+    drop(server);
 
     // The power comes back, and b's journal does not: the disk holds something else in its place.
     let journal = journal_of_b(folder);
@@ -432,7 +351,7 @@ fn a_journal_that_is_lost_stops_one_space_alone() {
         let _ = std::fs::remove_file(beside(ending));
     }
     std::fs::write(&journal, [0xff; 8192]).unwrap();
-    let server = Server::begin(folder);
+    let server = Teams::begin(folder);
     assert!(
         server.said.contains("[main] midwatch keeps watch"),
         "{}",
@@ -484,17 +403,65 @@ fn a_journal_that_is_lost_stops_one_space_alone() {
     );
     let (_, findings) = server.get("/v1/spaces/main/doctor", &who["anna"]);
     assert!(!findings.to_string().contains("team-b"), "{findings}");
-    drop(server);
+    // What stands first was tried at the start, what comes later is tried by itself, and says so.
+    assert!(
+        server
+            .said
+            .contains("It was tried once, and is tried again at")
+    );
+    let again = until("another try", || {
+        let (_, listed) = server.get("/v1/spaces", &who["bea"]);
+        let said = listed["items"][0]["closed"].as_str()?.to_string();
+        (!said.contains("tried once")).then_some(said)
+    });
+    assert!(
+        again.contains("It was tried 2 times, and is tried again at"),
+        "{again}"
+    );
 
-    // Mended, it goes on where it was.
+    // Mended, both go on where they were, while the server runs.
     for (ending, bytes) in ["", "-wal"].iter().zip(&whole) {
         std::fs::write(beside(ending), bytes).unwrap();
     }
-    let server = Server::begin(folder);
+    std::fs::write(folder.join("c.toml"), wrong.replace("\"none.toml\"", "")).unwrap();
+    until("b's incidents", || {
+        (server.get(path, &who["bea"]).0 == 200).then_some(())
+    });
+    assert_eq!(server.incidents("team-b", &who["bea"]), [in_b.as_str()]);
+    assert_eq!(server.get("/v1/events?space=team-b", &who["bea"]).0, 200);
+    assert_eq!(server.get("/v1/events?space=team-b", &who["anna"]).0, 404);
+    assert_eq!(server.alarm("team-b", b, "team-b", "parrot-2").0, 200);
+    until("another incident of b", || {
+        (server.incidents("team-b", &who["bea"]).len() == 2).then_some(())
+    });
+    until("everything", || {
+        (server.get("/readyz", "").0 == 200).then_some(())
+    });
+    let (_, listed) = server.get("/v1/spaces", &who["root"]);
+    let closed = |n: usize| !listed["items"][n]["closed"].is_null();
+    assert!(!closed(0) && !closed(1) && !closed(2), "{listed}");
+    let words = ["doctor", "--space", "team-b"];
+    let (exit, said) = midwatch(folder, &words, "");
     assert!(
-        server.said.contains("[team-b] midwatch keeps watch"),
+        exit <= 1 && !said.contains("could not be started"),
+        "{said}"
+    );
+
+    // It ends in good order with them, and what they were told stays.
+    let said = server.server.end().join("\n");
+    assert!(
+        said.contains("it could be started now, and keeps watch space=\"team-b\""),
+        "{said}"
+    );
+    assert!(
+        !said.contains("panicked") && !said.contains("ERROR"),
+        "{said}"
+    );
+    let server = Teams::begin(folder);
+    assert_eq!(server.incidents("team-b", &who["bea"]).len(), 2);
+    assert!(
+        !server.said.contains("could not be started"),
         "{}",
         server.said
     );
-    assert_eq!(server.incidents("team-b", &who["bea"]), [in_b]);
 }

@@ -485,6 +485,8 @@ fn what_is_done_about_an_incident_is_one_trace() {
     for name in ["look", "investigate", "tell", "midwatch"] {
         assert!(has(name.as_bytes()) > 0, "{name}");
     }
+    // Each names its space, as OTLP writes an attribute: key, and a value that is text.
+    assert!(has(b"\n\x05space\x12\x06\n\x04main") >= 3);
     // Protobuf writes 16 bytes of a trace id as they are.
     let trace = blake3::hash(incident.as_bytes());
     assert!(

@@ -375,6 +375,70 @@ fn an_alarm_becomes_an_incident_with_a_report_and_survives_a_restart() {
 }
 
 #[test]
+fn the_last_stretch_of_a_running_system_is_recorded_and_audited() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = configured(folder.path());
+    let config = file.display().to_string();
+    refused(&["audit", "--config", &config], "no server answers");
+    let house = House::built(Written::read(Some(&file)).unwrap());
+    let inbound = Inbound::open(&house).unwrap();
+    let http = inbound.http().unwrap();
+    let serving = Serving::begin(&house, inbound, Vec::new()).unwrap();
+    push(http, now_ns());
+
+    let recorded = |name: &str, more: &[&str]| {
+        let out = folder.path().join(name).display().to_string();
+        let mut args = vec!["record", "--out", &out, "--config", &config];
+        args.extend(more);
+        (run(&args), out)
+    };
+    let began = Instant::now();
+    let (whole, counts) = loop {
+        let name = format!("whole-{}", began.elapsed().as_millis());
+        let (ran, out) = recorded(&name, &["--since", "10m"]);
+        assert_eq!(ran.exit, Exit::Done, "{}", ran.err);
+        let shown = run(&["recording", "show", &out, "--format", "json"]);
+        let shown: serde_json::Value = serde_json::from_str(&shown.out).unwrap();
+        // What was pushed is in the window a moment later.
+        if shown.to_string().contains("service/checkout") {
+            break (out, shown);
+        }
+        assert!(began.elapsed() < Duration::from_secs(30), "{shown}");
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    let looked = run(&["investigate", &whole]);
+    assert_ne!(looked.exit, Exit::BadInput, "{counts}: {}", looked.err);
+    let (scoped, _) = recorded("scoped", &["--since", "10m", "--scope", "checkout"]);
+    assert_eq!(scoped.exit, Exit::Done, "{}", scoped.err);
+    let taken = std::fs::read_dir(house.data().join("taken")).unwrap();
+    assert!((1..=5).contains(&taken.count()), "old ones go");
+
+    let json = [
+        "audit", "--since", "10m", "--format", "json", "--config", &config,
+    ];
+    let audit: serde_json::Value = serde_json::from_str(&run(&json).out).unwrap();
+    assert_eq!(audit["units"][0]["entity"], "service/checkout", "{audit}");
+    assert!(audit["counts"]["named"].as_u64() > Some(0), "{audit}");
+
+    let out = folder.path().join("never").display().to_string();
+    let wrong = |since: &'static str, scope: &'static str| {
+        [
+            "record", "--out", &out, "--config", &config, "--since", since, "--scope", scope,
+        ]
+        .map(str::to_string)
+    };
+    let refused_with = |args: [String; 9], what: &str| {
+        let words: Vec<&str> = args.iter().map(String::as_str).collect();
+        refused(&words, what);
+    };
+    refused_with(wrong("10m", "nobody-here"), "nobody is called nobody-here");
+    refused_with(wrong("7h", "checkout"), "expected 1 to 21600");
+    refused_with(wrong("0s", "checkout"), "cannot be taken down");
+    assert!(!Path::new(&out).exists(), "nothing half written");
+    serving.end();
+}
+
+#[test]
 fn wrong_input_is_told_with_place_and_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let file = configured(folder.path());

@@ -1,5 +1,8 @@
 //! One incident, whole, in memory: what importers make, what transforms alter, what can be written out.
 
+mod rollouts;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -39,6 +42,23 @@ pub struct OwnedLog {
     pub line: u64,
 }
 
+impl OwnedLog {
+    /// A copy of a line.
+    pub fn of(line: &LogLine<'_>) -> Self {
+        Self {
+            time: line.time,
+            entity: line.entity.clone(),
+            severity: line.severity,
+            body: line.body.into(),
+            attributes: owned(line.attributes),
+            trace_id: line.trace_id.into(),
+            span_id: line.span_id.into(),
+            file: Arc::clone(line.file),
+            line: line.line,
+        }
+    }
+}
+
 /// A span that owns its text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OwnedSpan {
@@ -70,6 +90,35 @@ pub struct OwnedSpan {
     pub file: Arc<str>,
     /// Line of the row.
     pub line: u64,
+}
+
+impl OwnedSpan {
+    /// A copy of a span.
+    pub fn of(row: &SpanRow<'_>) -> Self {
+        Self {
+            trace_id: row.trace_id.into(),
+            span_id: row.span_id.into(),
+            parent_id: row.parent_id.into(),
+            entity: row.entity.clone(),
+            name: row.name.into(),
+            kind: row.kind,
+            start: row.start,
+            end: row.end,
+            error: row.error,
+            message: row.message.into(),
+            peer: row.peer.into(),
+            attributes: owned(row.attributes),
+            file: Arc::clone(row.file),
+            line: row.line,
+        }
+    }
+}
+
+fn owned(fields: &[(&str, &str)]) -> Vec<(Box<str>, Box<str>)> {
+    fields
+        .iter()
+        .map(|(name, value)| ((*name).into(), (*value).into()))
+        .collect()
 }
 
 /// One incident, whole, in memory.
@@ -165,6 +214,52 @@ impl Case {
             .sort_by(|a, b| (a.at, &a.incident).cmp(&(b.at, &b.incident)));
     }
 
+    /// Takes changes over. Of one that is known already, what is known stays, and what it lacks is filled in: one who
+    /// tells that something was altered need not be the one who tells what.
+    pub fn join_changes(&mut self, more: Vec<Change>) {
+        let all = self.changes.get_or_insert_default();
+        let mut known: BTreeMap<String, usize> = all
+            .iter()
+            .enumerate()
+            .map(|(at, change)| (change.id.clone(), at))
+            .collect();
+        for change in more {
+            match known.get(&change.id).and_then(|at| all.get_mut(*at)) {
+                Some(known) => known.complete(change),
+                None => {
+                    known.insert(change.id.clone(), all.len());
+                    all.push(change);
+                }
+            }
+        }
+    }
+
+    /// Leaves those whom `wanted` names, and who is next to them on the map; of everything else, nothing. Changes that
+    /// name nobody stay: they may be anybody's.
+    pub fn keep_around(&mut self, wanted: impl Fn(&EntityId) -> bool) {
+        let mut kept: BTreeSet<EntityId> = BTreeSet::new();
+        for edge in &self.topology.edges {
+            if wanted(&edge.from) || wanted(&edge.to) {
+                kept.insert(edge.from.clone());
+                kept.insert(edge.to.clone());
+            }
+        }
+        let keeps = |id: &EntityId| wanted(id) || kept.contains(id);
+        self.topology.entities.retain(|entity| keeps(&entity.id));
+        self.topology
+            .edges
+            .retain(|edge| keeps(&edge.from) && keeps(&edge.to));
+        self.alarms.retain(|alarm| keeps(&alarm.entity));
+        retain(&mut self.series, |series| keeps(&series.key.entity));
+        retain(&mut self.logs, |log| keeps(&log.entity));
+        retain(&mut self.spans, |span| keeps(&span.entity));
+        retain(&mut self.changes, |change| {
+            change.entities.is_empty() || change.entities.iter().any(keeps)
+        });
+        retain(&mut self.snapshots, |snapshot| keeps(&snapshot.entity));
+        retain(&mut self.events, |event| keeps(&event.entity));
+    }
+
     fn gap<T>(&self, wanted: &str) -> Answer<T> {
         let known = self
             .manifest
@@ -195,6 +290,12 @@ impl Case {
         } else {
             Answer::Found(kept)
         }
+    }
+}
+
+fn retain<T>(all: &mut Option<Vec<T>>, keep: impl Fn(&T) -> bool) {
+    if let Some(all) = all {
+        all.retain(keep);
     }
 }
 

@@ -96,3 +96,30 @@ pub struct Change {
     #[serde(default)]
     pub raw: RawRef,
 }
+
+impl Change {
+    /// Fills in what it lacks from what another told of the same change.
+    pub fn complete(&mut self, other: Self) {
+        fn fill<T>(own: &mut Vec<T>, other: Vec<T>) {
+            if own.is_empty() {
+                *own = other;
+            }
+        }
+        fill(&mut self.entities, other.entities);
+        fill(&mut self.files, other.files);
+        if self.carries.len() < other.carries.len() {
+            self.carries = other.carries;
+        }
+        for (own, other) in [
+            (&mut self.actor, other.actor),
+            (&mut self.version, other.version),
+        ] {
+            if own.is_empty() {
+                *own = other;
+            }
+        }
+        self.diff = self.diff.take().or(other.diff);
+        self.undone = self.undone.or(other.undone);
+        self.end = self.end.max(other.end);
+    }
+}

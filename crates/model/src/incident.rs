@@ -19,7 +19,7 @@ use crate::entity::{EntityId, EntityKind};
 use crate::lesson::Lesson;
 use crate::mechanism::{Category, MechanismId};
 use crate::plan::{Approval, Checked, GateAnswer, Holds, Plan};
-use crate::report::Report;
+use crate::report::{Cause, Report};
 use crate::time::{Span, TimeWindow, Timestamp};
 
 /// Names one incident, such as `inc-20260618-150612-3f9a1c`.
@@ -528,6 +528,16 @@ impl PlanState {
     /// Did fresh telemetry show that it worked?
     pub fn worked(&self) -> bool {
         self.verified.last().is_some_and(|(_, passed, _)| *passed)
+    }
+
+    /// Is that cause past, whatever a report still says: it began before this was performed, and has been answered where
+    /// it was? One that worked says nothing more: what is wrong after that is new.
+    pub fn answered(&self, cause: &Cause) -> bool {
+        let Some((ended, RunEnd::Completed)) = &self.run_ended else {
+            return false;
+        };
+        let before = cause.onset.is_none_or(|onset| onset.lo <= *ended);
+        before && !self.worked() && self.mended().contains(&cause.entity)
     }
 
     /// The entities whose cause it answered and whose calls or readings the newest check found well, all of them:

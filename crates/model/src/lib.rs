@@ -20,6 +20,7 @@ pub mod query;
 pub mod recording;
 pub mod report;
 pub mod silence;
+pub mod source;
 pub mod telemetry;
 pub mod testkit;
 pub mod time;

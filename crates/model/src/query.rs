@@ -208,6 +208,24 @@ pub struct Gap {
     pub how_to_close: String,
 }
 
+impl Gap {
+    /// Of no entity alone.
+    pub fn new(
+        wanted: impl Into<String>,
+        why: GapReason,
+        detail: impl Into<String>,
+        how_to_close: impl Into<String>,
+    ) -> Self {
+        Self {
+            wanted: wanted.into(),
+            entity: None,
+            why,
+            detail: detail.into(),
+            how_to_close: how_to_close.into(),
+        }
+    }
+}
+
 /// What a source said. "Nothing there" and "could not look" are never confused.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer<T> {

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::query::Gap;
+use crate::source::SourceLook;
 use crate::time::{TimeWindow, Timestamp};
 
 /// The schema that this build writes and reads.
@@ -51,6 +52,9 @@ pub struct Manifest {
     /// What could not be collected, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gaps: Vec<Gap>,
+    /// What live sources were asked for it in their own words, and what that cost; sorted by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<SourceLook>,
     /// Where the data came from and under which licence.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub origin: String,

@@ -11,6 +11,7 @@ use crate::entity::{EntityId, EntityKind};
 use crate::evidence::{Evidence, EvidenceId};
 use crate::mechanism::{Category, MechanismId};
 use crate::query::{GapReason, Query};
+use crate::source::{Asked, SourceLook};
 use crate::telemetry::Severity;
 use crate::time::{TimeWindow, Timestamp};
 use crate::topology::EdgeKind;
@@ -496,11 +497,23 @@ pub struct Report {
     pub queries: Vec<QueryRun>,
     /// What it cost.
     pub cost: Cost,
+    /// What the live sources were asked in their own words, as far as something here stands on it, and what that
+    /// cost them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<SourceLook>,
     /// BLAKE3 (hex) of all evidence, in order, and of the lessons that were handed in, if any were.
     pub ledger: String,
 }
 
 impl Report {
+    /// How a live source is asked in its own words for what this query is about; empty where none was.
+    pub fn own_words(&self, query: &Query) -> Vec<(&SourceLook, &Asked)> {
+        let looks = self.sources.iter();
+        looks
+            .filter_map(|look| Some((look, look.answers(query)?)))
+            .collect()
+    }
+
     /// Every sentence of the report, in reading order.
     pub fn claims(&self) -> Vec<&Claim> {
         let mut claims: Vec<&Claim> = self.verdict.iter().chain(&self.impact).collect();

@@ -82,9 +82,18 @@ pub struct Topology {
     pub edges: Vec<Edge>,
 }
 
+/// The places of two lists, each once, sorted.
+fn seen_in_both(one: &str, other: &str) -> String {
+    let places = one.split(", ").chain(other.split(", "));
+    let mut places: Vec<&str> = places.filter(|place| !place.is_empty()).collect();
+    places.sort_unstable();
+    places.dedup();
+    places.join(", ")
+}
+
 impl Topology {
-    /// Sorts, and keeps the first of duplicates (of edges the most confident), so that the order in
-    /// which a source listed them cannot matter.
+    /// Sorts, and keeps the first of duplicates (of edges the most confident, with all places where it was seen), so
+    /// that the order in which a source listed them cannot matter.
     pub fn normalise(&mut self) {
         self.entities.sort_by(|a, b| a.id.cmp(&b.id));
         self.entities.dedup_by(|a, b| a.id == b.id);
@@ -93,12 +102,18 @@ impl Topology {
                 .cmp(&(&b.from, &b.to, b.kind))
                 .then(b.confidence.total_cmp(&a.confidence))
         });
-        self.edges
-            .dedup_by(|a, b| (&a.from, &a.to, a.kind) == (&b.from, &b.to, b.kind));
+        self.edges.dedup_by(|later, first| {
+            let same = (&later.from, &later.to, later.kind) == (&first.from, &first.to, first.kind);
+            if same && later.seen_in != first.seen_in {
+                first.seen_in = seen_in_both(&first.seen_in, &later.seen_in);
+            }
+            same
+        });
     }
 
     /// Takes in what another source knows of the same moment. What is known here counts more: of an entity that
-    /// both know only labels that are missing here come in. Normalised afterwards.
+    /// both know only labels that are missing here come in. Whom one of them knows only as the far end of calls, by the
+    /// name of its machine, is the one of that name whom the other knows. Normalised afterwards.
     pub fn join(&mut self, other: Self) {
         self.normalise();
         let known = self.entities.len();
@@ -113,6 +128,7 @@ impl Topology {
             }
         }
         self.edges.extend(other.edges);
+        self.name_peers();
         self.normalise();
     }
 

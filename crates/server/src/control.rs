@@ -131,6 +131,14 @@ pub enum Request {
         /// In their words.
         question: String,
     },
+    /// Everything that is known of the last stretch, as a recording; the answer's facts say where it lies.
+    TakeDown {
+        /// Of the last so many seconds.
+        seconds: u64,
+        /// Of these entities, by id or the end of it, and of who is next to them; of all, if empty.
+        #[serde(default)]
+        scope: Vec<String>,
+    },
     /// How the server is.
     Health,
 }

@@ -1,10 +1,12 @@
 //! A recording as one `.tar.zst`: packed so that the same folder gives the same bytes, unpacked so that
 //! no archive can write outside of its folder or fill the disk.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
 
 use tempfile::TempDir;
 
@@ -34,6 +36,11 @@ impl Default for Limits {
 
 /// A ratio says nothing before this much has come out.
 const RATIO_FROM: u64 = 64 << 20;
+/// What may stand between the bytes of two files: headers, padding, long names. A long name is held in memory as a
+/// whole, and a hostile one has as many bytes as the archive expands to.
+const BETWEEN: u64 = 1 << 20;
+/// Bytes of all names of files and folders together: they are held, so that none comes twice.
+const NAMES: usize = 32 << 20;
 /// Telemetry packs ten to twentyfold at this level, at a hundred megabytes a second and more.
 const LEVEL: i32 = 9;
 
@@ -196,6 +203,8 @@ struct Bounded<R> {
     out: u64,
     packed: u64,
     limits: Limits,
+    /// What may still come before the next file's bytes; without bounds while those are read.
+    between: Rc<Cell<u64>>,
 }
 
 impl<R: Read> Read for Bounded<R> {
@@ -208,10 +217,60 @@ impl<R: Read> Read for Bounded<R> {
             .limits
             .bytes
             .saturating_add(self.limits.entries.saturating_mul(4096));
-        if dense || self.out > most {
+        let between = self.between.get().checked_sub(count as u64);
+        let Some(between) = between.filter(|_| !dense && self.out <= most) else {
             return Err(io::Error::from(io::ErrorKind::FileTooLarge));
-        }
+        };
+        self.between.set(between);
         Ok(count)
+    }
+}
+
+/// The names of what was unpacked, of which each may be one thing only.
+#[derive(Default)]
+struct Names {
+    files: BTreeSet<PathBuf>,
+    folders: BTreeSet<PathBuf>,
+    bytes: usize,
+}
+
+impl Names {
+    /// A folder, and those that it lies in.
+    fn folder(&mut self, path: &Path) -> Result<(), &'static str> {
+        for folder in path.ancestors().filter(|a| !a.as_os_str().is_empty()) {
+            if self.files.contains(folder) {
+                return Err("is both a file and a folder");
+            }
+            if !self.folders.contains(folder) {
+                self.hold(folder)?;
+                self.folders.insert(folder.to_path_buf());
+            }
+        }
+        Ok(())
+    }
+
+    /// A file, and the folders that it lies in.
+    fn file(&mut self, path: PathBuf) -> Result<(), &'static str> {
+        if self.files.contains(&path) {
+            return Err("is there twice");
+        }
+        if self.folders.contains(&path) {
+            return Err("is both a file and a folder");
+        }
+        if let Some(folder) = path.parent() {
+            self.folder(folder)?;
+        }
+        self.hold(&path)?;
+        self.files.insert(path);
+        Ok(())
+    }
+
+    fn hold(&mut self, path: &Path) -> Result<(), &'static str> {
+        self.bytes = self.bytes.saturating_add(path.as_os_str().len());
+        if self.bytes > NAMES {
+            return Err("brings the names to more bytes than an honest recording's have");
+        }
+        Ok(())
     }
 }
 
@@ -282,20 +341,22 @@ pub fn unpack_from(
         }
     };
     let unpacked = zstd::Decoder::new(input).map_err(|e| damaged(&e))?;
+    let between = Rc::new(Cell::new(BETWEEN));
     let bounded = Bounded {
         inner: unpacked,
         out: 0,
         packed,
         limits: *limits,
+        between: Rc::clone(&between),
     };
     let mut tar = tar::Archive::new(bounded);
-    let mut seen: BTreeSet<PathBuf> = BTreeSet::new();
-    let mut folders: BTreeSet<PathBuf> = BTreeSet::new();
+    let mut names = Names::default();
     let mut total: u64 = 0;
     let mut entries: u64 = 0;
     for entry in tar.entries().map_err(|e| damaged(&e))? {
         let mut entry = entry.map_err(|e| damaged(&e))?;
         entries += 1;
+        between.set(BETWEEN);
         let said = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         let hostile = |found: &str| ArchiveError::Hostile {
             file: name.to_string(),
@@ -322,27 +383,11 @@ pub fn unpack_from(
         // Some file systems do not tell case apart; an archive that relies on it is refused everywhere.
         let folded = PathBuf::from(path.to_string_lossy().to_lowercase());
         if kind.is_dir() {
-            if seen.contains(&folded) {
-                return Err(hostile("is both a file and a folder"));
-            }
-            folders.insert(folded);
+            names.folder(&folded).map_err(hostile)?;
             fs::create_dir_all(to.join(&path)).map_err(|e| damaged(&e))?;
             continue;
         }
-        if !seen.insert(folded.clone()) {
-            return Err(hostile("is there twice"));
-        }
-        let below = folded.ancestors().skip(1).any(|above| seen.contains(above));
-        if below || folders.contains(&folded) {
-            return Err(hostile("is both a file and a folder"));
-        }
-        for above in folded
-            .ancestors()
-            .skip(1)
-            .filter(|a| !a.as_os_str().is_empty())
-        {
-            folders.insert(above.to_path_buf());
-        }
+        names.file(folded).map_err(hostile)?;
         // The header's claim is tested before a byte is read.
         total = total.saturating_add(entry.size());
         if total > limits.bytes {
@@ -356,7 +401,9 @@ pub fn unpack_from(
             });
         }
         let claimed = entry.size();
+        between.set(u64::MAX);
         let written = write(&mut entry, &to.join(&path)).map_err(|e| damaged(&e))?;
+        between.set(BETWEEN);
         if written != claimed {
             return Err(ArchiveError::Damaged {
                 file: name.to_string(),
@@ -367,7 +414,9 @@ pub fn unpack_from(
             });
         }
     }
-    // A tar that ends within its last padding is as truncated as one that ends within a file.
+    // A tar that ends within its last padding is as truncated as one that ends within a file. It may be long: nothing
+    // of it is held.
+    between.set(u64::MAX);
     io::copy(&mut tar.into_inner(), &mut io::sink())
         .map(drop)
         .map_err(|e| damaged(&e))

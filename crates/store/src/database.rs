@@ -1,8 +1,10 @@
 //! A file of SQLite and the thread that owns its connection: what the journal, the accounts and the deliveries have in
 //! common. What tables hold, and what errors are called, is each one's own.
 
+use std::any::Any;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::pin::{Pin, pin};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -124,7 +126,15 @@ impl Database {
         if self.doubtful {
             self.connect_anew()?;
         }
-        let done = self.runtime.block_on(operation(&mut self.connection));
+        let mut done = None;
+        let connection = &mut self.connection;
+        drive(
+            &self.runtime,
+            pin!(async {
+                done = Some(operation(connection).await);
+            }),
+        );
+        let done = done.unwrap_or(Err(sqlx::Error::WorkerCrashed));
         self.doubtful = done.is_err();
         done
     }
@@ -151,6 +161,11 @@ impl Database {
     pub fn close(self) {
         let _ = self.runtime.block_on(self.connection.close());
     }
+}
+
+/// One piece for every operation: what waits is compiled once, and not for each of them.
+fn drive(runtime: &Runtime, work: Pin<&mut dyn Future<Output = ()>>) {
+    runtime.block_on(work);
 }
 
 /// Made by us, before the database is: readable to its owner alone from the first moment. SQLite gives the files that
@@ -306,12 +321,13 @@ impl<T: 'static> Worker<T> {
         &self,
         work: impl FnOnce(&mut T) -> R + Send + 'static,
     ) -> Option<R> {
-        let (answer, heard) = mpsc::channel();
+        // Of one type whatever is given, so that the channel is compiled once.
+        let (answer, heard) = mpsc::channel::<Box<dyn Any + Send>>();
         let job: Job<T> = Box::new(move |owned| {
-            let _ = answer.send(work(owned));
+            let _ = answer.send(Box::new(work(owned)));
         });
         self.jobs.as_ref()?.send(job).ok()?;
-        heard.recv().ok()
+        heard.recv().ok()?.downcast().ok().map(|given| *given)
     }
 }
 

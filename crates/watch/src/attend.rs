@@ -4,6 +4,7 @@
 //! call finds in the journal where things stand and goes on from there. What is remembered here only saves reading
 //! the list again; it is thrown away whenever the journal says something else.
 
+mod before;
 mod books;
 mod desk;
 mod hands;
@@ -24,7 +25,7 @@ use model::ports::{
     Actuator, Clock, Journal, JournalError, Lookout, Notifier, Outbox, SilenceBook,
 };
 use model::report::{BudgetLimit, Report};
-use model::time::{Span, Timestamp};
+use model::time::{Span, TimeWindow, Timestamp};
 
 use crate::correlate::Surroundings;
 use crate::duty::{self, Awaited, Duty, Orders};
@@ -42,8 +43,8 @@ pub trait Around: Send + Sync {
 
     /// The same, as far as it is known without waiting for anybody: an incident is opened at once, also while the
     /// system that would have to be asked does not answer.
-    fn glance(&self, now: Timestamp) -> Surroundings {
-        self.around(now)
+    fn glance(&self, now: Timestamp) -> Arc<Surroundings> {
+        Arc::new(self.around(now))
     }
 }
 
@@ -257,6 +258,14 @@ impl Watch {
         let mut open: Vec<_> = held(&self.memory).open.values().cloned().collect();
         open.sort_by(|a, b| (a.opened, &a.id).cmp(&(b.opened, &b.id)));
         open
+    }
+
+    /// The system's testimony of a stretch, whoever asks, with the alarms of open incidents as they stand.
+    pub fn testimony(&self, window: TimeWindow) -> Case {
+        let mut case = self.sockets.lookout.look(window, self.now());
+        case.alarms = self.open().iter().flat_map(|i| look::alarms(i)).collect();
+        case.normalise();
+        case
     }
 
     /// One incident as it stands, open or closed.

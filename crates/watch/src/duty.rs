@@ -316,7 +316,7 @@ impl<'a> Case<'a> {
         };
         let looked = self.incident.investigations.last()?;
         let helped = self.helped(plan);
-        if helped && looked.started > ended && self.beyond(plan) {
+        if helped && looked.started > ended && self.something_beyond(plan) {
             // It did what it could, and another cause is left: the plan stays, and a further one follows.
             return None;
         }
@@ -340,15 +340,14 @@ impl<'a> Case<'a> {
             return Some(self.look_or_hand_over("the recovery could not be verified"));
         }
         let report = self.report().filter(|_| ended_well(looked))?;
-        let mended = plan.mended();
         let still = report.causes.iter().any(|cause| {
             let same = |b: &Basis| (&b.entity, &b.mechanism) == (&cause.entity, &cause.mechanism);
-            plan.plan.basis.iter().any(same) && !mended.contains(&cause.entity)
+            plan.plan.basis.iter().any(same) && !plan.answered(cause)
         });
         if still {
             // The same cause is still at work: the plan was no cure, and is taken back. But what helped somewhere is
             // not undone there: that would break it again.
-            return Some(if !mended.is_empty() {
+            return Some(if !plan.mended().is_empty() {
                 self.hand_over("the plan helped in part, and the rest of its causes are at work")
             } else if plan.plan.steps.iter().any(|step| step.undo.is_some()) {
                 Duty::Unwind
@@ -380,12 +379,11 @@ impl<'a> Case<'a> {
         !basis.is_empty() && basis.iter().all(|b| mended.contains(&b.entity))
     }
 
-    /// Does the newest report name a cause elsewhere?
-    fn beyond(&self, plan: &PlanState) -> bool {
-        let mended = plan.mended();
+    /// Does the newest report name a cause that this plan has not answered?
+    fn something_beyond(&self, plan: &PlanState) -> bool {
         self.report().is_some_and(|report| {
             report.header.status == Status::CauseFound
-                && report.causes.iter().any(|c| !mended.contains(&c.entity))
+                && report.causes.iter().any(|cause| !plan.answered(cause))
         })
     }
 

@@ -10,7 +10,7 @@ use model::incident::{Fingerprint, Incident, IncidentEvent, IncidentId, JoinedAl
 use model::silence::Silence;
 use model::time::{Span, Timestamp};
 
-use crate::correlate::{self, JOINS, Surroundings};
+use crate::correlate::{Held, JOINS, Surroundings};
 use crate::silence::quiet;
 
 /// Labels that differ each time an alarm fires, and so are no part of what makes it the same again.
@@ -77,14 +77,12 @@ pub fn decide(alarm: &Alarm, known: &Known<'_>, now: Timestamp) -> Decision {
         // The end of something that never was here, or whose incident is over.
         return nothing();
     }
+    let held = Held::new(alarm, known.around, now);
     let nearest = known
         .open
         .iter()
-        .map(|incident| {
-            let score = correlate::score(alarm, incident, known.around, now);
-            (*incident, score)
-        })
-        .filter(|(incident, _)| joinable(incident))
+        .filter(|incident| joinable(incident))
+        .map(|incident| (*incident, held.against(incident)))
         .max_by(|(a, one), (b, other)| {
             // Of two as near, the older incident.
             let order = one.score.total_cmp(&other.score);

@@ -217,6 +217,20 @@ export type Approval = {
 /** One of the four areas of prevention. */
 export type Area = "observability" | "infrastructure" | "deployment_pipeline" | "resilience";
 
+/** One question in the source's own language, and which of our series or lines it brought. */
+export type Asked = {
+  /** What it brought: numbers, lines or spans. */
+  kind: SourceKind;
+  /** Whose; `None` for everyone. */
+  entity?: EntityId | null;
+  /** The metric as our rows name it; empty for lines. */
+  metric?: string;
+  /** The statistic as our rows name it; empty for none. */
+  statistic?: string;
+  /** The question, ready to be copied. */
+  text: string;
+};
+
 /** The cause that a plan answers to, as the report names it. */
 export type Basis = {
   /** Where. */
@@ -1965,6 +1979,8 @@ export type Report = {
   queries: QueryRun[];
   /** What it cost. */
   cost: Cost;
+  /** What the live sources were asked in their own words, as far as something here stands on it, and what that cost them. */
+  sources?: SourceLook[];
   /** BLAKE3 (hex) of all evidence, in order, and of the lessons that were handed in, if any were. */
   ledger: string;
 };
@@ -2163,6 +2179,22 @@ export type Simulated = {
 /** Which kind of source an observation comes from. Two independent kinds are needed for "confirmed". */
 export type SourceKind = "metrics" | "logs" | "traces" | "changes" | "state" | "events" | "topology" | "alarm" | "lessons";
 
+/** What one source brought to a case. */
+export type SourceLook = {
+  /** The source, as the configuration names it: `prometheus.main`. */
+  name: string;
+  /** The language of its questions: `PromQL`, `LogQL`, `TraceQL`. */
+  language: string;
+  /** Where it is asked. */
+  address: string;
+  /** Milliseconds between the points that it was asked for; 0 where it has none. */
+  step_ms?: number;
+  /** What the look cost it. */
+  spent?: Spent;
+  /** What it was asked; sorted by (entity, metric, statistic, text). */
+  asked?: Asked[];
+};
+
 /** One space. */
 export type SpaceShown = {
   /** Its name, as addresses have it. */
@@ -2211,6 +2243,18 @@ export type SpanLine = {
   peer: string;
   /** Further attributes. */
   attributes: Record<string, string>;
+};
+
+/** What a look cost one source. */
+export type Spent = {
+  /** Requests that were sent, those that were sent again included. */
+  requests?: number;
+  /** Requests that were sent again. */
+  retries?: number;
+  /** Bytes of answers. */
+  bytes?: number;
+  /** What that costs by the price list, in millionths of a US dollar; 0 where asking costs nothing. */
+  micro_usd?: number;
 };
 
 /** Whether the program is alive, or does its work. */

@@ -106,10 +106,19 @@ pub fn entity(labels: &BTreeMap<String, String>) -> Option<EntityId> {
         let Some(value) = plain.get(name).filter(|value| !value.is_empty()) else {
             continue;
         };
+        // A numbered keyspace is a part of a cache, not somebody.
+        if name == "db" && is_keyspace(value) {
+            continue;
+        }
         // What a cluster's own scraper calls a service is the scraper when it speaks about others.
         if watched && matches!(name, "job" | "service" | "container" | "pod") {
             continue;
         }
+        // What probes a URL asks as people do from outside: the URL's host is not a machine of ours.
+        let kind = match kind {
+            EntityKind::Host if value.contains("://") => EntityKind::Client,
+            kind => kind,
+        };
         return Some(named(kind, value, &plain));
     }
     // A cloud's own names for the same things: `FunctionName`, `TableName`.
@@ -121,7 +130,7 @@ pub fn entity(labels: &BTreeMap<String, String>) -> Option<EntityId> {
 fn named(kind: EntityKind, value: &str, plain: &BTreeMap<String, &str>) -> EntityId {
     let value = match kind {
         // An instance is an address: the machine is meant, whichever port was asked.
-        EntityKind::Host => without_port(value).to_string(),
+        EntityKind::Host | EntityKind::Client => without_port(value).to_string(),
         EntityKind::Pod | EntityKind::Workload => {
             match plain.get("namespace").or(plain.get("k8s_namespace_name")) {
                 Some(namespace) if !value.contains('/') => format!("{namespace}/{value}"),
@@ -138,7 +147,21 @@ fn named(kind: EntityKind, value: &str, plain: &BTreeMap<String, &str>) -> Entit
     EntityId::from(format!("{}/{value}", prefix(kind)).as_str())
 }
 
+/// `db0`, `db15`, `0`.
+fn is_keyspace(name: &str) -> bool {
+    let number = name.strip_prefix("db").unwrap_or(name);
+    !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The host of an address or a URL: what probes others names by URL whom it probes.
 fn without_port(address: &str) -> &str {
+    let address = match address.split_once("://") {
+        Some((_, rest)) => {
+            let host = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+            host.rsplit_once('@').map_or(host, |(_, host)| host)
+        }
+        None => address,
+    };
     match address.rsplit_once(':') {
         Some((host, port))
             if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) =>

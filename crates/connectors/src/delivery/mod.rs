@@ -52,6 +52,17 @@ pub(crate) fn list_at<'v>(value: &'v Value, name: &str) -> &'v [Value] {
         .map_or(&[], Vec::as_slice)
 }
 
+/// Takes a field out; nothing, if there is none.
+#[cfg(any(
+    feature = "argocd",
+    feature = "github",
+    feature = "kubernetes",
+    feature = "statuspage"
+))]
+pub(crate) fn take(value: &mut Value, name: &str) -> Value {
+    value.get_mut(name).map(Value::take).unwrap_or_default()
+}
+
 /// A text or a number somewhere inside, as text; empty if it is neither.
 pub(crate) fn said_at(value: &Value, path: &[&str]) -> String {
     let mut value = value;

@@ -37,7 +37,7 @@ fn labels_name_whom_an_alarm_is_about() {
         ),
         (
             json!({"job": "monitoring/blackbox", "instance": "https://shop.example"}),
-            Some("host/https://shop.example"),
+            Some("client/shop.example"),
         ),
         (
             json!({"instance": "[2001:db8::1]:9100"}),

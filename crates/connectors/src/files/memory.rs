@@ -126,7 +126,7 @@ pub fn read_bytes(name: &str, bytes: &[u8], limits: &Limits) -> Result<ReadBytes
 }
 
 /// A head whose window holds all of time.
-fn everything() -> Manifest {
+pub(crate) fn everything() -> Manifest {
     let window: TimeWindow = super::recording::always();
     Manifest {
         schema: SCHEMA.to_string(),
@@ -136,6 +136,7 @@ fn everything() -> Manifest {
         window,
         baselines: Vec::new(),
         gaps: Vec::new(),
+        sources: Vec::new(),
         origin: String::new(),
         licence: String::new(),
     }

@@ -14,7 +14,7 @@ mod error;
 pub(crate) mod gathered;
 mod index;
 pub(crate) mod json;
-mod kubernetes;
+pub(crate) mod kubernetes;
 mod layout;
 mod limits;
 mod memory;
@@ -29,12 +29,12 @@ pub(crate) mod rows;
 mod schema;
 mod secrets;
 mod show;
-mod source;
+pub(crate) mod source;
 pub(crate) mod stream;
 pub(crate) mod table;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(crate) mod text;
 pub mod transform;
 mod write;
 
@@ -42,6 +42,8 @@ pub use check::{CheckReport, Coverage, Finding, Grade, check};
 pub use columns::Dropped;
 pub use error::{Fault, FilesError, Problem};
 pub use limits::Limits;
+#[cfg(feature = "aws")]
+pub(crate) use memory::everything;
 pub use memory::{ReadBytes, read_bytes, reader_names};
 pub use model::case::{Case, OwnedLog, OwnedSpan};
 pub use recording::{Recording, open, read_answer};

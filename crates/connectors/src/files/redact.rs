@@ -34,6 +34,12 @@ pub fn redact(case: &mut Case) -> u64 {
             altered += 1;
         }
     };
+    for gap in &mut case.manifest.gaps {
+        clean(&mut gap.detail);
+    }
+    for asked in case.manifest.sources.iter_mut().flat_map(|s| &mut s.asked) {
+        clean(&mut asked.text);
+    }
     for change in case.changes.iter_mut().flatten() {
         clean(&mut change.title);
         change.diff.iter_mut().for_each(&mut clean);

@@ -2,7 +2,7 @@
 //! that deploy. Signed with HMAC-SHA-256 over the body.
 
 use model::ports::{AlarmDecoder, Heard, Posted, Unheard};
-use model::{Change, ChangeKind, EntityId, Timestamp};
+use model::{Change, ChangeKind, Timestamp};
 use serde_json::Value;
 
 use crate::delivery::changes::{Touched, carrying, change, deploys, pushed, touched};
@@ -52,14 +52,17 @@ impl AlarmDecoder for GitHub {
         let event = posted.header("x-github-event").unwrap_or_default();
         let (changes, remark) = match event {
             "deployment" | "deployment_status" => {
-                (deployment(&body, repository, &entities, now)?, "")
+                let [deployment, status] = ["deployment", "deployment_status"]
+                    .map(|part| body.get(part).unwrap_or(&Value::Null));
+                let change = deployed(deployment, status, repository, now)?;
+                (vec![Change { entities, ..change }], "")
             }
             "push" => {
                 let branch = text_at(&body, &["repository", "default_branch"]);
                 pushed(&body, branch, &entities, now)
             }
-            "workflow_run" => match workflow(&body, repository, &entities, now)? {
-                Some(change) => (vec![change], ""),
+            "workflow_run" => match workflow(&body, repository, now)? {
+                Some(change) => (vec![Change { entities, ..change }], ""),
                 None => (
                     Vec::new(),
                     "a workflow that is not over or puts nothing into production; nothing follows from it",
@@ -80,19 +83,18 @@ impl AlarmDecoder for GitHub {
     }
 }
 
-/// A deployment, as it is known when it begins and each time that its status changes: always under the same id.
-fn deployment(
-    body: &Value,
+/// A deployment, as it is known when it begins and each time that its status changes: always under the same id. Those
+/// whom it touches are not in it.
+pub(super) fn deployed(
+    deployment: &Value,
+    status: &Value,
     repository: &str,
-    entities: &[EntityId],
     now: Timestamp,
-) -> Result<Vec<Change>, Unheard> {
-    let deployment = body.get("deployment").unwrap_or(&Value::Null);
+) -> Result<Change, Unheard> {
     let id = said_at(deployment, &["id"]);
     if id.is_empty() {
         return Err(unlike("`deployment.id` is missing", EXPECTED));
     }
-    let status = body.get("deployment_status").unwrap_or(&Value::Null);
     let state = text_at(status, &["state"]);
     let start = moment_at(deployment, &["created_at"]).unwrap_or(now);
     // One that is `inactive` gave way to a newer one, which most likely carries its commits too: it is not undone.
@@ -109,9 +111,8 @@ fn deployment(
         "{repository}: {version} to {environment} ({})",
         if state.is_empty() { "begun" } else { state }
     );
-    Ok(vec![Change {
+    Ok(Change {
         end: end.max(start),
-        entities: entities.to_vec(),
         actor: said_at(deployment, &["creator", "login"]),
         version,
         ..carrying(
@@ -123,25 +124,28 @@ fn deployment(
                 title,
             ),
         )
-    }])
+    })
 }
 
 /// A run of a workflow that deploys, once it is over.
-fn workflow(
-    body: &Value,
+fn workflow(body: &Value, repository: &str, now: Timestamp) -> Result<Option<Change>, Unheard> {
+    let run = body.get("workflow_run").unwrap_or(&Value::Null);
+    let over = text_at(body, &["action"]) == "completed";
+    Ok(ran(run, repository, now)?.filter(|_| over))
+}
+
+/// A run that is over, if its workflow deploys. Those whom it touches are not in it.
+pub(super) fn ran(
+    run: &Value,
     repository: &str,
-    entities: &[EntityId],
     now: Timestamp,
 ) -> Result<Option<Change>, Unheard> {
-    let run = body.get("workflow_run").unwrap_or(&Value::Null);
     let id = said_at(run, &["id"]);
     if id.is_empty() {
         return Err(unlike("`workflow_run.id` is missing", EXPECTED));
     }
     let name = text_at(run, &["name"]);
-    if text_at(body, &["action"]) != "completed"
-        || !(deploys(name) || deploys(text_at(run, &["path"])))
-    {
+    if !(deploys(name) || deploys(text_at(run, &["path"]))) {
         return Ok(None);
     }
     let start = moment_at(run, &["run_started_at"])
@@ -154,7 +158,6 @@ fn workflow(
     );
     Ok(Some(Change {
         end: moment_at(run, &["updated_at"]).unwrap_or(start).max(start),
-        entities: entities.to_vec(),
         actor: said_at(run, &["actor", "login"]),
         version: sha.clone(),
         ..carrying(

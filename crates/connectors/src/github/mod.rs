@@ -1,5 +1,7 @@
 //! GitHub.
 
+#[cfg(feature = "github")]
+pub mod asked;
 #[cfg(feature = "inlets")]
 pub mod deliveries;
 #[cfg(feature = "notifiers")]

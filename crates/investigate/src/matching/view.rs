@@ -107,17 +107,22 @@ impl<'a> Matcher<'a> {
 
     /// Does the condition hold, seen from the candidate `unit`?
     pub fn test(&self, condition: &Condition, unit: u32) -> Outcome {
-        match condition.place {
-            Where::Itself => self.outcome(condition, Some(&[unit])),
-            Where::Below => self.outcome(
-                condition,
-                Some(&self.scene.below(unit).map(|(u, _)| u).collect::<Vec<_>>()),
-            ),
-            Where::Above => self.outcome(
-                condition,
-                Some(&self.scene.above(unit).map(|(u, _)| u).collect::<Vec<_>>()),
-            ),
-            Where::Anywhere => self.outcome(condition, None),
+        self.outcome(condition, self.seen_from(condition.place, unit).as_deref())
+    }
+
+    /// Is there anything of the sort that the condition is about, whether it holds or not?
+    pub fn covers(&self, condition: &Condition, unit: u32) -> bool {
+        self.look(condition, self.seen_from(condition.place, unit).as_deref())
+            .is_some_and(|(refs, looked)| looked || !refs.is_empty())
+    }
+
+    /// The units at that place, seen from `unit`; `None` stands for all.
+    fn seen_from(&self, place: Where, unit: u32) -> Option<Vec<u32>> {
+        match place {
+            Where::Itself => Some(vec![unit]),
+            Where::Below => Some(self.scene.below(unit).map(|(u, _)| u).collect()),
+            Where::Above => Some(self.scene.above(unit).map(|(u, _)| u).collect()),
+            Where::Anywhere => None,
         }
     }
 
@@ -333,11 +338,28 @@ impl<'a> Matcher<'a> {
 
     /// What became of the condition at these units, anywhere if none are given.
     pub(super) fn outcome(&self, condition: &Condition, units: Option<&[u32]>) -> Outcome {
-        let Some(source) = condition.source() else {
+        let Some((refs, looked)) = self.look(condition, units) else {
             return Outcome::NotCovered;
         };
+        match (refs.is_empty(), looked) {
+            (false, _) => Outcome::Met(refs),
+            // A past borrowed from the incident's own recording shows what changed, never that nothing did.
+            (true, true)
+                if condition.source() == Some(SourceKind::Metrics) && self.scene.borrowed =>
+            {
+                Outcome::NotCovered
+            }
+            (true, true) => Outcome::Unmet,
+            (true, false) => Outcome::NotCovered,
+        }
+    }
+
+    /// What fits the condition at these units, and whether there was anything to look at; `None` if that kind of
+    /// source was not collected at all.
+    fn look(&self, condition: &Condition, units: Option<&[u32]>) -> Option<(Vec<FactRef>, bool)> {
+        let source = condition.source()?;
         if !self.facts.covered.contains(&source) {
-            return Outcome::NotCovered;
+            return None;
         }
         let here = |unit: u32| units.is_none_or(|list| list.contains(&unit));
         let mut refs = Vec::new();
@@ -380,9 +402,7 @@ impl<'a> Matcher<'a> {
                 }
             }
             SourceKind::State => {
-                let Some(wanted) = &condition.state else {
-                    return Outcome::NotCovered;
-                };
+                let wanted = condition.state.as_ref()?;
                 for state in self
                     .states
                     .iter()
@@ -415,12 +435,8 @@ impl<'a> Matcher<'a> {
                 }
             }
             SourceKind::Metrics => {
-                let Some(wanted) = &condition.metric else {
-                    return Outcome::NotCovered;
-                };
-                let Some(role) = Role::parse(&wanted.role) else {
-                    return Outcome::NotCovered;
-                };
+                let wanted = condition.metric.as_ref()?;
+                let role = Role::parse(&wanted.role)?;
                 let mut numbers: Vec<u32> = match units {
                     Some(list) => list
                         .iter()
@@ -447,9 +463,7 @@ impl<'a> Matcher<'a> {
                 }
             }
             SourceKind::Traces => {
-                let Some(wanted) = condition.trace else {
-                    return Outcome::NotCovered;
-                };
+                let wanted = condition.trace?;
                 self.in_spans(wanted, units, &mut looked, &mut refs);
             }
             SourceKind::Changes => {
@@ -465,15 +479,7 @@ impl<'a> Matcher<'a> {
             }
             SourceKind::Topology | SourceKind::Alarm | SourceKind::Lessons => {}
         }
-        match (refs.is_empty(), looked) {
-            (false, _) => Outcome::Met(refs),
-            // A past borrowed from the incident's own recording shows what changed, never that nothing did.
-            (true, true) if source == SourceKind::Metrics && self.scene.borrowed => {
-                Outcome::NotCovered
-            }
-            (true, true) => Outcome::Unmet,
-            (true, false) => Outcome::NotCovered,
-        }
+        Some((refs, looked))
     }
 
     /// Numbers of the facts of these units (all, if none are given), sorted, each once.

@@ -36,6 +36,7 @@ fn empty() -> Case {
         window: TimeWindow::new(minute(120), minute(END)).expect("forward"),
         baselines: Vec::new(),
         gaps: Vec::new(),
+        sources: Vec::new(),
         origin: String::new(),
         licence: String::new(),
     })

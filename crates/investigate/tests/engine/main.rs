@@ -1,6 +1,7 @@
 //! What the engine promises, held against small invented incidents.
 //!
-//! `cases` tells them; `verdicts` says what is true of each; `precedents` what earlier incidents may add; `determinism`,
+//! `cases` tells them; `verdicts` says what is true of each; `precedents` what earlier incidents may add;
+//! `readiness` what could be told before anything happens; `determinism`,
 //! `invariance`, `evidence` and `hostile` say what must hold for any.
 
 mod cases;
@@ -9,4 +10,5 @@ mod evidence;
 mod hostile;
 mod invariance;
 mod precedents;
+mod readiness;
 mod verdicts;

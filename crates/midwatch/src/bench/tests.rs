@@ -124,6 +124,7 @@ fn report(eyes: &dyn Eyes, order: &[(&str, f64)], convict: bool) -> Report {
         evidence: Vec::new(),
         queries: Vec::new(),
         cost: Cost::default(),
+        sources: Vec::new(),
         ledger: String::new(),
     }
 }

@@ -1,5 +1,6 @@
 //! `midwatch doctor`: what am I connected to, what can I not see.
 
+use model::ports::Clock as _;
 use serde_json::json;
 use server::control::Reply;
 use watch::attend::Standing;
@@ -13,6 +14,8 @@ use crate::dress::{
 use crate::exit::Exit;
 use crate::problem::Problem;
 use crate::wiring::house::House;
+use crate::wiring::live::SystemClock;
+use crate::wiring::sources::Sources;
 
 /// Of which house.
 #[derive(clap::Args, Debug)]
@@ -45,8 +48,14 @@ impl Finding {
 }
 
 /// Everything that is configured, and how it stands, as this command tells programs.
-pub fn findings(house: &House) -> Vec<serde_json::Value> {
-    examine(house).iter().map(Finding::json).collect()
+///
+/// The sources are those of the server that runs, where one does.
+pub fn findings(house: &House, sources: Option<&Sources>) -> Vec<serde_json::Value> {
+    let found = match sources {
+        Some(sources) => examined(house, stands(sources)),
+        None => examine(house),
+    };
+    found.iter().map(Finding::json).collect()
 }
 
 /// Looks at everything that is configured.
@@ -142,6 +151,14 @@ fn shown(finding: &Finding, pencil: &Pencil) -> String {
 }
 
 fn examine(house: &House) -> Vec<Finding> {
+    let asked = match Sources::of(house) {
+        Ok(sources) => stands(&sources),
+        Err(problem) => vec![("broken", problem.to_string())],
+    };
+    examined(house, asked)
+}
+
+fn examined(house: &House, asked: Vec<(&'static str, String)>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut find = |what, stands, said: String, todo| {
         findings.push(Finding {
@@ -260,7 +277,16 @@ fn examine(house: &House) -> Vec<Finding> {
             "start `midwatch serve`",
         ),
     }
+    for (stands, said) in asked {
+        find(
+            "sources",
+            stands,
+            said,
+            "docs/connectors says what is asked, and what it needs",
+        );
+    }
     match house.payledger() {
+        Ok(None) if house.config().connectors.tell_changes() => {}
         Ok(None) => find(
             "changes and states",
             "missing",
@@ -309,6 +335,17 @@ fn examine(house: &House) -> Vec<Finding> {
         ),
     }
     findings
+}
+
+/// How each source stands that is asked when an incident is looked at.
+fn stands(sources: &Sources) -> Vec<(&'static str, String)> {
+    let greetings = sources.greet(SystemClock.now()).into_iter();
+    greetings
+        .map(|greeting| match greeting.said {
+            Ok(said) => ("ok", format!("{}: {said}", greeting.key)),
+            Err((why, todo)) => ("broken", format!("{}: {why}; {todo}", greeting.key)),
+        })
+        .collect()
 }
 
 /// How each inlet stands that others post to.

@@ -2,6 +2,7 @@
 
 mod approve;
 mod ask;
+mod audit;
 mod bench;
 mod completions;
 mod config;
@@ -21,12 +22,14 @@ mod mcp;
 mod mechanisms;
 mod notify;
 mod people;
+mod permissions;
 mod record;
 mod recording;
 mod render;
 mod serve;
 mod silence;
 mod stats;
+mod topology;
 mod verify;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -114,10 +117,16 @@ pub enum Command {
     Record(record::Args),
     /// What am I connected to, and what can I not see?
     Doctor(doctor::Args),
+    /// Before an incident: which failures could be told, and what is missing for the rest
+    Audit(audit::Args),
+    /// Who leans on whom, and where that was seen
+    Topology(topology::Args),
     /// Who may sign in to page and API, and what they may
     People(people::Args),
     /// API keys, for programs
     Keys(keys::Args),
+    /// What a connector needs to look and no more, and whether it kept to that
+    Permissions(permissions::Args),
     /// Check the journal's hash chains, or export one
     Journal(journal::Args),
     /// Check the configuration, or show every key
@@ -199,6 +208,8 @@ pub fn run(command: Command, console: &mut Console<'_>) -> Result<Exit, Problem>
         Command::Stats(args) => stats::run(&args, console),
         Command::Record(args) => record::run(&args, console),
         Command::Doctor(args) => doctor::run(&args, console),
+        Command::Audit(args) => audit::run(&args, console),
+        Command::Topology(args) => topology::run(&args, console),
         Command::Incidents(args) => incidents::run(&args, console),
         Command::Approve(args) => approve::approve(&args, console),
         Command::Refuse(args) => approve::refuse(&args, console),
@@ -206,6 +217,7 @@ pub fn run(command: Command, console: &mut Console<'_>) -> Result<Exit, Problem>
         Command::Ask(args) => ask::run(&args, console),
         Command::People(args) => people::run(&args, console),
         Command::Keys(args) => keys::run(&args, console),
+        Command::Permissions(args) => permissions::run(&args, console),
         Command::Journal(args) => journal::run(&args, console),
         Command::Config(args) => config::run(&args, console),
 
@@ -217,3 +229,36 @@ pub fn run(command: Command, console: &mut Console<'_>) -> Result<Exit, Problem>
         Command::Man(args) => man::run(&args, console),
     }
 }
+
+/// The entity that is meant: the one of that id, or the only one whose id ends so.
+fn the_one(ids: &[&str], wanted: &str, flag: &str) -> Result<String, Problem> {
+    let ends: Vec<&str> = ids
+        .iter()
+        .filter(|id| id.ends_with(wanted))
+        .copied()
+        .collect();
+    let found = match ids.iter().find(|id| **id == wanted) {
+        Some(id) => vec![*id],
+        None => ends,
+    };
+    let [one] = found.as_slice() else {
+        let near = watch::detect::nearest(wanted, ids.iter().copied());
+        let what = match (found.len(), near) {
+            (0, Some(near)) => format!("nobody here is called so; did you mean {near}?"),
+            (0, None) => "nobody here is called so".to_string(),
+            (many, _) => {
+                let some: Vec<&str> = found.iter().take(MOST_NAMED).copied().collect();
+                format!("{many} entities end so, such as {}", some.join(", "))
+            }
+        };
+        return Err(Problem::bad_input(
+            what,
+            format!("{flag} {wanted}"),
+            format!("give a whole id; without {flag} all of them are listed"),
+        ));
+    };
+    Ok((*one).to_string())
+}
+
+/// So many names stand in one error.
+const MOST_NAMED: usize = 5;

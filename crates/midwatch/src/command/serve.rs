@@ -84,14 +84,15 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
             ));
         }
     }
-    let serving = Serving::whole(&house, &|space| {
+    let channels = move |space: &House| -> Result<Vec<Arc<dyn Notifier>>, Problem> {
         let mut notifiers = notify::configured(space)?;
         if space.config().notify.terminal {
             let of = of(space, several);
             notifiers.push(Arc::new(Terminal { of }));
         }
         Ok(notifiers)
-    })?;
+    };
+    let serving = Serving::whole(&house, Arc::new(channels))?;
     let shown = |address: Option<std::net::SocketAddr>| {
         address.map_or("nowhere".to_string(), |address| address.to_string())
     };
@@ -106,7 +107,7 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
         ));
     }
     for closed in serving.closed() {
-        console.mutter(&format!("{}\n", closed.said()));
+        console.mutter(&format!("{closed}\n"));
     }
     if let Some(api) = serving.api() {
         console.remark(&format!("page and API at {}://{api}\n", serving.scheme()));

@@ -96,3 +96,44 @@ fn channels_have_names_that_fit_and_kinds_that_there_are() {
         assert!(text.contains(key), "{key}");
     }
 }
+
+#[test]
+fn sources_that_are_asked_have_addresses_without_secrets() {
+    let one = |text: &str| format!("[connectors.prometheus.main]\n{text}\n");
+    for (text, wanted) in [
+        ("url = \"prometheus:9090\"", "no address of HTTP"),
+        ("url = \"http://\"", "names no host"),
+        (
+            "url = \"http://anna:secret@host\"",
+            "would stand in reports",
+        ),
+        ("url = \"http://host/?a=b\"", "more than an address"),
+        (
+            "url = \"http://host\"\nuser = \"anna\"",
+            "without the other",
+        ),
+        ("url = \"http://host\"\nrequests = 0", "is 0"),
+        (
+            "url = \"http://host\"\nlook = \"0s\"",
+            "longer than nothing",
+        ),
+        ("url = \"http://host\"\ntenant = \"a b\"", "in a header"),
+        (
+            "url = \"http://host\"\nentities = { a = \"b\" }",
+            "no entity",
+        ),
+        ("url = \"http://host\"\nlines = 5", "unknown field `lines`"),
+    ] {
+        let said = refused(&one(text));
+        assert!(said.contains(wanted), "{text:?}: {said}");
+        assert!(!said.contains("secret@"), "{said}");
+    }
+    let said = refused("[connectors.loki.\"Main 1\"]\nurl = \"http://host\"\n");
+    assert!(said.contains("is no name"), "{said}");
+    let config = parse(&one("url = \"http://host\"\nmatch = 'a=\"b\"'"), "x").unwrap();
+    assert_eq!(config.connectors.prometheus["main"].matching, "a=\"b\"");
+    let text = reference();
+    for key in ["[connectors.prometheus.NAME]", "#bearer_file =", "#lines ="] {
+        assert!(text.contains(key), "{key}");
+    }
+}

@@ -9,9 +9,10 @@ use super::text;
 
 const HTML: &str = include_str!("template/report.html");
 const MARKDOWN: &str = include_str!("template/report.md");
+const JUNIT: &str = include_str!("template/readiness.xml");
 const STYLE: &str = include_str!("template/style.css");
 
-/// Fills one of the two templates, `report.html` or `report.md`.
+/// Fills one of the templates: `report.html`, `report.md` or `readiness.xml`.
 pub fn fill(template: &str, view: &impl serde::Serialize) -> String {
     try_fill(template, view).unwrap_or_else(|error| {
         // The templates are part of the program and a test fills both; a reader who meets this
@@ -40,6 +41,7 @@ fn try_fill(template: &str, view: &impl serde::Serialize) -> Result<String, Erro
     environment.add_global("style", Value::from_safe_string(STYLE.to_string()));
     environment.add_template("report.html", HTML)?;
     environment.add_template("report.md", MARKDOWN)?;
+    environment.add_template("readiness.xml", JUNIT)?;
     environment
         .get_template(template)?
         .render(Value::from(Serde(view)))

@@ -423,13 +423,21 @@ impl Sheet<'_> {
             let first = format!("  {} ", self.pencil.paint(tone, sign));
             out += &self.pencil_paragraph_after(&first, 4, &pieces);
         }
+        // How the sources themselves are asked for what an observation stands on, ready to be copied.
+        for evidence in &self.report.evidence {
+            for (language, text) in super::words::own_words(self.report, &evidence.query) {
+                let mut pieces = vec![(Tone::Faint, format!("{language}:")), (Tone::Plain, text)];
+                pieces.extend(cited(&[evidence.id]));
+                out += &self.pencil_paragraph_after("  > ", 4, &pieces);
+            }
+        }
         out
     }
 
     fn foot(&self) -> String {
         let report = self.report;
         let between = self.pencil.sign(" \u{b7} ", " | ");
-        let facts = [
+        let mut facts = vec![
             format!("{} observations", report.evidence.len()),
             format!(
                 "{} of {} reads",
@@ -440,6 +448,8 @@ impl Sheet<'_> {
             format!("rules {}", shorten(&report.header.engine.rules, 15)),
             format!("ledger {}", shorten(&report.ledger, 15)),
         ];
+        let spent = super::words::spent(report).into_iter();
+        facts.extend(spent.map(|(name, cost)| format!("{name}: {cost}")));
         format!(
             "\n{}{}",
             self.pencil.rule(),

@@ -121,6 +121,7 @@ pub fn of(report: &Report, pictures: bool) -> ReportView {
                 rows: count(run.rows),
             })
             .collect(),
+        sources: words::spent(report),
         cost: vec![
             Fact {
                 name: "Reads",
@@ -411,11 +412,19 @@ fn evidence(report: &Report, names: &Names<'_>) -> Vec<EvidenceView> {
     report
         .evidence
         .iter()
-        .map(|item| one_observation(item, cited.remove(&item.id).unwrap_or_default(), names))
+        .map(|item| {
+            let cited_by = cited.remove(&item.id).unwrap_or_default();
+            one_observation(report, item, cited_by, names)
+        })
         .collect()
 }
 
-fn one_observation(item: &Evidence, cited_by: Vec<String>, names: &Names<'_>) -> EvidenceView {
+fn one_observation(
+    report: &Report,
+    item: &Evidence,
+    cited_by: Vec<String>,
+    names: &Names<'_>,
+) -> EvidenceView {
     EvidenceView {
         id: item.id.to_string(),
         source: words::source(item.source),
@@ -429,6 +438,7 @@ fn one_observation(item: &Evidence, cited_by: Vec<String>, names: &Names<'_>) ->
         entity: item.entity.as_ref().map(|id| names.name(id).to_string()),
         says: item.says.clone(),
         query: item.query.to_string(),
+        own_words: words::own_words(report, &item.query),
         window: item.window.map(|w| w.to_string()),
         statistic: item.statistic.name.clone(),
         arguments: item

@@ -2,9 +2,50 @@
 
 use std::collections::BTreeMap;
 
+use model::Query;
 use model::query::GapReason;
 use model::report::{Named, Onset, Precedent, PredictionOutcome, Report, Status};
 use model::{AlarmState, EdgeKind, EntityId, Polarity, Severity, SourceKind, Timestamp};
+
+/// How live sources are asked in their own words for what this query is about: language with source, and question.
+pub fn own_words(report: &Report, query: &Query) -> Vec<(String, String)> {
+    let asked = report.own_words(query).into_iter();
+    asked
+        .map(|(look, asked)| {
+            let step = match look.step_ms {
+                0 => String::new(),
+                ms if ms % 1000 == 0 => format!(", step {} s", ms / 1000),
+                ms => format!(", step {ms} ms"),
+            };
+            let named = format!("{} ({}{step})", look.language, look.name);
+            (named, asked.text.clone())
+        })
+        .collect()
+}
+
+/// What the look cost each live source.
+pub fn spent(report: &Report) -> Vec<(String, String)> {
+    let looks = report.sources.iter();
+    looks
+        .map(|look| {
+            let spent = &look.spent;
+            let again = match spent.retries {
+                0 => String::new(),
+                retries => format!(" ({} sent again)", super::text::count(retries)),
+            };
+            let money = match spent.micro_usd {
+                0 => String::new(),
+                micro => format!(", ${:.4} by the price list", micro as f64 / 1e6),
+            };
+            let cost = format!(
+                "{} requests{again}, {} bytes{money}",
+                super::text::count(spent.requests),
+                super::text::count(spent.bytes)
+            );
+            (look.name.clone(), cost)
+        })
+        .collect()
+}
 
 /// How it ended, as a badge.
 pub fn status(status: Status) -> &'static str {

@@ -1,11 +1,14 @@
 //! What a person at the desk is answered.
 
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use connectors::files;
+use model::EntityId;
 use model::incident::{Ending, IncidentId};
 use model::ports::{Clock as _, Journal as _, Lookout as _};
 use model::silence::{Recurrence, Silence};
-use model::time::{Span, TimeWindow};
+use model::time::{SECOND, Span, TimeWindow, Timestamp};
 use server::api::house::Undone;
 use server::control::{Desk, Person, Reply, Request};
 use server::inlets::Inlets as _;
@@ -13,10 +16,20 @@ use server::otlp::Counter;
 use store::window::Window;
 use watch::attend::{Named, Refusal};
 
+use serde_json::Value;
+
 use super::inlets::Posts;
 use super::live::{Pushed, SystemClock};
 use super::troubles::Troubles;
 use super::watchman::Watchman;
+
+/// So long what was taken down is left for the one who asked for it.
+const LEFT_LYING: Span = Span(10 * model::time::MINUTE);
+/// Of what was taken down, so much is left beside what is written next.
+const MOST_LYING: usize = 4;
+
+/// The longest stretch that is taken down at once: it is held in memory while it is written.
+const LONGEST_TAKING: Span = Span(6 * 3_600 * SECOND);
 
 /// What the watch did not do.
 fn undone(refusal: Refusal) -> Undone {
@@ -34,11 +47,15 @@ pub struct LiveDesk {
     counter: Counter,
     troubles: Arc<Troubles>,
     posts: Arc<Posts>,
+    /// Where what was taken down lies.
+    taken: PathBuf,
+    taking: Mutex<()>,
 }
 
 impl LiveDesk {
-    /// Of this server.
+    /// Of this server, which keeps its things in that folder.
     pub fn new(
+        data: &Path,
         watchman: Arc<Watchman>,
         window: Arc<Window>,
         pushed: Arc<Pushed>,
@@ -53,6 +70,8 @@ impl LiveDesk {
             counter,
             troubles,
             posts,
+            taken: data.join("taken"),
+            taking: Mutex::new(()),
         }
     }
 
@@ -268,6 +287,65 @@ impl LiveDesk {
         Ok((reply.understood, facts))
     }
 
+    /// Writes down what is known of the last stretch, redacted, as a recording. It lies there for the one who asked, and
+    /// goes when another is written after [`LEFT_LYING`], or [`MOST_LYING`] others are.
+    fn take_down(&self, seconds: u64, scope: &[String]) -> Result<(String, Value), String> {
+        let now = SystemClock.now();
+        let length = Span::seconds(i64::try_from(seconds).unwrap_or(i64::MAX));
+        let window = TimeWindow::new(now.minus(length), now)
+            .filter(|window| window.length().0 > 0 && length <= LONGEST_TAKING)
+            .ok_or_else(|| {
+                format!(
+                    "{seconds} s cannot be taken down; expected 1 to {}",
+                    LONGEST_TAKING.0 / SECOND
+                )
+            })?;
+        let mut case = self.watchman.watch().testimony(window);
+        if !scope.is_empty() {
+            let in_scope = |id: &EntityId| scope.iter().any(|word| id.as_str().ends_with(word));
+            case.keep_around(in_scope);
+            if case.topology.entities.is_empty() {
+                return Err(format!("nobody is called {}", scope.join(" or ")));
+            }
+        }
+        files::redact(&mut case);
+        let _one = self.taking.lock().unwrap_or_else(PoisonError::into_inner);
+        let folder = self.taken.join(format!("live-{}", now.0 / 1_000_000));
+        self.clear_taken(now)
+            .map_err(|error| format!("{}: {error}", self.taken.display()))?;
+        files::write(&case, &folder).map_err(|error| error.to_string())?;
+        let said = format!(
+            "{} entities of the last {length}",
+            case.topology.entities.len()
+        );
+        Ok((said, serde_json::json!({ "folder": folder })))
+    }
+
+    /// Removes what was taken down so long ago that whoever asked has it, and all but the newest.
+    fn clear_taken(&self, now: Timestamp) -> std::io::Result<()> {
+        let entries = match std::fs::read_dir(&self.taken) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            entries => entries?,
+        };
+        let mut lying: Vec<(Option<i64>, PathBuf)> = Vec::new();
+        for entry in entries {
+            let entry = entry?;
+            let name = entry.file_name();
+            let taken = name.to_str().and_then(|name| name.strip_prefix("live-"));
+            let taken = taken.and_then(|milliseconds| milliseconds.parse::<i64>().ok());
+            let taken = taken.and_then(|milliseconds| milliseconds.checked_mul(1_000_000));
+            lying.push((taken, entry.path()));
+        }
+        lying.sort_by(|a, b| b.cmp(a));
+        for (place, (taken, path)) in lying.into_iter().enumerate() {
+            let old = taken.is_none_or(|taken| now.since(Timestamp(taken)) > LEFT_LYING);
+            if old || place >= MOST_LYING {
+                std::fs::remove_dir_all(path)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Does the configuration or a role make them somebody who may be asked about plans?
     pub fn is_approver(&self, name: &str) -> bool {
         let people = self.watchman.watch().people();
@@ -395,7 +473,7 @@ impl LiveDesk {
                 why,
             } => self.silence(who, (entity, rule), seconds, why),
             Request::EndSilence { silence } => self.end_silence(who, &silence),
-            Request::Ask { .. } | Request::Health => {
+            Request::Ask { .. } | Request::TakeDown { .. } | Request::Health => {
                 Err(Undone::No("that alters nothing".to_string()))
             }
         }
@@ -406,6 +484,10 @@ impl Desk for LiveDesk {
     fn answer(&self, who: &Person, request: Request) -> Reply {
         match request {
             Request::Ask { question } => match self.ask(&question) {
+                Ok((said, facts)) => Reply::Done { said, facts },
+                Err(why) => Reply::Refused { why },
+            },
+            Request::TakeDown { seconds, scope } => match self.take_down(seconds, &scope) {
                 Ok((said, facts)) => Reply::Done { said, facts },
                 Err(why) => Reply::Refused { why },
             },

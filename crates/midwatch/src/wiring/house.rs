@@ -10,6 +10,7 @@ use model::incident::{Entry, Incident, IncidentId};
 use model::plan::Condition;
 use model::ports::{Actuator, Journal as _, JournalError, Outbox as _};
 use model::report::Report;
+use model::time::{SECOND, Span};
 use server::api::house::Untold;
 use server::control::{self, ControlError, Reply, Request};
 use store::journal::{Store, StoreError};
@@ -17,6 +18,7 @@ use store::window::Window;
 use watch::detect::Rules;
 
 use super::live::Live;
+use super::sources::Sources;
 use crate::command::Answer;
 use crate::config::{Config, MAIN, Written};
 use crate::console::Console;
@@ -288,7 +290,8 @@ impl House {
             window,
             self.payledger()?,
             self.config().investigate.changes.span(),
-        ))
+        )
+        .asking(Sources::of(self)?))
     }
 
     /// Lets the server answer a person's question from what it sees now.
@@ -307,6 +310,33 @@ impl House {
                 )
             }),
             Reply::Refused { why } => Err(Problem::bad_input(why, "the question", "ask otherwise")),
+        }
+    }
+
+    /// Lets the server write down what it knows of the last stretch: a recording, which whoever asked may have and
+    /// which goes when the next is asked for.
+    pub fn take_down(&self, since: Span, scope: &[String]) -> Result<PathBuf, Problem> {
+        let request = Request::TakeDown {
+            seconds: u64::try_from(since.0 / SECOND).unwrap_or(0),
+            scope: scope.to_vec(),
+        };
+        match control::ask(&control::socket(&self.data), &request)
+            .map_err(|error| unreached(&error))?
+        {
+            Reply::Done { facts, .. } => {
+                serde_json::from_value(facts["folder"].clone()).map_err(|error| {
+                    Problem::bad_input(
+                        format!("the server's answer cannot be read: {error}"),
+                        "the running server",
+                        "use the program of the version that runs",
+                    )
+                })
+            }
+            Reply::Refused { why } => Err(Problem::bad_input(
+                why,
+                "what was to be taken down",
+                "ask for another stretch or scope; `midwatch doctor` says how the server is",
+            )),
         }
     }
 
@@ -466,11 +496,13 @@ pub fn examine(house: &House) -> Result<Vec<String>, Problem> {
         ),
     });
     found.extend(super::inlets::examine(house)?);
+    let mut eyes = vec!["pushed telemetry".to_string()];
     if house.payledger()?.is_some() {
-        found.push("eyes: pushed telemetry, payledger".to_string());
-    } else {
-        found.push("eyes: pushed telemetry".to_string());
+        eyes.push("payledger".to_string());
     }
+    let sources = Sources::of(house)?;
+    eyes.extend(sources.names().into_iter().map(str::to_string));
+    found.push(format!("eyes: {}", eyes.join(", ")));
     // Read with their secrets: a token that is missing should not be found out in an incident.
     super::notify::configured(house)?;
     let told = super::notify::names(&written.config.notify);

@@ -76,6 +76,7 @@ impl Keeping {
         )?);
         let troubles = Arc::new(Troubles::of(house.space()));
         let desk = Arc::new(LiveDesk::new(
+            house.data(),
             Arc::clone(&watchman),
             Arc::clone(inbound.window()),
             Arc::clone(&inbound.pushed),

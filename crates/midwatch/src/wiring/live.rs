@@ -15,6 +15,7 @@ use watch::correlate::Surroundings;
 use watch::detect::{Keep, Rules, Tally};
 
 use super::shed::Shed;
+use super::sources::Sources;
 
 /// The system's clock: the only place where the program reads one for the rooms.
 #[derive(Clone, Copy, Debug, Default)]
@@ -85,6 +86,8 @@ fn held(tally: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
 pub struct Live {
     window: Arc<Window>,
     payledger: Option<payledger::Eyes>,
+    /// What is asked at every look.
+    sources: Sources,
     /// What others told of changes, where somebody may.
     posted: Option<Arc<Deliveries>>,
     /// How far back changes are read.
@@ -98,6 +101,7 @@ impl Live {
         Self {
             window,
             payledger,
+            sources: Sources::default(),
             posted: None,
             changes,
             shed: Arc::default(),
@@ -115,6 +119,17 @@ impl Live {
         &self.window
     }
 
+    /// With the sources that are asked.
+    pub fn asking(mut self, sources: Sources) -> Self {
+        self.sources = sources;
+        self
+    }
+
+    /// The sources that are asked.
+    pub fn sources(&self) -> &Sources {
+        &self.sources
+    }
+
     /// Where it is taken down what was sent away.
     pub fn shed(&self) -> &Arc<Shed> {
         &self.shed
@@ -124,23 +139,30 @@ impl Live {
 impl Live {
     /// What leans on what, and what was altered in the last day, without a whole look.
     pub fn around(&self, now: Timestamp) -> Surroundings {
-        let Some(day) = TimeWindow::new(now.minus(self.changes), now) else {
-            return Surroundings::default();
-        };
-        let looked = self
-            .payledger
-            .as_ref()
-            .map(|payledger| payledger.look(day, now))
-            .unwrap_or_default();
+        self.asked(now).joined(self.known(now))
+    }
+
+    /// The part of it that was pushed: it lies here, so that nobody else has to answer.
+    pub fn known(&self, now: Timestamp) -> Surroundings {
+        let topology = self.window.around(now).unwrap_or_default();
+        let changes = self.day(now).zip(self.posted.as_ref());
+        let changes = changes.and_then(|(day, posted)| posted.changes(day).ok());
+        Surroundings::new(topology, changes.unwrap_or_default())
+    }
+
+    /// The part of it that others have to be asked for; each may take as long as its patience.
+    pub fn asked(&self, now: Timestamp) -> Surroundings {
+        let looked = self.day(now).zip(self.payledger.as_ref());
+        let looked = looked.map(|(day, payledger)| payledger.look(day, now));
+        let looked = looked.unwrap_or_default();
         let mut topology = looked.topology;
-        if let Ok(around) = self.window.around(now) {
-            topology.join(around);
-        }
-        let mut changes = looked.changes;
-        if let Some(posted) = &self.posted {
-            changes.extend(posted.changes(day).unwrap_or_default());
-        }
-        Surroundings { topology, changes }
+        topology.join(self.sources.around(now));
+        Surroundings::new(topology, looked.changes)
+    }
+
+    /// How far back changes are read.
+    fn day(&self, now: Timestamp) -> Option<TimeWindow> {
+        TimeWindow::new(now.minus(self.changes), now)
     }
 }
 
@@ -154,6 +176,7 @@ impl Lookout for Live {
             window,
             baselines: Vec::new(),
             gaps: Vec::new(),
+            sources: Vec::new(),
             origin: "taken down live".to_string(),
             licence: String::new(),
         });
@@ -172,6 +195,12 @@ impl Lookout for Live {
         let looked_at = looked_at.and_then(|from| TimeWindow::new(from, window.to()));
         let missed = self.shed.gaps(looked_at.unwrap_or(window));
         case.manifest.gaps.extend(missed);
+        // From here on what was asked for stands beside what was pushed.
+        if let Some(hull) =
+            TimeWindow::new(looked_at.unwrap_or(window).from(), window.to().min(now))
+        {
+            self.sources.fill(&mut case, hull, now);
+        }
         let first = first_seen(&case);
         case.manifest.window = known_half(window, first);
         case.manifest.baselines = before(case.manifest.window, 3)
@@ -187,7 +216,10 @@ impl Lookout for Live {
         if let Some(payledger) = &self.payledger {
             let looked = payledger.look(since, now);
             merge(&mut case, looked);
-        } else if self.posted.is_none() {
+        } else if self.posted.is_none()
+            && case.changes.is_none()
+            && !case.manifest.gaps.iter().any(|gap| gap.wanted == "changes")
+        {
             case.manifest.gaps.push(Gap {
                 wanted: "changes".to_string(),
                 entity: None,
@@ -199,7 +231,7 @@ impl Lookout for Live {
         }
         if let Some(posted) = &self.posted {
             match posted.changes(since) {
-                Ok(changes) => case.changes.get_or_insert_default().extend(changes),
+                Ok(changes) => case.join_changes(changes),
                 Err(error) => case.manifest.gaps.push(Gap {
                     wanted: "changes".to_string(),
                     entity: None,
@@ -209,6 +241,9 @@ impl Lookout for Live {
                 }),
             }
         }
+        // Nobody may have said that a version went out, and its own words show it.
+        case.tell_rollouts();
+        case.topology.suppose_entrances();
         case.normalise();
         case
     }
@@ -218,8 +253,10 @@ impl Lookout for Live {
 fn merge(case: &mut Case, looked: payledger::Looked) {
     let met = std::mem::replace(&mut case.topology, looked.topology);
     case.topology.join(met);
-    case.changes = Some(looked.changes);
-    case.snapshots = Some(looked.snapshots);
+    case.changes.get_or_insert_default().extend(looked.changes);
+    case.snapshots
+        .get_or_insert_default()
+        .extend(looked.snapshots);
     case.manifest.gaps.extend(looked.gaps);
 }
 

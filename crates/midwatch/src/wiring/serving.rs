@@ -23,6 +23,7 @@ use super::house::House;
 use super::keeping::Keeping;
 use super::live::{Pushed, SystemClock};
 use super::reception::Reception;
+use super::reopening::{Means, Reopening};
 use crate::problem::Problem;
 
 /// How long a server that ends waits for those who are being told something.
@@ -136,15 +137,18 @@ impl Inbound {
 }
 
 /// Whom a space tells.
-pub type Channels<'a> = &'a dyn Fn(&House) -> Result<Vec<Arc<dyn Notifier>>, Problem>;
+pub type Channels = Arc<dyn Fn(&House) -> Result<Vec<Arc<dyn Notifier>>, Problem> + Send + Sync>;
 
 /// A house that keeps watch.
 pub struct Serving {
     /// `main`, or the first space that could start if that could not.
     first: Keeping,
     others: Vec<Keeping>,
-    /// Spaces that could not start, and why.
-    closed: Vec<Closed>,
+    /// What is said of spaces that could not start.
+    closed: Vec<String>,
+    /// They are tried again.
+    reopening: Option<Reopening>,
+    reception: Option<Arc<Reception>>,
     accounts: Arc<Accounts>,
     stop: signal::Sender<bool>,
     api: Option<server::api::Bound>,
@@ -172,34 +176,35 @@ impl Serving {
     ) -> Result<Self, Problem> {
         let accounts = super::accounts::open(house)?;
         let first = Keeping::begin(house, inbound, notifiers, &accounts)?;
-        Self::received(house, accounts, first, Vec::new(), Vec::new())
+        Self::received(house, accounts, first, Vec::new(), &[])
     }
 
-    /// Takes the watch of every space of the house, and begins. A space that cannot start keeps no other from it.
+    /// Takes the watch of every space of the house, and begins. A space that cannot start keeps no other from it, and is
+    /// tried again.
     ///
     /// # Errors
     /// If no space can start, or the house itself cannot: its accounts, its API.
-    pub fn whole(house: &House, channels: Channels<'_>) -> Result<Self, Problem> {
+    pub fn whole(house: &House, channels: Channels) -> Result<Self, Problem> {
         let data = house.data();
         std::fs::create_dir_all(data)
             .map_err(|error| Problem::unwritable(data.display().to_string(), &error))?;
         let accounts = super::accounts::open(house)?;
-        let begun = |space: &House| {
-            let notifiers = channels(space)?;
-            let inbound = Inbound::open(space)?;
-            Keeping::begin(space, inbound, notifiers, &accounts)
+        let means = Means {
+            house: house.clone(),
+            channels,
+            accounts: Arc::clone(&accounts),
         };
         let mut kept = Vec::new();
         let mut closed = Vec::new();
         let main = (house.space().to_string(), Ok(house.clone()));
         for (name, space) in [main].into_iter().chain(house.others()) {
             let (house, outcome) = match space {
-                Ok(space) => (Some(space.clone()), begun(&space)),
+                Ok(space) => (Some(space.clone()), means.begin(&space)),
                 Err(why) => (None, Err(why)),
             };
             match outcome {
                 Ok(keeping) => kept.push(keeping),
-                Err(why) => closed.push(Closed { name, house, why }),
+                Err(why) => closed.push(Closed::new(name, house, why, SystemClock.now())),
             }
         }
         let mut kept = kept.into_iter();
@@ -209,8 +214,14 @@ impl Serving {
                 Problem::bad_input("nothing could be started", "the house", "see its log")
             }));
         };
-        let serving = Self::received(house, accounts, first, kept.collect(), closed)?;
+        let mut serving = Self::received(house, accounts, first, kept.collect(), &closed)?;
         serving.wake();
+        if !closed.is_empty() {
+            let runtime = serving.first.inbound().runtime.handle().clone();
+            let (shown, clock) = (serving.reception.clone(), Arc::new(SystemClock));
+            let reopening = Reopening::begin(means, closed, shown, runtime, clock);
+            serving.reopening = Some(reopening);
+        }
         Ok(serving)
     }
 
@@ -220,23 +231,21 @@ impl Serving {
         accounts: Arc<Accounts>,
         first: Keeping,
         others: Vec<Keeping>,
-        closed: Vec<Closed>,
+        closed: &[Closed],
     ) -> Result<Self, Problem> {
         let (stop, _) = signal::channel(false);
         let mut serving = Self {
             first,
             others,
-            closed,
+            closed: closed.iter().map(Closed::said).collect(),
+            reopening: None,
+            reception: None,
             accounts,
             stop,
             api: None,
             by_tls: false,
         };
-        for closed in &serving.closed {
-            let runtime = &serving.first.inbound().runtime;
-            closed.answer(runtime, serving.stop.subscribe());
-        }
-        match serving.receive(house) {
+        match serving.receive(house, closed) {
             Ok(api) => {
                 serving.api = api;
                 Ok(serving)
@@ -248,17 +257,22 @@ impl Serving {
         }
     }
 
-    fn receive(&mut self, house: &House) -> Result<Option<server::api::Bound>, Problem> {
+    fn receive(
+        &mut self,
+        house: &House,
+        closed: &[Closed],
+    ) -> Result<Option<server::api::Bound>, Problem> {
         let config = &house.config().server;
         let Some(listen) = config.listen else {
             return Ok(None);
         };
         let rooms = self.kept().map(Keeping::room).collect::<Result<_, _>>()?;
-        let closed = self.closed.iter();
+        let closed = closed.iter();
         let closed = closed.map(|closed| (closed.name.clone(), closed.said()));
         let sign_on = super::sign_on::open(house)?.map(Arc::new);
         let known = (Arc::clone(&self.accounts), sign_on);
-        let reception = Reception::new(rooms, closed.collect(), known);
+        let reception = Arc::new(Reception::new(rooms, closed.collect(), known));
+        self.reception = Some(Arc::clone(&reception));
         let tls = super::tls::open(house)?.map(Arc::new);
         let settings = server::api::Settings {
             listen,
@@ -270,7 +284,7 @@ impl Serving {
         };
         let stopped = self.stop.subscribe();
         let clock = Arc::new(SystemClock);
-        let serving = server::api::serve(settings, Arc::new(reception), clock, stopped);
+        let serving = server::api::serve(settings, reception, clock, stopped);
         let runtime = &self.first.inbound().runtime;
         let bound = runtime.block_on(serving).map_err(|error| {
             Problem::bad_input(
@@ -287,13 +301,13 @@ impl Serving {
         Ok(Some(bound))
     }
 
-    /// The spaces that keep watch, `main` first.
+    /// The spaces that keep watch since the start, `main` first.
     pub fn kept(&self) -> impl Iterator<Item = &Keeping> {
         [&self.first].into_iter().chain(&self.others)
     }
 
-    /// The spaces that could not start, and why.
-    pub fn closed(&self) -> &[Closed] {
+    /// What is said of each space that could not start.
+    pub fn closed(&self) -> &[String] {
         &self.closed
     }
 
@@ -351,6 +365,11 @@ impl Serving {
     /// Ends in good order: no new work, what was begun is finished or left in the journal to go on with.
     pub fn end(mut self) {
         self.kept().for_each(Keeping::stop);
+        if let Some(reopening) = self.reopening.take() {
+            let opened = reopening.end();
+            opened.iter().for_each(Keeping::stop);
+            self.others.extend(opened);
+        }
         self.first.rest();
         self.others.iter_mut().for_each(Keeping::rest);
         let patience = Instant::now() + FAREWELL;

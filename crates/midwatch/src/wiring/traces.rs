@@ -156,37 +156,49 @@ fn of_incident(span: &tracing::Span, incident: &IncidentId) {
     let _ = span.set_parent(Context::new().with_remote_span_context(incident));
 }
 
-/// The same sockets, each of which says what it does.
-pub fn traced(sockets: Sockets) -> Sockets {
+/// The same sockets, each of which says what it does, and in which space.
+pub fn traced(sockets: Sockets, space: &str) -> Sockets {
     Sockets {
-        lookout: Arc::new(Traced(sockets.lookout)),
-        investigator: Arc::new(Traced(sockets.investigator)),
+        lookout: Arc::new(Traced::of(sockets.lookout, space)),
+        investigator: Arc::new(Traced::of(sockets.investigator, space)),
         hands: sockets
             .hands
             .into_iter()
-            .map(|hands| Arc::new(Traced(hands)) as Arc<dyn Actuator>)
+            .map(|hands| Arc::new(Traced::of(hands, space)) as Arc<dyn Actuator>)
             .collect(),
         notifiers: sockets
             .notifiers
             .into_iter()
-            .map(|channel| Arc::new(Traced(channel)) as Arc<dyn Notifier>)
+            .map(|channel| Arc::new(Traced::of(channel, space)) as Arc<dyn Notifier>)
             .collect(),
         ..sockets
     }
 }
 
-struct Traced<T: ?Sized>(Arc<T>);
+/// A socket, and the space that it is plugged into.
+struct Traced<T: ?Sized> {
+    inner: Arc<T>,
+    space: String,
+}
+
+impl<T: ?Sized> Traced<T> {
+    fn of(inner: Arc<T>, space: &str) -> Self {
+        let space = space.to_string();
+        Self { inner, space }
+    }
+}
 
 impl Lookout for Traced<dyn Lookout> {
     fn look(&self, window: TimeWindow, now: Timestamp) -> Case {
         let span = tracing::info_span!(
             target: server::SPANS,
             "look",
+            space = self.space,
             window = %window.to().since(window.from()),
             gaps = Empty,
         );
         let _within = span.enter();
-        let case = self.0.look(window, now);
+        let case = self.inner.look(window, now);
         span.record("gaps", case.manifest.gaps.len());
         case
     }
@@ -198,13 +210,14 @@ impl Investigator for Traced<dyn Investigator> {
         let span = tracing::info_span!(
             target: server::SPANS,
             "investigate",
+            space = self.space,
             %incident,
             status = Empty,
             causes = Empty,
         );
         of_incident(&span, &incident);
         let _within = span.enter();
-        let report = self.0.investigate(case, progress);
+        let report = self.inner.investigate(case, progress);
         span.record("status", tracing::field::debug(report.header.status));
         span.record("causes", report.causes.len());
         report
@@ -213,32 +226,38 @@ impl Investigator for Traced<dyn Investigator> {
 
 impl Actuator for Traced<dyn Actuator> {
     fn name(&self) -> &str {
-        self.0.name()
+        self.inner.name()
     }
 
     fn offers(&self, remedy: &str, entity: &EntityId) -> Vec<Action> {
-        self.0.offers(remedy, entity)
+        self.inner.offers(remedy, entity)
     }
 
     fn preview(&self, action: &Action) -> Result<Preview, HandsError> {
-        self.0.preview(action)
+        self.inner.preview(action)
     }
 
     fn perform(&self, key: &StepKey, action: &Action) -> Outcome {
-        let _within = step("perform", self.name(), key, action).entered();
-        self.0.perform(key, action)
+        let _within = step(("perform", &self.space), self.name(), key, action).entered();
+        self.inner.perform(key, action)
     }
 
     fn was_done(&self, key: &StepKey, action: &Action) -> Outcome {
-        let _within = step("was it done", self.name(), key, action).entered();
-        self.0.was_done(key, action)
+        let _within = step(("was it done", &self.space), self.name(), key, action).entered();
+        self.inner.was_done(key, action)
     }
 }
 
-fn step(what: &'static str, hands: &str, key: &StepKey, action: &Action) -> tracing::Span {
+fn step(
+    (what, space): (&'static str, &str),
+    hands: &str,
+    key: &StepKey,
+    action: &Action,
+) -> tracing::Span {
     tracing::info_span!(
         target: server::SPANS,
         "step",
+        space,
         otel.name = what,
         hands,
         %key,
@@ -248,15 +267,15 @@ fn step(what: &'static str, hands: &str, key: &StepKey, action: &Action) -> trac
 
 impl Notifier for Traced<dyn Notifier> {
     fn name(&self) -> &str {
-        self.0.name()
+        self.inner.name()
     }
 
     fn wants(&self, notice: &Notice) -> bool {
-        self.0.wants(notice)
+        self.inner.wants(notice)
     }
 
     fn pace(&self) -> Span {
-        self.0.pace()
+        self.inner.pace()
     }
 
     fn tell(
@@ -267,6 +286,7 @@ impl Notifier for Traced<dyn Notifier> {
         let span = tracing::info_span!(
             target: server::SPANS,
             "tell",
+            space = self.space,
             channel = self.name(),
             incident = %telling.notice.incident,
             kind = telling.notice.kind,
@@ -276,7 +296,7 @@ impl Notifier for Traced<dyn Notifier> {
         );
         of_incident(&span, &telling.notice.incident);
         let _within = span.enter();
-        let told = self.0.tell(telling, now);
+        let told = self.inner.tell(telling, now);
         if let Err(error) = &told {
             span.record("otel.status_code", "ERROR");
             span.record("otel.status_description", tracing::field::display(error));

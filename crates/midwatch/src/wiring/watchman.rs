@@ -20,6 +20,7 @@ use watch::correlate::Surroundings;
 use watch::duty::Orders;
 
 use super::house::House;
+use super::hushed::Hushed;
 use super::live::{Live, SystemClock};
 use super::traces::traced;
 use crate::problem::Problem;
@@ -59,8 +60,8 @@ impl Investigator for Investigating {
     }
 }
 
-/// How long the opening of an incident waits for connectors: they answer in milliseconds, or they are part of what
-/// is broken.
+/// How long the opening of an incident waits for those who have to be asked: they answer in milliseconds, or they are
+/// part of what is broken. What was pushed lies here, and is always read.
 const GLANCE: Duration = Duration::from_millis(300);
 
 /// What was looked at so lately is not looked at again: in a storm, thousands of alarms ask within seconds.
@@ -69,66 +70,78 @@ const FRESH: Span = Span(model::time::SECOND);
 /// What leans on what, and what was altered of late.
 struct Round {
     live: Arc<Live>,
-    glanced: Arc<Glanced>,
+    /// What was seen last, by whoever looked.
+    seen: Mutex<(Timestamp, Arc<Surroundings>)>,
+    others: Arc<Others>,
 }
 
-/// What the last look showed, and whether one is under way.
+/// What those who have to be asked said last, and whether they are being asked.
 #[derive(Default)]
-struct Glanced {
-    last: Mutex<(Timestamp, Surroundings)>,
-    looking: AtomicBool,
+struct Others {
+    said: Mutex<Surroundings>,
+    asking: AtomicBool,
 }
 
-impl Glanced {
-    fn last(&self) -> MutexGuard<'_, (Timestamp, Surroundings)> {
-        // It is replaced as a whole, so whoever panicked left nothing half done.
-        self.last.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// Each is replaced as a whole, so whoever panicked left nothing half done.
+fn held<T>(one: &Mutex<T>) -> MutexGuard<'_, T> {
+    one.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The look is over, however it ended.
-struct Over<'a>(&'a Glanced);
+/// They were asked, however it ended.
+struct Over<'a>(&'a Others);
 
 impl Drop for Over<'_> {
     fn drop(&mut self) {
-        self.0.looking.store(false, Ordering::SeqCst);
+        self.0.asking.store(false, Ordering::SeqCst);
     }
 }
 
 impl Round {
     fn new(live: Arc<Live>) -> Self {
-        let glanced = Arc::default();
-        Self { live, glanced }
+        Self {
+            live,
+            seen: Mutex::default(),
+            others: Arc::default(),
+        }
+    }
+
+    /// What others say, or said last if they take too long.
+    fn others(&self, now: Timestamp) -> Surroundings {
+        if !self.others.asking.swap(true, Ordering::SeqCst) {
+            let (tell, heard) = mpsc::channel();
+            let (live, others) = (Arc::clone(&self.live), Arc::clone(&self.others));
+            std::thread::spawn(move || {
+                let over = Over(&others);
+                let said = live.asked(now);
+                *held(&others.said) = said.clone();
+                drop(over);
+                let _ = tell.send(said);
+            });
+            if let Ok(said) = heard.recv_timeout(GLANCE) {
+                return said;
+            }
+        }
+        held(&self.others.said).clone()
     }
 }
 
 impl Around for Round {
     fn around(&self, now: Timestamp) -> Surroundings {
-        let found = self.live.around(now);
-        *self.glanced.last() = (now, found.clone());
+        let said = self.live.asked(now);
+        *held(&self.others.said) = said.clone();
+        let found = said.joined(self.live.known(now));
+        *held(&self.seen) = (now, Arc::new(found.clone()));
         found
     }
 
-    fn glance(&self, now: Timestamp) -> Surroundings {
-        let (at, known) = self.glanced.last().clone();
+    fn glance(&self, now: Timestamp) -> Arc<Surroundings> {
+        let (at, seen) = held(&self.seen).clone();
         if (0..FRESH.0).contains(&now.since(at).0) {
-            return known;
+            return seen;
         }
-        if !self.glanced.looking.swap(true, Ordering::SeqCst) {
-            let (tell, heard) = mpsc::channel();
-            let (live, glanced) = (Arc::clone(&self.live), Arc::clone(&self.glanced));
-            std::thread::spawn(move || {
-                let over = Over(&glanced);
-                let found = live.around(now);
-                *glanced.last() = (now, found.clone());
-                drop(over);
-                let _ = tell.send(found);
-            });
-            if let Ok(found) = heard.recv_timeout(GLANCE) {
-                return found;
-            }
-        }
-        self.glanced.last().1.clone()
+        let found = Arc::new(self.others(now).joined(self.live.known(now)));
+        *held(&self.seen) = (now, Arc::clone(&found));
+        found
     }
 }
 
@@ -163,12 +176,12 @@ impl Watchman {
         let config = house.config();
         let live = Arc::new(house.live(window)?.told_by(posted));
         let round = Round::new(live.clone());
-        // So that the first alarm finds something to go by.
-        round.glance(SystemClock.now());
+        // So that the first alarm finds something to go by. What was pushed is read when it comes: now there is none.
+        round.others(SystemClock.now());
         let sockets = Sockets {
             journal: store.clone(),
             outbox: store.clone(),
-            silences: store.clone(),
+            silences: Arc::new(Hushed::new(store.clone(), live.clone())),
             clock: Arc::new(SystemClock),
             lookout: live.clone(),
             around: Arc::new(round),
@@ -193,7 +206,7 @@ impl Watchman {
             people: house.people(),
             pace: act::run::Pace::default(),
         };
-        let watch = Watch::take_up(traced(sockets), settings).map_err(|error| {
+        let watch = Watch::take_up(traced(sockets, house.space()), settings).map_err(|error| {
             Problem::bad_input(
                 error.to_string(),
                 house.journal_file().display().to_string(),

@@ -306,19 +306,20 @@ dev = {{ main = "viewer" }}
     assert_eq!(status_of(&server, &got.cookie()), 401);
     // All of it stands in the audit log.
     let local = post(&server, "/v1/session", "", &body);
-    let audit = server
-        .ask(
-            "GET /v1/audit?limit=200",
-            &format!("cookie: {}\r\n", local.cookie()),
-            "",
-        )
-        .json();
-    let rows: Vec<&Value> = audit["items"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|row| row["what"] == "signOn")
-        .collect();
+    let own = format!("cookie: {}\r\n", local.cookie());
+    let mut rows: Vec<Value> = Vec::new();
+    let mut more = String::new();
+    loop {
+        let page = server
+            .ask(&format!("GET /v1/audit?limit=200{more}"), &own, "")
+            .json();
+        rows.extend(page["items"].as_array().unwrap().iter().cloned());
+        let Some(next) = page["next"].as_str() else {
+            break;
+        };
+        more = format!("&cursor={next}");
+    }
+    rows.retain(|row| row["what"] == "signOn");
     for status in [200, 401, 403] {
         assert!(
             rows.iter().any(|row| row["status"] == status),

@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -16,6 +17,12 @@ pub const CONFIG: &str = "[server]\nlisten = \"127.0.0.1:0\"\n[telemetry]\ngrpc 
 
 /// A command with what is typed into it: whether it went well, and all that it said.
 pub fn midwatch(folder: &Path, words: &[&str], input: &str) -> (bool, String) {
+    let (exit, said) = ended(folder, words, input);
+    (exit == 0, said)
+}
+
+/// A command with what is typed into it: how it ended, and all that it said.
+pub fn ended(folder: &Path, words: &[&str], input: &str) -> (i32, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_midwatch"))
         .args(words)
         .current_dir(folder)
@@ -31,7 +38,7 @@ pub fn midwatch(folder: &Path, words: &[&str], input: &str) -> (bool, String) {
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned()
         + &String::from_utf8_lossy(&output.stderr);
-    (output.status.success(), said)
+    (output.status.code().unwrap(), said)
 }
 
 /// Makes an account with the usual password.
@@ -87,13 +94,25 @@ impl Got {
     }
 }
 
-/// Sends those bytes, and reads what comes until the other side ends; `None` where nothing can be read as an answer.
+/// Sends those bytes, and reads what comes until the other side ends, or a stream of events begins; `None` where nothing
+/// can be read as an answer.
 pub fn exchange(mut stream: impl Read + Write, request: &[u8]) -> Option<Got> {
     // Who refuses early may close before all is sent.
     let _ = stream.write_all(request);
     let _ = stream.flush();
     let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer);
+    let mut piece = [0; 8192];
+    loop {
+        let read = stream.read(&mut piece).unwrap_or(0);
+        answer.extend_from_slice(&piece[..read]);
+        let events = read < 1_024 && {
+            let text = String::from_utf8_lossy(&answer);
+            text.contains("text/event-stream") && text.contains("retry:")
+        };
+        if read == 0 || events {
+            break;
+        }
+    }
     let answer = String::from_utf8_lossy(&answer).into_owned();
     let (head, text) = answer.split_once("\r\n\r\n")?;
     Some(Got {
@@ -118,6 +137,7 @@ pub struct Server {
     pub address: String,
     pub scheme: String,
     log: Arc<Mutex<Vec<String>>>,
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Drop for Server {
@@ -134,6 +154,8 @@ impl Server {
             .arg("serve")
             .current_dir(folder)
             .env("RUST_LOG", log)
+            // What is unpacked on the way goes with the folder.
+            .env("TMPDIR", folder)
             .env("NO_COLOR", "1")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -143,7 +165,7 @@ impl Server {
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let kept = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&kept);
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 kept.lock().unwrap().push(line);
             }
@@ -154,12 +176,18 @@ impl Server {
             address: String::new(),
             scheme: String::new(),
             log,
+            reader: Some(reader),
         };
         let line = until("the server", || server.said("page and API at "));
         let url = line.rsplit(' ').next().unwrap();
         let (scheme, address) = url.split_once("://").unwrap();
         (server.scheme, server.address) = (scheme.to_string(), address.to_string());
         server
+    }
+
+    /// All that it said so far.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().join("\n")
     }
 
     pub fn id(&self) -> u32 {
@@ -173,6 +201,18 @@ impl Server {
         let found = log.iter().rev().find(|line| line.contains(words)).cloned();
         assert!(found.is_some() || ended.is_none(), "it ended: {log:#?}");
         found
+    }
+
+    /// Ends it in good order; all that it said.
+    pub fn end(mut self) -> Vec<String> {
+        let asked = Command::new("kill")
+            .arg(self.child.id().to_string())
+            .status();
+        assert!(asked.unwrap().success());
+        self.child.wait().unwrap();
+        let reader = self.reader.take().unwrap();
+        reader.join().unwrap();
+        std::mem::take(&mut *self.log.lock().unwrap())
     }
 
     /// What stands last in the one-time link that makes the first account.

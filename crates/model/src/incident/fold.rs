@@ -479,7 +479,12 @@ impl Incident {
 
     /// What it taught, with what people have said of its causes since; `None` before a lesson was drawn.
     pub fn taught(&self) -> Option<Lesson> {
-        let mut lesson = self.lesson.as_deref().cloned()?;
+        let lesson = self.lesson.as_deref().cloned()?;
+        Some(self.as_people_say(lesson))
+    }
+
+    /// A lesson of it with what people say of its causes: which were right, which were not, and what it really was.
+    pub fn as_people_say(&self, mut lesson: Lesson) -> Lesson {
         for cause in &mut lesson.causes {
             let key = (cause.entity.clone(), cause.mechanism.clone());
             if let Some((right, _)) = self.judged.get(&key) {
@@ -487,9 +492,8 @@ impl Incident {
             }
         }
         // Who named something else later takes back what was named before.
-        let named = self.named_causes();
         lesson.causes.retain(|cause| cause.blamed);
-        for one in named {
+        for one in self.named_causes() {
             match lesson
                 .causes
                 .iter_mut()
@@ -499,7 +503,7 @@ impl Incident {
                 None => lesson.causes.push(one),
             }
         }
-        Some(lesson)
+        lesson
     }
 
     /// The causes that people named, as a lesson remembers them: certain, and as a rule blamed by no report.

@@ -59,6 +59,7 @@ pub fn report(ledger: &str, status: Status, looked_at: Timestamp) -> Report {
         evidence: Vec::new(),
         queries: Vec::new(),
         cost: Cost::default(),
+        sources: Vec::new(),
         ledger: ledger.to_string(),
     }
 }

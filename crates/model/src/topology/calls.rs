@@ -18,6 +18,12 @@ fn host(address: &str) -> &str {
     }
 }
 
+/// How the one behind an address may be called: as it stands, its host, and the first part of that.
+fn spelt(peer: &str) -> [&str; 3] {
+    let name = host(peer);
+    [peer, name, name.split('.').next().unwrap_or(name)]
+}
+
 /// Does an address name this machine, or is it made of numbers? Then it says nothing about who stands
 /// behind it.
 fn anonymous(name: &str) -> bool {
@@ -72,7 +78,123 @@ fn usual_callees(spans: &[OwnedSpan]) -> BTreeMap<(&EntityId, &str), Option<&Ent
     usual
 }
 
+/// Among more entrances than this nobody can tell which one is meant.
+const MOST_ENTRANCES: usize = 4;
+/// How sure it is that who asks from outside asks there.
+const SUPPOSED: f64 = 0.6;
+
+/// Words of ids under which callers alone know somebody.
+const PEERS: [&str; 3] = ["database", "queue", "external"];
+
 impl Topology {
+    /// Finds out who stands behind those whom only callers know, by the name of a machine: `database/orders.shop.internal`
+    /// is `service/orders` if there is one, and it is the only one that is called so.
+    pub(super) fn name_peers(&mut self) {
+        let own_name = |id: &EntityId| -> Option<(String, bool)> {
+            let (word, name) = id.as_str().split_once('/')?;
+            Some((name.to_string(), PEERS.contains(&word)))
+        };
+        let leaning: BTreeSet<&EntityId> = self.edges.iter().map(|edge| &edge.from).collect();
+        let mut called: BTreeMap<String, Vec<&EntityId>> = BTreeMap::new();
+        let mut peers: Vec<(&EntityId, String)> = Vec::new();
+        for entity in &self.entities {
+            let runs = matches!(
+                entity.kind,
+                EntityKind::Service | EntityKind::Database | EntityKind::Queue | EntityKind::Cache
+            );
+            let Some((name, is_peer)) = own_name(&entity.id) else {
+                continue;
+            };
+            let first = name.split('.').next().unwrap_or_default().to_string();
+            if is_peer && first != name && !anonymous(&name) && !leaning.contains(&entity.id) {
+                peers.push((&entity.id, first));
+            } else if runs {
+                called.entry(name).or_default().push(&entity.id);
+            }
+        }
+        let known: BTreeMap<EntityId, EntityId> = peers
+            .into_iter()
+            .filter_map(|(peer, name)| match called.get(&name)?.as_slice() {
+                [only] => Some((peer.clone(), (*only).clone())),
+                _ => None,
+            })
+            .collect();
+        if known.is_empty() {
+            return;
+        }
+        self.entities
+            .retain(|entity| !known.contains_key(&entity.id));
+        for edge in &mut self.edges {
+            if let Some(id) = known.get(&edge.to) {
+                edge.to.clone_from(id);
+            }
+        }
+        self.edges.retain(|edge| edge.from != edge.to);
+    }
+
+    /// Whoever asks from outside, of whom nobody told whom they ask (a probe of a public address), asks at the entrances:
+    /// those who call others and whom nobody calls. Where there are many, nobody knows which. Normalises.
+    pub fn suppose_entrances(&mut self) {
+        let joined: BTreeSet<&EntityId> = self
+            .edges
+            .iter()
+            .flat_map(|edge| [&edge.from, &edge.to])
+            .collect();
+        let outside: Vec<&EntityId> = self
+            .entities
+            .iter()
+            .filter(|one| one.kind == EntityKind::Client && !joined.contains(&one.id))
+            .map(|one| &one.id)
+            .collect();
+        let clients: BTreeSet<&EntityId> = self
+            .entities
+            .iter()
+            .filter(|one| one.kind == EntityKind::Client)
+            .map(|one| &one.id)
+            .collect();
+        // What people's devices ask is an entrance all the same.
+        let carries = |edge: &&Edge| {
+            matches!(edge.kind, EdgeKind::Calls | EdgeKind::Produces)
+                && !clients.contains(&edge.from)
+        };
+        let asked: BTreeSet<&EntityId> = self
+            .edges
+            .iter()
+            .filter(carries)
+            .map(|edge| &edge.to)
+            .collect();
+        // Who takes messages is set going by them.
+        let set_going = |id: &EntityId| {
+            self.edges
+                .iter()
+                .any(|edge| edge.kind == EdgeKind::Consumes && edge.from == *id)
+        };
+        let entrances: BTreeSet<&EntityId> = self
+            .edges
+            .iter()
+            .filter(carries)
+            .map(|edge| &edge.from)
+            .filter(|id| !asked.contains(id) && !set_going(id))
+            .collect();
+        if entrances.len() > MOST_ENTRANCES {
+            return;
+        }
+        let edges: Vec<Edge> = outside
+            .iter()
+            .flat_map(|from| entrances.iter().map(move |to| (*from, *to)))
+            .map(|(from, to)| Edge {
+                from: from.clone(),
+                to: to.clone(),
+                kind: EdgeKind::Calls,
+                confidence: SUPPOSED,
+                calls_per_request: None,
+                seen_in: "nowhere, but who else is asked from outside".to_string(),
+            })
+            .collect();
+        self.edges.extend(edges);
+        self.normalise();
+    }
+
     /// Adds the edges that `spans` show, with the calls made per request that the caller received: from the
     /// entity of a parent to that of its child, and to the peers that a caller's span names where no span
     /// answered it. Peers that are no entity yet become one (`database/NAME`, `queue/NAME`, `external/NAME`).
@@ -122,6 +244,20 @@ impl Topology {
         let usual = usual_callees(spans);
         let mut met: BTreeMap<EntityId, Entity> = BTreeMap::new();
         for span in spans {
+            // Between who sends a message and who takes it stands a broker: if it is known, both lean on it.
+            let over_broker = match span.kind {
+                SpanKind::Producer => Some(EdgeKind::Produces),
+                SpanKind::Consumer => Some(EdgeKind::Consumes),
+                _ => None,
+            };
+            if let Some(kind) = over_broker
+                && let Some(broker) = spelt(&span.peer).iter().find_map(|name| names.get(*name))
+                && *broker != span.entity
+            {
+                let edge = (span.entity.clone(), broker.clone(), kind);
+                *calls.entry(edge).or_default() += 1;
+                continue;
+            }
             let calling = matches!(span.kind, SpanKind::Client | SpanKind::Producer);
             if !calling
                 || span.peer.is_empty()
@@ -130,16 +266,12 @@ impl Topology {
                 continue;
             }
             let name = host(&span.peer);
-            let first = name.split('.').next().unwrap_or(name);
             // Whose answer is lost or late is most likely who answers this caller under this name at other times.
             let known = usual
                 .get(&(&span.entity, &*span.peer))
                 .copied()
                 .flatten()
-                .or_else(|| {
-                    let spelt = [&*span.peer, name, first];
-                    spelt.iter().find_map(|n| names.get(*n))
-                });
+                .or_else(|| spelt(&span.peer).iter().find_map(|n| names.get(*n)));
             let to = match known {
                 Some(id) => id.clone(),
                 None if anonymous(name) => continue,
@@ -274,6 +406,112 @@ mod tests {
             [
                 "service/eu/api service/eu/ledger Some(2.0)",
                 "service/us/api database/ledger Some(1.0)",
+            ]
+        );
+    }
+
+    #[test]
+    fn who_stands_behind_a_machines_name_is_found_when_another_source_knows_it() {
+        let entity = |id: &str, kind| Entity {
+            id: id.into(),
+            kind,
+            name: id.to_string(),
+            labels: BTreeMap::new(),
+        };
+        let calls = |from: &str, to: &str| Edge {
+            from: from.into(),
+            to: to.into(),
+            kind: EdgeKind::Calls,
+            confidence: 1.0,
+            calls_per_request: None,
+            seen_in: "traces".to_string(),
+        };
+        let mut seen = Topology {
+            entities: vec![
+                entity("service/cart", EntityKind::Service),
+                entity("database/orders.shop.internal", EntityKind::Database),
+                entity("database/ledger.shop.internal", EntityKind::Database),
+                entity("external/cart.shop.internal", EntityKind::External),
+                entity("external/bank.example", EntityKind::External),
+                entity("queue/10.0.0.7", EntityKind::Queue),
+            ],
+            edges: vec![
+                calls("service/cart", "database/orders.shop.internal"),
+                calls("service/cart", "database/ledger.shop.internal"),
+                calls("service/cart", "external/cart.shop.internal"),
+                calls("service/cart", "external/bank.example"),
+                calls("service/cart", "queue/10.0.0.7"),
+            ],
+        };
+        seen.join(Topology {
+            entities: vec![
+                entity("service/orders", EntityKind::Service),
+                // Two are called so: nobody knows which is meant.
+                entity("service/ledger", EntityKind::Service),
+                entity("database/ledger", EntityKind::Database),
+                // Machines are not what runs on them.
+                entity("host/bank", EntityKind::Host),
+                entity("host/10", EntityKind::Host),
+            ],
+            edges: Vec::new(),
+        });
+        let callees: Vec<&str> = seen.edges.iter().map(|edge| edge.to.as_str()).collect();
+        let wanted = [
+            "database/ledger.shop.internal",
+            "external/bank.example",
+            "queue/10.0.0.7",
+            "service/orders",
+        ];
+        assert_eq!(callees, wanted);
+        assert!(
+            seen.entity(&"database/orders.shop.internal".into())
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn who_asks_from_outside_asks_at_the_entrance() {
+        let entity = |id: &str, kind| Entity {
+            id: id.into(),
+            kind,
+            name: id.to_string(),
+            labels: BTreeMap::new(),
+        };
+        let edge = |from: &str, to: &str, kind| Edge {
+            from: from.into(),
+            to: to.into(),
+            kind,
+            confidence: 1.0,
+            calls_per_request: None,
+            seen_in: "traces".to_string(),
+        };
+        let mut map = Topology {
+            entities: vec![
+                entity("client/www.shop.example", EntityKind::Client),
+                entity("client/phone", EntityKind::Client),
+                entity("service/alone", EntityKind::Service),
+            ],
+            edges: vec![
+                edge("client/phone", "service/api", EdgeKind::Calls),
+                edge("service/api", "service/cart", EdgeKind::Calls),
+                edge("service/front", "service/cart", EdgeKind::Calls),
+                edge("service/mail", "queue/orders", EdgeKind::Consumes),
+                edge("service/mail", "service/smtp", EdgeKind::Calls),
+            ],
+        };
+        map.suppose_entrances();
+        let supposed: Vec<String> = map
+            .edges
+            .iter()
+            .filter(|edge| edge.confidence < 1.0)
+            .map(|edge| format!("{} {}", edge.from, edge.to))
+            .collect();
+        // Not the mail: messages set it going.
+        assert_eq!(
+            supposed,
+            [
+                "client/www.shop.example service/api",
+                "client/www.shop.example service/front"
             ]
         );
     }

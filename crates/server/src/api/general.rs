@@ -8,7 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
 use super::house::House;
-use super::page;
+use super::page::Page;
 use super::problem::{Help, Problem};
 use super::route::{
     Answer, Asked, Gives, JSON, Json, Listed, Nothing, Part, Permission, Route, SPACE, Work,
@@ -56,7 +56,7 @@ pub fn routes() -> Vec<Route> {
             name: "followEvents",
             summary: "What happens, as it happens",
             permission: Read,
-            query: super::From::json_schema,
+            query: super::follow::From::json_schema,
             body: None,
             gives: super::events::described,
             work: Work::Events,
@@ -67,7 +67,7 @@ pub fn routes() -> Vec<Route> {
             name: "followEventsOfSpace",
             summary: "What happens in one space, as it happens",
             permission: Read,
-            query: super::From::json_schema,
+            query: super::follow::From::json_schema,
             body: None,
             gives: super::events::described,
             work: Work::Events,
@@ -138,22 +138,6 @@ impl Gives for Description {
 
 fn description(_: &dyn House, _: &Asked, _: Nothing) -> Result<Description, Problem> {
     Ok(Description)
-}
-
-/// The page, or what stands in its place.
-struct Page;
-
-impl Gives for Page {
-    fn described(_: &mut SchemaGenerator) -> Vec<(&'static str, Option<Schema>)> {
-        vec![(page::MEDIA, None)]
-    }
-
-    fn written(self) -> Result<Answer, Problem> {
-        Ok(Answer {
-            media: page::MEDIA,
-            body: page::root().to_vec(),
-        })
-    }
 }
 
 fn root(_: &dyn House, _: &Asked, _: Nothing) -> Result<Page, Problem> {

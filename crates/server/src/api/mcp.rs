@@ -69,7 +69,6 @@ pub fn inside(house: Arc<dyn super::House>, clock: Arc<dyn Clock>) -> axum::Rout
         super::Settings::default(),
         house,
         clock,
-        Default::default(),
         over,
     )))
 }

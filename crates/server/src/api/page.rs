@@ -1,6 +1,11 @@
 //! What a browser finds at the root: the page, whose files the build script puts into the program where `ui/dist` was
 //! built; else a plain page, which says how it comes in.
 
+use schemars::{Schema, SchemaGenerator};
+
+use super::problem::Problem;
+use super::route::{Answer, Gives};
+
 include!(concat!(env!("OUT_DIR"), "/page.rs"));
 
 /// Nothing but what comes from here may run or be loaded.
@@ -60,6 +65,23 @@ impl File {
 /// anywhere else.
 pub fn file(path: &str) -> Option<&'static File> {
     FILES.iter().find(|file| file.path == path)
+}
+
+/// The page as an answer, or what stands in its place.
+#[derive(Debug)]
+pub struct Page;
+
+impl Gives for Page {
+    fn described(_: &mut SchemaGenerator) -> Vec<(&'static str, Option<Schema>)> {
+        vec![(MEDIA, None)]
+    }
+
+    fn written(self) -> Result<Answer, Problem> {
+        Ok(Answer {
+            media: MEDIA,
+            body: root().to_vec(),
+        })
+    }
 }
 
 /// What is at the root.

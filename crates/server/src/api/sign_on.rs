@@ -2,13 +2,13 @@
 //! comes back to `/oidc` with a code, which it brings here.
 
 use axum::http::Method;
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::house::House;
-use super::page;
+use super::page::Page;
 use super::problem::{Code, Problem};
-use super::route::{Answer, Asked, Gives, Json, Nothing, Permission, Route};
+use super::route::{Asked, Json, Nothing, Permission, Route};
 use super::session::Entered;
 use crate::auth::{Back, SignOn};
 
@@ -130,22 +130,6 @@ struct Told {
     /// Why it was refused there.
     #[serde(rename = "error")]
     _error: Option<String>,
-}
-
-/// The page.
-struct Page;
-
-impl Gives for Page {
-    fn described(_: &mut SchemaGenerator) -> Vec<(&'static str, Option<Schema>)> {
-        vec![(page::MEDIA, None)]
-    }
-
-    fn written(self) -> Result<Answer, Problem> {
-        Ok(Answer {
-            media: page::MEDIA,
-            body: page::root().to_vec(),
-        })
-    }
 }
 
 fn back(_: &dyn House, _: &Asked, _: Told) -> Result<Page, Problem> {

@@ -127,6 +127,63 @@ fn bombs_and_claims() {
 }
 
 #[test]
+fn what_stands_between_files_is_not_held_without_bounds() {
+    // It is packed so little that its density is that of an honest recording.
+    let mut noise = vec![0; 1 << 20];
+    let mut state = 1_u64;
+    for byte in &mut noise {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        *byte = (state >> 56) as u8;
+    }
+    let long = vec![b'a'; 8 << 20];
+    for kind in [
+        tar::EntryType::GNULongName,
+        tar::EntryType::GNULongLink,
+        tar::EntryType::XHeader,
+        tar::EntryType::XGlobalHeader,
+        tar::EntryType::Directory,
+    ] {
+        let bytes = forged(&[
+            ("noise", FILE, &noise),
+            ("x", kind, &long),
+            ("b", FILE, b"b"),
+        ]);
+        assert!(
+            refused(&bytes, &Limits::default()).contains("bomb"),
+            "{kind:?}"
+        );
+    }
+    // As long as people's tools make them, they are read.
+    let name = format!("{}/{}", "d".repeat(200), "f".repeat(200));
+    let bytes = forged(&[
+        ("noise", FILE, &noise),
+        ("x", tar::EntryType::GNULongName, name.as_bytes()),
+        ("b", FILE, b"b"),
+    ]);
+    let to = tempfile::tempdir().unwrap();
+    unpack_from(
+        &bytes[..],
+        bytes.len() as u64,
+        "r",
+        to.path(),
+        &Limits::default(),
+    )
+    .unwrap();
+    assert_eq!(fs::read(to.path().join(name)).unwrap(), b"b");
+}
+
+#[test]
+fn names_are_held_within_bounds() {
+    let mut names = Names::default();
+    let deep = vec!["d".repeat(250); 15].join("/");
+    let outcome = (0..20_000).try_for_each(|n| names.file(PathBuf::from(format!("{n}/{deep}/f"))));
+    assert!(outcome.is_err_and(|why| why.contains("names")));
+    assert!(names.bytes < NAMES + 4_096);
+}
+
+#[test]
 fn archives_that_end_early() {
     let whole = forged(&[("a", FILE, &[7; 100_000])]);
     assert!(refused(&whole[..whole.len() / 2], &Limits::default()).contains("whole"));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use model::case::{Case, OwnedLog, OwnedSpan};
 use model::query::{Gap, GapReason};
 use model::telemetry::{Batch, Point};
-use model::{LogLine, Series, SeriesKey, Severity, SpanRow, TimeWindow, Timestamp, Topology};
+use model::{Series, SeriesKey, Severity, TimeWindow, Timestamp, Topology};
 
 /// The telemetry of some stretches of time.
 #[derive(Clone, Debug, Default)]
@@ -100,7 +100,7 @@ impl Collector {
                     chosen(line.trace_id, self.thinned)
                 };
             if kept && self.wanted(line.time) {
-                logs.push(own_log(line));
+                logs.push(OwnedLog::of(line));
             }
             ControlFlow::Continue(())
         });
@@ -116,7 +116,7 @@ impl Collector {
         );
         let _ = batch.each_span(&file, first_span, &mut |row| {
             if chosen(row.trace_id, self.thinned) && self.wanted(row.start) {
-                spans.push(own_span(row));
+                spans.push(OwnedSpan::of(row));
             }
             ControlFlow::Continue(())
         });
@@ -177,45 +177,5 @@ impl Collector {
             topology,
             gaps,
         }
-    }
-}
-
-fn own_fields(fields: &[(&str, &str)]) -> Vec<(Box<str>, Box<str>)> {
-    fields
-        .iter()
-        .map(|(name, value)| ((*name).into(), (*value).into()))
-        .collect()
-}
-
-fn own_log(line: &LogLine<'_>) -> OwnedLog {
-    OwnedLog {
-        time: line.time,
-        entity: line.entity.clone(),
-        severity: line.severity,
-        body: line.body.into(),
-        attributes: own_fields(line.attributes),
-        trace_id: line.trace_id.into(),
-        span_id: line.span_id.into(),
-        file: Arc::clone(line.file),
-        line: line.line,
-    }
-}
-
-fn own_span(row: &SpanRow<'_>) -> OwnedSpan {
-    OwnedSpan {
-        trace_id: row.trace_id.into(),
-        span_id: row.span_id.into(),
-        parent_id: row.parent_id.into(),
-        entity: row.entity.clone(),
-        name: row.name.into(),
-        kind: row.kind,
-        start: row.start,
-        end: row.end,
-        error: row.error,
-        message: row.message.into(),
-        peer: row.peer.into(),
-        attributes: own_fields(row.attributes),
-        file: Arc::clone(row.file),
-        line: row.line,
     }
 }

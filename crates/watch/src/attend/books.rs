@@ -78,9 +78,13 @@ impl Watch {
             }
             Some((at, _)) => {
                 memory.open.remove(&incident.id);
+                // Whoever reads an older incident again does not make it the last one.
                 for alarm in &incident.alarms {
-                    let was = (incident.id.clone(), *at);
-                    memory.closed.insert(alarm.fingerprint.clone(), was);
+                    let was = memory.closed.get(&alarm.fingerprint);
+                    if was.is_none_or(|(_, closed)| closed <= at) {
+                        let last = (incident.id.clone(), *at);
+                        memory.closed.insert(alarm.fingerprint.clone(), last);
+                    }
                 }
                 if let Some(lesson) = taught(&incident) {
                     // A lesson may be drawn anew: what stood before goes.

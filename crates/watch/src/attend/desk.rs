@@ -57,7 +57,7 @@ impl Watch {
         let question = Question {
             now,
             incident: &incident,
-            topology: &around.topology,
+            topology: around.topology(),
             people: &people,
             recoveries: &recoveries,
             kill_switch: kill.as_deref(),

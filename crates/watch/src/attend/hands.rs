@@ -5,6 +5,7 @@ use act::run::{Advanced, Halt, advance, give_up};
 use model::incident::{Incident, IncidentEvent, PlanState};
 use model::plan::{Check, GateAnswer, Holds, Plan};
 use model::ports::JournalError;
+use model::report::Cause;
 use model::time::Timestamp;
 
 use super::{AttendError, Watch, held};
@@ -24,8 +25,13 @@ impl Watch {
             return Ok(());
         }
         let mut context = self.settings.plan.clone().informed_by(&case, report);
-        let mended = incident.plans.iter().flat_map(|plan| plan.mended());
-        context.mended = mended.cloned().collect();
+        let past = |cause: &&Cause| incident.plans.iter().any(|plan| plan.answered(cause));
+        context.past = report
+            .causes
+            .iter()
+            .filter(past)
+            .map(|cause| (cause.entity.clone(), cause.mechanism.clone()))
+            .collect();
         let begun = incident.plans.iter().filter(|p| p.run_started.is_some());
         let attempt = u32::try_from(begun.count())
             .unwrap_or(u32::MAX)
@@ -72,7 +78,7 @@ impl Watch {
         self.settings.gate.ask(&Question {
             now,
             incident,
-            topology: &around.topology,
+            topology: around.topology(),
             people: &people,
             recoveries: &recoveries,
             kill_switch: kill.as_deref(),

@@ -1,24 +1,16 @@
 //! Looking: the investigation, and the verification of what was done.
 
-use std::collections::BTreeSet;
-
 use investigate::Step;
 use model::SourceKind;
-use model::alarm::AlarmState;
+use model::alarm::Alarm;
 use model::case::Case;
-use model::incident::{Incident, IncidentEvent, JoinedAlarm, RunEnd};
-use model::recording::{BaselineKind, BaselineWindow};
+use model::incident::{Incident, IncidentEvent, RunEnd};
 use model::time::{Span, TimeWindow, Timestamp};
 
 use super::{AttendError, Watch};
 
 /// An investigation may write so many lines into the timeline; the report has the rest.
 const LINES: u32 = 40;
-
-/// Earlier incidents of the same alarms that are followed back.
-const AGAIN: usize = 16;
-/// An incident began at most so long before it was opened.
-const BEGAN_BEFORE: Span = Span(15 * model::time::MINUTE);
 
 /// A step of the engine as a line of the timeline; `None` for those that tell nothing new.
 pub(super) fn told(step: &Step) -> Option<String> {
@@ -129,66 +121,9 @@ impl Watch {
         if let Some(joined) = incident.alarms.first() {
             case.manifest.title = format!("{} on {}", joined.alarm.rule, joined.alarm.entity);
         }
-        case.alarms = incident
-            .alarms
-            .iter()
-            .map(|joined| {
-                let mut alarm = joined.alarm.clone();
-                alarm.state = joined.state;
-                alarm
-            })
-            .collect();
+        case.alarms = alarms(incident).collect();
         case.normalise();
         case
-    }
-
-    /// The same, without what belongs to incidents that are over.
-    pub(super) fn case_of_its_own(
-        &self,
-        incident: &Incident,
-        window: TimeWindow,
-        now: Timestamp,
-    ) -> Result<Case, AttendError> {
-        let mut case = self.case(incident, window, now);
-        if let Some(over) = self.over_before(incident)? {
-            set_aside(&mut case, over, incident);
-        }
-        Ok(case)
-    }
-
-    /// From the beginning to the end of the incidents that the same alarms were in shortly before; `None` if there
-    /// were none.
-    fn over_before(&self, incident: &Incident) -> Result<Option<TimeWindow>, AttendError> {
-        let mut over: Option<TimeWindow> = None;
-        let mut next: Vec<_> = incident.links.keys().cloned().collect();
-        let mut seen = BTreeSet::from([incident.id.clone()]);
-        while let Some(id) = next.pop() {
-            if seen.len() > AGAIN || !seen.insert(id.clone()) {
-                continue;
-            }
-            let other = self.incident(&id)?;
-            let again = |a: &JoinedAlarm| {
-                incident
-                    .alarms
-                    .iter()
-                    .any(|own| own.fingerprint == a.fingerprint)
-            };
-            if !other.alarms.iter().any(again) {
-                continue;
-            }
-            let Some(stretch) = ill(&other).filter(|ill| ill.to() <= incident.opened) else {
-                continue;
-            };
-            next.extend(other.links.keys().cloned());
-            over = match over {
-                Some(known) => TimeWindow::new(
-                    known.from().min(stretch.from()),
-                    known.to().max(stretch.to()),
-                ),
-                None => Some(stretch),
-            };
-        }
-        Ok(over)
     }
 
     /// From well before the first alarm until now.
@@ -205,60 +140,13 @@ impl Watch {
     }
 }
 
-/// From when it began, as its newest report has it, until its alarms were quiet; `None` while it is open.
-fn ill(incident: &Incident) -> Option<TimeWindow> {
-    let (closed, _) = incident.closed.as_ref()?;
-    let report = incident.report();
-    let onsets = report.into_iter().flat_map(|report| {
-        let causes = report.causes.iter().filter_map(|cause| cause.onset);
-        causes.chain(report.symptoms.iter().map(|symptom| symptom.onset))
-    });
-    let fired = incident.alarms.iter().map(|alarm| alarm.alarm.fired_at);
-    let begun = onsets.map(|onset| onset.lo).chain(fired).min();
-    // What a report or an alarm says of its time may be far off.
-    let earliest = incident.opened.minus(BEGAN_BEFORE);
-    let begun = begun.unwrap_or(incident.opened);
-    let quiet = incident.alarms.iter().map(|alarm| match alarm.state {
-        AlarmState::Resolved => alarm.since.min(*closed),
-        _ => *closed,
-    });
-    let quiet = quiet.max().unwrap_or(*closed);
-    TimeWindow::new(begun.max(earliest).min(incident.opened), quiet)
-}
-
-/// What belonged to an incident that is over is neither health nor the beginning of this one: the beginning is looked
-/// for after it, and health is what was before both and what is between them.
-fn set_aside(case: &mut Case, over: TimeWindow, incident: &Incident) {
-    let window = case.manifest.window;
-    if over.to() <= window.from() {
-        // The incident's own stretch is free of it; of what stands for health, what is.
-        let apart =
-            |b: &BaselineWindow| b.window.to() <= over.from() || b.window.from() >= over.to();
-        if case.manifest.baselines.iter().any(apart) {
-            case.manifest.baselines.retain(apart);
-        }
-        return;
-    }
-    let first = incident.alarms.iter().map(|alarm| alarm.joined).min();
-    let alarmed = first.unwrap_or(incident.opened);
-    // The engine draws the line between health and harm where the onset is seen; until then half of the time
-    // between the two incidents stands for health.
-    let half = Span(alarmed.since(over.to()).0.max(2) / 2);
-    let since = TimeWindow::new(over.to(), window.to());
-    let between = TimeWindow::new(over.to(), over.to().plus(half));
-    let (Some(since), Some(between)) = (since, between) else {
-        return;
-    };
-    let healthy = case.manifest.baselines.iter().map(|b| b.window);
-    let before = healthy
-        .chain([window])
-        .filter_map(|healthy| TimeWindow::new(healthy.from(), healthy.to().min(over.from())));
-    let kept = before.map(|window| (window, BaselineKind::History));
-    case.manifest.baselines = kept
-        .chain([(between, BaselineKind::Near)])
-        .map(|(window, kind)| BaselineWindow { window, kind })
-        .collect();
-    case.manifest.window = since;
+/// Its alarms as they stand.
+pub(super) fn alarms(incident: &Incident) -> impl Iterator<Item = Alarm> {
+    incident.alarms.iter().map(|joined| {
+        let mut alarm = joined.alarm.clone();
+        alarm.state = joined.state;
+        alarm
+    })
 }
 
 /// `[from, now]`: a moment at the least.

@@ -38,7 +38,7 @@ impl Watch {
         let mut incident = self.incident(id)?;
         let mechanism = mechanism(&incident, &named.mechanism)?;
         let around = self.sockets.around.glance(self.now());
-        let (entity, kind) = place(&incident, &around.topology, named)?;
+        let (entity, kind) = place(&incident, around.topology(), named)?;
         let mechanism_id = MechanismId(named.mechanism.clone());
         let blamed = incident.blamed(&entity, &mechanism_id);
         if !named.beside {

@@ -35,7 +35,7 @@ fn edge(from: &str, to: &str, kind: EdgeKind) -> Edge {
 
 /// front calls cart and pay; pay calls bank; far stands alone; cart and far share a host.
 fn around() -> Surroundings {
-    let mut topology = Topology {
+    let topology = Topology {
         entities: ["front", "cart", "pay", "bank", "far"]
             .iter()
             .map(|name| Entity {
@@ -53,11 +53,7 @@ fn around() -> Surroundings {
             edge("far", "host-1", EdgeKind::RunsOn),
         ],
     };
-    topology.normalise();
-    Surroundings {
-        topology,
-        changes: Vec::new(),
-    }
+    Surroundings::new(topology, Vec::new())
 }
 
 fn change(entity: &str, end: Timestamp) -> Change {
@@ -76,6 +72,10 @@ fn change(entity: &str, end: Timestamp) -> Change {
         undone: None,
         raw: model::RawRef::default(),
     }
+}
+
+fn score(alarm: &Alarm, incident: &Incident, around: &Surroundings, now: Timestamp) -> Score {
+    Held::new(alarm, around, now).against(incident)
 }
 
 /// The score of an alarm that comes `after` seconds after the one on `front`.

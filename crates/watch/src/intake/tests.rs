@@ -79,7 +79,11 @@ fn two_alarms_in_one_instant_on_caller_and_callee_are_one_incident() {
     };
     for (first, second) in [("front", "cart"), ("cart", "front")] {
         let mut desk = Desk::default();
-        desk.around.topology.edges.push(edge.clone());
+        let topology = model::Topology {
+            edges: vec![edge.clone()],
+            ..Default::default()
+        };
+        desk.around = Surroundings::new(topology, Vec::new());
         desk.hears(&fires("TooManyErrors", first, 0), at(0));
         let taken = desk.hears(&fires("P99Latency", second, 0), at(0));
         assert!(matches!(taken, Taken::Joined(_)), "{taken:?}");

@@ -134,6 +134,16 @@ impl Lookout for Telling {
 /// nor its health.
 #[test]
 fn the_same_again_at_once_begins_when_it_begins() {
+    again(Span::seconds(30), |_| {});
+}
+
+/// The same, when another alarm tells of it.
+#[test]
+fn what_was_nearby_and_is_over_is_no_beginning_either() {
+    again(Span::seconds(150), |state| state.rule = "TooSlow");
+}
+
+fn again(pause: Span, alter: impl FnOnce(&mut crate::world::State)) {
     let (mut run, telling) = telling();
     let first = run.world.now();
     run.until_over(Span::minutes(60));
@@ -143,7 +153,8 @@ fn the_same_again_at_once_begins_when_it_begins() {
         .lock()
         .unwrap()
         .extend(TimeWindow::new(first, mended));
-    run.world.clock.pass(Span::seconds(30));
+    run.world.clock.pass(pause);
+    alter(&mut run.world.state());
     let broken = run.world.now();
     run.world.break_again(BROKEN);
     run.until_over(Span::minutes(60));

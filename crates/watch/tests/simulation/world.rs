@@ -82,6 +82,8 @@ pub struct State {
     pub blinkered: bool,
     /// Who was blamed so far.
     blamed: BTreeMap<EntityId, Timestamp>,
+    /// The alarm's name.
+    pub rule: &'static str,
     /// Seconds that the alarm takes to fire.
     pub delay: i64,
     /// Is the alarm's word on its way? Its last state as brought.
@@ -111,6 +113,7 @@ impl World {
                 looks: 0,
                 blinkered: false,
                 blamed: BTreeMap::new(),
+                rule: RULE,
                 delay: 2,
                 alarm: AlarmState::Resolved,
             }),
@@ -144,7 +147,7 @@ impl World {
         };
         (wanted != state.alarm && now.since(state.since) >= Span::seconds(after)).then(|| Alarm {
             state: wanted,
-            ..testkit::alarm(RULE, FRONT, now)
+            ..testkit::alarm(state.rule, FRONT, now)
         })
     }
 
@@ -234,10 +237,7 @@ impl Clock for World {
 
 impl Around for World {
     fn around(&self, _: Timestamp) -> Surroundings {
-        Surroundings {
-            topology: Self::topology(),
-            changes: self.changes(),
-        }
+        Surroundings::new(Self::topology(), self.changes())
     }
 }
 
@@ -252,6 +252,7 @@ impl Lookout for World {
             window,
             baselines: Vec::new(),
             gaps: Vec::new(),
+            sources: Vec::new(),
             origin: String::new(),
             licence: String::new(),
         });

@@ -7,7 +7,7 @@ mod metrics;
 pub(crate) mod names;
 pub(crate) mod refusals;
 mod trail;
-mod xray;
+pub(crate) mod xray;
 
 use super::error::FilesError;
 use super::gathered::Gathered;

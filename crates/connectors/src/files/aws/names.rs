@@ -122,7 +122,7 @@ pub(super) fn dimensions(list: &Value) -> Option<Who<'_>> {
 }
 
 /// Whom a log group is about: `/aws/lambda/checkout` is the function's.
-pub(super) fn log_group(group: &str) -> Who<'static> {
+pub(crate) fn log_group(group: &str) -> Who<'static> {
     let group = group.rsplit_once(":log-group:").map_or(group, |(_, g)| g);
     // `logs get-query-results` writes `account:group`.
     let group = match group.split_once(':') {

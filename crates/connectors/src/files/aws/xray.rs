@@ -40,7 +40,12 @@ pub(super) fn read(file: &DataFile, text: &str, sink: &mut dyn Sink) -> Result<(
 
 fn whose(segment: &Value) -> Who<'static> {
     let name = text_at(segment, &["name"]).to_string();
-    let kind = match text_at(segment, &["origin"]) {
+    Who::Named(kind(text_at(segment, &["origin"])), Cow::Owned(name))
+}
+
+/// What sort of thing an origin of a segment, or a type of a service graph, names.
+pub(crate) fn kind(origin: &str) -> EntityKind {
+    match origin {
         origin if origin.starts_with("AWS::Lambda") => EntityKind::Function,
         origin if origin.starts_with("AWS::DynamoDB") => EntityKind::Table,
         origin if origin.starts_with("AWS::RDS") => EntityKind::Database,
@@ -49,8 +54,7 @@ fn whose(segment: &Value) -> Who<'static> {
             EntityKind::Queue
         }
         _ => EntityKind::Service,
-    };
-    Who::Named(kind, Cow::Owned(name))
+    }
 }
 
 struct Walk<'w, 's> {

@@ -276,6 +276,7 @@ fn manifest(id: &str, title: String, window: TimeWindow, now: Timestamp) -> Mani
         window,
         baselines: Vec::new(),
         gaps: Vec::new(),
+        sources: Vec::new(),
         origin: String::new(),
         licence: String::new(),
     }

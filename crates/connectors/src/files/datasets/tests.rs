@@ -210,7 +210,7 @@ fn rootcausebench_reads_telemetry_changes_and_feeds() {
         edges,
         [
             "service/cart external/bank traces",
-            "service/web service/cart traces"
+            "service/web service/cart logs, traces"
         ]
     );
     let spans = case.spans.as_ref().unwrap();

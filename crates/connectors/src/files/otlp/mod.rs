@@ -5,7 +5,7 @@
 pub(crate) mod logs;
 mod metrics;
 pub(crate) mod points;
-mod quantile;
+pub(crate) mod quantile;
 pub(crate) mod resource;
 pub(crate) mod spans;
 mod value;

@@ -2,7 +2,7 @@
 
 /// One bucket: values in (low, high], how many.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Bucket {
+pub(crate) struct Bucket {
     pub low: f64,
     pub high: f64,
     pub count: f64,
@@ -11,7 +11,7 @@ pub(super) struct Bucket {
 /// The value below which the share `q` lies, with values spread evenly inside of a bucket. What lies
 /// in a bucket without an end is taken to lie at its finite edge, as Prometheus' `histogram_quantile`
 /// has it. `None` for an empty histogram.
-pub(super) fn quantile(buckets: &[Bucket], q: f64) -> Option<f64> {
+pub(crate) fn quantile(buckets: &[Bucket], q: f64) -> Option<f64> {
     let total: f64 = buckets.iter().map(|b| b.count).sum();
     if total <= 0.0 || !total.is_finite() {
         return None;
@@ -42,7 +42,7 @@ pub(super) fn quantile(buckets: &[Bucket], q: f64) -> Option<f64> {
 
 /// The buckets of an explicit histogram: one count more than there are bounds. Durations and sizes
 /// are not negative, so a first bucket with a positive bound begins at zero.
-pub(super) fn explicit(bounds: &[f64], counts: &[f64]) -> Vec<Bucket> {
+pub(crate) fn explicit(bounds: &[f64], counts: &[f64]) -> Vec<Bucket> {
     let mut buckets = Vec::with_capacity(counts.len());
     for (i, count) in counts.iter().enumerate() {
         let low = match i {
@@ -62,7 +62,7 @@ pub(super) fn explicit(bounds: &[f64], counts: &[f64]) -> Vec<Bucket> {
 
 /// The buckets of an exponential histogram: bucket `i` holds (base^i, base^(i+1)] with
 /// base = 2^(2^-scale); negative values mirror them, zeros lie between.
-pub(super) fn exponential(
+pub(crate) fn exponential(
     scale: i32,
     zero: f64,
     negative: &[(i64, f64)],

@@ -47,6 +47,7 @@ pub(super) fn head() -> Manifest {
             detail: String::new(),
             how_to_close: "add the agent".into(),
         }],
+        sources: Vec::new(),
         origin: String::new(),
         licence: "CC0-1.0".into(),
     }

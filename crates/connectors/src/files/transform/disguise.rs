@@ -202,6 +202,8 @@ pub(super) fn rename(case: &Case, mapping: &Mapping, seed: Option<u64>) -> Case 
     let mut out = case.clone();
     out.manifest.id = texts.apply(&out.manifest.id);
     out.manifest.title = texts.apply(&out.manifest.title);
+    // Questions in a source's own words name everything by its true name.
+    out.manifest.sources.clear();
     out.manifest.now = out.manifest.now.plus(shift);
     out.manifest.window = window(out.manifest.window);
     for baseline in &mut out.manifest.baselines {

@@ -145,6 +145,7 @@ fn head(to: &Path, plan: &Estate, onset: i64) -> io::Result<()> {
         window,
         baselines: Vec::new(),
         gaps: Vec::new(),
+        sources: Vec::new(),
         origin: "generated".to_string(),
         licence: "CC0-1.0".to_string(),
     };

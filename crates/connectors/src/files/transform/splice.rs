@@ -86,6 +86,7 @@ pub fn splice(a: &Case, b: &Case) -> (Case, Mapping) {
     let second = moved.clone();
     keep_own_past(&mut moved, &second, &joint);
     both.manifest.gaps.extend(moved.manifest.gaps);
+    both.manifest.sources.extend(moved.manifest.sources);
     for mut alarm in moved.alarms {
         if both.alarms.iter().any(|own| own.id == alarm.id) {
             alarm.id = format!("second {}", alarm.id);

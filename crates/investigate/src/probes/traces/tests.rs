@@ -63,6 +63,7 @@ impl Fake {
                     kind: BaselineKind::Near,
                 }],
                 gaps: Vec::new(),
+                sources: Vec::new(),
                 origin: String::new(),
                 licence: String::new(),
             },

@@ -54,6 +54,7 @@ impl Story {
             window,
             baselines: Vec::new(),
             gaps: Vec::new(),
+            sources: Vec::new(),
             origin: String::new(),
             licence: String::new(),
         });

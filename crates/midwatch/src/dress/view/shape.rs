@@ -27,6 +27,8 @@ pub struct ReportView {
     pub evidence: Vec<EvidenceView>,
     pub queries: Vec<QueryView>,
     pub cost: Vec<Fact>,
+    /// Live sources, and what the look cost them.
+    pub sources: Vec<(String, String)>,
     pub pictures: Vec<PictureView>,
     pub path: Option<drawing::Pair>,
     pub timeline_drawing: Option<drawing::Pair>,
@@ -197,6 +199,8 @@ pub struct EvidenceView {
     pub entity: Option<String>,
     pub says: String,
     pub query: String,
+    /// Language and question, for each live source that was asked in its own words.
+    pub own_words: Vec<(String, String)>,
     pub window: Option<String>,
     pub statistic: String,
     pub arguments: Vec<(String, String)>,

@@ -42,7 +42,7 @@ impl Card {
     pub fn of(incident: &Incident) -> Self {
         Self {
             open: incident.closed.is_none(),
-            lesson: incident.lesson.as_deref().cloned().map(Arc::new),
+            lesson: incident.taught().map(Arc::new),
             marks: Marks::of(incident),
         }
     }

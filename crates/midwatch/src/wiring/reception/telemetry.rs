@@ -178,6 +178,7 @@ fn rows(
         window: when,
         baselines: Vec::new(),
         gaps: Vec::new(),
+        sources: Vec::new(),
         origin: String::new(),
         licence: String::new(),
     });

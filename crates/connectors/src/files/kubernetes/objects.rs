@@ -1,62 +1,16 @@
-//! What `kubectl get … -o json` prints: lists of objects become states, events, entities and edges.
+//! From the objects of a cluster to our words: states, events, entities and edges; what was rolled out is in
+//! `rollouts`.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
-use std::sync::Arc;
 
 use model::{EdgeKind, EntityId, EntityKind, Event, RawRef, Severity, StateSnapshot};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::documents::typed;
-use super::entities::Who;
-use super::error::FilesError;
-use super::gathered::{Gathered, moment_at, text_at, under};
-use super::limits::Limits;
-use super::source::DataFile;
-
-/// Reads one file of objects.
-pub(crate) fn read(
-    file: &DataFile,
-    limits: &Limits,
-    gathered: &mut Gathered<'_>,
-) -> Result<(), FilesError> {
-    let text = file.document(limits)?;
-    let mut objects = Vec::new();
-    let mut one = |element: &str, line| {
-        let raw = RawRef {
-            file: Arc::clone(&file.name),
-            line,
-        };
-        let object: Value = typed(file, element, line)?;
-        // A list within a list, as `kubectl get pods,deployments` of several contexts gives.
-        match object.get("items") {
-            Some(Value::Array(items)) => {
-                objects.extend(items.iter().map(|item| (item.clone(), raw.clone())));
-            }
-            _ => objects.push((object, raw)),
-        }
-        Ok(ControlFlow::Continue(()))
-    };
-    if is_list(&text) {
-        under(file, &text, "items", one)?;
-    } else {
-        super::stream::elements(file, &text, &mut one)?;
-    }
-    gather(objects, gathered);
-    Ok(())
-}
-
-/// Is it one object with `items`?
-fn is_list(text: &str) -> bool {
-    let mut json = super::json::Json::new(text);
-    let mut list = false;
-    let read = json.object(|json, key| {
-        list |= key == "items";
-        json.skip()
-    });
-    read.is_ok() && json.finished() && list
-}
+use super::manifest;
+use super::rollouts::Rollouts;
+use crate::files::entities::Who;
+use crate::files::gathered::{Gathered, moment_at, text_at};
 
 /// A pod's owner: its deployment rather than the replica set between them.
 fn owner(
@@ -87,7 +41,7 @@ fn sort_of(kind: &str) -> EntityKind {
     match kind {
         "Pod" => EntityKind::Pod,
         "Node" => EntityKind::Host,
-        "Service" => EntityKind::Service,
+        "Service" | "Endpoints" => EntityKind::Service,
         "Deployment"
         | "StatefulSet"
         | "DaemonSet"
@@ -110,7 +64,7 @@ fn sort_of(kind: &str) -> EntityKind {
 
 /// The entity that an object is: `pod/shop/cart-7d4`, `host/node-1`. An autoscaler is the workload
 /// that it scales.
-fn who(kind: &str, namespace: &str, name: &str) -> Who<'static> {
+pub(super) fn who(kind: &str, namespace: &str, name: &str) -> Who<'static> {
     let sort = sort_of(kind);
     let name = match sort {
         // OpenTelemetry names services without their namespace.
@@ -121,7 +75,10 @@ fn who(kind: &str, namespace: &str, name: &str) -> Who<'static> {
     Who::Named(sort, Cow::Owned(name))
 }
 
-fn gather(mut objects: Vec<(Value, RawRef)>, gathered: &mut Gathered<'_>) {
+/// Takes over what objects tell: of all that belong together at once, since owners and selectors lie across them.
+pub(crate) fn gather(mut objects: Vec<(Value, RawRef)>, gathered: &mut Gathered<'_>) {
+    let mut rollouts = Rollouts::default();
+    let mut slices = Slices::new();
     let mut sets = BTreeMap::new();
     let mut pods: Vec<(String, EntityId, Value)> = Vec::new();
     let mut selectors: Vec<(String, EntityId, Value)> = Vec::new();
@@ -138,10 +95,23 @@ fn gather(mut objects: Vec<(Value, RawRef)>, gathered: &mut Gathered<'_>) {
         let namespace = text_at(&object, &["metadata", "namespace"]).to_string();
         let name = text_at(&object, &["metadata", "name"]).to_string();
         if kind == "Event" {
+            rollouts.event(&object);
             event(&object, raw, gathered);
             continue;
         }
         if kind.is_empty() || name.is_empty() {
+            continue;
+        }
+        rollouts.object(&kind, &object, &raw);
+        if kind == "ControllerRevision" || is_retired(&kind, &object) {
+            // What was, and is no more: it tells what was rolled out, and of nobody who could break.
+            continue;
+        }
+        if kind == "EndpointSlice" {
+            slices
+                .entry(slice_of(&object, &namespace))
+                .or_default()
+                .push((object, raw));
             continue;
         }
         let subject = match text_at(&object, &["spec", "scaleTargetRef", "name"]) {
@@ -190,6 +160,10 @@ fn gather(mut objects: Vec<(Value, RawRef)>, gathered: &mut Gathered<'_>) {
             raw,
         });
     }
+    for ((namespace, service), parts) in slices {
+        joined(&namespace, &service, parts, gathered);
+    }
+    rollouts.finish(gathered);
     for (namespace, service, selector) in &selectors {
         let Some(selector) = selector.as_object().filter(|s| !s.is_empty()) else {
             continue;
@@ -207,10 +181,83 @@ fn gather(mut objects: Vec<(Value, RawRef)>, gathered: &mut Gathered<'_>) {
     }
 }
 
-/// The names of a secret's entries are state; what they hold is nobody's business.
+/// Slices of addresses, by the namespace and the name of their service.
+type Slices = BTreeMap<(String, String), Vec<(Value, RawRef)>>;
+
+/// Whose addresses a slice holds; itself, if it does not say.
+fn slice_of(object: &Value, namespace: &str) -> (String, String) {
+    let service = text_at(
+        object,
+        &["metadata", "labels", "kubernetes.io/service-name"],
+    );
+    let service = match service {
+        "" => text_at(object, &["metadata", "name"]),
+        service => service,
+    };
+    (namespace.to_string(), service.to_string())
+}
+
+/// All addresses of one service: that one slice of several is empty says nothing.
+fn joined(
+    namespace: &str,
+    service: &str,
+    parts: Vec<(Value, RawRef)>,
+    gathered: &mut Gathered<'_>,
+) {
+    let id = gathered.directory.id(&who("Service", namespace, service));
+    let Some(raw) = parts.first().map(|(_, raw)| raw.clone()) else {
+        return;
+    };
+    let mut endpoints = Vec::new();
+    for (part, _) in parts {
+        for endpoint in part["endpoints"].as_array().into_iter().flatten() {
+            let target = |key| text_at(endpoint, &["targetRef", key]);
+            if target("kind") == "Pod" && !target("name").is_empty() {
+                let pod = gathered
+                    .directory
+                    .id(&who("Pod", namespace, target("name")));
+                gathered
+                    .directory
+                    .edge(&id, &pod, EdgeKind::ServedBy, "kubernetes");
+            }
+            endpoints.push(endpoint.clone());
+        }
+    }
+    gathered.snapshots.push(StateSnapshot {
+        entity: id,
+        time: gathered.taken(),
+        kind: "kubernetes.endpointslice".to_string(),
+        document: json!({ "endpoints": endpoints }),
+        raw,
+    });
+}
+
+/// Is it an earlier revision that a deployment keeps to go back to?
+fn is_retired(kind: &str, object: &Value) -> bool {
+    let count = |path: &str| object.pointer(path).and_then(Value::as_u64);
+    let owner = object.pointer("/metadata/ownerReferences/0/kind");
+    kind == "ReplicaSet"
+        && owner.and_then(Value::as_str) == Some("Deployment")
+        && count("/spec/replicas") == Some(0)
+        && count("/status/replicas").unwrap_or(0) == 0
+}
+
+/// A copy of the whole object as it was ordered: it says everything a second time, a configuration's values too.
+const ORDERED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// The names of a secret's entries are state; what they hold is nobody's business. The same goes for variables that
+/// are named like secrets.
 fn without_secrets(kind: &str, mut object: Value) -> Value {
     if let Some(meta) = object.get_mut("metadata").and_then(Value::as_object_mut) {
         meta.remove("managedFields");
+        if let Some(notes) = meta.get_mut("annotations").and_then(Value::as_object_mut) {
+            notes.remove(ORDERED);
+        }
+    }
+    for path in ["/spec", "/spec/template/spec"] {
+        if let Some(pod) = object.pointer_mut(path) {
+            manifest::conceal(pod);
+        }
     }
     if kind == "Secret" {
         for field in ["data", "stringData"] {

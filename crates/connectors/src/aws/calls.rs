@@ -1,0 +1,288 @@
+//! Every call that the connector may make, in one table: what it is, what it needs, and why it is made.
+//!
+//! Nothing else reaches AWS: an interceptor in the SDK refuses whatever is not here before it leaves
+//! ([`eyes`](super::eyes)). The policy that `midwatch permissions aws` prints is written from the same table
+//! ([`policy`]), and [`prove`](super::proof::prove) holds a log of calls against it. All of them read.
+
+use serde_json::{Value, json};
+
+/// A service, by each of the names that it has.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Service {
+    /// Before the colon of an IAM action.
+    pub prefix: &'static str,
+    /// As the SDK calls it.
+    pub sdk: &'static str,
+    /// Before `.amazonaws.com`, as CloudTrail calls it.
+    pub trail: &'static str,
+}
+
+/// One operation.
+#[derive(Debug, PartialEq)]
+pub struct Call {
+    /// Whose.
+    pub service: &'static Service,
+    /// Its name in the API.
+    pub operation: &'static str,
+    /// The IAM action that lets it through.
+    pub action: &'static str,
+    /// How many of them an account may send each second in one region, as the service's quotas say; where they are
+    /// not published, less than what is commonly let through. At most half of that is used: others work there too.
+    pub per_second: f64,
+    /// What would not be seen without it.
+    pub why: &'static str,
+}
+
+const CLOUDWATCH: Service = service("cloudwatch", "CloudWatch", "monitoring");
+const LOGS: Service = service("logs", "CloudWatch Logs", "logs");
+const TRAIL: Service = service("cloudtrail", "CloudTrail", "cloudtrail");
+const XRAY: Service = service("xray", "XRay", "xray");
+const LAMBDA: Service = service("lambda", "Lambda", "lambda");
+const DYNAMODB: Service = service("dynamodb", "DynamoDB", "dynamodb");
+const SQS: Service = service("sqs", "SQS", "sqs");
+const SNS: Service = service("sns", "SNS", "sns");
+const TAGS: Service = service("tag", "Resource Groups Tagging API", "tagging");
+const STS: Service = service("sts", "STS", "sts");
+
+const fn service(prefix: &'static str, sdk: &'static str, trail: &'static str) -> Service {
+    Service { prefix, sdk, trail }
+}
+
+const fn call(
+    service: &'static Service,
+    operation: &'static str,
+    action: &'static str,
+    per_second: f64,
+    why: &'static str,
+) -> Call {
+    Call {
+        service,
+        operation,
+        action,
+        per_second,
+        why,
+    }
+}
+
+/// The one call that opens a door, and alters nothing: its answer is a credential that ends on its own.
+pub const TAKE_ROLE: &str = "sts:AssumeRole";
+
+/// The table, by service. Quotas: the service's own pages of "endpoints and quotas" in the AWS General Reference.
+#[rustfmt::skip]
+pub static CALLS: [Call; 21] = [
+    call(&CLOUDWATCH, "DescribeAlarms", "cloudwatch:DescribeAlarms", 9.0, "which alarms there are, and which fire"),
+    call(&CLOUDWATCH, "DescribeAlarmHistory", "cloudwatch:DescribeAlarmHistory", 3.0, "when alarms turned"),
+    call(&CLOUDWATCH, "ListMetrics", "cloudwatch:ListMetrics", 25.0, "which metrics there are"),
+    call(&CLOUDWATCH, "GetMetricData", "cloudwatch:GetMetricData", 50.0, "numbers over time"),
+    call(&LOGS, "DescribeLogGroups", "logs:DescribeLogGroups", 10.0, "which log groups there are"),
+    call(&LOGS, "FilterLogEvents", "logs:FilterLogEvents", 5.0, "log lines"),
+    call(&TRAIL, "LookupEvents", "cloudtrail:LookupEvents", 2.0, "who altered what, and which calls were denied"),
+    call(&XRAY, "GetTraceSummaries", "xray:GetTraceSummaries", 5.0, "which traces there are"),
+    call(&XRAY, "BatchGetTraces", "xray:BatchGetTraces", 5.0, "spans"),
+    call(&XRAY, "GetServiceGraph", "xray:GetServiceGraph", 5.0, "who calls whom"),
+    call(&LAMBDA, "ListFunctions", "lambda:ListFunctions", 15.0, "which functions there are, and how they are set"),
+    call(&LAMBDA, "GetFunctionConcurrency", "lambda:GetFunctionConcurrency", 15.0, "whether a function may run at all"),
+    call(&LAMBDA, "ListEventSourceMappings", "lambda:ListEventSourceMappings", 15.0, "which queues and streams a function reads"),
+    call(&DYNAMODB, "ListTables", "dynamodb:ListTables", 10.0, "which tables there are"),
+    call(&DYNAMODB, "DescribeTable", "dynamodb:DescribeTable", 10.0, "state, capacity and replicas of a table"),
+    call(&SQS, "ListQueues", "sqs:ListQueues", 20.0, "which queues there are"),
+    call(&SQS, "GetQueueAttributes", "sqs:GetQueueAttributes", 20.0, "how much waits in a queue, and where its dead letters go"),
+    call(&SNS, "ListSubscriptions", "sns:ListSubscriptions", 30.0, "who hears of a topic"),
+    call(&TAGS, "GetResources", "tag:GetResources", 15.0, "tags: whose a resource is, which environment"),
+    call(&STS, "GetCallerIdentity", "sts:GetCallerIdentity", 100.0, "as whom it is asked, for `midwatch doctor`"),
+    call(&STS, "AssumeRole", TAKE_ROLE, 100.0, "reading another account under a role that it names"),
+];
+
+/// Names of services are written with and without spaces, in either case.
+fn plain(name: &str) -> String {
+    let letters = name.chars().filter(char::is_ascii_alphanumeric);
+    letters.map(|letter| letter.to_ascii_lowercase()).collect()
+}
+
+/// The call that the SDK knows by these names; `None` if it may not be made.
+pub fn by_sdk(service: &str, operation: &str) -> Option<&'static Call> {
+    let service = plain(service);
+    CALLS
+        .iter()
+        .find(|call| call.operation == operation && plain(call.service.sdk) == service)
+}
+
+/// The call that needs this action.
+pub fn by_action(action: &str) -> Option<&'static Call> {
+    CALLS.iter().find(|call| call.action == action)
+}
+
+/// The call that CloudTrail, or our own log, knows by these names: `monitoring.amazonaws.com` or `cloudwatch`, and an
+/// operation behind which Lambda writes a date (`ListFunctions20150331`).
+pub fn by_trail(source: &str, name: &str) -> Option<&'static Call> {
+    let source = source.split('.').next().unwrap_or(source);
+    CALLS.iter().find(|call| {
+        let dated = |rest: &str| {
+            let rest = rest.split('v').next().unwrap_or(rest);
+            rest.len() == 8 && rest.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        (call.service.trail == source || call.service.prefix == source)
+            && name
+                .strip_prefix(call.operation)
+                .is_some_and(|rest| rest.is_empty() || dated(rest))
+    })
+}
+
+/// The policy of whoever is to look and to do nothing else: what the table needs is allowed, and everything else is
+/// denied, whatever other policies allow. `roles` are those that it takes in other accounts; without any it may take
+/// none.
+pub fn policy(roles: &[String]) -> Value {
+    let actions = |role: bool| -> Vec<&str> {
+        let wanted = CALLS.iter().map(|call| call.action);
+        let mut actions: Vec<&str> = wanted
+            .filter(|action| role || *action != TAKE_ROLE)
+            .collect();
+        actions.sort_unstable();
+        actions
+    };
+    let mut statements = vec![json!({
+        "Sid": "MidwatchReads",
+        "Effect": "Allow",
+        "Action": actions(false),
+        "Resource": "*",
+    })];
+    if !roles.is_empty() {
+        statements.push(json!({
+            "Sid": "MidwatchTakesRolesThatRead",
+            "Effect": "Allow",
+            "Action": TAKE_ROLE,
+            "Resource": roles,
+        }));
+    }
+    statements.push(json!({
+        "Sid": "MidwatchAltersNothing",
+        "Effect": "Deny",
+        "NotAction": actions(!roles.is_empty()),
+        "Resource": "*",
+    }));
+    json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// How the names of operations begin that alter nothing.
+    const READS: [&str; 6] = ["BatchGet", "Describe", "Filter", "Get", "List", "Lookup"];
+
+    #[test]
+    fn every_call_is_a_read() {
+        for call in &CALLS {
+            let reads = READS.iter().any(|verb| {
+                let rest = call.operation.strip_prefix(verb);
+                rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase()))
+            });
+            assert!(reads || call.action == TAKE_ROLE, "{} alters", call.action);
+            let (prefix, action) = call.action.split_once(':').unwrap();
+            assert_eq!(prefix, call.service.prefix);
+            assert_eq!(action, call.operation, "what is allowed is what is called");
+            assert!(call.per_second >= 1.0 && !call.why.is_empty());
+        }
+        let actions: BTreeSet<&str> = CALLS.iter().map(|call| call.action).collect();
+        assert_eq!(actions.len(), CALLS.len(), "an action stands twice");
+    }
+
+    #[test]
+    fn the_policy_lets_the_table_through_and_nothing_else() {
+        use crate::aws::iam::Verdict;
+        use crate::aws::iam::simulation::Simulation;
+
+        let role = "arn:aws:iam::222222222222:role/midwatch-reads";
+        let verdict = |roles: &[String], action: &str, resource: &str| {
+            let given = json!({
+                "request": {
+                    "principal": "arn:aws:iam::111111111111:role/midwatch", "action": action, "resource": resource,
+                    "resourceAccount": "111111111111",
+                },
+                "identityPolicies": [
+                    {"name": "midwatch", "policy": policy(roles)},
+                    // Whatever else somebody attaches.
+                    {"name": "everything", "policy": {"Version": "2012-10-17", "Statement":
+                        [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}},
+                ],
+            });
+            let simulation: Simulation = serde_json::from_value(given).unwrap();
+            simulation.run().unwrap().verdict
+        };
+        for call in &CALLS {
+            let wanted = match call.action {
+                TAKE_ROLE => Verdict::ExplicitlyDenied,
+                _ => Verdict::Allowed,
+            };
+            assert_eq!(verdict(&[], call.action, "*"), wanted, "{}", call.action);
+        }
+        let alters = [
+            "lambda:PutFunctionConcurrency",
+            "lambda:InvokeFunction",
+            "lambda:GetFunction",
+            "dynamodb:PutItem",
+            "dynamodb:GetItem",
+            "sqs:ReceiveMessage",
+            "cloudwatch:SetAlarmState",
+            "iam:PassRole",
+            "secretsmanager:GetSecretValue",
+        ];
+        for action in alters {
+            let verdict = verdict(&[role.to_string()], action, "*");
+            assert_eq!(verdict, Verdict::ExplicitlyDenied, "{action}");
+        }
+        // Without the permission of whatever else is attached, a role that is not named may not be taken.
+        let statements = policy(&[role.to_string()]);
+        let named = statements.pointer("/Statement/1/Resource/0");
+        assert_eq!(named.and_then(Value::as_str), Some(role));
+        assert!(!policy(&[]).to_string().contains(TAKE_ROLE));
+        // A managed policy of a customer's may have 6,144 characters.
+        assert!(statements.to_string().len() < 6_144);
+    }
+
+    #[test]
+    fn calls_are_known_by_each_of_their_names() {
+        let found = |call: Option<&Call>| call.map(|call| call.action);
+        assert_eq!(
+            found(by_sdk("CloudWatchLogs", "FilterLogEvents")),
+            Some("logs:FilterLogEvents")
+        );
+        assert_eq!(found(by_sdk("Lambda", "UpdateFunctionCode")), None);
+        assert_eq!(found(by_sdk("SQS", "ListFunctions")), None);
+        for (source, name, wanted) in [
+            (
+                "lambda.amazonaws.com",
+                "ListFunctions20150331",
+                Some("lambda:ListFunctions"),
+            ),
+            (
+                "lambda.amazonaws.com",
+                "GetFunctionConcurrency20171031v2",
+                Some("lambda:GetFunctionConcurrency"),
+            ),
+            (
+                "monitoring.amazonaws.com",
+                "DescribeAlarms",
+                Some("cloudwatch:DescribeAlarms"),
+            ),
+            (
+                "cloudwatch",
+                "DescribeAlarms",
+                Some("cloudwatch:DescribeAlarms"),
+            ),
+            ("monitoring.amazonaws.com", "DescribeAlarmsForMetric", None),
+            (
+                "lambda.amazonaws.com",
+                "ListFunctionsByCodeSigningConfig",
+                None,
+            ),
+            ("lambda.amazonaws.com", "DeleteFunction20150331", None),
+            ("iam.amazonaws.com", "ListTables", None),
+            ("", "", None),
+        ] {
+            assert_eq!(found(by_trail(source, name)), wanted, "{source} {name}");
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! What one place showed, and rows that the importer's readers hand over.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use model::case::{OwnedLog, OwnedSpan};
+use model::query::Gap;
+use model::source::Asked;
+use model::time::{TimeWindow, Timestamp};
+use model::{
+    Change, EdgeKind, EntityId, Event, Series, Severity, SourceKind, StateSnapshot, Topology,
+};
+use serde_json::Value;
+
+use super::ask::{Asking, Miss};
+use crate::files::aws::names;
+use crate::files::entities::{Declared, Directory, Who};
+use crate::files::rows::{LogParts, SpanParts};
+use crate::files::stream::{Flow, ON, Place as Row, Sink, sort_fields};
+use crate::pull::Brought;
+
+/// What one place showed.
+pub(super) struct Found {
+    pub seen: BTreeSet<SourceKind>,
+    pub directory: Directory,
+    pub series: Vec<Series>,
+    pub logs: Vec<OwnedLog>,
+    pub spans: Vec<OwnedSpan>,
+    pub changes: Vec<Change>,
+    pub snapshots: Vec<StateSnapshot>,
+    pub events: Vec<Event>,
+    pub gaps: Vec<Gap>,
+    pub asked: Vec<Asked>,
+    /// Edges that are not the directory's: of spans and service graphs.
+    pub topology: Topology,
+}
+
+impl Default for Found {
+    fn default() -> Self {
+        Self {
+            seen: BTreeSet::new(),
+            directory: Directory::new(Arc::<Declared>::default()),
+            series: Vec::new(),
+            logs: Vec::new(),
+            spans: Vec::new(),
+            changes: Vec::new(),
+            snapshots: Vec::new(),
+            events: Vec::new(),
+            gaps: Vec::new(),
+            asked: Vec::new(),
+            topology: Topology::default(),
+        }
+    }
+}
+
+impl Found {
+    /// The id of whom an ARN or a name is of; `None` if it is of nobody that we know.
+    pub fn by_arn(&mut self, arn: &str) -> Option<EntityId> {
+        let (kind, name) = names::arn(arn);
+        let kind = kind.filter(|kind| *kind != model::EntityKind::Unknown)?;
+        Some(self.named(kind, name))
+    }
+
+    /// The id of a thing of this kind and name.
+    pub fn named(&mut self, kind: model::EntityKind, name: &str) -> EntityId {
+        self.directory.id(&Who::Named(kind, Cow::Borrowed(name)))
+    }
+
+    /// Whom dimensions are about; without any that tell, `otherwise`.
+    pub fn by_dimensions(&mut self, dimensions: &[(String, String)], otherwise: &str) -> EntityId {
+        let pairs = dimensions.iter().map(|(n, v)| (n.as_str(), v.as_str()));
+        match names::most_telling(pairs) {
+            Some(who) => self.directory.id(&who),
+            None => self.named(model::EntityKind::Unknown, otherwise),
+        }
+    }
+
+    /// A document of how a thing is set.
+    pub fn state(&mut self, entity: EntityId, kind: &str, document: Value, now: Timestamp) {
+        self.snapshots.push(StateSnapshot {
+            entity,
+            // A look ends before `now`: what it shows was so a moment earlier.
+            time: Timestamp(now.0.saturating_sub(1)),
+            kind: kind.to_string(),
+            document,
+            raw: model::telemetry::RawRef::default(),
+        });
+    }
+
+    /// Something that AWS says happened.
+    pub fn event(
+        &mut self,
+        entity: EntityId,
+        at: Timestamp,
+        (source, reason): (&str, &str),
+        message: String,
+        severity: Option<Severity>,
+    ) {
+        self.events.push(Event {
+            entity,
+            first: at,
+            last: at,
+            source: source.to_string(),
+            reason: reason.to_string(),
+            message,
+            severity,
+            count: 1,
+            raw: model::telemetry::RawRef::default(),
+        });
+    }
+
+    /// That `from` leans on `to`.
+    pub fn edge(&mut self, from: &EntityId, to: &EntityId, kind: EdgeKind, seen_in: &str) {
+        self.directory.edge(from, to, kind, seen_in);
+    }
+
+    /// That something could not be seen.
+    pub fn missed(&mut self, asking: &Asking<'_>, wanted: &str, miss: &Miss) {
+        self.gaps.push(asking.gap(wanted, miss));
+    }
+
+    /// Takes over what another part of the same place found.
+    pub fn join(&mut self, other: Self) {
+        self.seen.extend(other.seen);
+        self.directory.merge(other.directory);
+        self.series.extend(other.series);
+        self.logs.extend(other.logs);
+        self.spans.extend(other.spans);
+        self.changes.extend(other.changes);
+        self.snapshots.extend(other.snapshots);
+        self.events.extend(other.events);
+        self.gaps.extend(other.gaps);
+        self.asked.extend(other.asked);
+        self.topology.join(other.topology);
+    }
+
+    /// Everybody, and who leans on whom.
+    pub fn map(&self) -> Topology {
+        let mut topology = Topology {
+            entities: self.directory.met.values().cloned().collect(),
+            edges: self.directory.edges.values().cloned().collect(),
+        };
+        topology.join(self.topology.clone());
+        topology
+    }
+
+    /// Calls everybody by these names instead.
+    pub fn rename(&mut self, names: &BTreeMap<EntityId, EntityId>) {
+        let new = |id: &mut EntityId| {
+            if let Some(name) = names.get(id) {
+                *id = name.clone();
+            }
+        };
+        self.series
+            .iter_mut()
+            .for_each(|one| new(&mut one.key.entity));
+        self.logs.iter_mut().for_each(|one| new(&mut one.entity));
+        self.spans.iter_mut().for_each(|one| new(&mut one.entity));
+        self.snapshots
+            .iter_mut()
+            .for_each(|one| new(&mut one.entity));
+        self.events.iter_mut().for_each(|one| new(&mut one.entity));
+        for change in &mut self.changes {
+            change.entities.iter_mut().for_each(new);
+        }
+        for asked in &mut self.asked {
+            asked.entity.iter_mut().for_each(new);
+        }
+        for gap in &mut self.gaps {
+            gap.entity.iter_mut().for_each(new);
+        }
+        let mut map = self.map();
+        map.entities.iter_mut().for_each(|one| new(&mut one.id));
+        for edge in &mut map.edges {
+            new(&mut edge.from);
+            new(&mut edge.to);
+        }
+        map.normalise();
+        self.directory = Directory::new(Arc::<Declared>::default());
+        self.topology = map;
+    }
+
+    /// Puts it into what the whole look brings.
+    pub fn pour(self, brought: &mut Brought) {
+        brought.topology.join(self.map());
+        brought.series.extend(self.series);
+        brought.logs.extend(self.logs);
+        brought.spans.extend(self.spans);
+        brought.changes.extend(self.changes);
+        brought.snapshots.extend(self.snapshots);
+        brought.events.extend(self.events);
+        brought.gaps.extend(self.gaps);
+        brought.asked.asked.extend(self.asked);
+    }
+}
+
+/// The kinds as a list that lives as long as the program; there are few different ones.
+pub(super) fn kinds(seen: &BTreeSet<SourceKind>) -> &'static [SourceKind] {
+    static KNOWN: Mutex<BTreeMap<Vec<SourceKind>, &'static [SourceKind]>> =
+        Mutex::new(BTreeMap::new());
+    let list: Vec<SourceKind> = seen.iter().copied().collect();
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    known
+        .entry(list.clone())
+        .or_insert_with(|| Box::leak(list.into_boxed_slice()))
+}
+
+/// Takes rows from the importer's readers.
+pub(super) struct Rows {
+    directory: Directory,
+    file: Arc<str>,
+    hull: TimeWindow,
+    logs: Vec<OwnedLog>,
+    spans: Vec<OwnedSpan>,
+}
+
+impl Rows {
+    /// Into rows of a file of this name, in this time.
+    pub fn new(file: &str, hull: TimeWindow) -> Self {
+        Self {
+            directory: Directory::new(Arc::<Declared>::default()),
+            file: Arc::from(file),
+            hull,
+            logs: Vec::new(),
+            spans: Vec::new(),
+        }
+    }
+
+    /// Puts them into what was found.
+    pub fn pour(self, found: &mut Found) {
+        found.directory.merge(self.directory);
+        found.logs.extend(self.logs);
+        found.spans.extend(self.spans);
+    }
+}
+
+fn owned(fields: &[(Cow<'_, str>, Cow<'_, str>)]) -> Vec<(Box<str>, Box<str>)> {
+    let pairs = fields.iter();
+    pairs
+        .map(|(name, value)| ((**name).into(), (**value).into()))
+        .collect()
+}
+
+impl Sink for Rows {
+    fn wants_logs(&self) -> bool {
+        true
+    }
+
+    fn wants_spans(&self) -> bool {
+        true
+    }
+
+    fn directory(&mut self) -> &mut Directory {
+        &mut self.directory
+    }
+
+    fn log(&mut self, mut parts: LogParts<'_>, _: Row) -> Flow {
+        if !self.hull.contains(parts.time) {
+            return ON;
+        }
+        let entity = self
+            .directory
+            .id(parts.who.as_ref().unwrap_or(&Who::Nobody));
+        sort_fields(&mut parts.attributes);
+        self.logs.push(OwnedLog {
+            time: parts.time,
+            entity,
+            severity: parts.severity,
+            body: parts.body.into(),
+            attributes: owned(&parts.attributes),
+            trace_id: parts.trace_id.into(),
+            span_id: parts.span_id.into(),
+            file: Arc::clone(&self.file),
+            line: self.logs.len() as u64 + 1,
+        });
+        ON
+    }
+
+    fn span(&mut self, mut parts: SpanParts<'_>, _: Row) -> Flow {
+        let (start, end) = (parts.start.min(parts.end), parts.start.max(parts.end));
+        if !self.hull.contains(start) {
+            return ON;
+        }
+        let entity = self
+            .directory
+            .id(parts.who.as_ref().unwrap_or(&Who::Nobody));
+        sort_fields(&mut parts.attributes);
+        self.spans.push(OwnedSpan {
+            trace_id: parts.trace_id.into(),
+            span_id: parts.span_id.into(),
+            parent_id: parts.parent_id.into(),
+            entity,
+            name: parts.name.into(),
+            kind: parts.kind,
+            start,
+            end,
+            error: parts.error,
+            message: parts.message.into(),
+            peer: parts.peer.into(),
+            attributes: owned(&parts.attributes),
+            file: Arc::clone(&self.file),
+            line: self.spans.len() as u64 + 1,
+        });
+        ON
+    }
+}

@@ -1,0 +1,249 @@
+//! Functions of Lambda: how they are set, whether they may run at all, what they read, and what they lean on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::topology::Edge;
+use model::{EdgeKind, EntityId, EntityKind, SourceKind};
+use serde_json::json;
+
+use super::ask::{Asking, Miss};
+use super::found::Found;
+use crate::files::aws::names;
+
+/// Functions of one answer.
+const PAGE: i32 = 50;
+/// Answers that are read.
+const PAGES: usize = 6;
+/// How sure it is that a function leans on what a variable of it names.
+const BY_VARIABLE: f64 = 0.8;
+
+/// What the variables of functions name. Values are compared with the names of things that are there, and kept nowhere.
+#[derive(Default)]
+pub(super) struct Names(Vec<(EntityId, String, String)>);
+
+impl Names {
+    /// Draws an edge wherever a variable names a table or queue that is there.
+    pub fn lean(self, found: &mut Found) {
+        let entities = found.map().entities;
+        let things: BTreeMap<&str, &EntityId> = entities
+            .iter()
+            .filter(|one| matches!(one.kind, EntityKind::Table | EntityKind::Queue))
+            .map(|one| (one.name.as_str(), &one.id))
+            .collect();
+        for (function, variable, value) in &self.0 {
+            let Some(to) = things.get(names::arn(value).1) else {
+                continue;
+            };
+            found.topology.edges.push(Edge {
+                from: function.clone(),
+                to: (*to).clone(),
+                kind: EdgeKind::Calls,
+                confidence: BY_VARIABLE,
+                calls_per_request: None,
+                seen_in: format!("the variable {variable} of the function"),
+            });
+        }
+        found.topology.normalise();
+    }
+}
+
+/// Functions, and what their variables name.
+pub(super) async fn look(asking: &Asking<'_>, firing: &BTreeSet<EntityId>) -> (Found, Names) {
+    let mut found = Found::default();
+    let mut names = Names::default();
+    let listed = match list(asking, &mut found, &mut names).await {
+        Ok(listed) => listed,
+        Err(miss) => {
+            found.missed(asking, "functions", &miss);
+            return (found, names);
+        }
+    };
+    found.seen.insert(SourceKind::State);
+    let limits = match concurrency(asking, &listed, firing, &mut found).await {
+        Ok(limits) => limits,
+        Err((limits, miss)) => {
+            found.missed(asking, "how often functions may run at once", &miss);
+            limits
+        }
+    };
+    for (entity, name, mut document) in listed {
+        if let Some(limit) = limits.get(&name) {
+            document["ReservedConcurrentExecutions"] = json!(limit);
+        }
+        found.state(entity, "lambda.function", document, asking.now);
+    }
+    if let Err(miss) = mappings(asking, &mut found).await {
+        found.missed(asking, "what functions read", &miss);
+    }
+    (found, names)
+}
+
+type Listed = Vec<(EntityId, String, serde_json::Value)>;
+
+/// All functions and how they are set. Values of variables may be secrets: their names are enough.
+async fn list(asking: &Asking<'_>, found: &mut Found, names: &mut Names) -> Result<Listed, Miss> {
+    let mut listed = Vec::new();
+    let mut next = None;
+    for page in 0.. {
+        if page == PAGES {
+            let detail = format!("the first {} functions were read", listed.len());
+            let gap = asking.cut("all functions", detail, "name fewer regions and accounts");
+            found.gaps.push(gap);
+            break;
+        }
+        let sent = asking
+            .place
+            .lambda
+            .list_functions()
+            .max_items(PAGE)
+            .set_marker(next)
+            .send();
+        let answer = asking.ask("lambda:ListFunctions", 1, sent).await?;
+        for function in answer.functions() {
+            let Some(name) = function.function_name() else {
+                continue;
+            };
+            let entity = found.named(EntityKind::Function, name);
+            let mut variables: Vec<&str> = Vec::new();
+            let environment = function.environment().and_then(|one| one.variables());
+            for (variable, value) in environment.into_iter().flatten() {
+                variables.push(variable);
+                names
+                    .0
+                    .push((entity.clone(), variable.clone(), value.clone()));
+            }
+            variables.sort_unstable();
+            if let Some(role) = function.role().and_then(|role| found.by_arn(role)) {
+                found.edge(
+                    &entity,
+                    &role,
+                    EdgeKind::UsesRole,
+                    "the function's configuration",
+                );
+            }
+            let dead = function
+                .dead_letter_config()
+                .and_then(|one| one.target_arn());
+            if let Some(dead) = dead.and_then(|arn| found.by_arn(arn)) {
+                found.edge(
+                    &entity,
+                    &dead,
+                    EdgeKind::Produces,
+                    "the function's dead letters",
+                );
+            }
+            let arn = function.function_arn().unwrap_or_default();
+            found.directory.label(&entity, "arn", arn);
+            found
+                .directory
+                .label(&entity, "cloud.region", &asking.place.region);
+            found
+                .directory
+                .label(&entity, "cloud.account", &asking.place.account);
+            let document = json!({
+                "FunctionName": name,
+                "Runtime": function.runtime().map(|runtime| runtime.as_str()),
+                "Handler": function.handler(),
+                "Timeout": function.timeout(),
+                "MemorySize": function.memory_size(),
+                "LastModified": function.last_modified(),
+                "Version": function.version(),
+                "CodeSha256": function.code_sha256(),
+                "Role": function.role(),
+                "State": function.state().map(|state| state.as_str()),
+                "StateReason": function.state_reason(),
+                "LastUpdateStatus": function.last_update_status().map(|status| status.as_str()),
+                "LastUpdateStatusReason": function.last_update_status_reason(),
+                "Variables": variables,
+            });
+            listed.push((entity, name.to_string(), document));
+        }
+        next = answer.next_marker().map(str::to_string);
+        if next.is_none() {
+            break;
+        }
+    }
+    Ok(listed)
+}
+
+/// How often each may run at once where that is limited; who fires is asked about first.
+async fn concurrency(
+    asking: &Asking<'_>,
+    listed: &Listed,
+    firing: &BTreeSet<EntityId>,
+    found: &mut Found,
+) -> Result<BTreeMap<String, i32>, (BTreeMap<String, i32>, Miss)> {
+    let mut order: Vec<(bool, &str)> = listed
+        .iter()
+        .map(|(entity, name, _)| (!firing.contains(entity), name.as_str()))
+        .collect();
+    order.sort_unstable();
+    let most = asking.settings.details;
+    if order.len() > most {
+        let detail = format!("{most} of {} functions were asked about", order.len());
+        let wanted = "how often functions may run at once";
+        let gap = asking.cut(wanted, detail, "raise details");
+        found.gaps.push(gap);
+    }
+    let mut limits = BTreeMap::new();
+    for (_, name) in order.into_iter().take(most) {
+        let sent = asking
+            .place
+            .lambda
+            .get_function_concurrency()
+            .function_name(name)
+            .send();
+        match asking.ask("lambda:GetFunctionConcurrency", 1, sent).await {
+            Ok(answer) => {
+                if let Some(limit) = answer.reserved_concurrent_executions() {
+                    limits.insert(name.to_string(), limit);
+                }
+            }
+            Err(miss) => return Err((limits, miss)),
+        }
+    }
+    Ok(limits)
+}
+
+/// Which queues and streams functions read.
+async fn mappings(asking: &Asking<'_>, found: &mut Found) -> Result<(), Miss> {
+    let mut next = None;
+    for _ in 0..PAGES {
+        let sent = asking
+            .place
+            .lambda
+            .list_event_source_mappings()
+            .max_items(100)
+            .set_marker(next)
+            .send();
+        let answer = asking
+            .ask("lambda:ListEventSourceMappings", 1, sent)
+            .await?;
+        for mapping in answer.event_source_mappings() {
+            let function = mapping.function_arn().and_then(|arn| found.by_arn(arn));
+            let source = mapping.event_source_arn().and_then(|arn| found.by_arn(arn));
+            let (Some(function), Some(source)) = (function, source) else {
+                continue;
+            };
+            found.edge(
+                &function,
+                &source,
+                EdgeKind::Consumes,
+                "an event source mapping",
+            );
+            let document = json!({
+                "EventSource": source.as_str(),
+                "State": mapping.state(),
+                "StateTransitionReason": mapping.state_transition_reason(),
+                "BatchSize": mapping.batch_size(),
+                "LastProcessingResult": mapping.last_processing_result(),
+            });
+            found.state(function, "lambda.mapping", document, asking.now);
+        }
+        next = answer.next_marker().map(str::to_string);
+        if next.is_none() {
+            break;
+        }
+    }
+    Ok(())
+}

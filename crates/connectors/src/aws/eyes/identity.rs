@@ -1,0 +1,122 @@
+//! As whom AWS is asked: who the machine or the profile is, or a role in another account that this one takes.
+//!
+//! What was shown is remembered for as long as a look lasts, so that it can be struck out of whatever an answer says
+//! back. It is kept nowhere else.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+
+/// Shorter texts are not looked for: they would hide half of every sentence.
+const SHORTEST: usize = 8;
+/// The name under which a role is taken; it stands in the other account's audit trail.
+const SESSION: &str = "midwatch";
+/// Seconds that a role is taken for: the least that may be asked for.
+const LASTS: i32 = 900;
+
+/// What was shown in this look.
+#[derive(Clone, Default)]
+pub(super) struct Shown(Arc<Mutex<Vec<String>>>);
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Shown(..)")
+    }
+}
+
+impl Shown {
+    fn remember(&self, credentials: &Credentials) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let token = credentials.session_token().unwrap_or_default();
+        for secret in [
+            token,
+            credentials.secret_access_key(),
+            credentials.access_key_id(),
+        ] {
+            if secret.len() >= SHORTEST && !known.iter().any(|one| one == secret) {
+                known.push(secret.to_string());
+            }
+        }
+        // The longest first: one may stand in another.
+        known.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    }
+
+    /// The text without what was shown.
+    pub fn scrub(&self, text: &str) -> String {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut clean = text.to_string();
+        for secret in known.iter() {
+            if clean.contains(secret.as_str()) {
+                clean = clean.replace(secret.as_str(), "[secret]");
+            }
+        }
+        clean
+    }
+}
+
+/// Remembers what is shown.
+#[derive(Debug)]
+pub(super) struct Remembered {
+    pub inner: SharedCredentialsProvider,
+    pub shown: Shown,
+}
+
+impl ProvideCredentials for Remembered {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async {
+            let given = self.inner.provide_credentials().await?;
+            self.shown.remember(&given);
+            Ok(given)
+        })
+    }
+}
+
+/// A role in another account.
+#[derive(Debug)]
+pub(super) struct Role {
+    /// Asked as whoever takes the role.
+    pub sts: aws_sdk_sts::Client,
+    pub arn: String,
+    pub external_id: Option<String>,
+}
+
+impl Role {
+    async fn take(&self) -> Result<Credentials, CredentialsError> {
+        let taken = self
+            .sts
+            .assume_role()
+            .role_arn(&self.arn)
+            .role_session_name(SESSION)
+            .duration_seconds(LASTS)
+            .set_external_id(self.external_id.clone())
+            .send()
+            .await
+            .map_err(CredentialsError::provider_error)?;
+        let given = taken
+            .credentials()
+            .ok_or_else(|| CredentialsError::unhandled("the answer holds no credentials"))?;
+        Ok(Credentials::new(
+            given.access_key_id(),
+            given.secret_access_key(),
+            Some(given.session_token().to_string()),
+            SystemTime::try_from(*given.expiration()).ok(),
+            "AssumeRole",
+        ))
+    }
+}
+
+impl ProvideCredentials for Role {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.take())
+    }
+}

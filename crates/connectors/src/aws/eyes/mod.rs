@@ -1,0 +1,404 @@
+//! AWS, asked when an incident is looked at. Nothing is ever written there.
+//!
+//! A look asks several places at once, each an account in a region ([`place`]). In each, alarms come first, because they
+//! say who matters; then numbers, lines, traces, the audit trail and inventories side by side. Every call is in the
+//! table ([`calls`](super::calls)); [`guard`] refuses the others before they leave, and counts. [`tally`] says what may
+//! be spent, [`ask`] what a failure means. What AWS answers is read by the importer's readers
+//! ([`files::aws`](crate::files)) wherever it prints the same: one meaning, whichever way it came. Documented in
+//! `docs/connectors/aws.md`.
+
+mod alarms;
+mod ask;
+mod found;
+mod functions;
+mod guard;
+mod identity;
+mod logs;
+mod metrics;
+mod place;
+mod queues;
+mod several;
+mod tables;
+mod tags;
+mod tally;
+mod traces;
+mod trail;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_async::time::{SharedTimeSource, TimeSource};
+use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use futures_util::future::join_all;
+use model::ports::Clock;
+use model::source::SourceLook;
+use model::time::{MINUTE, Span, TimeWindow, Timestamp};
+use model::{SourceKind, Topology};
+use tokio::runtime::Runtime;
+
+use super::calls::CALLS;
+use super::prices::{BadPrice, Prices};
+use crate::pull::{Brought, Budget, GREETING, Live, Missed};
+use ask::{Asking, Miss};
+use found::Found;
+use identity::Shown;
+use tally::{Look, Tally};
+
+pub use tally::Money;
+
+/// For so long the map of the last look is good enough for whoever only wants to know who is near.
+const MAP_LASTS: Span = Span(15 * MINUTE);
+
+/// An account that is read under a role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// What it is called here.
+    pub name: String,
+    /// The role that is taken there.
+    pub role_arn: String,
+    /// What the role wants to be told.
+    pub external_id: Option<String>,
+}
+
+/// What to read, and where.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Regions; the profile's or the environment's if there is none.
+    pub regions: Vec<String>,
+    /// Accounts; the one that the watch is in if there is none.
+    pub accounts: Vec<Account>,
+    /// Profile of the shared configuration files.
+    pub profile: Option<String>,
+    /// An address that stands for all of AWS: an emulator.
+    pub endpoint: Option<String>,
+    /// Namespaces of metrics; all if there is none.
+    pub namespaces: Vec<String>,
+    /// How the names of log groups begin that are read; those of whom alarms and functions speak if there is none.
+    pub log_groups: Vec<String>,
+    /// Metrics of one place and look.
+    pub metrics: usize,
+    /// Log groups of one place and look.
+    pub groups: usize,
+    /// Traces of one place and look.
+    pub traces: usize,
+    /// Functions, tables and queues of one place whose state is asked for one by one, of each kind.
+    pub details: usize,
+    /// How far back the audit trail is read.
+    pub changes: Span,
+    /// What may be asked.
+    pub budget: Budget,
+    /// What it may cost.
+    pub money: Money,
+    /// Prices that differ from the public list: dollars, by action.
+    pub prices: BTreeMap<String, f64>,
+    /// Where every attempt is written down.
+    pub call_log: Option<PathBuf>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            regions: Vec::new(),
+            accounts: Vec::new(),
+            profile: None,
+            endpoint: None,
+            namespaces: Vec::new(),
+            log_groups: Vec::new(),
+            metrics: 1_000,
+            groups: 20,
+            traces: 60,
+            details: 12,
+            changes: Span(24 * 60 * MINUTE),
+            budget: Budget::default(),
+            money: Money::default(),
+            prices: BTreeMap::new(),
+            call_log: None,
+        }
+    }
+}
+
+/// What a source is handed.
+#[derive(Clone)]
+pub struct Means {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Waits.
+    pub sleep: SharedAsyncSleep,
+    /// Carries requests.
+    pub http: SharedHttpClient,
+    /// As whom; what the machine offers (environment, profile, web identity, instance) unless it is given.
+    pub credentials: Option<SharedCredentialsProvider>,
+}
+
+impl Means {
+    /// The network, with certificates checked against those that the machine trusts, and real waits.
+    pub fn real(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            sleep: SharedAsyncSleep::new(TokioSleep::new()),
+            http: aws_smithy_http_client::Builder::new()
+                .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
+                .build_https(),
+            credentials: None,
+        }
+    }
+
+    fn time(&self) -> SharedTimeSource {
+        SharedTimeSource::new(Time(Arc::clone(&self.clock)))
+    }
+}
+
+/// Our clock, as the SDK wants it: requests are signed by it.
+struct Time(Arc<dyn Clock>);
+
+impl std::fmt::Debug for Time {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Time")
+    }
+}
+
+impl TimeSource for Time {
+    fn now(&self) -> SystemTime {
+        let nanos = u64::try_from(self.0.now().0).unwrap_or(0);
+        SystemTime::UNIX_EPOCH + Duration::from_nanos(nanos)
+    }
+}
+
+/// Why there is no connector.
+#[derive(Debug, thiserror::Error)]
+pub enum NotBuilt {
+    /// A price is none.
+    #[error(transparent)]
+    Price(#[from] BadPrice),
+    /// The machine gives no thread to wait on.
+    #[error("no thread for the connector's waits can be started: {0}")]
+    Thread(std::io::Error),
+}
+
+/// The reading end.
+pub struct Eyes {
+    name: String,
+    settings: Settings,
+    means: Means,
+    tally: Arc<Tally>,
+    runtime: Option<Runtime>,
+    map: Mutex<Option<(Timestamp, Topology)>>,
+}
+
+impl Drop for Eyes {
+    fn drop(&mut self) {
+        // Its end must not be waited for where nobody may wait.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Eyes {
+    /// As configured: `name` such as `aws.main`. Nobody is asked yet.
+    ///
+    /// # Errors
+    /// If a price is none, or the machine gives no thread.
+    pub fn new(name: &str, settings: Settings, means: Means) -> Result<Self, NotBuilt> {
+        let prices = Prices::with(&settings.prices)?;
+        let mut tally = Tally::new(
+            name,
+            Arc::clone(&means.clock),
+            settings.budget,
+            settings.money,
+            prices,
+        );
+        tally.log.clone_from(&settings.call_log);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("aws")
+            .enable_all()
+            .build()
+            .map_err(NotBuilt::Thread)?;
+        Ok(Self {
+            name: name.to_string(),
+            settings,
+            means,
+            tally: Arc::new(tally),
+            runtime: Some(runtime),
+            map: Mutex::new(None),
+        })
+    }
+
+    /// Where it is asked, for people.
+    fn address(&self) -> String {
+        match &self.settings.endpoint {
+            Some(endpoint) => endpoint.clone(),
+            None => "amazonaws.com".to_string(),
+        }
+    }
+
+    /// Everything in `hull`, from all places at once.
+    async fn looked(&self, hull: TimeWindow, now: Timestamp) -> Brought {
+        let look = Arc::new(Look::begin(&self.tally, self.tally.budget.look));
+        let shown = Shown::default();
+        let mut brought = Brought {
+            asked: SourceLook {
+                name: self.name.clone(),
+                language: "AWS CLI".to_string(),
+                address: self.address(),
+                ..SourceLook::default()
+            },
+            ..Brought::default()
+        };
+        let places = match place::places(&self.settings, &self.means, &look, &shown).await {
+            Ok(places) => places,
+            Err(missed) => {
+                let miss = Miss {
+                    action: "sts:GetCallerIdentity",
+                    missed,
+                };
+                let gap = ask::gap(&self.name, &self.name, "everything in AWS", &miss);
+                brought.gaps.push(gap);
+                return brought;
+            }
+        };
+        let step = metrics::period(hull);
+        let asked = places.iter().map(|place| {
+            let means = (&look, &shown, &self.means.sleep);
+            let asking = Asking::new(&self.name, place, means, &self.settings, (hull, now));
+            async move { everything(&asking).await }
+        });
+        let mut all: Vec<Found> = join_all(asked).await;
+        several::tell_apart(&places, &mut all);
+        let mut seen: BTreeSet<SourceKind> = BTreeSet::new();
+        for found in all {
+            seen.extend(&found.seen);
+            found.pour(&mut brought);
+        }
+        brought.seen = found::kinds(&seen);
+        brought.topology.normalise();
+        let sorted = |a: &model::source::Asked, b: &model::source::Asked| {
+            (&a.entity, &a.metric, &a.statistic, &a.text).cmp(&(
+                &b.entity,
+                &b.metric,
+                &b.statistic,
+                &b.text,
+            ))
+        };
+        brought.asked.asked.sort_by(sorted);
+        brought.asked.step_ms = step.0 / 1_000_000;
+        brought.asked.spent = look.spent();
+        *self.map.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((now, brought.topology.clone()));
+        brought
+    }
+
+    async fn greeted(&self) -> Result<String, Missed> {
+        let look = Arc::new(Look::begin(&self.tally, GREETING));
+        let shown = Shown::default();
+        let now = self.tally.clock.now();
+        let hull = TimeWindow::new(now.minus(Span(MINUTE)), now)
+            .ok_or_else(|| Missed::Strange("our clock stands at no time".to_string()))?;
+        let places = place::places(&self.settings, &self.means, &look, &shown).await?;
+        let asked = places.iter().map(|place| {
+            let means = (&look, &shown, &self.means.sleep);
+            let asking = Asking::new(&self.name, place, means, &self.settings, (hull, now));
+            async move {
+                let asked = place.sts.get_caller_identity().send();
+                let who = asking.ask("sts:GetCallerIdentity", 1, asked).await;
+                who.map(|who| who.arn().unwrap_or("somebody without a name").to_string())
+                    .map_err(|miss| (asking.here(), miss))
+            }
+        });
+        let mut answers: BTreeMap<String, usize> = BTreeMap::new();
+        let mut failed: Vec<(String, Miss)> = Vec::new();
+        for answer in join_all(asked).await {
+            match answer {
+                Ok(who) => *answers.entry(who).or_default() += 1,
+                Err(miss) => failed.push(miss),
+            }
+        }
+        if answers.is_empty()
+            && let Some((_, miss)) = failed.first()
+        {
+            return Err(miss.missed.clone());
+        }
+        let mut said: Vec<String> = answers
+            .iter()
+            .map(|(who, places)| format!("{who} in {places} places"))
+            .collect();
+        if let Some((place, miss)) = failed.first() {
+            said.push(format!(
+                "{} places do not answer, such as {place}: {}",
+                failed.len(),
+                miss.missed
+            ));
+        }
+        let hour = self.tally.hour.spent(now);
+        let paid = tally::dollars(self.tally.paid.spent(now).requests);
+        Ok(format!(
+            "asked as {}. It sees alarms, metrics, logs, traces, the audit trail, functions, tables, queues and tags, by {} calls \
+             that all read. Asked {} times in the last hour, for {paid}",
+            said.join("; "),
+            CALLS.len(),
+            hour.requests
+        ))
+    }
+
+    /// Runs to its end on the connector's own thread pool.
+    fn wait<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        // There is one until it is dropped.
+        Some(self.runtime.as_ref()?.block_on(future))
+    }
+}
+
+/// All that one place shows. Alarms first: they say who matters.
+async fn everything(asking: &Asking<'_>) -> Found {
+    let (mut found, alarms) = alarms::look(asking).await;
+    let firing = &alarms.firing;
+    let (numbers, lines, spans, changes, functions, tables, queues, tags) = futures_util::join!(
+        metrics::look(asking, &alarms),
+        logs::look(asking, firing),
+        traces::look(asking),
+        trail::look(asking),
+        functions::look(asking, firing),
+        tables::look(asking, firing),
+        queues::look(asking, firing),
+        tags::look(asking),
+    );
+    let (functions, names) = functions;
+    for part in [
+        numbers, lines, spans, changes, functions, tables, queues, tags,
+    ] {
+        found.join(part);
+    }
+    names.lean(&mut found);
+    found
+}
+
+impl Live for Eyes {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn look(&self, hull: TimeWindow, now: Timestamp) -> Brought {
+        self.wait(self.looked(hull, now)).unwrap_or_default()
+    }
+
+    fn greet(&self) -> Result<String, Missed> {
+        self.wait(self.greeted())
+            .unwrap_or_else(|| Err(Missed::Unreached("it is being ended".to_string())))
+    }
+
+    /// The map of the last look: to draw one of its own would be as long as a look.
+    fn around(&self, now: Timestamp) -> Topology {
+        match &*self.map.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some((at, known)) if now.since(*at).0.saturating_abs() < MAP_LASTS.0 => known.clone(),
+            _ => Topology::default(),
+        }
+    }
+}

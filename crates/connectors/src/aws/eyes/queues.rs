@@ -1,0 +1,148 @@
+//! Queues of SQS, and who hears of topics of SNS.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_sqs::types::QueueAttributeName;
+use model::{EdgeKind, EntityId, EntityKind, SourceKind};
+use serde_json::{Value, json};
+
+use super::ask::{Asking, Miss};
+use super::found::Found;
+
+/// Queues of one answer.
+const PAGE: i32 = 1_000;
+/// Answers about subscriptions that are read, each of 100.
+const PAGES: usize = 3;
+
+/// What is asked of a queue. Its policy and its key are nobody's state.
+const WANTED: [QueueAttributeName; 8] = [
+    QueueAttributeName::ApproximateNumberOfMessages,
+    QueueAttributeName::ApproximateNumberOfMessagesDelayed,
+    QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+    QueueAttributeName::LastModifiedTimestamp,
+    QueueAttributeName::MessageRetentionPeriod,
+    QueueAttributeName::QueueArn,
+    QueueAttributeName::RedrivePolicy,
+    QueueAttributeName::VisibilityTimeout,
+];
+
+/// Queues and topics.
+pub(super) async fn look(asking: &Asking<'_>, firing: &BTreeSet<EntityId>) -> Found {
+    let mut found = Found::default();
+    match queues(asking, firing, &mut found).await {
+        Ok(()) => {
+            found.seen.insert(SourceKind::State);
+        }
+        Err(miss) => found.missed(asking, "queues", &miss),
+    }
+    if let Err(miss) = subscriptions(asking, &mut found).await {
+        found.missed(asking, "who hears of topics", &miss);
+    }
+    found
+}
+
+async fn queues(
+    asking: &Asking<'_>,
+    firing: &BTreeSet<EntityId>,
+    found: &mut Found,
+) -> Result<(), Miss> {
+    let sent = asking.place.sqs.list_queues().max_results(PAGE).send();
+    let answer = asking.ask("sqs:ListQueues", 1, sent).await?;
+    let mut order: Vec<(bool, EntityId, String)> = Vec::new();
+    for url in answer.queue_urls() {
+        let name = url.rsplit('/').next().unwrap_or(url);
+        let entity = found.named(EntityKind::Queue, name);
+        found
+            .directory
+            .label(&entity, "cloud.region", &asking.place.region);
+        found
+            .directory
+            .label(&entity, "cloud.account", &asking.place.account);
+        order.push((!firing.contains(&entity), entity, url.clone()));
+    }
+    order.sort();
+    let most = asking.settings.details;
+    if order.len() > most || answer.next_token().is_some() {
+        let detail = format!(
+            "{} of {} queues were asked about",
+            most.min(order.len()),
+            order.len()
+        );
+        let gap = asking.cut("how queues are", detail, "raise details");
+        found.gaps.push(gap);
+    }
+    for (_, entity, url) in order.into_iter().take(most) {
+        let sent = asking
+            .place
+            .sqs
+            .get_queue_attributes()
+            .queue_url(&url)
+            .set_attribute_names(Some(WANTED.to_vec()))
+            .send();
+        let answer = asking.ask("sqs:GetQueueAttributes", 1, sent).await?;
+        let attributes = answer.attributes();
+        let text = |name: &QueueAttributeName| attributes.and_then(|all| all.get(name));
+        let mut document = json!({ "QueueUrl": url });
+        for name in &WANTED {
+            if let Some(value) = text(name) {
+                let number = value.parse::<i64>().map(Value::from);
+                document[name.as_str()] = number.unwrap_or_else(|_| Value::from(value.as_str()));
+            }
+        }
+        if let Some(arn) = text(&QueueAttributeName::QueueArn) {
+            found.directory.label(&entity, "arn", arn);
+        }
+        let redrive = text(&QueueAttributeName::RedrivePolicy);
+        let redrive: Option<Value> = redrive.and_then(|text| serde_json::from_str(text).ok());
+        let dead = redrive
+            .as_ref()
+            .and_then(|policy| policy["deadLetterTargetArn"].as_str());
+        if let Some(dead) = dead.and_then(|arn| found.by_arn(arn)) {
+            found.edge(
+                &entity,
+                &dead,
+                EdgeKind::Produces,
+                "the queue's redrive policy",
+            );
+        }
+        found.state(entity, "sqs.queue", document, asking.now);
+    }
+    Ok(())
+}
+
+/// Who hears of topics; addresses of people are none of ours.
+async fn subscriptions(asking: &Asking<'_>, found: &mut Found) -> Result<(), Miss> {
+    let mut next = None;
+    for _ in 0..PAGES {
+        let sent = asking
+            .place
+            .sns
+            .list_subscriptions()
+            .set_next_token(next)
+            .send();
+        let answer = asking.ask("sns:ListSubscriptions", 1, sent).await?;
+        for one in answer.subscriptions() {
+            let endpoint = one
+                .endpoint()
+                .filter(|endpoint| endpoint.starts_with("arn:"));
+            let topic = one.topic_arn().and_then(|arn| found.by_arn(arn));
+            let hears = endpoint.and_then(|arn| found.by_arn(arn));
+            if let (Some(topic), Some(hears)) = (topic, hears) {
+                found.edge(
+                    &hears,
+                    &topic,
+                    EdgeKind::Consumes,
+                    "a subscription of the topic",
+                );
+            }
+        }
+        next = answer
+            .next_token()
+            .map(str::to_string)
+            .filter(|next| !next.is_empty());
+        if next.is_none() {
+            break;
+        }
+    }
+    Ok(())
+}

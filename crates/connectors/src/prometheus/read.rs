@@ -1,0 +1,160 @@
+//! Takes answers of the API apart.
+
+use std::collections::BTreeMap;
+
+use model::time::{Span, Timestamp};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::pull::Missed;
+
+/// Labels of a series, its name among them as `__name__`.
+pub(super) type Labels = BTreeMap<String, String>;
+
+/// One series as it was answered: times strictly increasing, values finite.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Matrix {
+    pub labels: Labels,
+    /// Nanoseconds since the epoch.
+    pub times: Vec<i64>,
+    pub values: Vec<f64>,
+}
+
+#[derive(Deserialize)]
+struct Range {
+    status: String,
+    data: RangeData,
+}
+
+#[derive(Deserialize)]
+struct RangeData {
+    #[serde(default)]
+    result: Vec<RangeSeries>,
+}
+
+#[derive(Deserialize)]
+struct RangeSeries {
+    #[serde(default)]
+    metric: Labels,
+    /// Absent where the series is a native histogram.
+    #[serde(default)]
+    values: Vec<(f64, String)>,
+}
+
+/// A moment as the API writes it.
+pub(super) fn seconds(at: Timestamp) -> String {
+    let ms = at.0.div_euclid(1_000_000);
+    format!("{}.{:03}", ms.div_euclid(1000), ms.rem_euclid(1000))
+}
+
+/// A moment of the API, which counts seconds with at most three decimals.
+pub(super) fn nanos(seconds: f64) -> i64 {
+    // What does not fit saturates, and is outside of every window.
+    ((seconds * 1000.0).round() as i64).saturating_mul(1_000_000)
+}
+
+/// The answer's `data`.
+pub(super) fn data(body: &[u8]) -> Result<Value, Missed> {
+    let mut answer: Value =
+        serde_json::from_slice(body).map_err(|error| Missed::Strange(error.to_string()))?;
+    if answer["status"].as_str() != Some("success") {
+        let said = answer["error"].as_str().unwrap_or("no status of success");
+        return Err(Missed::Strange(said.chars().take(300).collect()));
+    }
+    Ok(answer["data"].take())
+}
+
+fn number(text: &str) -> Option<f64> {
+    text.parse().ok().filter(|value: &f64| value.is_finite())
+}
+
+/// The number of a scalar.
+pub(super) fn scalar(data: &Value) -> Option<f64> {
+    number(data["result"].get(1)?.as_str()?)
+}
+
+fn labels(metric: &Value) -> Labels {
+    let pairs = metric.as_object().into_iter().flatten();
+    pairs
+        .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_string())))
+        .collect()
+}
+
+/// The series of an instant vector, sorted by labels; what is no finite number is left out.
+pub(super) fn vector(data: &Value) -> Vec<(Labels, f64)> {
+    let rows = data["result"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    let mut found: Vec<(Labels, f64)> = rows
+        .iter()
+        .filter_map(|row| {
+            let value = number(row["value"].get(1)?.as_str()?)?;
+            Some((labels(&row["metric"]), value))
+        })
+        .collect();
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    found
+}
+
+/// The series of a range vector.
+pub(super) fn matrices(data: &Value) -> Result<Vec<Matrix>, Missed> {
+    let rows: Vec<RangeSeries> = serde_json::from_value(data["result"].clone())
+        .map_err(|error| Missed::Strange(error.to_string()))?;
+    Ok(kept(rows, Timestamp(i64::MIN), Timestamp(i64::MAX)))
+}
+
+/// The series of a query over a range. Points outside of it were not asked for, and are left out.
+pub(super) fn range(body: &[u8], from: Timestamp, to: Timestamp) -> Result<Vec<Matrix>, Missed> {
+    let answer: Range =
+        serde_json::from_slice(body).map_err(|error| Missed::Strange(error.to_string()))?;
+    if answer.status != "success" {
+        return Err(Missed::Strange(format!("status {:?}", answer.status)));
+    }
+    Ok(kept(answer.data.result, from, to))
+}
+
+fn kept(rows: Vec<RangeSeries>, from: Timestamp, to: Timestamp) -> Vec<Matrix> {
+    let mut found: Vec<Matrix> = rows
+        .into_iter()
+        .map(|row| {
+            let mut points: Vec<(i64, f64)> = row
+                .values
+                .iter()
+                .filter_map(|(at, value)| Some((nanos(*at), number(value)?)))
+                .filter(|(at, _)| *at >= from.0 && *at < to.0)
+                .collect();
+            points.sort_by_key(|(at, _)| *at);
+            points.dedup_by_key(|(at, _)| *at);
+            let (times, values) = points.into_iter().unzip();
+            Matrix {
+                labels: row.metric,
+                times,
+                values,
+            }
+        })
+        .filter(|matrix| !matrix.times.is_empty())
+        .collect();
+    found.sort_by(|a, b| a.labels.cmp(&b.labels));
+    found
+}
+
+/// Brings points to our clock; of a job that is scraped less often than the step only so many points stay as are
+/// scrapes, because those between them only repeat.
+pub(super) fn settle(matrix: &mut Matrix, jobs: &BTreeMap<String, Span>, step: Span, ahead: Span) {
+    let job = matrix.labels.get("job").and_then(|job| jobs.get(job));
+    let every = job
+        .map_or(1, |every| (every.0 + step.0 / 2) / step.0.max(1))
+        .max(1);
+    if every > 1 {
+        let long = step.0.saturating_mul(every);
+        let points = matrix.times.iter().zip(&matrix.values);
+        let kept = points.filter(|(at, _)| at.rem_euclid(long) == 0);
+        (matrix.times, matrix.values) = kept.map(|(at, value)| (*at, *value)).unzip();
+    }
+    if ahead.0 != 0 {
+        for at in &mut matrix.times {
+            *at = at.saturating_sub(ahead.0);
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! How much a source may be asked: in one look, and in an hour.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use model::Timestamp;
+use model::source::Spent;
+use model::time::{MINUTE, SECOND, Span};
+
+/// How much a source may be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Requests of one look.
+    pub requests: u64,
+    /// Bytes of answers in one look.
+    pub bytes: u64,
+    /// Requests in any hour.
+    pub requests_per_hour: u64,
+    /// Bytes of answers in any hour.
+    pub bytes_per_hour: u64,
+    /// How long one request may take.
+    pub timeout: Span,
+    /// How long one look may take, waits included.
+    pub look: Span,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            requests: 150,
+            bytes: 64 << 20,
+            requests_per_hour: 3000,
+            bytes_per_hour: 1 << 30,
+            timeout: Span(5 * SECOND),
+            look: Span(20 * SECOND),
+        }
+    }
+}
+
+/// What was spent in the last hour, minute by minute.
+#[derive(Debug, Default)]
+pub struct Hour(Mutex<BTreeMap<i64, (u64, u64)>>);
+
+impl Hour {
+    /// Requests and bytes of the last hour.
+    pub fn spent(&self, now: Timestamp) -> Spent {
+        let minutes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let minute = now.0.div_euclid(MINUTE);
+        let mut spent = Spent::default();
+        for (requests, bytes) in minutes.range(minute - 59..=minute).map(|(_, spent)| spent) {
+            spent.requests = spent.requests.saturating_add(*requests);
+            spent.bytes = spent.bytes.saturating_add(*bytes);
+        }
+        spent
+    }
+
+    /// Adds what was spent just now.
+    pub fn add(&self, requests: u64, bytes: u64, now: Timestamp) {
+        let mut minutes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let minute = now.0.div_euclid(MINUTE);
+        let entry = minutes.entry(minute).or_default();
+        entry.0 = entry.0.saturating_add(requests);
+        entry.1 = entry.1.saturating_add(bytes);
+        // A clock that was put back leaves minutes in the future: they are let go of too.
+        minutes.retain(|known, _| (minute - 59..=minute).contains(known));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_hour_forgets_what_is_older() {
+        let hour = Hour::default();
+        let at = |minute: i64| Timestamp(minute * MINUTE);
+        hour.add(3, 10, at(0));
+        hour.add(1, 5, at(30));
+        let spent = hour.spent(at(59));
+        assert_eq!((spent.requests, spent.bytes), (4, 15));
+        assert_eq!(hour.spent(at(60)).requests, 1);
+        assert_eq!(hour.spent(at(200)).requests, 0);
+    }
+}

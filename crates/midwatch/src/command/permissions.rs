@@ -1,0 +1,264 @@
+//! `midwatch permissions`: what a connector needs, and whether it kept to that.
+
+use std::path::PathBuf;
+
+use clap::{Subcommand, ValueEnum};
+use connectors::aws;
+
+use super::{Answer, Place};
+use crate::console::Console;
+use crate::dress;
+use crate::exit::Exit;
+use crate::problem::Problem;
+use crate::wiring::house::House;
+
+/// A log that is longer is given in parts.
+const LONGEST: u64 = 256 << 20;
+
+/// Print the least that a connector needs to look, or hold a log of calls against it
+#[derive(clap::Args, Debug)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:\n  \
+        midwatch permissions aws > midwatch-policy.json\n  \
+        midwatch permissions prove calls.jsonl\n  \
+        midwatch permissions prove trail.json --by role/midwatch\n\n\
+        What it prints is written from the calls that are compiled in: no other can be made. The roles in other\n\
+        accounts are those that the configuration names.\n\n\
+        A log is what CloudTrail exports, what `aws cloudtrail lookup-events` prints, or what `call_log` of a\n\
+        connector names.\n\n\
+        Exit codes: 0 all calls are in it, 1 some are not."
+)]
+pub struct Args {
+    #[command(flatten)]
+    place: Place,
+    /// Whose; the one that is configured, if it is only one
+    vendor: Option<Vendor>,
+    #[command(subcommand)]
+    command: Option<Sub>,
+}
+
+#[derive(Subcommand, Debug)]
+enum Sub {
+    /// Hold the calls of a log against what is needed
+    Prove(Prove),
+}
+
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    midwatch permissions prove calls.jsonl\n  \
+    midwatch permissions prove trail.json --by role/midwatch --format json\n\n\
+    Exit codes: 0 all calls are in it, 1 some are not, 2 bad input.")]
+struct Prove {
+    /// The log
+    log: PathBuf,
+    /// Whose
+    #[arg(long, default_value = "aws")]
+    vendor: Vendor,
+    /// Only calls of callers whose name or ARN contains this
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    by: String,
+    /// How to answer
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    format: Answer,
+}
+
+/// Whoever wants to be shown what may be done there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Vendor {
+    /// Amazon Web Services: a policy of IAM
+    Aws,
+    /// Kubernetes: roles of RBAC
+    #[cfg(feature = "kubernetes")]
+    Kubernetes,
+}
+
+/// What a log shows, whoever wrote it.
+struct Shown {
+    calls: u64,
+    others: u64,
+    known: usize,
+    /// Calls that are not needed, and how often each was made.
+    foreign: Vec<(String, u64)>,
+}
+
+impl Vendor {
+    const ALL: &[Self] = &[
+        Self::Aws,
+        #[cfg(feature = "kubernetes")]
+        Self::Kubernetes,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Aws => "aws",
+            #[cfg(feature = "kubernetes")]
+            Self::Kubernetes => "kubernetes",
+        }
+    }
+
+    /// Is there a connector of theirs in this configuration?
+    fn is_configured(self, house: &House) -> bool {
+        let connectors = &house.config().connectors;
+        match self {
+            Self::Aws => !connectors.aws.is_empty(),
+            #[cfg(feature = "kubernetes")]
+            Self::Kubernetes => !connectors.kubernetes.is_empty(),
+        }
+    }
+
+    /// What is to be granted, in the vendor's own words.
+    fn needs(self, house: &House) -> String {
+        match self {
+            Self::Aws => {
+                let accounts = house.config().connectors.aws.values();
+                let mut roles: Vec<String> = accounts
+                    .flat_map(|one| one.accounts.values())
+                    .map(|account| account.role_arn.clone())
+                    .collect();
+                roles.sort();
+                roles.dedup();
+                dress::json(&aws::calls::policy(&roles))
+            }
+            #[cfg(feature = "kubernetes")]
+            Self::Kubernetes => {
+                let clusters = || house.config().connectors.kubernetes.values();
+                let mut namespaces: Vec<String> =
+                    clusters().flat_map(|one| one.namespaces.clone()).collect();
+                namespaces.sort();
+                namespaces.dedup();
+                // A cluster that is read whole needs the role for all of it.
+                if clusters().any(|one| one.namespaces.is_empty()) {
+                    namespaces.clear();
+                }
+                connectors::kubernetes::calls::policy(&namespaces)
+            }
+        }
+    }
+
+    fn prove(self, log: &str, by: &str) -> Result<Shown, String> {
+        match self {
+            Self::Aws => {
+                let proof = aws::proof::prove(log, by).map_err(|error| error.to_string())?;
+                Ok(Shown {
+                    calls: proof.calls,
+                    others: proof.others,
+                    known: proof.known.len(),
+                    foreign: proof.foreign.into_iter().collect(),
+                })
+            }
+            #[cfg(feature = "kubernetes")]
+            Self::Kubernetes => {
+                let proof = connectors::kubernetes::proof::prove(log, by);
+                Ok(Shown {
+                    calls: proof.calls,
+                    others: proof.others,
+                    known: proof.known.len(),
+                    foreign: proof.foreign.into_iter().collect(),
+                })
+            }
+        }
+    }
+}
+
+/// Runs it.
+pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
+    match &args.command {
+        Some(Sub::Prove(args)) => prove(args, console),
+        None => {
+            let house = args.place.house()?;
+            let vendor = match args.vendor {
+                Some(vendor) => vendor,
+                None => only(&house)?,
+            };
+            console.print(&vendor.needs(&house))?;
+            Ok(Exit::Done)
+        }
+    }
+}
+
+/// The only one that is configured.
+fn only(house: &House) -> Result<Vendor, Problem> {
+    let configured: Vec<Vendor> = Vendor::ALL
+        .iter()
+        .copied()
+        .filter(|vendor| vendor.is_configured(house))
+        .collect();
+    if let [one] = configured[..] {
+        return Ok(one);
+    }
+    let names: Vec<&str> = Vendor::ALL.iter().map(|vendor| vendor.name()).collect();
+    Err(Problem::bad_input(
+        format!(
+            "{} connectors are configured that want permissions",
+            configured.len()
+        ),
+        "midwatch permissions",
+        format!("say whose: {}", names.join(", ")),
+    ))
+}
+
+fn prove(args: &Prove, console: &mut Console<'_>) -> Result<Exit, Problem> {
+    let path = &args.log;
+    let unreadable = |error: std::io::Error| Problem::unreadable(path, &error);
+    let place = path.display().to_string();
+    let size = std::fs::metadata(path).map_err(unreadable)?.len();
+    if size > LONGEST {
+        return Err(Problem::bad_input(
+            format!("it has {size} bytes, more than {LONGEST}"),
+            place,
+            "give it in parts",
+        ));
+    }
+    let log = std::fs::read_to_string(path).map_err(unreadable)?;
+    let shown = args.vendor.prove(&log, &args.by).map_err(|why| {
+        Problem::bad_input(
+            why,
+            place.clone(),
+            "give a log of calls: `midwatch permissions --help` says which are understood",
+        )
+    })?;
+    if shown.calls == 0 {
+        return Err(Problem::bad_input(
+            match shown.others {
+                0 => "there is no call in it".to_string(),
+                others => format!("none of its {others} calls is by {:?}", args.by),
+            },
+            place,
+            "a log without calls proves nothing: look for the time, and for who is named with --by",
+        ));
+    }
+    match args.format {
+        Answer::Json => console.print(&dress::json(&serde_json::json!({
+            "vendor": args.vendor.name(),
+            "calls": shown.calls,
+            "of_others": shown.others,
+            "kinds": shown.known,
+            "not_needed": shown.foreign.iter().map(|(call, times)| {
+                serde_json::json!({ "call": call, "times": times })
+            }).collect::<Vec<_>>(),
+        })))?,
+        Answer::Terminal => {
+            let mut text = String::new();
+            for (call, times) in &shown.foreign {
+                let call = dress::text::plain(call);
+                text += &format!("not in the list: {call} ({times} times)\n");
+            }
+            let within: u64 =
+                shown.calls - shown.foreign.iter().map(|(_, times)| times).sum::<u64>();
+            text += &format!(
+                "{within} of {} calls are among those that the connector needs\n",
+                shown.calls
+            );
+            if shown.others > 0 {
+                text += &format!("{} calls of others were left out\n", shown.others);
+            }
+            console.print(&text)?;
+        }
+    }
+    Ok(if shown.foreign.is_empty() {
+        Exit::Done
+    } else {
+        Exit::No
+    })
+}

@@ -1,0 +1,186 @@
+//! `[connectors.aws.NAME]`: accounts and regions of AWS that are asked when an incident is looked at.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Bytes, Length};
+
+/// Accounts and regions of AWS. Who asks is whom the machine offers: environment, profile, web identity, instance.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Aws {
+    /// Regions, such as `["eu-west-1"]`; that of the profile or the environment unless they are given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub regions: Vec<String>,
+    /// Further accounts by a name of yours, each with the role that is taken there; the own account is then read only
+    /// if it is among them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub accounts: BTreeMap<String, AwsAccount>,
+    /// Profile of the shared configuration files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// An address that stands for all of AWS, such as an emulator's `http://127.0.0.1:4566`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// Namespaces of metrics, such as `["AWS/Lambda"]`; all unless they are given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub namespaces: Vec<String>,
+    /// How the names of log groups begin that are read; any, those of alarmed entities and functions first, unless they
+    /// are given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub log_groups: Vec<String>,
+    /// Metrics of one look at one account in one region; 1000 unless something else is said. They are paid for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<usize>,
+    /// Log groups of one look at one account in one region; 20 unless something else is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<usize>,
+    /// Traces of one look at one account in one region; 60 unless something else is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traces: Option<usize>,
+    /// Functions, tables and queues, of each kind, whose state is asked for one by one; 12 unless something else is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<usize>,
+    /// How far back the audit trail is read; 24h unless something else is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Length>,
+    /// US dollars that one look may cost by the price list; 0.05 unless something else is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dollars: Option<f64>,
+    /// US dollars that any hour may cost; 1.0 unless something else is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dollars_per_hour: Option<f64>,
+    /// What you pay instead of the public price, in US dollars for each unit, such as
+    /// `{ "cloudwatch:GetMetricData" = 0.000008 }`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub prices: BTreeMap<String, f64>,
+    /// File in which every call is written down as it is made, for `midwatch permissions prove`; relative to the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call_log: Option<PathBuf>,
+    /// Requests that one look may send; 150 for each account in each region unless something else is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<u64>,
+    /// Bytes of answers that one look may read; 64MiB unless something else is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<Bytes>,
+    /// Requests that may be sent in any hour; 3000 for each account in each region unless something else is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_per_hour: Option<u64>,
+    /// Bytes of answers that may be read in any hour; 1GiB unless something else is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes_per_hour: Option<Bytes>,
+    /// How long one request may take; 5s unless something else is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Length>,
+    /// How long one look may take, waits included; 20s unless something else is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look: Option<Length>,
+}
+
+/// An account that is read under a role.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AwsAccount {
+    /// The role that is taken there, such as `arn:aws:iam::222222222222:role/midwatch-reads`.
+    pub role_arn: String,
+    /// What the role's trust wants to be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+}
+
+impl Aws {
+    /// What types cannot say: the key, what, and what to do.
+    pub fn fault(&self, name: &str) -> Option<(String, String, String)> {
+        let fault = |of: &str, what: &str, remedy: &str| {
+            let key = format!("connectors.aws.{name}{of}");
+            Some((key, what.to_string(), remedy.to_string()))
+        };
+        let plain = |text: &str| {
+            let good =
+                |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+            !text.is_empty() && text.len() <= 40 && text.bytes().all(good)
+        };
+        if !plain(name) {
+            return fault(
+                "",
+                "is no name",
+                "use up to 40 lower-case letters, digits and hyphens",
+            );
+        }
+        if !self.regions.iter().all(|region| plain(region)) {
+            return fault(
+                ".regions",
+                "names what is no region",
+                "write them like [\"eu-west-1\"]",
+            );
+        }
+        for (account, role) in &self.accounts {
+            if !plain(account) {
+                return fault(
+                    &format!(".accounts.{account}"),
+                    "is no name",
+                    "use up to 40 lower-case letters, digits and hyphens",
+                );
+            }
+            let arn = &role.role_arn;
+            if !(arn.starts_with("arn:") && arn.contains(":iam::") && arn.contains(":role/")) {
+                return fault(
+                    &format!(".accounts.{account}.role_arn"),
+                    "is no role",
+                    "write it like \"arn:aws:iam::222222222222:role/midwatch-reads\"",
+                );
+            }
+        }
+        if let Some(endpoint) = &self.endpoint {
+            let rest = ["http://", "https://"]
+                .iter()
+                .find_map(|scheme| endpoint.strip_prefix(scheme));
+            match rest {
+                Some(rest) if !rest.is_empty() && !rest.contains(['@', '?', '#']) => {}
+                _ => {
+                    return fault(
+                        ".endpoint",
+                        "is no address of HTTP, or holds more than one",
+                        "write it like \"http://127.0.0.1:4566\"",
+                    );
+                }
+            }
+        }
+        let money = |amount: Option<f64>| amount.is_some_and(|one| !(one > 0.0 && one < 1e6));
+        for (of, amount) in [
+            (".dollars", self.dollars),
+            (".dollars_per_hour", self.dollars_per_hour),
+        ] {
+            if money(amount) {
+                return fault(of, "is no sum of money", "leave it out for the default");
+            }
+        }
+        for (of, number) in [
+            (".requests", self.requests),
+            (".requests_per_hour", self.requests_per_hour),
+            (".bytes", self.bytes.map(|bytes| bytes.0)),
+            (".bytes_per_hour", self.bytes_per_hour.map(|bytes| bytes.0)),
+        ] {
+            if number == Some(0) {
+                return fault(
+                    of,
+                    "is 0, so nothing could be asked",
+                    "leave it out for the default",
+                );
+            }
+        }
+        for (of, length) in [
+            (".timeout", self.timeout),
+            (".look", self.look),
+            (".changes", self.changes),
+        ] {
+            if length.is_some_and(|length| length.span().0 <= 0) {
+                return fault(of, "must be longer than nothing", "write it like \"5s\"");
+            }
+        }
+        None
+    }
+}

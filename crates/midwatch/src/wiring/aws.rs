@@ -1,0 +1,82 @@
+//! AWS as it is configured, where this program was built with it.
+
+use connectors::pull::Live;
+
+use super::house::House;
+use crate::config::Aws;
+use crate::problem::Problem;
+
+/// The source of this name.
+#[cfg(feature = "aws")]
+pub(super) fn source(house: &House, name: &str, config: &Aws) -> Result<Box<dyn Live>, Problem> {
+    use std::sync::Arc;
+
+    use connectors::aws::eyes::{Account, Eyes, Means, Money, Settings};
+    use connectors::pull::Budget;
+
+    use super::live::SystemClock;
+
+    let usual = Settings::default();
+    let accounts = config.accounts.iter().map(|(name, account)| Account {
+        name: name.clone(),
+        role_arn: account.role_arn.clone(),
+        external_id: account.external_id.clone(),
+    });
+    let accounts: Vec<Account> = accounts.collect();
+    let places = (accounts.len().max(1) * config.regions.len().max(1)) as u64;
+    let nanos = |dollars: Option<f64>, usual: u64| {
+        dollars.map_or(usual, |dollars| (dollars * 1e9).round() as u64)
+    };
+    let length =
+        |given: Option<crate::config::Length>, usual| given.map_or(usual, |one| one.span());
+    let settings = Settings {
+        regions: config.regions.clone(),
+        accounts,
+        profile: config.profile.clone(),
+        endpoint: config.endpoint.clone(),
+        namespaces: config.namespaces.clone(),
+        log_groups: config.log_groups.clone(),
+        metrics: config.metrics.unwrap_or(usual.metrics),
+        groups: config.groups.unwrap_or(usual.groups),
+        traces: config.traces.unwrap_or(usual.traces),
+        details: config.details.unwrap_or(usual.details),
+        changes: length(config.changes, usual.changes),
+        budget: Budget {
+            requests: config.requests.unwrap_or(usual.budget.requests * places),
+            requests_per_hour: config
+                .requests_per_hour
+                .unwrap_or(usual.budget.requests_per_hour * places),
+            bytes: config.bytes.map_or(usual.budget.bytes, |bytes| bytes.0),
+            bytes_per_hour: config
+                .bytes_per_hour
+                .map_or(usual.budget.bytes_per_hour, |bytes| bytes.0),
+            timeout: length(config.timeout, usual.budget.timeout),
+            look: length(config.look, usual.budget.look),
+        },
+        money: Money {
+            look: nanos(config.dollars, usual.money.look),
+            hour: nanos(config.dollars_per_hour, usual.money.hour),
+        },
+        prices: config.prices.clone(),
+        call_log: config.call_log.as_ref().map(|file| house.path(file)),
+    };
+    let means = Means::real(Arc::new(SystemClock));
+    let eyes = Eyes::new(&format!("aws.{name}"), settings, means).map_err(|error| {
+        Problem::bad_input(
+            error.to_string(),
+            format!("connectors.aws.{name}"),
+            "`midwatch config reference` shows every key; docs/connectors/aws.md says what they mean",
+        )
+    })?;
+    Ok(Box::new(eyes))
+}
+
+/// This program was built without it.
+#[cfg(not(feature = "aws"))]
+pub(super) fn source(_: &House, name: &str, _: &Aws) -> Result<Box<dyn Live>, Problem> {
+    Err(Problem::bad_input(
+        "this program was built without the connector to AWS",
+        format!("connectors.aws.{name}"),
+        "build it with `cargo build --release --features aws`, or take the full distribution",
+    ))
+}

@@ -1,0 +1,514 @@
+//! Breaks the shop, and compares what is said of it with what was done to it.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail, ensure};
+use serde_json::{Value, json};
+
+use super::fault::Fault;
+use super::metrics::{ask, fired, get, json as get_json, well};
+use super::system::{Shop, last_lines};
+use super::told;
+use crate::bench::{commit, machine};
+use crate::history::built;
+use crate::house::root;
+
+/// How long a fault may take until Prometheus shows it.
+const SHOWS: Duration = Duration::from_secs(80);
+/// How long the shop may take to be well again.
+const HEALS: Duration = Duration::from_secs(240);
+/// How long Midwatch may take from the first page to a report.
+const REPORTS: Duration = Duration::from_secs(120);
+/// What is said this long after the first report counts: later alarms and later telemetry are looked at as well.
+const SETTLES: Duration = Duration::from_secs(15);
+
+/// What was asked for.
+struct Options {
+    faults: Vec<Fault>,
+    runs: usize,
+    program: Option<PathBuf>,
+    profile: String,
+    calm: Duration,
+    keep: PathBuf,
+}
+
+/// Breaks each, looks whether Prometheus shows what it should, and mends it.
+pub fn see(shop: &Shop, words: &[&str]) -> anyhow::Result<bool> {
+    ensure!(shop.is_up(), "no shop is up");
+    let faults = named(words)?;
+    let mut all = true;
+    for fault in &faults {
+        until_well(shop)?;
+        let begun = Instant::now();
+        fault.strike(shop)?;
+        let missing = shown(shop, fault, SHOWS);
+        let took = begun.elapsed().as_secs();
+        // What pages has some time after that.
+        std::thread::sleep(Duration::from_secs(20));
+        let alerts = fired(&shop.prometheus, begun.elapsed().as_secs()).unwrap_or_default();
+        fault.mend(shop)?;
+        let mended = Instant::now();
+        until_well(shop).with_context(|| format!("{} was mended", fault.name))?;
+        all &= missing.is_empty();
+        println!(
+            "{:<24} {} after {took} s; well {} s after it was mended; alerts: {}",
+            fault.name,
+            match missing.as_slice() {
+                [] => "seen".to_string(),
+                list => format!("NOT SEEN {list:?}"),
+            },
+            mended.elapsed().as_secs(),
+            words_of(&alerts, |_| true).join(", ")
+        );
+    }
+    Ok(all)
+}
+
+/// Breaks each with Midwatch beside it, and writes down what it said.
+pub fn run(shop: &Shop, words: &[&str]) -> anyhow::Result<bool> {
+    let options = options(words)?;
+    let program = match &options.program {
+        Some(program) => program.clone(),
+        None => built(&options.profile)?.program,
+    };
+    let machine = machine();
+    let mine = !shop.is_up();
+    if mine {
+        shop.up()?;
+    }
+    // The addresses are known only of a shop that is up.
+    let shop = &Shop::at(&shop.state)?;
+    let outcome = measure(shop, &options, &program, &machine);
+    if mine {
+        shop.down()?;
+    }
+    outcome?;
+    told::write()?;
+    Ok(true)
+}
+
+/// What is known so far; written after each run, since all of them take the better part of an hour. Faults that were not
+/// asked for this time keep their rows.
+fn write(machine: &Value, runs: &[Value], calm: &Value) -> anyhow::Result<()> {
+    let file = root().join("docs/bench/shop.json");
+    let kept: Value = fs::read_to_string(&file)
+        .ok()
+        .and_then(|text| serde_json::from_str(&text).ok())
+        .unwrap_or_default();
+    let anew = |row: &Value| runs.iter().any(|run| run["fault"] == row["fault"]);
+    let mut rows: Vec<Value> = kept["runs"].as_array().cloned().unwrap_or_default();
+    rows.retain(|row| !anew(row));
+    rows.extend(runs.iter().cloned());
+    rows.sort_by_key(|row| (row["fault"].to_string(), row["run"].as_u64()));
+    let kept = json!({"machine": machine, "runs": rows, "calm": calm});
+    fs::write(&file, serde_json::to_string_pretty(&kept)? + "\n")
+        .with_context(|| file.display().to_string())
+}
+
+/// The moment, as in 2026-01-01T00:00:00Z.
+fn now() -> anyhow::Result<String> {
+    let said = Command::new("date").args(["-u", "+%FT%TZ"]).output()?;
+    Ok(String::from_utf8_lossy(&said.stdout).trim().to_string())
+}
+
+fn named(words: &[&str]) -> anyhow::Result<Vec<Fault>> {
+    if words.is_empty() {
+        return Fault::all();
+    }
+    words.iter().map(|name| Fault::named(name)).collect()
+}
+
+fn options(words: &[&str]) -> anyhow::Result<Options> {
+    let mut options = Options {
+        faults: Vec::new(),
+        runs: 1,
+        program: None,
+        profile: "release".to_string(),
+        calm: Duration::from_secs(60),
+        keep: std::env::temp_dir().join("midwatch-shop-runs"),
+    };
+    let mut names = Vec::new();
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        let mut value = || {
+            words
+                .next()
+                .with_context(|| format!("{word} needs a value"))
+        };
+        match *word {
+            "--all" => names.clear(),
+            "--runs" => options.runs = value()?.parse().context("--runs")?,
+            "--program" => options.program = Some(PathBuf::from(value()?)),
+            "--profile" => options.profile = (*value()?).to_string(),
+            "--calm" => options.calm = Duration::from_secs(value()?.parse().context("--calm")?),
+            "--keep" => options.keep = PathBuf::from(value()?),
+            other if other.starts_with("--") => bail!("no such option: {other}"),
+            name => names.push(name),
+        }
+    }
+    options.faults = named(&names)?;
+    Ok(options)
+}
+
+/// Waits until nothing is wrong.
+fn until_well(shop: &Shop) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    while !well(&shop.prometheus) {
+        let open = || {
+            let found = ask(&shop.prometheus, "ALERTS{severity=\"page\"} or up == 0");
+            found
+                .unwrap_or_default()
+                .iter()
+                .map(|one| one["metric"].to_string())
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        ensure!(
+            begun.elapsed() < HEALS,
+            "the shop is not well after {} s: {}",
+            HEALS.as_secs(),
+            open()
+        );
+        std::thread::sleep(Duration::from_secs(2));
+    }
+    Ok(())
+}
+
+/// Waits until each question of the fault has an answer; those that had none.
+fn shown(shop: &Shop, fault: &Fault, patience: Duration) -> Vec<String> {
+    let begun = Instant::now();
+    let mut left: Vec<String> = fault.seen.clone();
+    loop {
+        left.retain(|question| {
+            !ask(&shop.prometheus, question).is_ok_and(|found| !found.is_empty())
+        });
+        if left.is_empty() || begun.elapsed() > patience {
+            return left;
+        }
+        std::thread::sleep(Duration::from_secs(2));
+    }
+}
+
+/// Alerts of one kind, as `Name(about)`.
+fn words_of(
+    alerts: &BTreeSet<(String, String, String)>,
+    which: impl Fn(&str) -> bool,
+) -> Vec<String> {
+    let list = alerts.iter().filter(|(_, _, severity)| which(severity));
+    list.map(|(name, about, _)| match about.as_str() {
+        "" => name.clone(),
+        about => format!("{name}({about})"),
+    })
+    .collect()
+}
+
+/// Midwatch beside the shop; it ends with this.
+struct Watch {
+    child: Child,
+    address: String,
+}
+
+impl Watch {
+    fn start(shop: &Shop, program: &Path) -> anyhow::Result<Self> {
+        let log = shop.state.join("log/midwatch.log");
+        let file = File::create(&log)?;
+        let child = Command::new(program)
+            .args(["serve", "--config"])
+            .arg(shop.state.join("etc/midwatch.toml"))
+            .current_dir(&shop.state)
+            .stdin(Stdio::null())
+            .stdout(file.try_clone()?)
+            .stderr(file)
+            .spawn()
+            .with_context(|| format!("{} cannot be started", program.display()))?;
+        let watch = Self {
+            child,
+            address: format!("http://{}", shop.midwatch()),
+        };
+        let begun = Instant::now();
+        while get(&format!("{}/healthz", watch.address), &[]).is_err() {
+            ensure!(
+                begun.elapsed() < Duration::from_secs(60),
+                "midwatch does not answer:\n{}",
+                last_lines(&log, 12)
+            );
+            std::thread::sleep(Duration::from_millis(300));
+        }
+        Ok(watch)
+    }
+
+    fn incidents(&self) -> anyhow::Result<Vec<Value>> {
+        let url = format!("{}/v1/spaces/main/incidents", self.address);
+        let answer = get_json(&url, &[("all", "true"), ("limit", "200")])?;
+        let list = answer["items"].as_array();
+        Ok(list.context("a list of incidents")?.clone())
+    }
+
+    fn report(&self, id: &str) -> Option<Value> {
+        let url = format!("{}/v1/spaces/main/incidents/{id}/report", self.address);
+        get_json(&url, &[("format", "json")]).ok()
+    }
+
+    /// The report as it stands now, kept with its recording in this folder.
+    fn kept(&self, id: &str, folder: &Path) -> anyhow::Result<Value> {
+        let report = self
+            .report(id)
+            .with_context(|| format!("{id} has no report"))?;
+        fs::write(folder.join(format!("{id}.report.json")), report.to_string())?;
+        let recording = format!("{}/v1/spaces/main/incidents/{id}/recording", self.address);
+        if let Ok(body) = get(&recording, &[]) {
+            fs::write(folder.join(format!("{id}.tar.zst")), body)?;
+        }
+        Ok(report)
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let _ = Command::new("kill")
+            .arg(self.child.id().to_string())
+            .status();
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(10) {
+            if matches!(self.child.try_wait(), Ok(Some(_))) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The runs, and what was said between them.
+fn measure(shop: &Shop, options: &Options, program: &Path, machine: &Value) -> anyhow::Result<()> {
+    fs::create_dir_all(&options.keep)?;
+    until_well(shop)?;
+    let watch = Watch::start(shop, program)?;
+    let mut runs = Vec::new();
+    // Incidents that belong to a fault, and those that came while nothing was wrong.
+    // What an earlier run left behind is neither.
+    let mut ours: BTreeSet<String> = watch
+        .incidents()?
+        .iter()
+        .filter_map(|incident| incident["id"].as_str().map(str::to_string))
+        .collect();
+    let (mut calm, mut strange, mut named) = (0.0, 0, 0);
+    for number in 0..options.runs {
+        for fault in &options.faults {
+            let healthy = settle(shop, &watch, options.calm);
+            let before = watch.incidents()?;
+            for incident in &before {
+                let id = incident["id"].as_str().unwrap_or_default().to_string();
+                if ours.insert(id.clone()) {
+                    strange += 1;
+                    let report = watch.report(&id).unwrap_or_default();
+                    named += report["causes"].as_array().map_or(0, Vec::len);
+                }
+            }
+            if let Err(error) = healthy {
+                println!("{:<24} not begun: {error:#}", fault.name);
+                runs.push(json!({"fault": fault.name, "run": number, "answer": "not begun", "why": format!("{error:#}")}));
+                continue;
+            }
+            calm += options.calm.as_secs_f64();
+            let run = once(shop, &watch, fault, &ours, &options.keep, number);
+            let mended = fault.mend(shop);
+            let run = match run {
+                Ok(run) => run,
+                Err(error) => {
+                    json!({"fault": fault.name, "run": number, "answer": "not measured", "why": format!("{error:#}")})
+                }
+            };
+            println!(
+                "{:<24} {:<14} {}",
+                fault.name,
+                run["answer"].as_str().unwrap_or_default(),
+                run["said"]
+            );
+            runs.push(run);
+            mended?;
+            // What comes while it heals is of that fault still.
+            let _ = until_well(shop);
+            for incident in watch.incidents()? {
+                ours.insert(incident["id"].as_str().unwrap_or_default().to_string());
+            }
+            let minutes = (calm / 6.0).round() / 10.0;
+            let calm = json!({"minutes": minutes, "incidents": strange, "named": named});
+            write(machine, &runs, &calm)?;
+        }
+    }
+    Ok(())
+}
+
+/// Waits for health, of the shop and of the watch, and then for a calm while.
+fn settle(shop: &Shop, watch: &Watch, calm: Duration) -> anyhow::Result<()> {
+    until_well(shop)?;
+    let begun = Instant::now();
+    loop {
+        let open = watch
+            .incidents()?
+            .iter()
+            .any(|incident| incident["closed"].is_null());
+        if !open || begun.elapsed() > Duration::from_secs(120) {
+            break;
+        }
+        std::thread::sleep(Duration::from_secs(2));
+    }
+    std::thread::sleep(calm);
+    until_well(shop)
+}
+
+/// One fault, from health to a report.
+fn once(
+    shop: &Shop,
+    watch: &Watch,
+    fault: &Fault,
+    known: &BTreeSet<String>,
+    keep: &Path,
+    number: usize,
+) -> anyhow::Result<Value> {
+    let begun = Instant::now();
+    fault.strike(shop)?;
+    let missing = shown(shop, fault, SHOWS);
+    // Incidents that are new, the first one first: their names begin with the moment.
+    let fresh = || -> anyhow::Result<Vec<String>> {
+        let mut new: Vec<String> = watch
+            .incidents()?
+            .iter()
+            .filter_map(|incident| incident["id"].as_str().map(str::to_string))
+            .filter(|id| !known.contains(id))
+            .collect();
+        new.sort();
+        Ok(new)
+    };
+    let waited = Instant::now();
+    let mut first = None;
+    while first.is_none() && waited.elapsed() < REPORTS {
+        first = fresh()?
+            .first()
+            .and_then(|id| Some((id.clone(), watch.report(id)?)));
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    let mut run = json!({
+        "fault": fault.name,
+        "run": number,
+        "at": now()?,
+        "commit": commit(),
+        "not_shown": missing,
+    });
+    if let Some((id, first)) = &first {
+        std::thread::sleep(SETTLES);
+        // For whoever wants to look at the same again.
+        let folder = keep.join(format!("{}-{number}", fault.name));
+        fs::create_dir_all(&folder)?;
+        let (answer, said) = judge(fault, &watch.kept(id, &folder)?);
+        run["answer"] = json!(answer);
+        run["said"] = json!(said);
+        run["at_first"] = json!(judge(fault, first).0);
+        run["page_to_report_s"] = json!(page_to_report(first));
+        let mut others = Vec::new();
+        for other in fresh()?.iter().filter(|other| *other != id) {
+            let (answer, said) = judge(fault, &watch.kept(other, &folder).unwrap_or_default());
+            others.push(json!({"answer": answer, "said": said}));
+        }
+        run["other_incidents"] = json!(others);
+    } else {
+        run["answer"] = json!("no incident");
+    }
+    let alerts = fired(&shop.prometheus, begun.elapsed().as_secs())?;
+    run["pages"] = json!(words_of(&alerts, |severity| severity == "page"));
+    run["tickets"] = json!(words_of(&alerts, |severity| severity != "page"));
+    Ok(run)
+}
+
+/// Seconds from the first alarm's firing to the moment that its first report looked from.
+fn page_to_report(report: &Value) -> Option<f64> {
+    let first = report["alarms"]
+        .as_array()?
+        .iter()
+        .filter_map(|alarm| second_of_day(alarm["fired_at"].as_str()?))
+        .reduce(f64::min)?;
+    let looked = second_of_day(report["header"]["looked_at"].as_str()?)?;
+    Some((looked - first).rem_euclid(86_400.0))
+}
+
+/// `…T10:03:20.27Z` as seconds since midnight.
+fn second_of_day(text: &str) -> Option<f64> {
+    let clock = text.split_once('T')?.1.trim_end_matches('Z');
+    let mut parts = clock.split(':').map(|part| part.parse::<f64>().ok());
+    Some(parts.next()?? * 3600.0 + parts.next()?? * 60.0 + parts.next()??)
+}
+
+/// How near a report comes, and what it names, best first.
+///
+/// `first`: the surest cause is the expected one, and of the expected category. `category`: the surest cause is the expected
+/// one, of another category. `among three`: it is among the first three of causes and runners-up. `unknown`: the report
+/// names no cause and says so. `wrong`: anything else.
+fn judge(fault: &Fault, report: &Value) -> (&'static str, Vec<String>) {
+    let list = |name: &str| report[name].as_array().cloned().unwrap_or_default();
+    let causes = list("causes");
+    let mut said = Vec::new();
+    let mut seen: BTreeSet<String> = BTreeSet::new();
+    let mut place = None;
+    for one in causes.iter().cloned().chain(list("ranking")) {
+        let named = one["entity"].as_str().unwrap_or_default().to_string();
+        let how = one["mechanism"].as_str().unwrap_or("no mechanism");
+        if !seen.insert(format!("{named} {how}")) {
+            continue;
+        }
+        if fault.fits(&one).0 && place.is_none() {
+            place = Some(said.len());
+        }
+        let category = one["category"].as_str().unwrap_or("runner-up");
+        let sure = one["confidence"].as_f64().unwrap_or(0.0);
+        said.push(format!("{named} {how} ({category}, {sure:.2})"));
+    }
+    said.truncate(5);
+    let first = causes.first().map(|cause| fault.fits(cause));
+    let answer = match (first, place) {
+        (Some((true, true)), _) => "first",
+        (Some((true, false)), _) => "category",
+        (_, Some(place)) if place < 3 && !causes.is_empty() => "among three",
+        (None, _) => "unknown",
+        _ => "wrong",
+    };
+    (answer, said)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{judge, page_to_report};
+    use crate::shop::fault::Fault;
+    use serde_json::json;
+
+    #[test]
+    fn an_answer_is_judged_by_name_category_and_place() {
+        let fault = Fault::named("eviction").expect("it is one of them");
+        let cause = |entity: &str, category: &str| json!({"entity": entity, "mechanism": "m", "category": category, "confidence": 0.9});
+        let report = |causes: &[serde_json::Value]| json!({"causes": causes, "ranking": [{"entity": "service/redis", "mechanism": "n", "confidence": 0.2}]});
+        let of = |causes: &[serde_json::Value]| judge(&fault, &report(causes)).0;
+        assert_eq!(of(&[cause("service/redis", "resource_limit")]), "first");
+        assert_eq!(of(&[cause("service/redis", "input_anomaly")]), "category");
+        assert_eq!(
+            of(&[cause("service/orders", "resource_limit")]),
+            "among three"
+        );
+        assert_eq!(of(&[]), "unknown");
+        let others = ["a", "b", "c"].map(|name| cause(name, "resource_limit"));
+        assert_eq!(of(&others), "wrong");
+    }
+
+    #[test]
+    fn the_time_from_a_page_to_a_report_passes_midnight() {
+        let report = json!({
+            "header": {"looked_at": "2026-01-02T00:00:02.5Z"},
+            "alarms": [{"fired_at": "2026-01-01T23:59:58Z"}, {"fired_at": "2026-01-01T23:59:59Z"}],
+        });
+        assert_eq!(page_to_report(&report), Some(4.5));
+    }
+}
