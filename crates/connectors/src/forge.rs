@@ -11,7 +11,13 @@ use model::{Change, ChangeKind, EntityId, SourceKind};
 
 use crate::delivery;
 use crate::delivery::changes::{Touched, change, touched};
+#[cfg(any(feature = "github", feature = "gitlab"))]
+use crate::pull::GREETING;
+#[cfg(any(feature = "github", feature = "gitlab"))]
+use crate::pull::kept::Shelf;
 use crate::pull::{Brought, Look, Missed, Source};
+#[cfg(any(feature = "github", feature = "gitlab"))]
+use serde_json::Value;
 
 /// Bytes of a commit's diff that are kept.
 const LONGEST_DIFF: usize = 256 << 10;
@@ -19,6 +25,12 @@ const LONGEST_DIFF: usize = 256 << 10;
 const MOST_FILES: usize = 1_000;
 /// Commits that one deployment is said to carry at most.
 const MOST_CARRIED: usize = 200;
+/// Elements of one answer, as many as such hosts give.
+#[cfg(any(feature = "github", feature = "gitlab"))]
+pub(crate) const PAGE: usize = 100;
+/// Pages of commits.
+#[cfg(any(feature = "github", feature = "gitlab"))]
+const PAGES: usize = 3;
 /// Questions about the past begin on the hour, so that the answer to an earlier one is the answer to this one.
 const HOUR: i64 = 60 * MINUTE;
 
@@ -131,6 +143,71 @@ pub(crate) trait Forge {
     ) -> Result<Vec<Change>, Missed>;
     /// What a token must be allowed for such a part: `commits`, `deployments` or `runs`.
     fn scope(&self, part: &str) -> String;
+}
+
+/// The elements of an answer that is a list.
+#[cfg(any(feature = "github", feature = "gitlab"))]
+pub(crate) fn list(answer: Value) -> Result<Vec<Value>, Missed> {
+    match answer {
+        Value::Array(list) => Ok(list),
+        _ => Err(Missed::Strange("a list was expected".to_string())),
+    }
+}
+
+/// Commits from then on, page by page, as `commit` reads them. A server that gives the same page again is not asked for
+/// more.
+#[cfg(any(feature = "github", feature = "gitlab"))]
+pub(crate) fn paged(
+    shelf: &Shelf,
+    look: &mut Look<'_>,
+    path: &str,
+    from: Timestamp,
+    commit: impl Fn(&Value) -> Option<Commit>,
+) -> Result<Vec<Commit>, Missed> {
+    let mut commits: Vec<Commit> = Vec::new();
+    for page in 1..=PAGES {
+        let fields = [
+            ("since", from.to_string()),
+            ("per_page", PAGE.to_string()),
+            ("page", page.to_string()),
+        ];
+        let answer = list(shelf.ask(look, path, &fields)?)?;
+        let read = answer.len();
+        let fresh: Vec<Commit> = answer
+            .iter()
+            .filter_map(&commit)
+            .filter(|commit| !commits.iter().any(|known| known.sha == commit.sha))
+            .collect();
+        let stuck = fresh.is_empty();
+        commits.extend(fresh);
+        if read < PAGE || stuck {
+            break;
+        }
+    }
+    Ok(commits)
+}
+
+/// Whether all that is watched may be read, each under its `path`: for people.
+#[cfg(any(feature = "github", feature = "gitlab"))]
+pub(crate) fn greet(
+    source: &Source,
+    shelf: &Shelf,
+    watched: &Watched,
+    deploying: &str,
+    path: impl Fn(&str) -> String,
+) -> Result<String, Missed> {
+    let mut look = source.look_for(GREETING);
+    let mut said = Vec::new();
+    for of in &watched.repositories {
+        let answer = shelf.ask(&mut look, &path(of), &[])?;
+        let branch = delivery::said_at(&answer, &["default_branch"]);
+        said.push(format!("{of} ({branch})"));
+    }
+    let sees = format!(
+        "commits with their diffs, deployments and {deploying} that deploy; no metrics, logs, traces or states"
+    );
+    let said = format!("repositories {}", said.join(", "));
+    Ok(source.greeting(&said, Span(0), &sees))
 }
 
 /// Everything that is watched.

@@ -4,7 +4,6 @@
 //! error that names the nearest known one, never a setting that silently does nothing.
 
 mod amount;
-mod aws;
 mod connectors;
 mod entrance;
 mod inlets;
@@ -22,10 +21,9 @@ use serde::{Deserialize, Serialize};
 use crate::problem::Problem;
 
 pub use amount::{Bytes, Length};
-pub use aws::{Aws, AwsAccount};
 pub use connectors::{
-    Alertmanager, Argocd, Git, Github, Gitlab, Jaeger, Kubernetes, Loki, Prometheus, Pulled,
-    Statuspage, Tempo,
+    Alertmanager, Argocd, Aws, AwsAccount, Bounds, Git, Github, Gitlab, Jaeger, Kubernetes, Loki,
+    Prometheus, Pulled, Repositories, Statuspage, Tempo,
 };
 pub use entrance::{Oidc, Tls};
 pub use inlets::{Inlet, Kind};

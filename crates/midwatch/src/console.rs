@@ -82,6 +82,12 @@ impl<'a> Console<'a> {
         self.quiet = quiet;
     }
 
+    /// What can be shown where something is delivered. A file has no width and no colours, whatever terminal the
+    /// command runs in.
+    pub fn pencil_for(&self, out: Option<&Path>) -> Pencil {
+        out.map_or_else(|| self.pencil(), |_| Pencil::default())
+    }
+
     /// What standard output can show.
     pub fn pencil(&self) -> Pencil {
         let around = self.surroundings;

@@ -1,7 +1,6 @@
 //! Where the rooms are joined: paths to eyes, eyes to reports.
 
 pub mod accounts;
-mod aws;
 pub mod closed;
 pub mod desk;
 pub mod house;

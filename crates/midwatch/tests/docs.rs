@@ -283,6 +283,22 @@ fn metrics() -> BTreeSet<String> {
 }
 
 #[test]
+fn the_role_for_a_cluster_is_the_one_that_the_calls_make() {
+    let page = read("docs/connectors/kubernetes.md");
+    let role = page
+        .split("```yaml\n")
+        .find(|block| block.contains("kind: ClusterRole"))
+        .and_then(|block| block.split_once("```"))
+        .map(|(role, _)| role);
+    let made = connectors::kubernetes::calls::policy(&[]);
+    assert_eq!(
+        role,
+        Some(made.as_str()),
+        "`midwatch permissions kubernetes` prints it"
+    );
+}
+
+#[test]
 fn every_metric_is_in_the_table_and_no_other() {
     let page = read("docs/operating.md");
     let told: BTreeSet<String> = page

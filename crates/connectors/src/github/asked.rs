@@ -8,14 +8,10 @@ use serde_json::Value;
 
 use super::deliveries::{deployed, ran};
 use crate::delivery::{moment_at, said_at, take, text_at};
-use crate::forge::{self, Altered, Commit, Forge, Watched, is_sha};
+use crate::forge::{self, Altered, Commit, Forge, PAGE, Watched, is_sha, list};
 use crate::pull::kept::Shelf;
-use crate::pull::{Brought, GREETING, Live, Look, Missed, Source};
+use crate::pull::{Brought, Live, Look, Missed, Source};
 
-/// Commits of one answer, as many as it gives.
-const PAGE: usize = 100;
-/// Pages of commits.
-const PAGES: usize = 3;
 /// Deployments of a repository whose states are asked for.
 const STATES: usize = 10;
 
@@ -47,14 +43,6 @@ impl Eyes {
     }
 }
 
-/// The elements of an answer that is a list.
-fn list(answer: Value) -> Result<Vec<Value>, Missed> {
-    match answer {
-        Value::Array(list) => Ok(list),
-        _ => Err(Missed::Strange("a list was expected".to_string())),
-    }
-}
-
 impl Forge for Eyes {
     fn commits(
         &self,
@@ -63,26 +51,7 @@ impl Forge for Eyes {
         from: Timestamp,
     ) -> Result<Vec<Commit>, Missed> {
         let path = format!("/repos/{of}/commits");
-        let mut commits: Vec<Commit> = Vec::new();
-        for page in 1..=PAGES {
-            let mut fields = vec![("since", from.to_string()), ("per_page", PAGE.to_string())];
-            if page > 1 {
-                fields.push(("page", page.to_string()));
-            }
-            let answer = list(self.shelf.ask(look, &path, &fields)?)?;
-            let read = answer.len();
-            let fresh: Vec<Commit> = answer
-                .iter()
-                .filter_map(commit)
-                .filter(|commit| !commits.iter().any(|known| known.sha == commit.sha))
-                .collect();
-            let stuck = fresh.is_empty();
-            commits.extend(fresh);
-            if read < PAGE || stuck {
-                break;
-            }
-        }
-        Ok(commits)
+        forge::paged(&self.shelf, look, &path, from, commit)
     }
 
     fn altered(&self, look: &mut Look<'_>, of: &str, sha: &str) -> Result<Altered, Missed> {
@@ -212,15 +181,13 @@ impl Live for Eyes {
     }
 
     fn greet(&self) -> Result<String, Missed> {
-        let mut look = self.source.look_for(GREETING);
-        let mut said = Vec::new();
-        for of in &self.watched.repositories {
-            let answer = self.shelf.ask(&mut look, &format!("/repos/{of}"), &[])?;
-            said.push(format!("{of} ({})", said_at(&answer, &["default_branch"])));
-        }
-        let said = format!("repositories {}", said.join(", "));
-        let sees = "commits with their diffs, deployments and workflows that deploy; no metrics, logs, traces or states";
-        Ok(self.source.greeting(&said, model::time::Span(0), sees))
+        forge::greet(
+            &self.source,
+            &self.shelf,
+            &self.watched,
+            "workflows",
+            |of| format!("/repos/{of}"),
+        )
     }
 }
 

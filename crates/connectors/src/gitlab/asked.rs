@@ -4,20 +4,16 @@
 
 use model::Change;
 use model::ChangeKind;
-use model::time::{Span, TimeWindow, Timestamp};
+use model::time::{TimeWindow, Timestamp};
 use serde_json::{Value, json};
 
 use crate::delivery::changes::{carrying, change};
 use crate::delivery::{moment_at, said_at, text_at};
-use crate::forge::{self, Altered, Commit, Forge, Watched, is_sha};
+use crate::forge::{self, Altered, Commit, Forge, PAGE, Watched, is_sha, list};
 use crate::pull::http::encoded;
 use crate::pull::kept::Shelf;
-use crate::pull::{Brought, GREETING, Live, Look, Missed, Source};
+use crate::pull::{Brought, Live, Look, Missed, Source};
 
-/// Elements of one answer, as many as it gives.
-const PAGE: usize = 100;
-/// Pages of commits.
-const PAGES: usize = 3;
 /// Pipelines of a project whose jobs are asked for.
 const PIPELINES: usize = 10;
 
@@ -43,14 +39,6 @@ fn project(of: &str) -> String {
     format!("/api/v4/projects/{}", encoded(of))
 }
 
-/// The elements of an answer that is a list.
-fn list(answer: Value) -> Result<Vec<Value>, Missed> {
-    match answer {
-        Value::Array(list) => Ok(list),
-        _ => Err(Missed::Strange("a list was expected".to_string())),
-    }
-}
-
 impl Forge for Eyes {
     fn commits(
         &self,
@@ -59,27 +47,7 @@ impl Forge for Eyes {
         from: Timestamp,
     ) -> Result<Vec<Commit>, Missed> {
         let path = format!("{}/repository/commits", project(of));
-        let mut commits: Vec<Commit> = Vec::new();
-        for page in 1..=PAGES {
-            let fields = [
-                ("since", from.to_string()),
-                ("per_page", PAGE.to_string()),
-                ("page", page.to_string()),
-            ];
-            let answer = list(self.shelf.ask(look, &path, &fields)?)?;
-            let read = answer.len();
-            let fresh: Vec<Commit> = answer
-                .iter()
-                .filter_map(commit)
-                .filter(|commit| !commits.iter().any(|known| known.sha == commit.sha))
-                .collect();
-            let stuck = fresh.is_empty();
-            commits.extend(fresh);
-            if read < PAGE || stuck {
-                break;
-            }
-        }
-        Ok(commits)
+        forge::paged(&self.shelf, look, &path, from, commit)
     }
 
     fn altered(&self, look: &mut Look<'_>, of: &str, sha: &str) -> Result<Altered, Missed> {
@@ -238,15 +206,13 @@ impl Live for Eyes {
     }
 
     fn greet(&self) -> Result<String, Missed> {
-        let mut look = self.source.look_for(GREETING);
-        let mut said = Vec::new();
-        for of in &self.watched.repositories {
-            let answer = self.shelf.ask(&mut look, &project(of), &[])?;
-            said.push(format!("{of} ({})", said_at(&answer, &["default_branch"])));
-        }
-        let said = format!("projects {}", said.join(", "));
-        let sees = "commits with their diffs, deployments and pipelines that deploy; no metrics, logs, traces or states";
-        Ok(self.source.greeting(&said, Span(0), sees))
+        forge::greet(
+            &self.source,
+            &self.shelf,
+            &self.watched,
+            "pipelines",
+            project,
+        )
     }
 }
 

@@ -230,13 +230,9 @@ impl Live for Eyes {
     }
 
     fn look(&self, hull: TimeWindow, now: Timestamp) -> Brought {
-        let mut look = self.source.look();
-        let mut brought = self.source.brought("Jaeger API");
-        if let Err(missed) = self.all(&mut look, hull, now, &mut brought) {
-            brought.gaps.push(missed.gap("traces", self.name()));
-        }
-        brought.asked.spent = look.spent();
-        brought
+        self.source.looked("Jaeger API", "traces", |look, brought| {
+            self.all(look, hull, now, brought)
+        })
     }
 
     fn greet(&self) -> Result<String, Missed> {

@@ -165,22 +165,11 @@ pub(super) fn parsed(
         })
         .take(most)
         .map(|(line, time, said)| {
-            let told = lines::told(time, said.to_string(), Fields::new(), &Fields::new());
-            OwnedLog {
-                time: told.time,
-                entity: entity.clone(),
-                severity: told.severity,
-                body: told.body.into(),
-                attributes: told
-                    .attributes
-                    .into_iter()
-                    .map(|(name, value)| (name.into(), value.into()))
-                    .collect(),
-                trace_id: told.trace_id.into(),
-                span_id: told.span_id.into(),
-                file: Arc::clone(file),
+            lines::told(time, said.to_string(), Fields::new(), &Fields::new()).own(
+                entity.clone(),
+                Arc::clone(file),
                 line,
-            }
+            )
         })
         .collect()
 }

@@ -13,7 +13,6 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use model::case::OwnedLog;
 use model::query::{Gap, GapReason};
 use model::source::Asked;
 use model::time::{Span, TimeWindow, Timestamp};
@@ -315,22 +314,10 @@ impl Eyes {
                     (id, row.labels.clone())
                 })
                 .clone();
-            let told = read::told(row);
-            brought.logs.push(OwnedLog {
-                time: told.time,
-                entity,
-                severity: told.severity,
-                body: told.body.into(),
-                attributes: told
-                    .attributes
-                    .into_iter()
-                    .map(|(name, value)| (name.into(), value.into()))
-                    .collect(),
-                trace_id: told.trace_id.into(),
-                span_id: told.span_id.into(),
-                file: Arc::clone(&file),
-                line: i as u64 + 1,
-            });
+            let line = i as u64 + 1;
+            brought
+                .logs
+                .push(read::told(row).own(entity, Arc::clone(&file), line));
         }
         brought.topology = met.topology();
         let mut shared: BTreeMap<EntityId, Labels> = BTreeMap::new();
@@ -365,13 +352,9 @@ impl Live for Eyes {
     }
 
     fn look(&self, hull: TimeWindow, _: Timestamp) -> Brought {
-        let mut look = self.source.look();
-        let mut brought = self.source.brought("LogQL");
-        if let Err(missed) = self.all(&mut look, hull, &mut brought) {
-            brought.gaps.push(missed.gap("logs", self.name()));
-        }
-        brought.asked.spent = look.spent();
-        brought
+        self.source.looked("LogQL", "logs", |look, brought| {
+            self.all(look, hull, brought)
+        })
     }
 
     fn greet(&self) -> Result<String, Missed> {

@@ -1,6 +1,7 @@
 //! A Loki as it documents itself, in simulated time. What it does not know it answers with 501. No package of it can be
 //! installed here: these calls are proven by shape.
 
+use model::case::OwnedLog;
 use model::query::GapReason;
 use model::time::{SECOND, Span, TimeWindow, Timestamp};
 use model::{EntityId, Severity};

@@ -487,12 +487,9 @@ impl Live for Eyes {
     }
 
     fn look(&self, hull: TimeWindow, now: Timestamp) -> Brought {
-        let mut look = self.source.look();
-        let mut brought = self.source.brought("PromQL");
-        if let Err(missed) = self.all(&mut look, hull, now, &mut brought) {
-            brought.gaps.push(missed.gap("metrics", self.name()));
-        }
-        brought.asked.spent = look.spent();
+        let brought = self.source.looked("PromQL", "metrics", |look, brought| {
+            self.all(look, hull, now, brought)
+        });
         if !brought.seen.is_empty() {
             *self.map.lock().unwrap_or_else(PoisonError::into_inner) =
                 Some((now, brought.topology.clone()));

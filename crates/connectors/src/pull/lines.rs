@@ -1,9 +1,11 @@
 //! What a line of a log says: its grade, its message, its fields, its trace.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use model::Severity;
+use model::case::OwnedLog;
 use model::time::Timestamp;
+use model::{EntityId, Severity};
 use serde_json::Value;
 
 /// Fields of one line.
@@ -34,6 +36,26 @@ pub(crate) struct Told {
     pub attributes: Vec<(String, String)>,
     pub trace_id: String,
     pub span_id: String,
+}
+
+impl Told {
+    /// The line, of this entity, where it stands in what was read.
+    pub fn own(self, entity: EntityId, file: Arc<str>, line: u64) -> OwnedLog {
+        let attributes = self.attributes.into_iter();
+        OwnedLog {
+            time: self.time,
+            entity,
+            severity: self.severity,
+            body: self.body.into(),
+            attributes: attributes
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+            trace_id: self.trace_id.into(),
+            span_id: self.span_id.into(),
+            file,
+            line,
+        }
+    }
 }
 
 /// Names under which the grade of a line stands, in its metadata, in its stream's labels, in a structured line.

@@ -361,6 +361,22 @@ impl Source {
         )
     }
 
+    /// A whole look as `ask` asks for it, in this language. If it could not ask to the end, `wanted` is missing.
+    pub(crate) fn looked(
+        &self,
+        language: &str,
+        wanted: &str,
+        ask: impl FnOnce(&mut Look<'_>, &mut Brought) -> Result<(), Missed>,
+    ) -> Brought {
+        let mut look = self.look();
+        let mut brought = self.brought(language);
+        if let Err(missed) = ask(&mut look, &mut brought) {
+            brought.gaps.push(missed.gap(wanted, &self.name));
+        }
+        brought.asked.spent = look.spent();
+        brought
+    }
+
     /// Begins a look.
     pub fn look(&self) -> Look<'_> {
         self.look_for(self.budget.look)

@@ -210,15 +210,11 @@ impl Live for Eyes {
     }
 
     fn look(&self, hull: TimeWindow, now: Timestamp) -> Brought {
-        let mut look = self.source.look();
-        let mut brought = self.source.brought("Statuspage API");
-        if let Err(missed) = self.all(&mut look, hull, now, &mut brought) {
-            brought
-                .gaps
-                .push(missed.gap("what the provider says", self.name()));
-        }
-        brought.asked.spent = look.spent();
-        brought
+        self.source.looked(
+            "Statuspage API",
+            "what the provider says",
+            |look, brought| self.all(look, hull, now, brought),
+        )
     }
 
     fn greet(&self) -> Result<String, Missed> {

@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use investigate::readiness::Readiness;
 
-use crate::config::Length;
 use crate::console::Console;
-use crate::dress::{self, pencil::Pencil, readiness as dressed};
+use crate::dress::{self, readiness as dressed};
 use crate::exit::Exit;
 use crate::problem::Problem;
 use crate::wiring;
@@ -26,13 +25,7 @@ use crate::wiring;
     Exit codes: 0 done, 1 fewer could be named than --least asks, 2 bad input.")]
 pub struct Args {
     #[command(flatten)]
-    house: super::Place,
-    /// The recording: a folder, or the same packed as .tar.zst; without it, the system that the server watches
-    #[arg(value_name = "PATH")]
-    path: Option<PathBuf>,
-    /// Without a recording: which stretch of the running system, at most 6h
-    #[arg(long, value_name = "LENGTH", default_value_t = Length::minutes(30), conflicts_with = "path")]
-    since: Length,
+    scene: super::Scene,
     /// Each failure of this entity only: its id, or the end of it
     #[arg(long, value_name = "ID")]
     entity: Option<String>,
@@ -63,20 +56,12 @@ enum Format {
 
 /// Looks, and tells.
 pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
-    let taken = match &args.path {
-        Some(path) => path.clone(),
-        None => args.house.house()?.take_down(args.since.span(), &[])?,
-    };
+    let taken = args.scene.taken()?;
     let mut readiness = wiring::assess(&taken, console.shows_progress())?;
     if let Some(wanted) = &args.entity {
         only(&mut readiness, wanted)?;
     }
-    // A file has no width and no colours, whatever terminal the command runs in.
-    let pencil = if args.out.is_some() {
-        Pencil::default()
-    } else {
-        console.pencil()
-    };
+    let pencil = console.pencil_for(args.out.as_deref());
     let text = match args.format {
         Format::Terminal if args.entity.is_some() => dressed::closely(&readiness, &pencil),
         Format::Terminal => dressed::overview(&readiness, &pencil),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use model::report::BudgetLimit;
 
 use crate::console::Console;
-use crate::dress::{self, Format, pencil::Pencil};
+use crate::dress::{self, Format};
 use crate::exit::Exit;
 use crate::problem::Problem;
 use crate::wiring;
@@ -60,12 +60,7 @@ fn budget(text: &str) -> Result<BudgetLimit, String> {
 pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
     let threads = usize::from(args.threads);
     let report = wiring::investigate(&args.path, args.budget, threads, console.shows_progress())?;
-    // A file has no width and no colours, whatever terminal the command runs in.
-    let pencil = if args.out.is_some() {
-        Pencil::default()
-    } else {
-        console.pencil()
-    };
+    let pencil = console.pencil_for(args.out.as_deref());
     console.deliver(
         &dress::report(&report, args.format, &pencil),
         args.out.as_deref(),

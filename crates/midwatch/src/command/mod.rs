@@ -34,7 +34,7 @@ mod verify;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::config::MAIN;
+use crate::config::{Length, MAIN};
 use crate::console::{Colour, Console};
 use crate::exit::Exit;
 use crate::problem::Problem;
@@ -178,6 +178,29 @@ impl Place {
     /// Was a space named?
     pub fn names_one(&self) -> bool {
         self.space.is_some()
+    }
+}
+
+/// What a command looks at that needs no incident: a recording, or a stretch of the running system.
+#[derive(clap::Args, Debug)]
+pub struct Scene {
+    #[command(flatten)]
+    house: Place,
+    /// The recording: a folder, or the same packed as .tar.zst; without it, the system that the server watches
+    #[arg(value_name = "PATH")]
+    path: Option<std::path::PathBuf>,
+    /// Without a recording: which stretch of the running system, at most 6h
+    #[arg(long, value_name = "LENGTH", default_value_t = Length::minutes(30), conflicts_with = "path")]
+    since: Length,
+}
+
+impl Scene {
+    /// A recording of it: the one that was named, or one that the server takes down now.
+    pub fn taken(&self) -> Result<std::path::PathBuf, Problem> {
+        match &self.path {
+            Some(path) => Ok(path.clone()),
+            None => self.house.house()?.take_down(self.since.span(), &[]),
+        }
     }
 }
 

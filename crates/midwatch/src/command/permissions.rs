@@ -27,7 +27,7 @@ const LONGEST: u64 = 256 << 20;
         accounts are those that the configuration names.\n\n\
         A log is what CloudTrail exports, what `aws cloudtrail lookup-events` prints, or what `call_log` of a\n\
         connector names.\n\n\
-        Exit codes: 0 all calls are in it, 1 some are not."
+        Exit codes: 0 all calls are in it, 1 some are not, 2 bad input."
 )]
 pub struct Args {
     #[command(flatten)]

@@ -4,9 +4,8 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use crate::config::Length;
 use crate::console::Console;
-use crate::dress::{self, map, pencil::Pencil};
+use crate::dress::{self, map};
 use crate::exit::Exit;
 use crate::problem::Problem;
 use crate::wiring;
@@ -22,13 +21,7 @@ use crate::wiring;
     Exit codes: 0 done, 2 bad input.")]
 pub struct Args {
     #[command(flatten)]
-    house: super::Place,
-    /// The recording: a folder, or the same packed as .tar.zst; without it, the system that the server watches
-    #[arg(value_name = "PATH")]
-    path: Option<PathBuf>,
-    /// Without a recording: which stretch of the running system, at most 6h
-    #[arg(long, value_name = "LENGTH", default_value_t = Length::minutes(30), conflicts_with = "path")]
-    since: Length,
+    scene: super::Scene,
     /// Only what is near this entity: its id, or the end of it
     #[arg(long, value_name = "ID")]
     around: Option<String>,
@@ -59,10 +52,7 @@ enum Format {
 
 /// Looks, and tells.
 pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
-    let taken = match &args.path {
-        Some(path) => path.clone(),
-        None => args.house.house()?.take_down(args.since.span(), &[])?,
-    };
+    let taken = args.scene.taken()?;
     let mut topology = wiring::topology(&taken)?;
     if let Some(wanted) = &args.around {
         let ids: Vec<&str> = topology
@@ -73,12 +63,7 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
         let id = super::the_one(&ids, wanted, "--around")?;
         topology = map::around(&topology, &id.as_str().into(), args.hops);
     }
-    // A file has no width and no colours, whatever terminal the command runs in.
-    let pencil = if args.out.is_some() {
-        Pencil::default()
-    } else {
-        console.pencil()
-    };
+    let pencil = console.pencil_for(args.out.as_deref());
     let text = match args.format {
         Format::Terminal => map::terminal(&topology, &pencil),
         Format::Json => dress::json(&topology),

@@ -2,6 +2,8 @@
 //! `[connectors.alertmanager.NAME]`, `[connectors.jaeger.NAME]`, `[connectors.tempo.NAME]`,
 //! `[connectors.statuspage.NAME]`; what knows changes (`[connectors.github.NAME]`, …) and clusters is in parts of its own.
 
+mod aws;
+mod bounds;
 mod changes;
 mod cluster;
 
@@ -29,12 +31,20 @@ pub struct Pulled<'c> {
     pub labels: &'c BTreeMap<String, String>,
     /// Values, and who they are.
     pub entities: &'c BTreeMap<String, String>,
-    /// Requests of a look, and of an hour.
-    pub requests: (Option<u64>, Option<u64>),
-    /// Bytes of a look, and of an hour.
-    pub bytes: (Option<Bytes>, Option<Bytes>),
-    /// Of one request, and of a look.
-    pub patience: (Option<Length>, Option<Length>),
+    /// How much it may be asked.
+    pub bounds: Bounds,
+}
+
+/// Repositories that are watched on one host of code.
+pub struct Repositories<'c> {
+    /// Their full names.
+    pub repositories: &'c [String],
+    /// Whom the changes of each touch, where that is said.
+    pub touches: &'c BTreeMap<String, Vec<String>>,
+    /// How far back changes are asked for.
+    pub since: Option<Length>,
+    /// Commits whose diffs are read.
+    pub diffs: Option<u64>,
 }
 
 /// What names nobody.
@@ -42,7 +52,8 @@ static NO_NAMES: BTreeMap<String, String> = BTreeMap::new();
 
 /// The table of one sort of source: what all that are asked have in common, and fields of its own. (A table within a
 /// table that is flattened would let unknown keys pass.) Its address is written without a path, like an example;
-/// `named` sources say by labels whom they speak of; `resources` say it by the resource of each span.
+/// `named` sources say by labels whom they speak of; `resources` say it by the resource of each span; `watched` host
+/// repositories; `plain` ones say it in their own fields. Only the first two keep the data of tenants.
 macro_rules! asked {
     (
         $(#[$about:meta])*
@@ -51,7 +62,7 @@ macro_rules! asked {
     ) => {
         asked! {
             $(#[$about])*
-            table $name, address $path $example, requests $look $hour,
+            tenants $name, address $path $example, requests $look $hour,
             {
                 $($own)*
                 /// Labels that name somebody, beyond those that are known, and what they name, such as
@@ -72,16 +83,81 @@ macro_rules! asked {
     ) => {
         asked! {
             $(#[$about])*
-            table $name, address $path $example, requests $look $hour,
+            tenants $name, address $path $example, requests $look $hour,
             { $($own)* },
             |_source| (&NO_NAMES, &NO_NAMES)
         }
     };
     (
         $(#[$about:meta])*
-        table $name:ident, address $path:literal $example:literal, requests $look:literal $hour:literal,
+        tenants $name:ident, address $path:literal $example:literal, requests $look:literal $hour:literal,
         { $($own:tt)* },
         |$source:ident| $names:expr
+    ) => {
+        asked! {
+            $(#[$about])*
+            table $name, address $path $example, requests $look $hour,
+            {
+                /// The tenant (`X-Scope-OrgID`) whose data are read.
+                #[serde(default, skip_serializing_if = "Option::is_none")]
+                pub tenant: Option<String>,
+                $($own)*
+            },
+            |$source| ($source.tenant.as_deref(), $names)
+        }
+    };
+    (
+        $(#[$about:meta])*
+        watched $name:ident, address $path:literal $example:literal, requests $look:literal $hour:literal,
+    ) => {
+        asked! {
+            $(#[$about])*
+            plain $name, address $path $example, requests $look $hour,
+            {
+                /// Repositories that are watched, by their paths with namespace, such as `shop/cart`.
+                pub repositories: Vec<String>,
+                /// What a repository's changes touch, such as `{ "shop/cart" = ["service/cart"] }`; the service of the
+                /// repository's name unless it is named.
+                #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+                pub touches: BTreeMap<String, Vec<String>>,
+                /// How far back changes are asked for; 24h unless something else is said.
+                #[serde(default, skip_serializing_if = "Option::is_none")]
+                pub since: Option<Length>,
+                /// Commits of one repository whose diffs one look reads, the newest; 20 unless something else is said.
+                #[serde(default, skip_serializing_if = "Option::is_none")]
+                pub diffs: Option<u64>,
+            }
+        }
+
+        impl $name {
+            /// The repositories that are watched.
+            pub fn watched(&self) -> Repositories<'_> {
+                Repositories {
+                    repositories: &self.repositories,
+                    touches: &self.touches,
+                    since: self.since,
+                    diffs: self.diffs,
+                }
+            }
+        }
+    };
+    (
+        $(#[$about:meta])*
+        plain $name:ident, address $path:literal $example:literal, requests $look:literal $hour:literal,
+        { $($own:tt)* }
+    ) => {
+        asked! {
+            $(#[$about])*
+            table $name, address $path $example, requests $look $hour,
+            { $($own)* },
+            |_source| (None, (&NO_NAMES, &NO_NAMES))
+        }
+    };
+    (
+        $(#[$about:meta])*
+        table $name:ident, address $path:literal $example:literal, requests $look:literal $hour:literal,
+        { $($own:tt)* },
+        |$source:ident| $whose:expr
     ) => {
         $(#[$about])*
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -98,9 +174,6 @@ macro_rules! asked {
             /// File of the password that belongs to it; relative to the file.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub password_file: Option<PathBuf>,
-            /// The tenant (`X-Scope-OrgID`) whose data are read.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
-            pub tenant: Option<String>,
             $($own)*
             #[doc = concat!("Requests that one look may send; ", $look, " unless something else is said.")]
             #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -126,18 +199,16 @@ macro_rules! asked {
             /// What it has in common with every source that is asked.
             pub fn pulled(&self) -> Pulled<'_> {
                 let $source = self;
-                let (labels, entities) = $names;
+                let (tenant, (labels, entities)) = $whose;
                 Pulled {
                     url: &self.url,
                     bearer_file: self.bearer_file.as_ref(),
                     user: self.user.as_deref(),
                     password_file: self.password_file.as_ref(),
-                    tenant: self.tenant.as_deref(),
+                    tenant,
                     labels,
                     entities,
-                    requests: (self.requests, self.requests_per_hour),
-                    bytes: (self.bytes, self.bytes_per_hour),
-                    patience: (self.timeout, self.look),
+                    bounds: bounds!(self),
                 }
             }
         }
@@ -214,7 +285,7 @@ asked! {
 
 asked! {
     /// A page on which a provider says how it is, as Statuspage serves them.
-    resources Statuspage, address "/api/v2" "https://status.example.com", requests "150" "3000",
+    plain Statuspage, address "/api/v2" "https://status.example.com", requests "150" "3000",
     {
         /// Whom the page is about, as telemetry names it, such as `external/api.example.com`.
         pub entity: String,
@@ -226,45 +297,17 @@ asked! {
 
 asked! {
     /// A server that speaks the REST API of GitHub, version 2022-11-28.
-    resources Github, address "/repos" "https://api.github.com", requests "150" "3000",
-    {
-        /// Repositories that are watched, such as `shop/cart`.
-        pub repositories: Vec<String>,
-        /// What a repository's changes touch, such as `{ "shop/cart" = ["service/cart"] }`; the service of the
-        /// repository's name unless it is named.
-        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-        pub touches: BTreeMap<String, Vec<String>>,
-        /// How far back changes are asked for; 24h unless something else is said.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub since: Option<Length>,
-        /// Commits of one repository whose diffs one look reads, the newest; 20 unless something else is said.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub diffs: Option<u64>,
-    }
+    watched Github, address "/repos" "https://api.github.com", requests "150" "3000",
 }
 
 asked! {
-    /// A server that speaks the REST API of GitLab, version 4.
-    resources Gitlab, address "/api/v4" "https://gitlab.com", requests "150" "3000",
-    {
-        /// Projects that are watched, by their paths with namespace, such as `shop/cart`.
-        pub repositories: Vec<String>,
-        /// What a project's changes touch, such as `{ "shop/cart" = ["service/cart"] }`; the service of the project's
-        /// name unless it is named.
-        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-        pub touches: BTreeMap<String, Vec<String>>,
-        /// How far back changes are asked for; 24h unless something else is said.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub since: Option<Length>,
-        /// Commits of one project whose diffs one look reads, the newest; 20 unless something else is said.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub diffs: Option<u64>,
-    }
+    /// A server that speaks the REST API of GitLab, version 4; its projects are repositories here.
+    watched Gitlab, address "/api/v4" "https://gitlab.com", requests "150" "3000",
 }
 
 asked! {
     /// A server of Argo CD.
-    resources Argocd, address "/api/v1" "https://argocd.example.com", requests "150" "3000",
+    plain Argocd, address "/api/v1" "https://argocd.example.com", requests "150" "3000",
     {
         /// Applications that matter; all unless they are given.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -278,8 +321,12 @@ asked! {
     }
 }
 
+pub use aws::{Aws, AwsAccount};
+pub use bounds::Bounds;
 pub use changes::Git;
 pub use cluster::Kubernetes;
+
+use bounds::{bounds, length_fault};
 
 /// What is wrong: the key, what, and what to do.
 type Fault = (String, String, String);
@@ -341,33 +388,6 @@ fn named(key: &str, name: &str) -> Option<Fault> {
             "use up to 40 lower-case letters, digits and hyphens".to_string(),
         )
     })
-}
-
-/// Are these bounds within which something can be asked?
-fn bounded(
-    key: &str,
-    numbers: &[(&str, Option<u64>)],
-    lengths: &[(&str, Option<Length>)],
-) -> Option<Fault> {
-    let zero = numbers.iter().find(|(_, number)| *number == Some(0));
-    if let Some((of, _)) = zero {
-        return Some((
-            format!("{key}{of}"),
-            "is 0, so nothing could be asked".to_string(),
-            "leave it out for the default".to_string(),
-        ));
-    }
-    let short = |length: &Option<Length>| length.is_some_and(|length| length.span().0 <= 0);
-    lengths
-        .iter()
-        .find(|(_, length)| short(length))
-        .map(|(of, _)| {
-            (
-                format!("{key}{of}"),
-                "must be longer than nothing".to_string(),
-                "write it like \"5s\"".to_string(),
-            )
-        })
 }
 
 /// Does it name no entity?
@@ -447,15 +467,6 @@ impl Pulled<'_> {
                 "write them like \"database/orders\"",
             );
         }
-        bounded(
-            key,
-            &[
-                (".requests", self.requests.0),
-                (".requests_per_hour", self.requests.1),
-                (".bytes", self.bytes.0.map(|bytes| bytes.0)),
-                (".bytes_per_hour", self.bytes.1.map(|bytes| bytes.0)),
-            ],
-            &[(".timeout", self.patience.0), (".look", self.patience.1)],
-        )
+        self.bounds.fault(key)
     }
 }

@@ -1,5 +1,6 @@
 //! The sources that are asked when an incident is looked at, as they are configured.
 
+mod aws;
 mod changes;
 mod cluster;
 
@@ -115,7 +116,7 @@ impl Sources {
         cluster::add(house, &mut all)?;
         changes::add(house, &mut all)?;
         for (name, one) in &config.aws {
-            all.push(super::aws::source(house, name, one)?);
+            all.push(aws::source(house, name, one)?);
         }
         Ok(Self {
             all,
@@ -128,21 +129,25 @@ impl Sources {
         self.all.iter().map(|source| source.name()).collect()
     }
 
-    /// Asks all of them at once, and puts what they bring beside what the case holds. None is waited for longer than
-    /// its own patience.
-    pub fn fill(&self, case: &mut Case, hull: TimeWindow, now: Timestamp) {
-        let brought: Vec<pull::Brought> = std::thread::scope(|scope| {
+    /// What each of them says to this, all asked at the same time, in their order; those that are not concerned say
+    /// nothing. Whoever panicked said nothing; the others still count.
+    fn at_once<T: Send>(&self, ask: impl Fn(&dyn Live) -> Option<T> + Sync) -> Vec<T> {
+        let ask = &ask;
+        std::thread::scope(|scope| {
             let asked: Vec<_> = self
                 .all
                 .iter()
-                .map(|eyes| scope.spawn(move || eyes.look(hull, now)))
+                .map(|source| scope.spawn(move || ask(&**source)))
                 .collect();
-            // Whoever panicked brought nothing; the others still count.
-            asked
-                .into_iter()
-                .filter_map(|one| one.join().ok())
-                .collect()
-        });
+            let said = asked.into_iter().filter_map(|one| one.join().ok());
+            said.flatten().collect()
+        })
+    }
+
+    /// Asks all of them at once, and puts what they bring beside what the case holds. None is waited for longer than
+    /// its own patience.
+    pub fn fill(&self, case: &mut Case, hull: TimeWindow, now: Timestamp) {
+        let brought = self.at_once(|eyes| Some(eyes.look(hull, now)));
         for one in brought {
             merge(case, one);
         }
@@ -151,8 +156,8 @@ impl Sources {
     /// Who leans on whom as they know it, without a whole look.
     pub fn around(&self, now: Timestamp) -> Topology {
         let mut topology = Topology::default();
-        for source in &self.all {
-            topology.join(source.around(now));
+        for one in self.at_once(|eyes| Some(eyes.around(now))) {
+            topology.join(one);
         }
         topology
     }
@@ -164,17 +169,8 @@ impl Sources {
 
     /// The silences that stand at any of them, or are to come; all are asked at once.
     pub fn silences(&self, now: Timestamp) -> Vec<Silence> {
-        std::thread::scope(|scope| {
-            let asked: Vec<_> = self
-                .all
-                .iter()
-                .filter(|source| source.hushes())
-                .map(|source| scope.spawn(move || source.silences(now)))
-                .collect();
-            // Whoever panicked hushes nobody.
-            let heard = asked.into_iter().filter_map(|one| one.join().ok());
-            heard.flatten().collect()
-        })
+        let heard = self.at_once(|source| source.hushes().then(|| source.silences(now)));
+        heard.into_iter().flatten().collect()
     }
 
     /// Asks each whether it answers, all at once; again only after a while.
@@ -186,17 +182,7 @@ impl Sources {
         {
             return known.clone();
         }
-        let found: Vec<Greeting> = std::thread::scope(|scope| {
-            let asked: Vec<_> = self
-                .all
-                .iter()
-                .map(|eyes| scope.spawn(move || greeting(&**eyes)))
-                .collect();
-            asked
-                .into_iter()
-                .filter_map(|one| one.join().ok())
-                .collect()
-        });
+        let found = self.at_once(|source| Some(greeting(source)));
         *greeted = Some((now, found.clone()));
         found
     }
@@ -291,17 +277,7 @@ fn source_with(
     let refused = |why: String| refused(name, why);
     // Read now, so that a file that is missing is not found out in an incident; and anew for every look.
     credential.read().map_err(refused)?;
-    let budget = Budget {
-        requests: pulled.requests.0.unwrap_or(usual.requests),
-        requests_per_hour: pulled.requests.1.unwrap_or(usual.requests_per_hour),
-        bytes: pulled.bytes.0.map_or(usual.bytes, |bytes| bytes.0),
-        bytes_per_hour: pulled.bytes.1.map_or(usual.bytes_per_hour, |bytes| bytes.0),
-        timeout: pulled
-            .patience
-            .0
-            .map_or(usual.timeout, |length| length.span()),
-        look: pulled.patience.1.map_or(usual.look, |length| length.span()),
-    };
+    let budget = pulled.bounds.budget(usual);
     let tenant = pulled.tenant.iter();
     headers.extend(tenant.map(|tenant| ("x-scope-orgid".to_string(), tenant.to_string())));
     let wire = pull::Http::new(pulled.url, headers).map_err(|error| refused(error.to_string()))?;

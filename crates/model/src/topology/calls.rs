@@ -188,7 +188,7 @@ impl Topology {
                 kind: EdgeKind::Calls,
                 confidence: SUPPOSED,
                 calls_per_request: None,
-                seen_in: "nowhere, but who else is asked from outside".to_string(),
+                seen_in: "its place: it calls others, and nobody calls it".to_string(),
             })
             .collect();
         self.edges.extend(edges);

@@ -67,6 +67,44 @@ impl Found {
         self.directory.id(&Who::Named(kind, Cow::Borrowed(name)))
     }
 
+    /// The id of a thing that is in the place that was asked, with where that is.
+    pub fn there(&mut self, asking: &Asking<'_>, kind: model::EntityKind, name: &str) -> EntityId {
+        let entity = self.named(kind, name);
+        let place = asking.place;
+        self.directory.label(&entity, "cloud.region", &place.region);
+        self.directory
+            .label(&entity, "cloud.account", &place.account);
+        entity
+    }
+
+    /// Those of `things` that are asked about one by one, as many as the settings allow, whoever fires first. `wanted`
+    /// is what is asked of them, of `all` (such as `tables`), of which there are `more`.
+    pub fn first<T: Ord>(
+        &mut self,
+        asking: &Asking<'_>,
+        firing: &BTreeSet<EntityId>,
+        (wanted, all): (&str, &str),
+        mut things: Vec<(EntityId, T)>,
+        more: bool,
+    ) -> Vec<(EntityId, T)> {
+        things.sort_by(|(a, one), (b, other)| {
+            let key = |entity: &EntityId| !firing.contains(entity);
+            (key(a), a, one).cmp(&(key(b), b, other))
+        });
+        let most = asking.settings.details;
+        if things.len() > most || more {
+            let least = if more { "at least " } else { "" };
+            let detail = format!(
+                "{} of {least}{} {all} were asked about",
+                most.min(things.len()),
+                things.len()
+            );
+            self.gaps.push(asking.cut(wanted, detail, "raise details"));
+        }
+        things.truncate(most);
+        things
+    }
+
     /// Whom dimensions are about; without any that tell, `otherwise`.
     pub fn by_dimensions(&mut self, dimensions: &[(String, String)], otherwise: &str) -> EntityId {
         let pairs = dimensions.iter().map(|(n, v)| (n.as_str(), v.as_str()));

@@ -103,7 +103,7 @@ async fn list(asking: &Asking<'_>, found: &mut Found, names: &mut Names) -> Resu
             let Some(name) = function.function_name() else {
                 continue;
             };
-            let entity = found.named(EntityKind::Function, name);
+            let entity = found.there(asking, EntityKind::Function, name);
             let mut variables: Vec<&str> = Vec::new();
             let environment = function.environment().and_then(|one| one.variables());
             for (variable, value) in environment.into_iter().flatten() {
@@ -134,12 +134,6 @@ async fn list(asking: &Asking<'_>, found: &mut Found, names: &mut Names) -> Resu
             }
             let arn = function.function_arn().unwrap_or_default();
             found.directory.label(&entity, "arn", arn);
-            found
-                .directory
-                .label(&entity, "cloud.region", &asking.place.region);
-            found
-                .directory
-                .label(&entity, "cloud.account", &asking.place.account);
             let document = json!({
                 "FunctionName": name,
                 "Runtime": function.runtime().map(|runtime| runtime.as_str()),
@@ -173,20 +167,13 @@ async fn concurrency(
     firing: &BTreeSet<EntityId>,
     found: &mut Found,
 ) -> Result<BTreeMap<String, i32>, (BTreeMap<String, i32>, Miss)> {
-    let mut order: Vec<(bool, &str)> = listed
+    let functions = listed
         .iter()
-        .map(|(entity, name, _)| (!firing.contains(entity), name.as_str()))
+        .map(|(entity, name, _)| (entity.clone(), name.as_str()))
         .collect();
-    order.sort_unstable();
-    let most = asking.settings.details;
-    if order.len() > most {
-        let detail = format!("{most} of {} functions were asked about", order.len());
-        let wanted = "how often functions may run at once";
-        let gap = asking.cut(wanted, detail, "raise details");
-        found.gaps.push(gap);
-    }
+    let wanted = ("how often functions may run at once", "functions");
     let mut limits = BTreeMap::new();
-    for (_, name) in order.into_iter().take(most) {
+    for (_, name) in found.first(asking, firing, wanted, functions, false) {
         let sent = asking
             .place
             .lambda

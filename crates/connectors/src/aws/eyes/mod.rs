@@ -1,9 +1,9 @@
 //! AWS, asked when an incident is looked at. Nothing is ever written there.
 //!
-//! A look asks several places at once, each an account in a region ([`place`]). In each, alarms come first, because they
+//! A look asks several places at once, each an account in a region (`place`). In each, alarms come first, because they
 //! say who matters; then numbers, lines, traces, the audit trail and inventories side by side. Every call is in the
-//! table ([`calls`](super::calls)); [`guard`] refuses the others before they leave, and counts. [`tally`] says what may
-//! be spent, [`ask`] what a failure means. What AWS answers is read by the importer's readers
+//! table ([`calls`](super::calls)); `guard` refuses the others before they leave, and counts. `tally` says what may
+//! be spent, `ask` what a failure means. What AWS answers is read by the importer's readers
 //! ([`files::aws`](crate::files)) wherever it prints the same: one meaning, whichever way it came. Documented in
 //! `docs/connectors/aws.md`.
 

@@ -48,30 +48,17 @@ async fn queues(
 ) -> Result<(), Miss> {
     let sent = asking.place.sqs.list_queues().max_results(PAGE).send();
     let answer = asking.ask("sqs:ListQueues", 1, sent).await?;
-    let mut order: Vec<(bool, EntityId, String)> = Vec::new();
-    for url in answer.queue_urls() {
-        let name = url.rsplit('/').next().unwrap_or(url);
-        let entity = found.named(EntityKind::Queue, name);
-        found
-            .directory
-            .label(&entity, "cloud.region", &asking.place.region);
-        found
-            .directory
-            .label(&entity, "cloud.account", &asking.place.account);
-        order.push((!firing.contains(&entity), entity, url.clone()));
-    }
-    order.sort();
-    let most = asking.settings.details;
-    if order.len() > most || answer.next_token().is_some() {
-        let detail = format!(
-            "{} of {} queues were asked about",
-            most.min(order.len()),
-            order.len()
-        );
-        let gap = asking.cut("how queues are", detail, "raise details");
-        found.gaps.push(gap);
-    }
-    for (_, entity, url) in order.into_iter().take(most) {
+    let name = |url: &str| url.rsplit('/').next().unwrap_or(url).to_string();
+    let queues = answer
+        .queue_urls()
+        .iter()
+        .map(|url| {
+            let entity = found.there(asking, EntityKind::Queue, &name(url));
+            (entity, url.clone())
+        })
+        .collect();
+    let (wanted, more) = (("how queues are", "queues"), answer.next_token().is_some());
+    for (entity, url) in found.first(asking, firing, wanted, queues, more) {
         let sent = asking
             .place
             .sqs

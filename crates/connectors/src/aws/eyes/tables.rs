@@ -22,25 +22,12 @@ pub(super) async fn look(asking: &Asking<'_>, firing: &BTreeSet<EntityId>) -> Fo
         }
     };
     found.seen.insert(SourceKind::State);
-    let mut order: Vec<(bool, String, EntityId)> = Vec::new();
-    for name in names {
-        let entity = found.named(EntityKind::Table, &name);
-        found
-            .directory
-            .label(&entity, "cloud.region", &asking.place.region);
-        found
-            .directory
-            .label(&entity, "cloud.account", &asking.place.account);
-        order.push((!firing.contains(&entity), name, entity));
-    }
-    order.sort();
-    let most = asking.settings.details;
-    if order.len() > most {
-        let detail = format!("{most} of {} tables were asked about", order.len());
-        let gap = asking.cut("how tables are", detail, "raise details");
-        found.gaps.push(gap);
-    }
-    for (_, name, entity) in order.into_iter().take(most) {
+    let tables = names
+        .into_iter()
+        .map(|name| (found.there(asking, EntityKind::Table, &name), name))
+        .collect();
+    let wanted = ("how tables are", "tables");
+    for (entity, name) in found.first(asking, firing, wanted, tables, false) {
         if let Err(miss) = describe(asking, &name, entity, &mut found).await {
             found.missed(asking, "how tables are", &miss);
             break;

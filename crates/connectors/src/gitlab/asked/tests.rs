@@ -1,7 +1,7 @@
 //! GitLab as it documents itself, in simulated time. What it does not know it answers with 501: proven by shape.
 
 use model::query::GapReason;
-use model::time::SECOND;
+use model::time::{SECOND, Span};
 
 use super::*;
 use crate::client::ClientError;
@@ -131,7 +131,7 @@ fn what_may_not_be_read_says_what_the_token_needs() {
     assert_eq!(brought.changes.len(), 3);
     let said = eyes(answer).greet().unwrap();
     assert!(
-        said.starts_with("projects shop/back/cart (trunk). It sees"),
+        said.starts_with("repositories shop/back/cart (trunk). It sees"),
         "{said}"
     );
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Connectors, Fault, Length, bounded, named, nobody};
+use super::{Connectors, Fault, Length, length_fault, named, nobody};
 
 /// A git repository on this machine: its commits with their diffs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -62,26 +62,15 @@ impl Connectors {
                 "write it like \"external/api.example.com\"",
             );
         }
-        let github = self.github.iter().map(|(name, one)| {
-            (
-                format!("connectors.github.{name}"),
-                &one.repositories,
-                &one.touches,
-                one.since,
-            )
-        });
-        let gitlab = self.gitlab.iter().map(|(name, one)| {
-            (
-                format!("connectors.gitlab.{name}"),
-                &one.repositories,
-                &one.touches,
-                one.since,
-            )
-        });
-        for (key, repositories, touches, since) in github.chain(gitlab) {
+        let key = |kind: &str, name: &String| format!("connectors.{kind}.{name}");
+        let github = self.github.iter();
+        let gitlab = self.gitlab.iter();
+        let github = github.map(|(name, one)| (key("github", name), one.watched()));
+        let gitlab = gitlab.map(|(name, one)| (key("gitlab", name), one.watched()));
+        for (key, watched) in github.chain(gitlab) {
             let numbered = key.starts_with("connectors.github.");
+            let mut repositories = watched.repositories.iter();
             let bad = repositories
-                .iter()
                 .find(|name| !is_repository(name) || numbered && name.matches('/').count() != 1);
             if let Some(bad) = bad {
                 return fault(
@@ -90,22 +79,23 @@ impl Connectors {
                     "write them like \"shop/cart\"",
                 );
             }
-            if repositories.is_empty() {
+            if watched.repositories.is_empty() {
                 return fault(
                     format!("{key}.repositories"),
                     "names none".to_string(),
                     "name those that are put into production, like [\"shop/cart\"]",
                 );
             }
-            let found = touched(&key, touches).or_else(|| bounded(&key, &[], &[(".since", since)]));
+            let found = touched(&key, watched.touches)
+                .or_else(|| length_fault(&key, ".since", watched.since));
             if found.is_some() {
                 return found;
             }
         }
         for (name, one) in &self.argocd {
             let key = format!("connectors.argocd.{name}");
-            let found = touched(&key, &one.touches)
-                .or_else(|| bounded(&key, &[], &[(".since", one.since)]));
+            let found =
+                touched(&key, &one.touches).or_else(|| length_fault(&key, ".since", one.since));
             if found.is_some() {
                 return found;
             }
@@ -158,6 +148,7 @@ impl Git {
             (".timeout", self.timeout),
             (".look", self.look),
         ];
-        bounded(&key, &[], &lengths)
+        let mut lengths = lengths.into_iter();
+        lengths.find_map(|(of, length)| length_fault(&key, of, length))
     }
 }

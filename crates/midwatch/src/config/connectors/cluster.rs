@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Bytes, Connectors, Fault, Length, bounded, named};
+use super::{Bounds, Bytes, Connectors, Fault, Length, bounds, named};
 
 /// A Kubernetes cluster. It is reached as its kubeconfig says, or from within.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -64,6 +64,11 @@ impl Connectors {
 }
 
 impl Kubernetes {
+    /// How much may be asked.
+    pub fn bounds(&self) -> Bounds {
+        bounds!(self)
+    }
+
     fn fault(&self, name: &str) -> Option<Fault> {
         let key = format!("connectors.kubernetes.{name}");
         let fault = |of: &str, what: String, remedy: &str| {
@@ -93,15 +98,6 @@ impl Kubernetes {
                 "use lower-case letters, digits and hyphens",
             );
         }
-        bounded(
-            &key,
-            &[
-                (".requests", self.requests),
-                (".requests_per_hour", self.requests_per_hour),
-                (".bytes", self.bytes.map(|bytes| bytes.0)),
-                (".bytes_per_hour", self.bytes_per_hour.map(|bytes| bytes.0)),
-            ],
-            &[(".timeout", self.timeout), (".look", self.look)],
-        )
+        self.bounds().fault(&key)
     }
 }

@@ -10,7 +10,7 @@ use model::time::{MINUTE, Span};
 
 use super::super::house::House;
 use super::{SystemPatience, source, source_with};
-use crate::config::Length;
+use crate::config::{Length, Repositories};
 use crate::problem::Problem;
 
 /// How far back changes are asked for, unless something else is said.
@@ -24,29 +24,28 @@ fn since(length: Option<Length>) -> Span {
     length.map_or(SINCE, |length| length.span())
 }
 
+fn watched(config: &Repositories<'_>) -> Watched {
+    Watched {
+        repositories: config.repositories.to_vec(),
+        touches: config.touches.clone(),
+        since: since(config.since),
+        diffs: config.diffs.unwrap_or(DIFFS),
+    }
+}
+
 /// Adds those that are configured; nobody is asked yet.
 pub(super) fn add(house: &House, all: &mut Vec<Box<dyn Live>>) -> Result<(), Problem> {
     let config = &house.config().connectors;
     for (name, one) in &config.github {
         let name = format!("github.{name}");
-        let watched = Watched {
-            repositories: one.repositories.clone(),
-            touches: one.touches.clone(),
-            since: since(one.since),
-            diffs: one.diffs.unwrap_or(DIFFS),
-        };
+        let watched = watched(&one.watched());
         let headers = github::asked::headers();
         let source = source_with(house, &name, &one.pulled(), Budget::default(), headers)?;
         all.push(Box::new(github::asked::Eyes::new(source, watched)));
     }
     for (name, one) in &config.gitlab {
         let name = format!("gitlab.{name}");
-        let watched = Watched {
-            repositories: one.repositories.clone(),
-            touches: one.touches.clone(),
-            since: since(one.since),
-            diffs: one.diffs.unwrap_or(DIFFS),
-        };
+        let watched = watched(&one.watched());
         let source = source(house, &name, &one.pulled(), Budget::default())?;
         all.push(Box::new(gitlab::asked::Eyes::new(source, watched)));
     }

@@ -11,7 +11,7 @@ pub(super) fn add(house: &House, all: &mut Vec<Box<dyn Live>>) -> Result<(), Pro
     use std::sync::Arc;
 
     use connectors::kubernetes::{self, Access, Cluster, Settings};
-    use connectors::pull::{Budget, Credential, Means, Source};
+    use connectors::pull::{Credential, Means, Source};
 
     use super::super::accounts::SystemChance;
     use super::{SystemPatience, refused};
@@ -27,17 +27,7 @@ pub(super) fn add(house: &House, all: &mut Vec<Box<dyn Live>>) -> Result<(), Pro
         };
         // Read now, so that a file that is missing is not found out in an incident; and anew to join the cluster.
         let address = access.address().map_err(|why| refused(&name, why))?;
-        let usual = kubernetes::budget();
-        let budget = Budget {
-            requests: one.requests.unwrap_or(usual.requests),
-            requests_per_hour: one.requests_per_hour.unwrap_or(usual.requests_per_hour),
-            bytes: one.bytes.map_or(usual.bytes, |bytes| bytes.0),
-            bytes_per_hour: one
-                .bytes_per_hour
-                .map_or(usual.bytes_per_hour, |bytes| bytes.0),
-            timeout: one.timeout.map_or(usual.timeout, |length| length.span()),
-            look: one.look.map_or(usual.look, |length| length.span()),
-        };
+        let budget = one.bounds().budget(kubernetes::budget());
         let means = Means {
             wire: Arc::new(Cluster::new(access).map_err(|why| refused(&name, why))?),
             patience: Arc::new(SystemPatience),

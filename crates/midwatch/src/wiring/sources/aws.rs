@@ -2,7 +2,7 @@
 
 use connectors::pull::Live;
 
-use super::house::House;
+use super::super::house::House;
 use crate::config::Aws;
 use crate::problem::Problem;
 
@@ -14,7 +14,7 @@ pub(super) fn source(house: &House, name: &str, config: &Aws) -> Result<Box<dyn 
     use connectors::aws::eyes::{Account, Eyes, Means, Money, Settings};
     use connectors::pull::Budget;
 
-    use super::live::SystemClock;
+    use super::super::live::SystemClock;
 
     let usual = Settings::default();
     let accounts = config.accounts.iter().map(|(name, account)| Account {
@@ -27,8 +27,6 @@ pub(super) fn source(house: &House, name: &str, config: &Aws) -> Result<Box<dyn 
     let nanos = |dollars: Option<f64>, usual: u64| {
         dollars.map_or(usual, |dollars| (dollars * 1e9).round() as u64)
     };
-    let length =
-        |given: Option<crate::config::Length>, usual| given.map_or(usual, |one| one.span());
     let settings = Settings {
         regions: config.regions.clone(),
         accounts,
@@ -40,19 +38,12 @@ pub(super) fn source(house: &House, name: &str, config: &Aws) -> Result<Box<dyn 
         groups: config.groups.unwrap_or(usual.groups),
         traces: config.traces.unwrap_or(usual.traces),
         details: config.details.unwrap_or(usual.details),
-        changes: length(config.changes, usual.changes),
-        budget: Budget {
-            requests: config.requests.unwrap_or(usual.budget.requests * places),
-            requests_per_hour: config
-                .requests_per_hour
-                .unwrap_or(usual.budget.requests_per_hour * places),
-            bytes: config.bytes.map_or(usual.budget.bytes, |bytes| bytes.0),
-            bytes_per_hour: config
-                .bytes_per_hour
-                .map_or(usual.budget.bytes_per_hour, |bytes| bytes.0),
-            timeout: length(config.timeout, usual.budget.timeout),
-            look: length(config.look, usual.budget.look),
-        },
+        changes: config.changes.map_or(usual.changes, |length| length.span()),
+        budget: config.bounds().budget(Budget {
+            requests: usual.budget.requests * places,
+            requests_per_hour: usual.budget.requests_per_hour * places,
+            ..usual.budget
+        }),
         money: Money {
             look: nanos(config.dollars, usual.money.look),
             hour: nanos(config.dollars_per_hour, usual.money.hour),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Bytes, Length};
+use super::{Bounds, Bytes, Fault, Length, bounds, length_fault, named};
 
 /// Accounts and regions of AWS. Who asks is whom the machine offers: environment, profile, web identity, instance.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -92,25 +92,26 @@ pub struct AwsAccount {
 }
 
 impl Aws {
-    /// What types cannot say: the key, what, and what to do.
-    pub fn fault(&self, name: &str) -> Option<(String, String, String)> {
+    /// How much may be asked, over all its accounts and regions.
+    pub fn bounds(&self) -> Bounds {
+        bounds!(self)
+    }
+
+    /// What types cannot say.
+    pub(super) fn fault(&self, name: &str) -> Option<Fault> {
+        let key = format!("connectors.aws.{name}");
         let fault = |of: &str, what: &str, remedy: &str| {
-            let key = format!("connectors.aws.{name}{of}");
-            Some((key, what.to_string(), remedy.to_string()))
+            Some((format!("{key}{of}"), what.to_string(), remedy.to_string()))
         };
-        let plain = |text: &str| {
-            let good =
-                |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-            !text.is_empty() && text.len() <= 40 && text.bytes().all(good)
-        };
-        if !plain(name) {
-            return fault(
-                "",
-                "is no name",
-                "use up to 40 lower-case letters, digits and hyphens",
-            );
+        if let Some(fault) = named(&key, name) {
+            return Some(fault);
         }
-        if !self.regions.iter().all(|region| plain(region)) {
+        // Names of regions are made of the same signs as names of sources.
+        if self
+            .regions
+            .iter()
+            .any(|region| named("", region).is_some())
+        {
             return fault(
                 ".regions",
                 "names what is no region",
@@ -118,12 +119,8 @@ impl Aws {
             );
         }
         for (account, role) in &self.accounts {
-            if !plain(account) {
-                return fault(
-                    &format!(".accounts.{account}"),
-                    "is no name",
-                    "use up to 40 lower-case letters, digits and hyphens",
-                );
+            if let Some(fault) = named(&format!("{key}.accounts.{account}"), account) {
+                return Some(fault);
             }
             let arn = &role.role_arn;
             if !(arn.starts_with("arn:") && arn.contains(":iam::") && arn.contains(":role/")) {
@@ -150,37 +147,17 @@ impl Aws {
             }
         }
         let money = |amount: Option<f64>| amount.is_some_and(|one| !(one > 0.0 && one < 1e6));
-        for (of, amount) in [
+        let sums = [
             (".dollars", self.dollars),
             (".dollars_per_hour", self.dollars_per_hour),
-        ] {
+        ];
+        for (of, amount) in sums {
             if money(amount) {
                 return fault(of, "is no sum of money", "leave it out for the default");
             }
         }
-        for (of, number) in [
-            (".requests", self.requests),
-            (".requests_per_hour", self.requests_per_hour),
-            (".bytes", self.bytes.map(|bytes| bytes.0)),
-            (".bytes_per_hour", self.bytes_per_hour.map(|bytes| bytes.0)),
-        ] {
-            if number == Some(0) {
-                return fault(
-                    of,
-                    "is 0, so nothing could be asked",
-                    "leave it out for the default",
-                );
-            }
-        }
-        for (of, length) in [
-            (".timeout", self.timeout),
-            (".look", self.look),
-            (".changes", self.changes),
-        ] {
-            if length.is_some_and(|length| length.span().0 <= 0) {
-                return fault(of, "must be longer than nothing", "write it like \"5s\"");
-            }
-        }
-        None
+        self.bounds()
+            .fault(&key)
+            .or_else(|| length_fault(&key, ".changes", self.changes))
     }
 }
