@@ -45,6 +45,9 @@ pub enum Shape {
     Falling,
     /// At or within 5 % of a known limit (a limit series, 100 %, or the value it sticks to).
     AtLimit,
+    /// Far from a limit that is known: at its worst no more than two thirds of it were used, or a fifth of the whole was
+    /// free.
+    Ample,
     /// At zero.
     Zero,
     /// Above zero, where its past is zero.

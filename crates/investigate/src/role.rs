@@ -221,6 +221,12 @@ pub fn words(name: &str) -> Vec<String> {
     words
 }
 
+/// Words of names that say how much memory a machine has.
+const WHOLE: &[&str] = &[
+    "node", "machine", "system", "host", "os", "physical", "memory", "mem", "ram", "total",
+    "bytes", "byte", "kb", "mb", "by",
+];
+
 /// What a series measures.
 pub fn classify(metric: &str, statistic: &str, unit: &str) -> Role {
     let words = words(metric);
@@ -263,6 +269,16 @@ pub fn classify(metric: &str, statistic: &str, unit: &str) -> Role {
             "shmem",
         ])
     {
+        return Role::Other;
+    }
+    // How much there is in all is no use of it. (A counter of `memory ... total` counts something else besides.)
+    if (has(&["total"]) && starts(&["mem"]) || has(&["machine"]) && has(&["memory"]))
+        && words.iter().all(|word| WHOLE.contains(&word.as_str()))
+    {
+        return Role::Limit;
+    }
+    // What holds nothing at all: pages of files take it, and give it back when somebody asks.
+    if words.starts_with(&["node", "memory", "mem", "free"].map(str::to_string)) {
         return Role::Other;
     }
     // A moment is no length of time: it stands, or jumps to now.
@@ -610,6 +626,11 @@ mod tests {
             container_memory_rss_mb|| memory
             container_memory_limit_mb|| limit
             FreeableMemory|Average|Bytes memory_free
+            node_memory_MemAvailable_bytes|| memory_free
+            node_memory_MemFree_bytes|| other
+            node_memory_MemTotal_bytes|| limit
+            machine_memory_bytes|| limit
+            go_memstats_alloc_bytes_total|| memory
             FreeStorageSpace|Minimum|Bytes disk_free
             pg_wal_size_bytes|| disk
             pg_replication_slots_pg_current_wal_lsn_bytes|| other

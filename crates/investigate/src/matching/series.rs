@@ -14,6 +14,10 @@ const FAR: f64 = 4.0;
 const NEAR: f64 = 3.0;
 /// From this share of a limit on it is reached.
 const REACHED: f64 = 0.95;
+/// Up to this share of a limit nobody feels it.
+const AMPLE: f64 = 2.0 / 3.0;
+/// From this share of the whole on what is free is enough.
+const AMPLY_FREE: f64 = 0.2;
 
 /// Is the condition about this series at all?
 pub(super) fn concerns(
@@ -44,6 +48,7 @@ pub(super) fn behaves<'a, L: Iterator<Item = &'a SeriesFact>>(
         Shape::Rising => (fact.ramp && fact.z >= NEAR) || climbs(fact, span, 1.0),
         Shape::Falling => (fact.ramp && fact.z <= -NEAR) || climbs(fact, span, -1.0),
         Shape::AtLimit => at_limit(fact, limits()),
+        Shape::Ample => is_ample(fact, limits()),
         Shape::Zero => fact.normal > 0.0 && fact.level.abs() <= 0.01 * fact.normal,
         Shape::Appeared => {
             fact.normal.abs() < f64::EPSILON && fact.level.max(fact.worst) > 0.0 && fact.z > 0.0
@@ -185,30 +190,55 @@ fn at_limit<'a>(fact: &SeriesFact, mut limits: impl Iterator<Item = &'a SeriesFa
     }
     let counted = stems(&fact.series.key.metric);
     let limited = limits.any(|limit| {
-        limit.level > 0.0
-            && top >= REACHED * limit.level
-            && top <= 1.5 * limit.level
-            && stems(&limit.series.key.metric)
-                .iter()
-                .any(|s| counted.contains(s))
+        counts_alike(&counted, limit) && top >= REACHED * limit.level && top <= 1.5 * limit.level
     });
     if limited {
         return true;
     }
-    if is_share(fact)
-        && matches!(
-            fact.role,
-            Role::Cpu | Role::Memory | Role::Disk | Role::Connections | Role::Workers | Role::Swap
-        )
-    {
-        let full = if top <= 1.05 && fact.normal <= 1.05 {
-            1.0
-        } else {
-            100.0
-        };
+    if let Some(full) = whole(fact) {
         return top >= REACHED * full;
     }
     matches!(fact.role, Role::Connections | Role::Workers) && fact.z >= FAR && sticks(fact)
+}
+
+/// Does the limit say how much there may be of what is counted?
+fn counts_alike(counted: &[String], limit: &SeriesFact) -> bool {
+    limit.level > 0.0
+        && stems(&limit.series.key.metric)
+            .iter()
+            .any(|s| counted.contains(s))
+}
+
+/// What a share of something scarce is a share of: 1 or 100.
+fn whole(fact: &SeriesFact) -> Option<f64> {
+    let scarce = matches!(
+        fact.role,
+        Role::Cpu | Role::Memory | Role::Disk | Role::Connections | Role::Workers | Role::Swap
+    );
+    let most = fact.level.max(fact.worst).max(fact.normal);
+    (scarce && is_share(fact)).then_some(if most <= 1.05 { 1.0 } else { 100.0 })
+}
+
+/// Is it, at its worst, far from a limit that is known? Without one nobody can tell.
+fn is_ample<'a>(fact: &SeriesFact, limits: impl Iterator<Item = &'a SeriesFact>) -> bool {
+    let counted = stems(&fact.series.key.metric);
+    let limits = limits.filter(|limit| counts_alike(&counted, limit));
+    if matches!(fact.role, Role::DiskFree | Role::MemoryFree | Role::Credits) {
+        let least = fact.level.min(fact.worst);
+        // Of several that count alike, the largest is the whole.
+        return limits
+            .map(|limit| limit.level)
+            .max_by(f64::total_cmp)
+            .is_some_and(|whole| least <= whole && least >= AMPLY_FREE * whole);
+    }
+    let top = fact.level.max(fact.worst);
+    match whole(fact) {
+        Some(full) => top <= AMPLE * full,
+        None => limits
+            .map(|limit| limit.level)
+            .min_by(f64::total_cmp)
+            .is_some_and(|limit| top <= AMPLE * limit),
+    }
 }
 
 /// Does it stay at its highest value for at least four points?
@@ -220,4 +250,59 @@ fn sticks(fact: &SeriesFact) -> bool {
     let late = &values[from.min(values.len())..];
     let top = late.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     top > 0.0 && late.iter().filter(|v| **v >= 0.995 * top).count() >= 4
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use model::{EntityId, Series, SeriesKey};
+
+    use super::*;
+    use crate::role::classify;
+
+    fn fact(metric: &str, usual: f64, worst: f64) -> SeriesFact {
+        let key = SeriesKey {
+            entity: EntityId::from("host/a"),
+            metric: metric.to_string(),
+            unit: "By".to_string(),
+            ..SeriesKey::default()
+        };
+        SeriesFact {
+            role: classify(metric, "", "By"),
+            series: Arc::new(Series {
+                key,
+                times: vec![0, 1],
+                values: vec![usual, worst],
+            }),
+            entity: 0,
+            unit: 0,
+            normal: usual,
+            scale: 1.0,
+            level: worst,
+            worst,
+            z: worst - usual,
+            bad: 0.0,
+            onset: None,
+            recovered: None,
+            active: true,
+            ramp: true,
+        }
+    }
+
+    #[test]
+    fn there_is_enough_only_where_it_is_known_how_much_there_is() {
+        let whole = || fact("node_memory_MemTotal_bytes", 100.0, 100.0);
+        for (metric, worst, expected) in [
+            ("node_memory_MemAvailable_bytes", 60.0, true),
+            ("node_memory_MemAvailable_bytes", 12.0, false),
+            ("container_memory_working_set_bytes", 60.0, true),
+            ("container_memory_working_set_bytes", 80.0, false),
+        ] {
+            let fact = fact(metric, 70.0, worst);
+            let limits = [whole()];
+            assert_eq!(is_ample(&fact, limits.iter()), expected, "{metric} {worst}");
+            assert!(!is_ample(&fact, std::iter::empty()), "nobody knows");
+        }
+    }
 }
