@@ -146,8 +146,8 @@ impl Space for Sheet {
         }))
     }
 
-    fn entries(&self, id: &IncidentId) -> Result<Vec<Entry>, Fault> {
-        Ok(self.journal.read(id).unwrap())
+    fn entries(&self, id: &IncidentId) -> Result<Arc<Vec<Entry>>, Fault> {
+        Ok(Arc::new(self.journal.read(id).unwrap()))
     }
 
     fn untold(&self, _: &IncidentId) -> Result<Vec<Untold>, Fault> {

@@ -149,7 +149,7 @@ pub trait Space: Send + Sync {
         }))
     }
     /// Its entries, in order.
-    fn entries(&self, id: &IncidentId) -> Result<Vec<Entry>, Fault>;
+    fn entries(&self, id: &IncidentId) -> Result<Arc<Vec<Entry>>, Fault>;
     /// Notices about it that people did not get.
     fn untold(&self, id: &IncidentId) -> Result<Vec<Untold>, Fault>;
     /// Its title and how it stands, in a few words.

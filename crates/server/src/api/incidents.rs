@@ -362,25 +362,25 @@ struct ReportHead {
     verdict: Vec<Claim>,
 }
 
-fn told(space: &dyn Space, id: &IncidentId, event: IncidentEvent) -> Told {
+fn told(space: &dyn Space, id: &IncidentId, event: &IncidentEvent) -> Told {
     match event {
         IncidentEvent::InvestigationEnded { attempt, report } => {
             Told::Looked(Box::new(LookEnded {
                 event: "investigation_ended",
-                attempt,
+                attempt: *attempt,
                 report: ReportHead {
                     href: format!(
                         "/v1/spaces/{}/incidents/{id}/report?digest={}",
                         space.name(),
                         report.ledger
                     ),
-                    ledger: report.ledger,
-                    header: report.header,
-                    verdict: report.verdict,
+                    ledger: report.ledger.clone(),
+                    header: report.header.clone(),
+                    verdict: report.verdict.clone(),
                 },
             }))
         }
-        other => Told::Other(Box::new(other)),
+        other => Told::Other(Box::new(other.clone())),
     }
 }
 
@@ -390,15 +390,15 @@ fn timeline(space: &dyn Space, asked: &Asked, part: Part) -> Result<Json<Listed<
     if entries.is_empty() {
         return Err(Problem::not_found("incident", &id.0));
     }
-    let listed = part.of(entries, |entry| entry.seq.to_string())?;
+    let listed = part.of(entries.iter(), |entry| entry.seq.to_string())?;
     let listed = listed.try_map(|entry| {
         Ok(Line {
-            said: space.said(&entry),
+            said: space.said(entry),
             seq: entry.seq,
             at: entry.at,
-            event: told(space, &id, entry.event),
-            previous: entry.previous,
-            digest: entry.digest,
+            event: told(space, &id, &entry.event),
+            previous: entry.previous.clone(),
+            digest: entry.digest.clone(),
         })
     })?;
     Ok(Json(listed))

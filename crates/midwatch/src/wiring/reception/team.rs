@@ -40,6 +40,9 @@ use crate::{command, wiring};
 /// Folded incidents that are remembered; each holds its reports, some hundred kilobytes.
 const REMEMBERED: usize = 128;
 
+/// Incidents whose entries are remembered too: those that somebody looks at now. They hold every report.
+const LEAFED: usize = 24;
+
 /// Incidents whose recoveries are held against a plan that is supposed: as many as the watch remembers.
 const LATEST: usize = 50;
 
@@ -48,6 +51,9 @@ const FRESH: Span = Span(5 * model::time::SECOND);
 
 /// What is around, and when it was looked at.
 type Around = Option<(Timestamp, Arc<(Topology, Vec<Change>)>)>;
+
+/// Entries that are remembered, and the digest of the newest.
+type Leafed = (String, Arc<Vec<Entry>>);
 
 /// What only a server that runs has.
 pub(super) struct Running {
@@ -66,6 +72,8 @@ pub(super) struct Team {
     cards: Cards,
     /// By id: the digest of the newest entry tells whether it still stands so.
     folded: Mutex<BTreeMap<IncidentId, Arc<Folded>>>,
+    /// The same of entries; the digest is that of the newest.
+    entries: Mutex<BTreeMap<IncidentId, Leafed>>,
     around: Mutex<Around>,
     /// Is somebody looking at what is around?
     looking: AtomicBool,
@@ -85,6 +93,14 @@ impl Drop for Over<'_> {
 fn held<T>(one: &Mutex<T>) -> MutexGuard<'_, T> {
     // Both are replaced as a whole, so whoever panicked left nothing half done.
     one.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Keeps what is known of an incident, and at most so many. Ids begin with the time of opening: the oldest is asked for
+/// least.
+fn remember<T>(known: &Mutex<BTreeMap<IncidentId, T>>, most: usize, id: &IncidentId, one: T) {
+    let mut all = held(known);
+    while all.len() >= most && !all.contains_key(id) && all.pop_first().is_some() {}
+    all.insert(id.clone(), one);
 }
 
 fn failed(error: &JournalError) -> Fault {
@@ -118,6 +134,7 @@ impl Team {
             own,
             cards: Cards::default(),
             folded: Mutex::default(),
+            entries: Mutex::default(),
             around: Mutex::default(),
             looking: AtomicBool::new(false),
             tried: wiring::notify::Tried::default(),
@@ -238,20 +255,34 @@ impl Space for Team {
             return Ok(None);
         };
         let folded = Arc::new(Folded { incident, head });
-        let mut all = held(&self.folded);
-        // Ids begin with the time of opening: the oldest is asked for least.
-        while all.len() >= REMEMBERED && all.pop_first().is_some() {}
-        all.insert(id.clone(), Arc::clone(&folded));
+        remember(&self.folded, REMEMBERED, id, Arc::clone(&folded));
         Ok(Some(folded))
     }
 
-    fn entries(&self, id: &IncidentId) -> Result<Vec<Entry>, Fault> {
-        self.journal.read(id).map_err(|e| failed(&e))
+    fn entries(&self, id: &IncidentId) -> Result<Arc<Vec<Entry>>, Fault> {
+        let Some((_, head)) = self.journal.head(id).map_err(|e| failed(&e))? else {
+            return Ok(Arc::default());
+        };
+        if let Some((_, known)) = held(&self.entries)
+            .get(id)
+            .filter(|(known, _)| *known == head)
+        {
+            return Ok(Arc::clone(known));
+        }
+        let entries = Arc::new(self.journal.read(id).map_err(|e| failed(&e))?);
+        if let Some(last) = entries.last() {
+            let known = (last.digest.clone(), Arc::clone(&entries));
+            remember(&self.entries, LEAFED, id, known);
+        }
+        Ok(entries)
     }
 
     fn untold(&self, id: &IncidentId) -> Result<Vec<Untold>, Fault> {
-        let entries = self.entries(id)?;
         let channels = wiring::notify::names(&self.own.config().notify);
+        if channels.is_empty() {
+            return Ok(Vec::new());
+        }
+        let entries = self.entries(id)?;
         wiring::house::untold(&self.journal, id, &entries, &channels).map_err(|e| failed(&e))
     }
 
