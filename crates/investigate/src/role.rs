@@ -277,8 +277,8 @@ pub fn classify(metric: &str, statistic: &str, unit: &str) -> Role {
     {
         return Role::Limit;
     }
-    // What holds nothing at all: pages of files take it, and give it back when somebody asks.
-    if words.starts_with(&["node", "memory", "mem", "free"].map(str::to_string)) {
+    // The kernel keeps account of many kinds of pages, which come and go; of these only what is available tells.
+    if words.starts_with(&["node", "memory"].map(str::to_string)) && !starts(&["avail", "swap"]) {
         return Role::Other;
     }
     // A moment is no length of time: it stands, or jumps to now.
@@ -629,6 +629,8 @@ mod tests {
             node_memory_MemAvailable_bytes|| memory_free
             node_memory_MemFree_bytes|| other
             node_memory_MemTotal_bytes|| limit
+            node_memory_AnonPages_bytes|| other
+            node_memory_SwapFree_bytes|| swap
             machine_memory_bytes|| limit
             go_memstats_alloc_bytes_total|| memory
             FreeStorageSpace|Minimum|Bytes disk_free

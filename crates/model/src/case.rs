@@ -1,6 +1,10 @@
 //! One incident, whole, in memory: what importers make, what transforms alter, what can be written out.
 
+mod clocks;
+mod entrances;
 mod rollouts;
+
+pub use clocks::CLOCK_OFFSET;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -459,5 +463,28 @@ impl Eyes for Case {
 
     fn alarms(&self) -> &[Alarm] {
         &self.alarms
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::Case;
+    use crate::recording::{Manifest, SCHEMA};
+    use crate::time::{TimeWindow, Timestamp};
+
+    /// A case of which nothing is known yet.
+    pub fn empty() -> Case {
+        Case::new(Manifest {
+            schema: SCHEMA.to_string(),
+            id: "case".to_string(),
+            title: String::new(),
+            now: Timestamp(0),
+            window: TimeWindow::new(Timestamp(-1), Timestamp(0)).unwrap(),
+            baselines: Vec::new(),
+            gaps: Vec::new(),
+            sources: Vec::new(),
+            origin: String::new(),
+            licence: String::new(),
+        })
     }
 }

@@ -174,7 +174,7 @@ impl<'k> Filing<'k> {
         for ((entity, _), last) in newest {
             let key = SeriesKey {
                 entity,
-                metric: CLOCK_OFFSET.to_string(),
+                metric: model::case::CLOCK_OFFSET.to_string(),
                 unit: "s".to_string(),
                 ..SeriesKey::default()
             };
@@ -217,10 +217,6 @@ impl<'k> Filing<'k> {
         sort_fields(fields);
     }
 }
-
-/// How far the clock of a sender was off, in seconds (positive: ahead), when it was far enough off to be
-/// put right: the name of that series.
-pub const CLOCK_OFFSET: &str = "telemetry.clock.offset";
 
 /// Cuts a text that is too long, where a character ends.
 fn cut(text: &mut Cow<'_, str>, most: usize) -> bool {

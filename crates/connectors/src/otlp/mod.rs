@@ -23,8 +23,6 @@ use crate::files::otlp::read_request;
 use crate::files::stream::Place;
 use filing::{Faults, Filing, Keys};
 
-pub use filing::CLOCK_OFFSET;
-
 /// How much of a row is kept. Bounds on whole requests are the server's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {

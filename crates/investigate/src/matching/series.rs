@@ -203,10 +203,12 @@ fn at_limit<'a>(fact: &SeriesFact, mut limits: impl Iterator<Item = &'a SeriesFa
 
 /// Does the limit say how much there may be of what is counted?
 fn counts_alike(counted: &[String], limit: &SeriesFact) -> bool {
-    limit.level > 0.0
-        && stems(&limit.series.key.metric)
-            .iter()
-            .any(|s| counted.contains(s))
+    limit.level > 0.0 && in_common(counted, limit) > 0
+}
+
+fn in_common(counted: &[String], limit: &SeriesFact) -> usize {
+    let stems = stems(&limit.series.key.metric);
+    stems.iter().filter(|stem| counted.contains(stem)).count()
 }
 
 /// What a share of something scarce is a share of: 1 or 100.
@@ -219,26 +221,26 @@ fn whole(fact: &SeriesFact) -> Option<f64> {
     (scarce && is_share(fact)).then_some(if most <= 1.05 { 1.0 } else { 100.0 })
 }
 
-/// Is it, at its worst, far from a limit that is known? Without one nobody can tell.
+/// Is it, at its worst, far from a limit that is known? Without one nobody can tell. Of several the one counts that is
+/// named most alike; of those the least.
 fn is_ample<'a>(fact: &SeriesFact, limits: impl Iterator<Item = &'a SeriesFact>) -> bool {
     let counted = stems(&fact.series.key.metric);
-    let limits = limits.filter(|limit| counts_alike(&counted, limit));
+    let limit = limits
+        .filter(|limit| counts_alike(&counted, limit))
+        .max_by(|a, b| {
+            let alike = |limit: &SeriesFact| in_common(&counted, limit);
+            let order = alike(a).cmp(&alike(b));
+            order.then_with(|| b.level.total_cmp(&a.level))
+        })
+        .map(|limit| limit.level);
     if matches!(fact.role, Role::DiskFree | Role::MemoryFree | Role::Credits) {
         let least = fact.level.min(fact.worst);
-        // Of several that count alike, the largest is the whole.
-        return limits
-            .map(|limit| limit.level)
-            .max_by(f64::total_cmp)
-            .is_some_and(|whole| least <= whole && least >= AMPLY_FREE * whole);
+        return limit.is_some_and(|whole| least <= whole && least >= AMPLY_FREE * whole);
     }
     let top = fact.level.max(fact.worst);
-    match whole(fact) {
-        Some(full) => top <= AMPLE * full,
-        None => limits
-            .map(|limit| limit.level)
-            .min_by(f64::total_cmp)
-            .is_some_and(|limit| top <= AMPLE * limit),
-    }
+    whole(fact)
+        .or(limit)
+        .is_some_and(|limit| top <= AMPLE * limit)
 }
 
 /// Does it stay at its highest value for at least four points?

@@ -243,7 +243,9 @@ impl Lookout for Live {
         }
         // Nobody may have said that a version went out, and its own words show it.
         case.tell_rollouts();
+        case.tell_clocks();
         case.topology.suppose_entrances();
+        case.tell_entrances();
         case.normalise();
         case
     }

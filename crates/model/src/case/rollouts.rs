@@ -162,24 +162,14 @@ fn went_out<'a>(
 mod tests {
     use super::*;
     use crate::case::OwnedLog;
-    use crate::recording::{Manifest, SCHEMA};
     use crate::time::TimeWindow;
 
     /// Lines such as `cart 1.4 from 0 to 60`: a version of a service that speaks every second.
     fn told(text: &str, now: i64) -> Vec<String> {
         let now = Timestamp::from_seconds(now);
-        let mut case = Case::new(Manifest {
-            schema: SCHEMA.to_string(),
-            id: "case".to_string(),
-            title: String::new(),
-            now,
-            window: TimeWindow::new(Timestamp(0), now).unwrap(),
-            baselines: Vec::new(),
-            gaps: Vec::new(),
-            sources: Vec::new(),
-            origin: String::new(),
-            licence: String::new(),
-        });
+        let mut case = crate::case::tests::empty();
+        case.manifest.now = now;
+        case.manifest.window = TimeWindow::new(Timestamp(0), now).unwrap();
         let logs = case.logs.get_or_insert_default();
         for row in text.lines() {
             let words: Vec<&str> = row.split_whitespace().collect();
