@@ -25,6 +25,7 @@ use model::silence::Silence;
 use model::time::{Span, Timestamp};
 
 use crate::database::Worker;
+use crate::still::Still;
 
 pub use error::StoreError;
 pub use lease::Holder;
@@ -111,7 +112,12 @@ pub struct Store {
     token: AtomicU64,
     /// Held as long as this process keeps the watch; the system lets go of it when the process dies.
     lock: Mutex<Option<std::fs::File>>,
+    /// Where the newest entry is, of all and of each incident.
+    newest: Still<Option<IncidentId>, Newest>,
 }
+
+/// The newest entry: its place or seq, and the digest where it is an incident's; `None` if there is none.
+type Newest = Option<(u64, String)>;
 
 impl Store {
     /// Opens to write; creates what is not there. Writing entries needs [`Self::take_watch`] first.
@@ -149,6 +155,7 @@ impl Store {
             worker,
             token: AtomicU64::new(0),
             lock: Mutex::new(None),
+            newest: Still::of(path),
         })
     }
 
@@ -313,7 +320,11 @@ impl Store {
     /// # Errors
     /// If the store fails.
     pub fn position(&self) -> Result<u64, JournalError> {
-        Ok(self.call(|inner| inner.run(async |c| rows::position(c).await))?)
+        let ask = || {
+            let place = self.call(|inner| inner.run(async |c| rows::position(c).await))?;
+            Ok::<_, JournalError>(Some((place, String::new())))
+        };
+        Ok(self.newest.or(None, ask)?.map_or(0, |(place, _)| place))
     }
 
     /// The newest entry of an incident, its seq and its digest; `None` if there is no such incident.
@@ -322,7 +333,8 @@ impl Store {
     /// If the store fails.
     pub fn head(&self, incident: &IncidentId) -> Result<Option<(u64, String)>, JournalError> {
         let id = incident.clone();
-        Ok(self.call(move |inner| inner.run(async |c| rows::head(c, id).await))?)
+        let ask = || Ok(self.call(move |inner| inner.run(async |c| rows::head(c, id).await))?);
+        self.newest.or(Some(incident.clone()), ask)
     }
 }
 
@@ -344,7 +356,10 @@ impl Journal for Store {
             });
         }
         let (incident, event) = (incident.clone(), event.clone());
-        self.call(move |inner| Ok(inner.append(token, &incident, after, at, &event)))?
+        let done = self.call(move |inner| Ok(inner.append(token, &incident, after, at, &event)));
+        // Also where it failed: nobody knows what was written.
+        self.newest.wrote();
+        done?
     }
 
     fn read(&self, incident: &IncidentId) -> Result<Vec<Entry>, JournalError> {

@@ -11,4 +11,5 @@ pub mod deliveries;
 pub mod journal;
 pub mod library;
 pub mod people;
+mod still;
 pub mod window;
