@@ -163,7 +163,7 @@ fn emulated(steps: &mut Steps) {
                 told(
                     cargo_in_root()
                         .args(["test", "--workspace", "--all-features"])
-                        .args(["--test", "aws"])
+                        .args(["--test", "aws", "--test", "posted"])
                         .args(["--", "--ignored", "--nocapture", test])
                         .env(variable, program)
                         // Of nobody: the emulators take any.

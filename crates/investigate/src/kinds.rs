@@ -102,7 +102,7 @@ const LOG_WORDING: &[(&str, &str)] = &[
     ),
     (
         "throttling_up",
-        r"(?i)throttl|rate.?limit|\b429\b|too many requests|quota exceeded|slow ?down",
+        r"(?i)throttl|rate.?(limit|exceeded)|\b429\b|too ?many ?requests|quota exceeded|slow ?down",
     ),
     (
         "dependency_unreachable",
@@ -336,6 +336,7 @@ mod tests {
                 "pool_exhaustion",
             ),
             ("jwt validation failed: token is expired", "auth_rejections"),
+            ("TooManyRequestsException: Rate Exceeded.", "throttling_up"),
             ("write /var/lib/x: no space left on device", "disk_full"),
             ("failed to decode message: unexpected byte", "data_rejected"),
         ];

@@ -6,6 +6,9 @@
 
 #[path = "posted/asked.rs"]
 mod asked;
+#[cfg(feature = "aws")]
+#[path = "posted/emulated/mod.rs"]
+mod emulated;
 #[path = "posted/quiet.rs"]
 mod quiet;
 #[path = "posted/real.rs"]

@@ -15,6 +15,8 @@ pub fn failure_kinds_of(effect: &Effect) -> &'static [(FailureKind, f64)] {
     use FailureKind::*;
     use SettingClass::{Concurrency, RateLimit, Replicas};
     match effect.kind {
+        // An audit trail tells only what a setting became. Of a limit on requests 0 often means that there is none.
+        Setting(Concurrency, Motion::Added) if comes_to_nothing(effect) => &[(ThrottlingUp, 1.0), (ErrorsUp, 1.0), (QueueBacklog, 0.8), (TimeoutsUp, 0.3)],
         Setting(Concurrency | RateLimit, Motion::Lowered) if comes_to_nothing(effect) => &[(ThrottlingUp, 1.0), (ErrorsUp, 1.0), (QueueBacklog, 0.8), (TimeoutsUp, 0.3)],
         Setting(Replicas, Motion::Lowered) if comes_to_nothing(effect) => &[(DependencyUnreachable, 1.0), (ErrorsUp, 1.0), (QueueBacklog, 0.8)],
         Setting(class, motion) => setting(class, motion),

@@ -31,6 +31,7 @@ pub(super) fn add_changes(ground: &Ground<'_>, table: &mut BTreeMap<Key, Hypothe
             continue;
         }
         add_by_its_kind(ground, table, number as u32);
+        add_by_how_it_stands(ground, table, number as u32);
         for seen in ground.kinds {
             // What a change does is seen only after it acts: each failure is held against its own onset.
             if seen.onset.is_some_and(|onset| {
@@ -141,6 +142,46 @@ fn add_by_its_kind(ground: &Ground<'_>, table: &mut BTreeMap<Key, Hypothesis>, n
             .entry(SourceKind::Changes)
             .or_default()
             .push((nats, FactRef::Change(number)));
+    }
+}
+
+/// A setting that stands as the mechanism has it, and a change that set it so: what the change does is seen in how the
+/// unit is set, however little of it has been felt in the seconds since.
+fn add_by_how_it_stands(ground: &Ground<'_>, table: &mut BTreeMap<Key, Hypothesis>, number: u32) {
+    let fact = &ground.facts.changes[number as usize];
+    let shown: Vec<(Key, f64, String)> = table
+        .iter()
+        .filter(|((unit, _, change), _)| change.is_none() && fact.units.contains(unit))
+        .filter(|(_, h)| h.mechanism().change == ChangeRole::Needed)
+        .filter(|(_, h)| {
+            let mut states = h.groups.get(&SourceKind::State).into_iter().flatten();
+            states.any(|(nats, _)| *nats >= k::PLAIN_SIGN)
+        })
+        .filter_map(|(key, h)| {
+            let produces = &fact.reading.produces;
+            let signatures = h.mechanism().signatures.iter();
+            let (plausible, reason) = signatures
+                .filter_map(|sign| produces.get(sign.change.as_deref()?))
+                .max_by(|a, b| a.0.total_cmp(&b.0))?;
+            (*plausible >= k::LEAST_FIT).then(|| (*key, *plausible, reason.clone()))
+        })
+        .collect();
+    for ((unit, mechanism, none), plausible, reason) in shown {
+        let (groups, own) = table
+            .get(&(unit, mechanism, none))
+            .map(|h| (h.groups.clone(), h.own.clone()))
+            .unwrap_or_default();
+        let entry = table
+            .entry((unit, mechanism, Some(number)))
+            .or_insert_with(|| Hypothesis {
+                groups,
+                own,
+                ..empty(unit, mechanism, Some(number))
+            });
+        entry.change_reason = reason;
+        let nats = k::CHANGE_EFFECT * plausible;
+        let group = entry.groups.entry(SourceKind::Changes).or_default();
+        group.push((nats, FactRef::Change(number)));
     }
 }
 

@@ -47,7 +47,7 @@ impl Stand {
 
     /// What everybody wrote, for whoever reads why a test failed.
     pub fn logs(&self) -> String {
-        let all = ["midwatch", "alertmanager", "prometheus"];
+        let all = ["midwatch", "alertmanager", "prometheus", "ministack"];
         all.map(|name| format!("== {name}\n{}", self.log(name)))
             .join("\n")
     }
@@ -56,7 +56,8 @@ impl Stand {
         std::fs::read_to_string(self.at(&format!("{name}.log"))).unwrap_or_default()
     }
 
-    fn started(&self, name: &str, mut command: Command) -> Kept {
+    /// A program that writes what it says into `NAME.log`.
+    pub fn started(&self, name: &str, mut command: Command) -> Kept {
         let file = File::create(self.at(&format!("{name}.log"))).unwrap();
         command
             .stdin(Stdio::null())

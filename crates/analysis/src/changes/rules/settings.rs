@@ -395,7 +395,14 @@ fn added(file: &FileView<'_>, s: &Setting<'_>, effects: &mut Vec<Effect>) {
                 return;
             }
             let new_code = file.status == super::super::diff::FileStatus::Added;
-            let strength = class.weight() * if new_code { 0.2 } else { 0.5 };
+            // That nothing may run is as clear from what it became alone.
+            let stops = class == SettingClass::Concurrency && q.value == 0.0;
+            let strength = class.weight()
+                * match (new_code, stops) {
+                    (true, _) => 0.2,
+                    (false, true) => 0.95,
+                    (false, false) => 0.5,
+                };
             let mut effect = Effect::new(
                 EffectKind::Setting(class, Motion::Added),
                 file.path,

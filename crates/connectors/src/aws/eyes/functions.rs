@@ -22,18 +22,26 @@ const BY_VARIABLE: f64 = 0.8;
 pub(super) struct Names(Vec<(EntityId, String, String)>);
 
 impl Names {
-    /// Draws an edge wherever a variable names a table or queue that is there.
+    /// Draws an edge wherever a variable names a table, a queue or another function that is there.
     pub fn lean(self, found: &mut Found) {
         let entities = found.map().entities;
         let things: BTreeMap<&str, &EntityId> = entities
             .iter()
-            .filter(|one| matches!(one.kind, EntityKind::Table | EntityKind::Queue))
+            .filter(|one| {
+                matches!(
+                    one.kind,
+                    EntityKind::Table | EntityKind::Queue | EntityKind::Function
+                )
+            })
             .map(|one| (one.name.as_str(), &one.id))
             .collect();
         for (function, variable, value) in &self.0 {
             let Some(to) = things.get(names::arn(value).1) else {
                 continue;
             };
+            if *to == function {
+                continue;
+            }
             found.topology.edges.push(Edge {
                 from: function.clone(),
                 to: (*to).clone(),
@@ -233,4 +241,43 @@ async fn mappings(asking: &Asking<'_>, found: &mut Found) -> Result<(), Miss> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_that_name_what_is_there_are_edges() {
+        let mut found = Found::default();
+        let pay = found.named(EntityKind::Function, "pay");
+        let ship = found.named(EntityKind::Function, "ship");
+        found.named(EntityKind::Table, "ledger");
+        let said = |function: &EntityId, name: &str, value: &str| {
+            (function.clone(), name.to_string(), value.to_string())
+        };
+        let names = Names(vec![
+            said(&pay, "LEDGER", "ledger"),
+            said(
+                &pay,
+                "SHIPPER",
+                "arn:aws:lambda:eu-west-1:111111111111:function:ship",
+            ),
+            // Whoever is told its own name leans on nobody for it.
+            said(&pay, "SELF", "pay"),
+            said(&ship, "STAGE", "live"),
+        ]);
+        names.lean(&mut found);
+        let edges = found.topology.edges.iter();
+        let edges: Vec<String> = edges
+            .map(|edge| format!("{} {:?} {}", edge.from, edge.kind, edge.to))
+            .collect();
+        assert_eq!(
+            edges,
+            [
+                "function/pay Calls function/ship",
+                "function/pay Calls table/ledger"
+            ]
+        );
+    }
 }
