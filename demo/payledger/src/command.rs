@@ -94,6 +94,12 @@ async fn run(command: Command, format: Format, prefix: &[OsString]) -> Result<u8
         Command::Fault(FaultCommand::Restore { place, name }) => {
             restore(&folder(&place)?, name, &show).await
         }
+        #[cfg(feature = "aws")]
+        Command::Aws(aws) => {
+            let said = crate::aws::run(aws, |line| show.progress(line)).await?;
+            show.say(&said.text, &said.value);
+            Ok(if said.well { 0 } else { FAILED })
+        }
         Command::Process(one) => process(one).await,
     }
 }

@@ -7,6 +7,8 @@
 #![warn(missing_docs)]
 
 mod audit;
+#[cfg(feature = "aws")]
+mod aws;
 mod chance;
 mod clock;
 mod command;

@@ -72,6 +72,9 @@ pub(super) enum Command {
     /// Break something, mend it, or list what can be broken.
     #[command(subcommand)]
     Fault(FaultCommand),
+    /// The same ledger on AWS: functions of Lambda, a table in two regions, alarms.
+    #[cfg(feature = "aws")]
+    Aws(crate::aws::Aws),
     /// One process of a running PayLedger; started by `up`.
     #[command(hide = true)]
     Process(One),
