@@ -237,6 +237,13 @@ fn units(desk: &mut Desk<'_, '_, '_>) -> Vec<RuledOut> {
             claim,
         });
     }
+    // Whoever is named as a cause, or shows a symptom, is not cleared by one document that finds no fault with it.
+    let causes = desk.verdict.named.iter();
+    let ill: BTreeSet<u32> = causes
+        .map(|named| desk.hypotheses[named.hypothesis].unit)
+        .chain(desk.ground.symptoms.iter().map(|symptom| symptom.unit))
+        .collect();
+    let scene = &desk.world.scene;
     let healthy: Vec<(u32, u32, String)> = desk
         .world
         .facts
@@ -247,6 +254,10 @@ fn units(desk: &mut Desk<'_, '_, '_>) -> Vec<RuledOut> {
                 f.health,
                 crate::probes::states::Health::Healthy | crate::probes::states::Health::Leaving
             )
+        })
+        .filter(|f| {
+            let unit = scene.unit_of.get(f.entity as usize);
+            unit.is_none_or(|unit| !ill.contains(unit))
         })
         .map(|f| (f.index, f.entity, f.why.clone()))
         .take(MOST)
