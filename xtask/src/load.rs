@@ -1,8 +1,9 @@
 //! `cargo xtask load`: 200 open streams of events and 500 requests a second for a minute, while something is being
 //! investigated; writes `docs/bench/load.json`.
 //!
-//! Requests are due at fixed moments, whether or not earlier ones were answered, and their time is counted from when they
-//! were due: a server that stalls cannot hide behind a client that waits.
+//! Each path is asked once before, as by the page when it is opened. Requests are due at fixed moments, whether or not
+//! earlier ones were answered, and their time is counted from when they were due: a server that stalls cannot hide
+//! behind a client that waits.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -84,6 +85,15 @@ fn measure(options: &Options, built: &Built, folder: &Path) -> anyhow::Result<Va
         Arc::new(AtomicBool::new(false)),
         Arc::new(AtomicU64::new(0)),
     );
+    // Each once: what is measured is a server that is watched, not the moment in which the first one looks.
+    let mut first = Asking::new(server.address)?;
+    for (_, path) in &paths {
+        let (status, _) = first.get(path)?;
+        ensure!(
+            matches!(status, 200 | 304),
+            "{path} is answered with {status}"
+        );
+    }
     let heard = Arc::new(AtomicUsize::new(0));
     let streams = Streams::open(server.address, options.streams, &over, &heard)?;
     let watching = {
