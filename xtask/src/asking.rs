@@ -13,6 +13,8 @@ const PATIENCE: Duration = Duration::from_secs(180);
 pub struct Asking {
     reader: BufReader<TcpStream>,
     host: String,
+    /// The header that says who asks, with its line break; empty for a stranger.
+    who: String,
 }
 
 impl Asking {
@@ -24,12 +26,24 @@ impl Asking {
         Ok(Self {
             reader: BufReader::new(stream),
             host: address.to_string(),
+            who: String::new(),
+        })
+    }
+
+    /// As the holder of that key.
+    pub fn holding(address: SocketAddr, key: &str) -> anyhow::Result<Self> {
+        Ok(Self {
+            who: format!("authorization: Bearer {key}\r\n"),
+            ..Self::new(address)?
         })
     }
 
     /// The status, and the body.
     pub fn get(&mut self, path: &str) -> anyhow::Result<(u16, Vec<u8>)> {
-        let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\n\r\n", self.host);
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nhost: {}\r\n{}\r\n",
+            self.host, self.who
+        );
         self.reader.get_mut().write_all(request.as_bytes())?;
         self.answer()
     }
@@ -42,8 +56,9 @@ impl Asking {
         bytes: &[u8],
     ) -> anyhow::Result<(u16, Vec<u8>)> {
         let request = format!(
-            "{what} HTTP/1.1\r\nhost: {}\r\n{headers}content-length: {}\r\n\r\n",
+            "{what} HTTP/1.1\r\nhost: {}\r\n{}{headers}content-length: {}\r\n\r\n",
             self.host,
+            self.who,
             bytes.len()
         );
         self.reader.get_mut().write_all(request.as_bytes())?;

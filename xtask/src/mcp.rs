@@ -149,11 +149,11 @@ fn http(url: &str, key: &str) -> Vec<String> {
 }
 
 /// Sends the recording that is to be investigated.
-fn sent(address: SocketAddr, key: &str) -> anyhow::Result<()> {
+pub fn sent(address: SocketAddr, key: &str) -> anyhow::Result<()> {
     let bytes = std::fs::read(recording())?;
-    let headers = format!("authorization: Bearer {key}\r\ncontent-type: application/zstd\r\n");
+    let headers = "content-type: application/zstd\r\n";
     let what = "PUT /v1/spaces/main/recordings/demo";
-    let (status, answer) = Asking::new(address)?.send(what, &headers, &bytes)?;
+    let (status, answer) = Asking::holding(address, key)?.send(what, headers, &bytes)?;
     ensure!(
         status == 200,
         "the recording was answered with {status}: {}",

@@ -114,6 +114,8 @@ pub struct Store {
     lock: Mutex<Option<std::fs::File>>,
     /// Where the newest entry is, of all and of each incident.
     newest: Still<Option<IncidentId>, Newest>,
+    /// All incidents, or only those that are not closed.
+    listed: Still<bool, Vec<IncidentId>>,
 }
 
 /// The newest entry: its place or seq, and the digest where it is an incident's; `None` if there is none.
@@ -156,6 +158,7 @@ impl Store {
             token: AtomicU64::new(0),
             lock: Mutex::new(None),
             newest: Still::of(path),
+            listed: Still::of(path),
         })
     }
 
@@ -369,7 +372,8 @@ impl Journal for Store {
     }
 
     fn incidents(&self, open: bool) -> Result<Vec<IncidentId>, JournalError> {
-        Ok(self.call(move |inner| inner.run(async |c| rows::incidents(c, open).await))?)
+        let ask = || self.call(move |inner| inner.run(async |c| rows::incidents(c, open).await));
+        Ok(self.listed.or(open, ask)?)
     }
 }
 

@@ -17,6 +17,7 @@ use model::time::Timestamp;
 use sqlx::SqliteConnection;
 
 use crate::database::{Database, Found, How, Kind, Worker};
+use crate::still::Still;
 
 /// The file's name inside of the data folder.
 pub const FILE: &str = "people.db";
@@ -35,6 +36,11 @@ const KIND: Kind = Kind {
 pub struct People {
     path: PathBuf,
     worker: Worker<Database>,
+    // What every request asks: who there is, and whose session or key this is. What a command beside the server writes
+    // holds a moment later, what this process writes at once.
+    all: Still<(), Vec<Account>>,
+    sessions: Still<String, Option<(Session, Account)>>,
+    keys: Still<String, Option<(ApiKey, Account)>>,
 }
 
 fn failed(path: &Path, why: impl std::fmt::Display) -> BookError {
@@ -62,7 +68,21 @@ impl People {
         Ok(Self {
             path: path.to_path_buf(),
             worker,
+            all: Still::of(path),
+            sessions: Still::of(path),
+            keys: Still::of(path),
         })
+    }
+
+    /// Writes: what was asked before no longer stands, whether or not it came to anything.
+    fn write<T: Send + 'static>(
+        &self,
+        operation: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, sqlx::Error> + Send + 'static,
+    ) -> Result<T, BookError> {
+        let done = self.run(operation);
+        // They count the same file's writes.
+        self.all.wrote();
+        done
     }
 
     /// Does one thing with the connection, on the thread that owns it.
@@ -108,28 +128,29 @@ impl Book for People {
     }
 
     fn accounts(&self) -> Result<Vec<Account>, BookError> {
-        self.run(async |c| rows::accounts(c).await)
+        let ask = || self.run(async |c| rows::accounts(c).await);
+        self.all.or((), ask)
     }
 
     fn add_account(&self, account: &Account) -> Result<bool, BookError> {
         let account = account.clone();
-        self.run(async move |c| rows::add_account(c, &account).await)
+        self.write(async move |c| rows::add_account(c, &account).await)
     }
 
     fn set_password(&self, name: &str, hash: &str, but: Option<&str>) -> Result<bool, BookError> {
         let (name, hash) = (name.to_string(), hash.to_string());
         let but = but.unwrap_or_default().to_string();
-        self.run(async move |c| rows::set_password(c, &name, &hash, &but).await)
+        self.write(async move |c| rows::set_password(c, &name, &hash, &but).await)
     }
 
     fn set_grants(&self, name: &str, grants: &Grants) -> Result<bool, BookError> {
         let (name, grants) = (name.to_string(), grants.clone());
-        self.run(async move |c| rows::set_grants(c, &name, &grants).await)
+        self.write(async move |c| rows::set_grants(c, &name, &grants).await)
     }
 
     fn remove(&self, name: &str, at: Timestamp) -> Result<bool, BookError> {
         let name = name.to_string();
-        self.run(async move |c| rows::remove(c, &name, at).await)
+        self.write(async move |c| rows::remove(c, &name, at).await)
     }
 
     fn identified(&self, issuer: &str, subject: &str) -> Result<Option<Account>, BookError> {
@@ -145,37 +166,39 @@ impl Book for People {
     ) -> Result<bool, BookError> {
         let (issuer, subject) = (issuer.to_string(), subject.to_string());
         let account = account.clone();
-        self.run(async move |c| rows::add_identity(c, &issuer, &subject, &account).await)
+        self.write(async move |c| rows::add_identity(c, &issuer, &subject, &account).await)
     }
 
     fn begin_session(&self, session: &Session) -> Result<(), BookError> {
         let session = session.clone();
-        self.run(async move |c| rows::begin_session(c, &session).await)
+        self.write(async move |c| rows::begin_session(c, &session).await)
     }
 
     fn session(&self, digest: &str) -> Result<Option<(Session, Account)>, BookError> {
-        let digest = digest.to_string();
-        self.run(async move |c| rows::session(c, &digest).await)
+        let asked = digest.to_string();
+        let ask = || self.run(async move |c| rows::session(c, &asked).await);
+        self.sessions.or(digest.to_string(), ask)
     }
 
     fn seen(&self, digest: &str, at: Timestamp) -> Result<(), BookError> {
         let digest = digest.to_string();
-        self.run(async move |c| rows::seen(c, &digest, at).await)
+        self.write(async move |c| rows::seen(c, &digest, at).await)
     }
 
     fn end_session(&self, digest: &str) -> Result<(), BookError> {
         let digest = digest.to_string();
-        self.run(async move |c| rows::end_session(c, &digest).await)
+        self.write(async move |c| rows::end_session(c, &digest).await)
     }
 
     fn add_key(&self, key: &ApiKey) -> Result<(), BookError> {
         let key = key.clone();
-        self.run(async move |c| rows::add_key(c, &key).await)
+        self.write(async move |c| rows::add_key(c, &key).await)
     }
 
     fn key(&self, digest: &str) -> Result<Option<(ApiKey, Account)>, BookError> {
-        let digest = digest.to_string();
-        self.run(async move |c| rows::key(c, &digest).await)
+        let asked = digest.to_string();
+        let ask = || self.run(async move |c| rows::key(c, &asked).await);
+        self.keys.or(digest.to_string(), ask)
     }
 
     fn keys(&self, person: Option<&str>) -> Result<Vec<ApiKey>, BookError> {
@@ -185,17 +208,17 @@ impl Book for People {
 
     fn used(&self, id: &str, at: Timestamp) -> Result<(), BookError> {
         let id = id.to_string();
-        self.run(async move |c| rows::used(c, &id, at).await)
+        self.write(async move |c| rows::used(c, &id, at).await)
     }
 
     fn revoke(&self, id: &str, at: Timestamp) -> Result<bool, BookError> {
         let id = id.to_string();
-        self.run(async move |c| rows::revoke(c, &id, at).await)
+        self.write(async move |c| rows::revoke(c, &id, at).await)
     }
 
     fn add_link(&self, link: &Link) -> Result<(), BookError> {
         let link = link.clone();
-        self.run(async move |c| rows::add_link(c, &link).await)
+        self.write(async move |c| rows::add_link(c, &link).await)
     }
 
     fn link(&self, digest: &str, now: Timestamp) -> Result<Option<Link>, BookError> {
@@ -209,12 +232,12 @@ impl Book for People {
 
     fn use_link(&self, digest: &str, now: Timestamp, account: &Account) -> Result<Used, BookError> {
         let (digest, account) = (digest.to_string(), account.clone());
-        self.run(async move |c| rows::use_link(c, &digest, now, &account).await)
+        self.write(async move |c| rows::use_link(c, &digest, now, &account).await)
     }
 
     fn audit(&self, done: &Audited) -> Result<(), BookError> {
         let done = done.clone();
-        self.run(async move |c| rows::audit(c, &done).await)
+        self.write(async move |c| rows::audit(c, &done).await)
     }
 
     fn audited(&self, before: Option<u64>, limit: u32) -> Result<Vec<(u64, Audited)>, BookError> {
@@ -228,6 +251,6 @@ impl Book for People {
 
     fn keep_replay(&self, replay: &Replay, forget: Timestamp) -> Result<(), BookError> {
         let replay = replay.clone();
-        self.run(async move |c| rows::keep_replay(c, &replay, forget).await)
+        self.write(async move |c| rows::keep_replay(c, &replay, forget).await)
     }
 }
