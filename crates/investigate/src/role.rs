@@ -133,9 +133,13 @@ impl Role {
         )
     }
 
-    /// Is it a matter of which the spans of requests know nothing: what waits, how late a copy is, names and clocks?
+    /// Is it a matter of which the spans of requests know nothing: what waits, how late a copy is, names and clocks,
+    /// and that a process ended, which takes its spans with it?
     pub fn is_unseen_by_spans(self) -> bool {
-        matches!(self, Self::Lag | Self::Queue | Self::Naming)
+        matches!(
+            self,
+            Self::Lag | Self::Queue | Self::Naming | Self::Restarts
+        )
     }
 
     /// The word in snake case, as catalogue files write it.

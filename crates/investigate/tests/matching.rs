@@ -3,15 +3,18 @@
 //! Each row is a small invented case. What is expected is the mechanism with the largest sum of nats
 //! that no other hit on the same unit claims to cause; `-` where nothing current may be found.
 
+use std::sync::Arc;
+
 use connectors::files::Case;
-use investigate::facts::{Facts, LogFact};
+use investigate::facts::{Facts, LogFact, SeriesFact};
 use investigate::matching::{FactRef, Matcher, Outcome, compiled};
 use investigate::probes::{events, states};
+use investigate::role::Role;
 use investigate::scene::Scene;
 use model::recording::{Manifest, SCHEMA};
 use model::{
-    Edge, EdgeKind, Entity, EntityId, EntityKind, Event, RawRef, Severity, SourceKind,
-    StateSnapshot, TimeWindow, Timestamp,
+    Edge, EdgeKind, Entity, EntityId, EntityKind, Event, RawRef, Series, SeriesKey, Severity,
+    SourceKind, StateSnapshot, TimeWindow, Timestamp,
 };
 use serde_json::{Value, json};
 
@@ -46,6 +49,7 @@ fn estate() -> Case {
         ("orders-db", EntityKind::Database),
         ("orders-writer", EntityKind::Role),
         ("kubelet", EntityKind::Service),
+        ("door.shop.example", EntityKind::Client),
     ];
     for (name, kind) in things {
         case.topology.entities.push(Entity {
@@ -59,6 +63,7 @@ fn estate() -> Case {
         ("shop", "shop-1", EdgeKind::ServedBy),
         ("shop-1", "node-a", EdgeKind::RunsOn),
         ("shop", "orders-db", EdgeKind::Calls),
+        ("door.shop.example", "shop", EdgeKind::Calls),
     ] {
         case.topology.edges.push(Edge {
             from: from.into(),
@@ -375,6 +380,11 @@ fn what_is_over_is_history() {
             ),
         ),
         check("-", seen(&[low, grown], &[], &[])),
+        // The address is one that is watched from outside: who answers there shows the certificate.
+        check("tls.certificate-expired @ shop", seen(&[], &[], &[("orders-db",
+            "Post \"https://door.shop.example:8443/x\": tls: failed to verify certificate: x509: certificate has expired or is not yet valid")])),
+        // Digits of a time are no status of a request.
+        check("-", seen(&[], &[], &[("orders-db", "2026-02-03 11:48:12.413 UTC [413] LOG:  restartpoint starting: time")])),
         check("resource.disk-full @ orders-db", seen(&[low], &[], &[])),
         // Relief before the trouble ends nothing.
         check(
@@ -441,6 +451,54 @@ fn lines_speak_of_whom_they_name() {
     .filter_map(|(row, wrong)| wrong.map(|w| format!("row {row}: {w}")))
     .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_a_machine_counts_is_told_of_whom_it_ended() {
+    let key = SeriesKey {
+        entity: "node-a".into(),
+        metric: "node_vmstat_oom_kill".to_string(),
+        statistic: String::new(),
+        unit: String::new(),
+        labels: Default::default(),
+    };
+    let counted = |lines: &[(&str, &str)]| {
+        let mut seen = seen(&[], &[], lines);
+        let node = seen.scene.unit(&"node-a".into()).expect("node-a");
+        seen.facts.covered.push(SourceKind::Metrics);
+        seen.facts.series.push(SeriesFact {
+            series: Arc::new(Series {
+                key: key.clone(),
+                times: vec![at("11:10:00").0, at("11:50:00").0],
+                values: vec![0.0, 1.0],
+            }),
+            entity: node,
+            unit: node,
+            role: Role::Restarts,
+            normal: 0.0,
+            scale: 0.1,
+            level: 1.0,
+            worst: 1.0,
+            z: 10.0,
+            bad: 10.0,
+            onset: None,
+            recovered: None,
+            active: true,
+            ramp: false,
+        });
+        speaks_of(&seen)
+    };
+    assert_eq!(counted(&[]), "resource.memory-exhausted @ node-a");
+    let ended = "main process ended with signal KILL, is started again in 2 s";
+    assert_eq!(
+        counted(&[("shop", ended)]),
+        "resource.memory-exhausted @ shop"
+    );
+    assert_eq!(
+        counted(&[("orders-db", ended)]),
+        "resource.memory-exhausted @ node-a",
+        "it does not run there"
+    );
 }
 
 #[test]

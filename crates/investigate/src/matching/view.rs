@@ -1,8 +1,9 @@
 //! The facts, laid out by unit, so that many conditions can be asked of them.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
-use model::{EntityKind, SourceKind, Timestamp};
+use model::{EdgeKind, EntityKind, SourceKind, Timestamp};
 use rustc_hash::FxHashMap;
 
 use crate::catalogue::{Condition, Shape, StepCondition, TraceCondition, Where};
@@ -155,7 +156,47 @@ impl<'a> Matcher<'a> {
                 }
             }
         }
+        self.name_the_ended(&mut all);
         all
+    }
+
+    /// What a machine counts of its processes (kills) is told of those on it whose own lines say the same.
+    fn name_the_ended(&self, all: &mut Vec<Sighting>) {
+        let says = |sighting: &&Sighting| {
+            matches!(sighting.fact, FactRef::Log(_)) && self.condition(sighting.signature).own
+        };
+        let say: BTreeSet<(u32, u32)> = all
+            .iter()
+            .filter(says)
+            .map(|sighting| (sighting.signature.0, sighting.unit))
+            .collect();
+        let mut lent = Vec::new();
+        all.retain(|sighting| {
+            let FactRef::Series(number) = &sighting.fact else {
+                return true;
+            };
+            let fact = &self.facts.series[*number as usize];
+            if fact.role != Role::Restarts
+                || self.scene.entities[fact.unit as usize].kind != EntityKind::Host
+            {
+                return true;
+            }
+            let before = lent.len();
+            let on_it = say.iter().filter(|(mechanism, unit)| {
+                *mechanism == sighting.signature.0
+                    && self
+                        .scene
+                        .below(*unit)
+                        .any(|(to, edge)| to == fact.unit && edge.kind == EdgeKind::RunsOn)
+            });
+            lent.extend(on_it.map(|(_, unit)| Sighting {
+                named: Some(*unit),
+                fact: sighting.fact.clone(),
+                ..*sighting
+            }));
+            lent.len() == before
+        });
+        all.extend(lent);
     }
 
     /// Failing calls to somebody outside speak of the one outside.
@@ -195,9 +236,23 @@ impl<'a> Matcher<'a> {
     fn named(&self, condition: &Condition, text: &str) -> Option<u32> {
         let group = condition.names.as_deref()?;
         let captured = self.compiled.capture(condition.pattern()?, group, text)?;
-        self.names
-            .resolve(captured)
-            .map(|entity| self.scene.unit_of[entity as usize])
+        let entity = self.names.resolve(captured)? as usize;
+        let unit = self.scene.unit_of[entity];
+        if self.scene.entities[entity].kind != EntityKind::Client {
+            return Some(unit);
+        }
+        // An address that is watched from outside: who answers there is meant, if that is one.
+        let mut answering = self
+            .scene
+            .below(unit)
+            .filter(|(_, edge)| edge.kind == EdgeKind::Calls)
+            .map(|(callee, _)| callee);
+        Some(
+            answering
+                .next()
+                .filter(|_| answering.next().is_none())
+                .unwrap_or(unit),
+        )
     }
 
     fn sightings_in_logs(&self, all: &mut Vec<Sighting>) {

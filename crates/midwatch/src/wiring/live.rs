@@ -244,6 +244,8 @@ impl Lookout for Live {
         // Nobody may have said that a version went out, and its own words show it.
         case.tell_rollouts();
         case.tell_clocks();
+        case.topology
+            .add_addresses(case.spans.as_deref().unwrap_or_default());
         case.topology.suppose_entrances();
         case.tell_entrances();
         case.normalise();

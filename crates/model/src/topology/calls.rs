@@ -195,6 +195,37 @@ impl Topology {
         self.normalise();
     }
 
+    /// Who is asked from outside at an address (a probe of `pay.shop.example`) asks whoever answers there when a span
+    /// calls that address. Normalises.
+    pub fn add_addresses(&mut self, spans: &[OwnedSpan]) {
+        let outside: BTreeMap<&str, &EntityId> = self
+            .entities
+            .iter()
+            .filter(|one| one.kind == EntityKind::Client && !anonymous(host(&one.name)))
+            .map(|one| (host(&one.name), &one.id))
+            .collect();
+        if outside.is_empty() {
+            return;
+        }
+        let answering: BTreeSet<(&EntityId, &EntityId)> = usual_callees(spans)
+            .into_iter()
+            .filter_map(|((_, peer), callee)| Some((*outside.get(host(peer))?, callee?)))
+            .collect();
+        let edges: Vec<Edge> = answering
+            .into_iter()
+            .map(|(from, to)| Edge {
+                from: from.clone(),
+                to: to.clone(),
+                kind: EdgeKind::Calls,
+                confidence: 1.0,
+                calls_per_request: None,
+                seen_in: "traces: who answers at this address".to_string(),
+            })
+            .collect();
+        self.edges.extend(edges);
+        self.normalise();
+    }
+
     /// Adds the edges that `spans` show, with the calls made per request that the caller received: from the
     /// entity of a parent to that of its child, and to the peers that a caller's span names where no span
     /// answered it. Peers that are no entity yet become one (`database/NAME`, `queue/NAME`, `external/NAME`).
@@ -381,6 +412,48 @@ mod tests {
         let mut again = Topology::default();
         again.add_calls(&spans);
         assert_eq!(topology, again);
+    }
+
+    #[test]
+    fn a_probe_of_an_address_asks_whoever_answers_there() {
+        use SpanKind::{Client, Server};
+        let spans = vec![
+            span("1", "", "service/orders", Server, ""),
+            span(
+                "2",
+                "1",
+                "service/orders",
+                Client,
+                "https://pay.shop.example:8443/charge",
+            ),
+            span("3", "2", "service/payments", Server, ""),
+        ];
+        let outside = |name: &str| Entity {
+            id: EntityId::new(format!("client/{name}")),
+            kind: EntityKind::Client,
+            name: name.to_string(),
+            labels: BTreeMap::new(),
+        };
+        let mut topology = Topology {
+            entities: vec![outside("pay.shop.example"), outside("www.shop.example")],
+            ..Topology::default()
+        };
+        topology.add_calls(&spans);
+        topology.add_addresses(&spans);
+        topology.suppose_entrances();
+        let edges: Vec<String> = topology
+            .edges
+            .iter()
+            .map(|e| format!("{} {} {}", e.from, e.to, e.confidence))
+            .collect();
+        assert_eq!(
+            edges,
+            [
+                "client/pay.shop.example service/payments 1",
+                "client/www.shop.example service/orders 0.6",
+                "service/orders service/payments 1",
+            ]
+        );
     }
 
     #[test]
