@@ -57,7 +57,11 @@ impl Ties {
                     && !h.own.is_empty()
             };
             let plainly = home(s).filter(|h| with_change(h) || in_its_words(h));
-            plainly.map(|h| h.mechanism).collect()
+            let told = hypotheses
+                .iter()
+                .filter(|h| tells_of(ground, h, s))
+                .flat_map(|h| std::iter::once(h.mechanism).chain(causes_of(h)));
+            plainly.map(|h| h.mechanism).chain(told).collect()
         };
         Self {
             at_home: ground.symptoms.iter().map(|s| direct(s.unit)).collect(),
@@ -122,6 +126,24 @@ fn is_crowded(ground: &Ground<'_>, hypothesis: &Hypothesis, symptom: &Symptom) -
         && hypothesis.mechanism().spreads == Spread::Requests
         && hypothesis.score.signature >= k::STRONG_SIGN
         && hypotheses::is_entrance(ground.scene, symptom.unit)
+}
+
+/// Does the one that fails say plainly, in its own lines, that another refuses it or fails at once? No slowness elsewhere
+/// makes it say so.
+fn tells_of(ground: &Ground<'_>, hypothesis: &Hypothesis, symptom: &Symptom) -> bool {
+    let said_here = |(nats, at): &(f64, FactRef)| {
+        let line = match at {
+            FactRef::Log(i) => ground.facts.logs.get(*i as usize),
+            _ => None,
+        };
+        *nats >= k::PLAIN_SIGN && line.is_some_and(|line| line.unit == symptom.unit)
+    };
+    matches!(symptom.aspect, "errors" | "logs")
+        && hypothesis.aside.is_none()
+        && hypothesis.unit != symptom.unit
+        && hypothesis.mechanism().fails_at_once
+        && hypothesis.score.against <= 0.0
+        && hypothesis.groups.values().flatten().any(said_here)
 }
 
 /// The mechanisms that commonly bring this one about.
