@@ -39,6 +39,30 @@ const NOISE: [&str; 10] = [
     "loki_",
 ];
 
+/// Families of which exporters do not say what they are, and that are counted since their source began; with how those go
+/// on that are not: PostgreSQL's cumulative statistics (`monitoring-stats` in its manual), the kernel's event counters in
+/// `/proc/vmstat` and `/proc/net/snmp`.
+const COUNTED: [(&str, &[&str]); 3] = [
+    (
+        "pg_stat_database_",
+        &[
+            "numbackends",
+            "datid",
+            "stats_reset",
+            "checksum_last_failure",
+        ],
+    ),
+    ("node_vmstat_", &["nr_"]),
+    ("node_netstat_", &["Tcp_CurrEstab", "Tcp_MaxConn", "Tcp_Rto"]),
+];
+
+fn is_counted(name: &str) -> bool {
+    COUNTED.iter().any(|(family, levels)| {
+        name.strip_prefix(family)
+            .is_some_and(|rest| !levels.iter().any(|level| rest.starts_with(level)))
+    })
+}
+
 /// Is the metric worth reading?
 pub(super) fn is_wanted(name: &str) -> bool {
     !name.is_empty()
@@ -67,7 +91,7 @@ pub(super) fn family<'n>(
         Some("summary") => (name, Some("quantile"), "summary"),
         Some("gauge" | "stateset" | "info" | "gaugehistogram") => (name, None, "gauge"),
         // Names tell where nothing else does.
-        _ if name.ends_with("_total") => (name, None, "counter"),
+        _ if name.ends_with("_total") || is_counted(name) => (name, None, "counter"),
         _ => match name.strip_suffix("_bucket") {
             Some(base) => (base, Some("bucket"), "histogram"),
             None => (name, None, "gauge"),

@@ -11,8 +11,8 @@ use crate::time::{SECOND, Timestamp};
 pub const CLOCK_OFFSET: &str = "telemetry.clock.offset";
 
 /// A clock about which nothing is told is right at least so often.
-const EVERY: i64 = 10 * SECOND;
-/// So much is said at most: a day.
+const EVERY: i64 = 2 * SECOND;
+/// So much is said at most: nearly five hours.
 const MOST: usize = 8_640;
 
 impl Case {
@@ -87,7 +87,7 @@ mod tests {
         let mut case = crate::case::tests::empty();
         case.series = Some(vec![
             series("service/a", CLOCK_OFFSET, &[100, 101]),
-            series("service/a", "requests", &[65, 105]),
+            series("service/a", "requests", &[95, 105]),
             series("service/b", "requests", &[5]),
         ]);
         case.tell_clocks();
@@ -100,7 +100,7 @@ mod tests {
             .collect();
         assert_eq!(
             told,
-            [(70, 0.0), (80, 0.0), (90, 0.0), (100, 120.0), (101, 120.0)]
+            [(96, 0.0), (98, 0.0), (100, 120.0), (101, 120.0)]
         );
         assert_eq!(all[1].times.len(), 2);
     }
