@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
 
+use crate::asking::Asking;
 use crate::house::{House, cargo, root};
 
 /// How long a server may take until it answers.
@@ -49,7 +50,7 @@ pub fn built(profile: &str) -> anyhow::Result<Built> {
 }
 
 /// The recording that histories and investigations are made from.
-pub fn recording() -> PathBuf {
+fn recording() -> PathBuf {
     root().join("recordings/demo.tar.zst")
 }
 
@@ -143,6 +144,20 @@ impl Server {
         let made: Value = serde_json::from_str(&made)?;
         let secret = made["secret"].as_str().context("a key has a secret")?;
         Ok(secret.to_string())
+    }
+
+    /// Sends the recording that is to be investigated, under the name `demo`.
+    pub fn put_demo(&self, key: &str) -> anyhow::Result<()> {
+        let bytes = std::fs::read(recording())?;
+        let headers = "content-type: application/zstd\r\n";
+        let what = "PUT /v1/spaces/main/recordings/demo";
+        let (status, answer) = Asking::holding(self.address, key)?.send(what, headers, &bytes)?;
+        ensure!(
+            status == 200,
+            "the recording was answered with {status}: {}",
+            String::from_utf8_lossy(&answer)
+        );
+        Ok(())
     }
 
     /// A command over the server's data; what it prints.

@@ -84,7 +84,7 @@ fn measure(options: &Options, built: &Built, folder: &Path) -> anyhow::Result<Va
     let machine = machine();
     let server = Server::start(built, folder, options.incidents)?;
     let key = server.key("responder")?;
-    crate::mcp::sent(server.address, &key)?;
+    server.put_demo(&key)?;
     let paths = paths(server.address, &key)?;
     // Alone first: how long it takes when nobody asks.
     let length = Duration::from_secs(options.seconds.min(20));

@@ -4,16 +4,14 @@
 //!
 //! The clients are brought from npm, in the versions of the lock file in `xtask/clients`.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, bail};
 use serde_json::Value;
 
-use crate::asking::Asking;
-use crate::history::{HOSTILE, Server, built, recording};
+use crate::history::{HOSTILE, Server, built};
 use crate::house::root;
 use crate::steps::Count;
 use crate::vendors;
@@ -108,7 +106,7 @@ pub fn checked(clients: &Clients, profile: &str) -> anyhow::Result<(bool, Count)
         // While nobody has an account, this machine's own are let in without a key: the suite knows none.
         talk.conformance(&url);
         let keys = (server.key("viewer")?, server.key("responder")?);
-        sent(server.address, &keys.1)?;
+        server.put_demo(&keys.1)?;
         for (name, way) in [
             ("standard input, over the journal", stdio(&server)),
             ("HTTP, a viewer's key", http(&url, &keys.0)),
@@ -146,20 +144,6 @@ fn stdio(server: &Server) -> Vec<String> {
 
 fn http(url: &str, key: &str) -> Vec<String> {
     vec![url.to_string(), key.to_string()]
-}
-
-/// Sends the recording that is to be investigated.
-pub fn sent(address: SocketAddr, key: &str) -> anyhow::Result<()> {
-    let bytes = std::fs::read(recording())?;
-    let headers = "content-type: application/zstd\r\n";
-    let what = "PUT /v1/spaces/main/recordings/demo";
-    let (status, answer) = Asking::holding(address, key)?.send(what, headers, &bytes)?;
-    ensure!(
-        status == 200,
-        "the recording was answered with {status}: {}",
-        String::from_utf8_lossy(&answer)
-    );
-    Ok(())
 }
 
 /// What a call of the inspector came to.

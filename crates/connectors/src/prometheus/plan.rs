@@ -53,7 +53,10 @@ const COUNTED: [(&str, &[&str]); 3] = [
         ],
     ),
     ("node_vmstat_", &["nr_"]),
-    ("node_netstat_", &["Tcp_CurrEstab", "Tcp_MaxConn", "Tcp_Rto"]),
+    (
+        "node_netstat_",
+        &["Tcp_CurrEstab", "Tcp_MaxConn", "Tcp_Rto"],
+    ),
 ];
 
 fn is_counted(name: &str) -> bool {

@@ -88,7 +88,7 @@ pub struct CaseResult {
     pub soundness: f64,
     /// Questions asked of sources.
     pub reads: u32,
-    /// Milliseconds for the answer.
+    /// Milliseconds for the answer, without reading; the median of three where it is not compared with another answer.
     pub ms: f64,
     /// Milliseconds with reading, altering and checking.
     pub total_ms: f64,

@@ -98,10 +98,7 @@ mod tests {
             .map(|time| time / SECOND)
             .zip(all[0].values.iter().copied())
             .collect();
-        assert_eq!(
-            told,
-            [(96, 0.0), (98, 0.0), (100, 120.0), (101, 120.0)]
-        );
+        assert_eq!(told, [(96, 0.0), (98, 0.0), (100, 120.0), (101, 120.0)]);
         assert_eq!(all[1].times.len(), 2);
     }
 }
