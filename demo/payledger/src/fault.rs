@@ -156,6 +156,27 @@ pub fn all() -> Result<Vec<Fault>, Failure> {
         .collect()
 }
 
+/// Faults that are to be in at the same time, in an order in which each of them can be put in: what hides another one
+/// comes after it. Nobody writes a record into a table whose clock is wrong.
+///
+/// # Errors
+/// When there is no fault of such a name.
+pub fn in_order<'n>(names: impl IntoIterator<Item = &'n str>) -> Result<Vec<&'n str>, Failure> {
+    let names: Vec<&str> = names.into_iter().collect();
+    let (mut first, mut last) = (Vec::new(), Vec::new());
+    for name in &names {
+        let fault = find(name)?;
+        let hides = fault
+            .hides
+            .iter()
+            .any(|hidden| names.contains(&hidden.as_str()));
+        let group = if hides { &mut last } else { &mut first };
+        group.push(*name);
+    }
+    first.append(&mut last);
+    Ok(first)
+}
+
 /// One fault with everything that it consists of: the steps and answers of its parts come after its own.
 pub fn find(name: &str) -> Result<Fault, Failure> {
     let faults = all()?;
@@ -425,5 +446,19 @@ mod tests {
         for hidden in faults.iter().flat_map(|fault| &fault.hides) {
             assert!(faults.iter().any(|other| other.name == *hidden), "{hidden}");
         }
+    }
+
+    #[test]
+    fn what_hides_another_fault_is_put_in_after_it() {
+        let order = |names: &[&'static str]| in_order(names.iter().copied()).expect("known");
+        assert_eq!(
+            order(&["clock-skew", "poison-record"]),
+            ["poison-record", "clock-skew"]
+        );
+        assert_eq!(
+            order(&["clock-skew", "provider-down"]),
+            ["clock-skew", "provider-down"]
+        );
+        assert!(in_order(["clock-skew", "no-such"]).is_err());
     }
 }

@@ -239,6 +239,14 @@ pub(super) fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Proble
         console.print(&String::from_utf8_lossy(&output.stdout))?;
         return Ok(Exit::Done);
     }
+    // Before anything is started: a name that nobody knows is told at once.
+    let faults = payledger::fault::in_order(args.fault.split('+')).map_err(|failure| {
+        Problem::bad_input(
+            failure.to_string(),
+            format!("--fault {}", args.fault),
+            "`midwatch demo --fault list` shows what can be broken",
+        )
+    })?;
     let out = folder(args)?;
     let over = interrupted();
     let workshop = tempfile::Builder::new()
@@ -338,7 +346,7 @@ pub(super) fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Proble
     }
     serving.wake();
     waiting.on("injecting the fault");
-    for fault in args.fault.split('+') {
+    for fault in faults {
         if let Err(problem) = guest.tell(&["fault", "inject", fault], &over) {
             serving.end();
             return Err(problem);
