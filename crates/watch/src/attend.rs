@@ -289,8 +289,8 @@ impl Watch {
         let now = self.now();
         let around = self.sockets.around.glance(now);
         for _ in 0..OVERTAKEN {
-            let standing = self.open();
-            let open: Vec<&Incident> = standing.iter().map(Arc::as_ref).collect();
+            let open = self.open();
+            let open: Vec<&Incident> = open.iter().map(Arc::as_ref).collect();
             let closed = held(&self.memory).closed.clone();
             let known = intake::Known {
                 open: &open,
@@ -299,9 +299,6 @@ impl Watch {
                 silences: &silences,
             };
             let decision = intake::decide(alarm, &known, now);
-            // Nobody holds them while they are written to.
-            drop(open);
-            drop(standing);
             let Some(id) = decision.incident else {
                 return Ok(decision.taken);
             };

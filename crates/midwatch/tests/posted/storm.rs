@@ -142,10 +142,26 @@ fn storm(count: usize, lasting: Duration) -> (usize, usize, Duration, Duration) 
         (kept >= count).then_some((found, kept))
     });
     let took = began.elapsed();
+    // Where there are more than there should be, how each of them came to be is what one wants to know.
+    for incident in incidents(&config) {
+        if found != SYSTEMS {
+            println!("{}", storm_line(&incident));
+        }
+    }
     over.store(true, Ordering::SeqCst);
     pushing.join().unwrap();
     serving.end();
     (found, kept, took, slowest)
+}
+
+/// An incident in a line, without its alarms.
+fn storm_line(incident: &Value) -> String {
+    let mut line = incident.clone();
+    let alarms = line["alarms"].as_array().map_or(0, Vec::len);
+    line["alarms"] = json!(alarms);
+    let mut text = line.to_string();
+    text.truncate(text.floor_char_boundary(2_000));
+    text
 }
 
 #[test]

@@ -159,9 +159,16 @@ impl Watch {
         event: &IncidentEvent,
     ) -> Result<Arc<Incident>, AttendError> {
         let entry = self.sockets.journal.append(id, after, self.now(), event)?;
-        let incident = match self.applied(id, after, &entry)? {
-            Some(incident) if incident.closed.is_none() => incident,
-            Some(incident) => self.keep(Arc::unwrap_or_clone(incident)),
+        let known = held(&self.memory).open.get(id).cloned();
+        let known = known.filter(|known| known.seq == after);
+        let incident = match known {
+            Some(known) => {
+                let mut incident = Arc::unwrap_or_clone(known);
+                incident
+                    .apply(entry.seq, entry.at, &entry.event)
+                    .map_err(JournalError::from)?;
+                self.keep(incident)
+            }
             None if after == 0 => {
                 self.keep(Incident::begin(id, &entry).map_err(JournalError::from)?)
             }
@@ -171,26 +178,6 @@ impl Watch {
             self.owe(notice);
         }
         Ok(incident)
-    }
-
-    /// The open incident with this entry, if it stands just before it in memory. It is altered in place, save where
-    /// somebody still holds it as it was: in a storm it is long, and copying it for each alarm would be most of the work.
-    fn applied(
-        &self,
-        id: &IncidentId,
-        after: u64,
-        entry: &Entry,
-    ) -> Result<Option<Arc<Incident>>, AttendError> {
-        let mut memory = held(&self.memory);
-        let Some(known) = memory.open.get_mut(id).filter(|known| known.seq == after) else {
-            return Ok(None);
-        };
-        if let Err(error) = Arc::make_mut(known).apply(entry.seq, entry.at, &entry.event) {
-            // It may have been altered by half: the journal knows.
-            memory.open.remove(id);
-            return Err(JournalError::from(error).into());
-        }
-        Ok(Some(Arc::clone(known)))
     }
 
     /// What the newest closed incidents taught by `now`, sorted by (at, incident); those that live on in another one
