@@ -82,6 +82,7 @@ export const GAP: Record<string, string> = {
   connector: 'no connector',
   budget: 'budget spent',
   not_recorded: 'not recorded',
+  starved: 'short of processor',
 };
 export const RULED_OUT: Record<string, string> = {
   healthy: 'healthy throughout',

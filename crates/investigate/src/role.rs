@@ -133,6 +133,30 @@ impl Role {
         )
     }
 
+    /// Does a machine that does not come to its work show it of a healthy system: what takes longer, waits, is given
+    /// up, or is tried again?
+    pub fn is_of_time(self) -> bool {
+        matches!(
+            self,
+            Self::Latency
+                | Self::Errors
+                | Self::Availability
+                | Self::Traffic
+                | Self::Throughput
+                | Self::FanOut
+                | Self::Cpu
+                | Self::IoWait
+                | Self::PoolWait
+                | Self::Connections
+                | Self::Workers
+                | Self::Queue
+                | Self::Lag
+                | Self::DiskQueue
+                | Self::DiskLatency
+                | Self::Collection
+        )
+    }
+
     /// Is it a matter of which the spans of requests know nothing: what waits, how late a copy is, names and clocks,
     /// and that a process ended, which takes its spans with it?
     pub fn is_unseen_by_spans(self) -> bool {

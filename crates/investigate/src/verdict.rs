@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use analysis::ranking::explain::{Limits, Question, Reading, explain};
 use analysis::ranking::softmax;
-use model::SourceKind;
 use model::report::{PredictionOutcome, Status, Word};
+use model::{GapReason, SourceKind};
 
 use crate::calibration;
 use crate::constants as k;
@@ -406,6 +406,19 @@ fn cap(ground: &Ground<'_>, hypothesis: &Hypothesis, confidence: f64) -> (f64, V
             format!("what it must show cannot be looked at: {word} are missing"),
         ));
     }
+    if ground
+        .scene
+        .gaps
+        .iter()
+        .any(|gap| gap.why == GapReason::Starved)
+        && is_of_time_only(ground, hypothesis)
+    {
+        caps.push((
+            k::CAP_STARVED,
+            "the machine that looked was short of processor, which makes everything slow"
+                .to_string(),
+        ));
+    }
     let may_be_set_off = hypothesis.mechanism().change != crate::catalogue::ChangeRole::None;
     if hypothesis.change.is_none()
         && may_be_set_off
@@ -425,6 +438,30 @@ fn cap(ground: &Ground<'_>, hypothesis: &Hypothesis, confidence: f64) -> (f64, V
         capped = capped.min(*limit);
     }
     (capped, binding)
+}
+
+/// Does nothing speak for it but how long things took, how many came and how many failed in that time? A machine
+/// that does not come to its work shows all of these by itself. What wrote a line that is not about time, what is
+/// seen in a state, and a change that can have done just this are another matter.
+fn is_of_time_only(ground: &Ground<'_>, hypothesis: &Hypothesis) -> bool {
+    let about_time = |i: u32| {
+        ground
+            .kinds
+            .iter()
+            .any(|seen| seen.kind == "timeouts_up" && seen.refs.contains(&FactRef::Log(i)))
+    };
+    hypothesis.score.change < k::STRONG_SIGN
+        && hypothesis
+            .groups
+            .values()
+            .flatten()
+            .filter(|(nats, _)| *nats > 0.0)
+            .all(|(_, at)| match at {
+                FactRef::Series(i) => ground.facts.series[*i as usize].role.is_of_time(),
+                FactRef::Edge(_) | FactRef::Work(_) | FactRef::Change(_) => true,
+                FactRef::Log(i) => about_time(*i),
+                FactRef::Event(_) | FactRef::State(_) => false,
+            })
 }
 
 /// Does all that speaks for it lie in habits that are as old as the recording?

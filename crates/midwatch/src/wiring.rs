@@ -17,6 +17,7 @@ pub mod shed;
 pub mod sign_on;
 pub mod sources;
 pub mod spaces;
+pub mod starved;
 pub mod tls;
 pub mod traces;
 pub mod troubles;

@@ -187,6 +187,8 @@ pub enum GapReason {
     Budget,
     /// The recording does not hold it, and does not say why.
     NotRecorded,
+    /// The machine that looked was itself short of processor: how long things took there tells of the machine, too.
+    Starved,
 }
 
 /// Something that could not be seen.

@@ -119,3 +119,60 @@ fn what_is_over_has_no_cause() {
 fn health_has_no_cause() {
     judged_rightly(&stories::healthy());
 }
+
+/// Whoever looks runs on a machine that is short of processor, and says so.
+fn out_of_breath(case: &mut connectors::files::Case) {
+    case.manifest.gaps.push(model::Gap::new(
+        "how long things take",
+        model::GapReason::Starved,
+        "26 programs wanted to run on 2 processors",
+        "",
+    ));
+}
+
+#[test]
+fn who_looks_out_of_breath_convicts_nobody_for_being_slow() {
+    let mut case = stories::more_than_usual();
+    let sure = report_on(&case);
+    assert_eq!(
+        sure.header.status,
+        model::report::Status::CauseFound,
+        "{}",
+        named(&sure)
+    );
+    out_of_breath(&mut case);
+    let report = report_on(&case);
+    let as_it_is = || format!("{}{}", named(&report), leaders(&case));
+    assert_eq!(
+        report.header.status,
+        model::report::Status::Unknown,
+        "{}",
+        as_it_is()
+    );
+    for cause in &report.causes {
+        let why = |cap: &String| cap.contains("short of processor");
+        assert!(
+            cause.confidence <= 0.34 && cause.caps.iter().any(why),
+            "{}",
+            as_it_is()
+        );
+    }
+    let gap = |cost: &model::report::GapCost| cost.why == model::GapReason::Starved;
+    assert!(report.gaps.iter().any(gap), "the report says why");
+}
+
+#[test]
+fn lines_states_and_changes_are_believed_also_by_who_looks_out_of_breath() {
+    for told in [
+        stories::bad_deploy(),
+        stories::disk_full(),
+        stories::external_outage(),
+        stories::memory_leak(),
+        stories::two_at_once(),
+        stories::payledger(),
+    ] {
+        let mut breathless = told;
+        out_of_breath(&mut breathless.case);
+        judged_rightly(&breathless);
+    }
+}

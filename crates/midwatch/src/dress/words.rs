@@ -115,6 +115,7 @@ pub fn gap_reason(why: GapReason) -> &'static str {
         GapReason::Connector => "no connector",
         GapReason::Budget => "budget spent",
         GapReason::NotRecorded => "not recorded",
+        GapReason::Starved => "short of processor",
     }
 }
 

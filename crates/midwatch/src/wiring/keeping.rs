@@ -22,6 +22,7 @@ use super::inlets::Posts;
 use super::live::SystemClock;
 use super::reception::Room;
 use super::serving::Inbound;
+use super::starved::Round;
 use super::troubles::Troubles;
 use super::watchman::Watchman;
 use crate::problem::Problem;
@@ -243,6 +244,7 @@ fn detect(
     let rules = inbound.rules.clone();
     let counter = inbound.bound.counter();
     let shed = Arc::clone(shared.watchman.live().shed());
+    let starved = Arc::clone(shared.watchman.live().starved());
     std::thread::spawn(move || {
         let mut states = States::default();
         let mut owed: Vec<Alarm> = Vec::new();
@@ -268,7 +270,13 @@ fn detect(
             shared.troubles.fares("telemetry", shed, now);
             let written = window.tick(now).map_err(|error| error.to_string());
             shared.troubles.fares("telemetry window", written, now);
+            let asleep = Instant::now();
             std::thread::sleep(every);
+            let round = Round::after(every, asleep.elapsed());
+            let now = shared.clock.now();
+            shared
+                .troubles
+                .fares("machine", starved.note(round, now), now);
         }
     })
 }

@@ -16,6 +16,7 @@ use watch::detect::{Keep, Rules, Tally};
 
 use super::shed::Shed;
 use super::sources::Sources;
+use super::starved::Starved;
 
 /// The system's clock: the only place where the program reads one for the rooms.
 #[derive(Clone, Copy, Debug, Default)]
@@ -93,6 +94,7 @@ pub struct Live {
     /// How far back changes are read.
     changes: Span,
     shed: Arc<Shed>,
+    starved: Arc<Starved>,
 }
 
 impl Live {
@@ -105,6 +107,7 @@ impl Live {
             posted: None,
             changes,
             shed: Arc::default(),
+            starved: Arc::default(),
         }
     }
 
@@ -133,6 +136,11 @@ impl Live {
     /// Where it is taken down what was sent away.
     pub fn shed(&self) -> &Arc<Shed> {
         &self.shed
+    }
+
+    /// Where it is taken down when the machine did not come to its work.
+    pub fn starved(&self) -> &Arc<Starved> {
+        &self.starved
     }
 }
 
@@ -195,6 +203,7 @@ impl Lookout for Live {
         let looked_at = looked_at.and_then(|from| TimeWindow::new(from, window.to()));
         let missed = self.shed.gaps(looked_at.unwrap_or(window));
         case.manifest.gaps.extend(missed);
+        case.manifest.gaps.extend(self.starved.gaps(window));
         // From here on what was asked for stands beside what was pushed.
         if let Some(hull) =
             TimeWindow::new(looked_at.unwrap_or(window).from(), window.to().min(now))

@@ -498,6 +498,24 @@ pub fn payledger() -> Told {
     }
 }
 
+/// Four times the usual requests come to a shop, and all of it is slower for it; nobody writes anything new.
+pub fn more_than_usual() -> Case {
+    let mut story = shop("more-than-usual", "the storefront is slow")
+        .chatters("pricing")
+        .alarm("storefront", "request_latency_ms", 143, 800.0, 2100.0);
+    for (name, well, ill) in [
+        ("storefront", 90.0, 2100.0),
+        ("checkout", 60.0, 900.0),
+        ("catalogue", 25.0, 300.0),
+        ("pricing", 15.0, 200.0),
+    ] {
+        story = story
+            .reads(name, "request_latency_ms", "ms", from(140, well, ill))
+            .reads(name, "requests_per_second", "1/s", from(138, 100.0, 400.0));
+    }
+    story.told()
+}
+
 /// Checkout was slow for nine minutes, and is well again.
 pub fn recovered() -> Told {
     let bump =
