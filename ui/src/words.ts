@@ -120,6 +120,7 @@ export const CARRIES: Record<string, string> = {
   bound_by: 'limits',
   part_of: 'contains',
   replicates_from: 'replicated by',
+  asks_names: 'asked for names by',
 };
 /** The edge read as it points: how one leans on the other. */
 export const LEANS: Record<string, string> = {
@@ -133,6 +134,7 @@ export const LEANS: Record<string, string> = {
   bound_by: 'bound by',
   part_of: 'part of',
   replicates_from: 'copies from',
+  asks_names: 'asks for names',
 };
 export const say = (words: Record<string, string>, word: string): string =>
   Object.hasOwn(words, word) ? (words[word] ?? word) : word.replaceAll('_', ' ');

@@ -100,6 +100,10 @@ pub struct Condition {
     /// own certificate, its own rights.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub own: bool,
+    /// The line tells that a name was not answered. The candidate is then whoever its writer asks for names; where nobody
+    /// knows who that is, the one by that name, unless others reach it; else the writer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lookup: bool,
     /// Of a `must_not`: it would explain what is seen instead. Where the cause is seen first-hand beside a change that
     /// sets it off, both may be at work, and it speaks against neither.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -351,6 +355,8 @@ pub enum Spread {
     Requests,
     /// At the machine that it runs on, and at those who lean on it.
     Machine,
+    /// At those who talk with it, whoever of them asks.
+    Partners,
 }
 
 /// What part a change plays in a mechanism.

@@ -73,6 +73,15 @@ pub fn judge<'h>(
         if hypothesis.aside.is_some() || *confidence < k::NAMED {
             continue;
         }
+        // What a stronger one brings about is no rival of it, and would win by what both have in common.
+        let follows = hypotheses.iter().any(|root| {
+            root.aside.is_none()
+                && root.score.total > hypothesis.score.total
+                && root.brings_about(hypothesis, ground.scene, ground.facts)
+        });
+        if follows {
+            continue;
+        }
         let unit = &ground.scene.entities[hypothesis.unit as usize];
         let nats = precedents::nudge(
             &world.lessons,

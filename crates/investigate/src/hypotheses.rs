@@ -125,14 +125,15 @@ impl Hypothesis {
         {
             return false;
         }
-        let heard = || {
+        let first_hand = || {
             self.score.signature > other.score.signature
-                && leans_on(scene, other.unit, self.unit)
                 && !self.is_hearsay(facts)
                 && other.is_hearsay(facts)
         };
+        let heard = || first_hand() && leans_on(scene, other.unit, self.unit);
         match self.mechanism().spreads {
             Spread::Callers => heard(),
+            Spread::Partners => heard() || (first_hand() && leans_on(scene, self.unit, other.unit)),
             Spread::Requests => self.score.signature > 0.0 && self.sends_to.contains(&other.unit),
             Spread::Machine => {
                 let below = |kind| {

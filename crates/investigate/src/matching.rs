@@ -113,6 +113,7 @@ fn collect(matcher: &Matcher<'_>) -> Vec<Hit> {
             continue;
         };
         let candidates: Vec<u32> = match (sighting.named, condition.place) {
+            (named, _) if condition.lookup => matcher.answerers(sighting.unit, named),
             // A line about a role speaks of whoever acts under it no less: the right may have been taken from the
             // role, or the role from its holder.
             (Some(named), _) if holds(scene, sighting.unit, named) => vec![named, sighting.unit],
@@ -133,7 +134,11 @@ fn collect(matcher: &Matcher<'_>) -> Vec<Hit> {
                     signature,
                     unit,
                     seen_on: sighting.unit,
-                    named: sighting.named.is_some(),
+                    named: if condition.lookup {
+                        unit != sighting.unit
+                    } else {
+                        sighting.named.is_some()
+                    },
                     source,
                     strength: condition.nats.filter(|n| n.is_finite()).unwrap_or(GENERIC),
                     refs: Vec::new(),

@@ -351,8 +351,24 @@ pub fn classify(metric: &str, statistic: &str, unit: &str) -> Role {
         ])
     {
         let counted = starts(&[
-            "conn", "pool", "mem", "cpu", "disk", "concurr", "thread", "worker", "limit", "quota",
-            "capacity", "size", "open", "replica",
+            "conn",
+            "pool",
+            "mem",
+            "cpu",
+            "disk",
+            "concurr",
+            "thread",
+            "worker",
+            "limit",
+            "quota",
+            "capacity",
+            "size",
+            "open",
+            "replica",
+            "fd",
+            "filefd",
+            "descriptor",
+            "handle",
         ]);
         let statistic_only =
             statistic.eq_ignore_ascii_case("maximum") && !has(&["limit", "quota", "capacity"]);
@@ -579,6 +595,7 @@ pub fn classify(metric: &str, statistic: &str, unit: &str) -> Role {
         "goroutine",
         "worker",
         "fd",
+        "filefd",
         "handle",
         "descriptor",
         "concurren",
@@ -674,6 +691,10 @@ mod tests {
             DatabaseConnections|Average|Count connections
             db_pool_in_use|| connections
             db_pool_max_conns|| limit
+            process_open_fds|| workers
+            process_max_fds|| limit
+            node_filefd_allocated|| workers
+            node_filefd_maximum|| limit
             db_pool_wait_seconds_p99|| pool_wait
             cache_hit_ratio|| cache_hit
             container_oom_killed_total|| restarts

@@ -49,6 +49,8 @@ fn estate() -> Case {
         ("orders-db", EntityKind::Database),
         ("orders-writer", EntityKind::Role),
         ("kubelet", EntityKind::Service),
+        ("mailer", EntityKind::Service),
+        ("names", EntityKind::Service),
         ("door.shop.example", EntityKind::Client),
     ];
     for (name, kind) in things {
@@ -64,6 +66,7 @@ fn estate() -> Case {
         ("shop-1", "node-a", EdgeKind::RunsOn),
         ("shop", "orders-db", EdgeKind::Calls),
         ("door.shop.example", "shop", EdgeKind::Calls),
+        ("mailer", "names", EdgeKind::AsksNames),
     ] {
         case.topology.edges.push(Edge {
             from: from.into(),
@@ -381,6 +384,11 @@ fn what_is_over_is_history() {
         ),
         check("-", seen(&[low, grown], &[], &[])),
         // The address is one that is watched from outside: who answers there shows the certificate.
+        // The name of somebody known: of that one, unless it is known who answers names.
+        check("dns.name-not-found @ orders-db", seen(&[], &[], &[("shop", "lookup orders-db on 10.0.0.10:53: no such host")])),
+        check("dns.name-not-found @ names", seen(&[], &[], &[("mailer", "orders-db.shop.example could not be resolved (3: Host not found)")])),
+        check("dns.resolver-failing @ names", seen(&[], &[], &[("mailer", "getaddrinfo EAI_AGAIN orders-db")])),
+        check("resource.file-descriptors-exhausted @ shop", seen(&[], &[], &[("shop", "orders-db cannot be reached: Too many open files")])),
         check("tls.certificate-expired @ shop", seen(&[], &[], &[("orders-db",
             "Post \"https://door.shop.example:8443/x\": tls: failed to verify certificate: x509: certificate has expired or is not yet valid")])),
         // Digits of a time are no status of a request.

@@ -2,6 +2,7 @@
 
 mod clocks;
 mod entrances;
+mod lookups;
 mod rollouts;
 
 pub use clocks::CLOCK_OFFSET;

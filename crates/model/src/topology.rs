@@ -45,6 +45,8 @@ pub enum EdgeKind {
     PartOf,
     /// `from` copies its data from `to`.
     ReplicatesFrom,
+    /// `from` asks `to`, a name server, whom a name means.
+    AsksNames,
 }
 
 /// One edge: `from` leans on `to`.

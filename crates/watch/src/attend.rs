@@ -264,6 +264,7 @@ impl Watch {
     pub fn testimony(&self, window: TimeWindow) -> Case {
         let mut case = self.sockets.lookout.look(window, self.now());
         case.alarms = self.open().iter().flat_map(|i| look::alarms(i)).collect();
+        case.tell_entrances();
         case.normalise();
         case
     }

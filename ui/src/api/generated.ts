@@ -546,7 +546,7 @@ export type Edge = {
 };
 
 /** How one entity leans on another. Failure travels from `to` to `from`. */
-export type EdgeKind = "calls" | "runs_on" | "served_by" | "consumes" | "produces" | "uses_role" | "uses_config" | "bound_by" | "part_of" | "replicates_from";
+export type EdgeKind = "calls" | "runs_on" | "served_by" | "consumes" | "produces" | "uses_role" | "uses_config" | "bound_by" | "part_of" | "replicates_from" | "asks_names";
 
 /** How the performing of a plan ended. */
 export type Ended = {
@@ -680,7 +680,7 @@ export type GapCost = {
 };
 
 /** Why something could not be looked at. */
-export type GapReason = "permission" | "not_instrumented" | "retention" | "rate_limit" | "timeout" | "connector" | "budget" | "not_recorded";
+export type GapReason = "permission" | "not_instrumented" | "retention" | "rate_limit" | "timeout" | "connector" | "budget" | "not_recorded" | "starved";
 
 /** The gate's answer, with its reasons. */
 export type GateAnswer = {

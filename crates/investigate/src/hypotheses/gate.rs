@@ -133,7 +133,7 @@ fn is_over(ground: &Ground<'_>, hypothesis: &Hypothesis) -> bool {
 }
 
 /// Does a line come so often that, had it ended, its last one would lie further back?
-fn still_comes(ground: &Ground<'_>, fact: &LogFact) -> bool {
+pub(super) fn still_comes(ground: &Ground<'_>, fact: &LogFact) -> bool {
     let lasted = fact.last.since(fact.first).0.max(0) as f64;
     let apart = lasted / fact.during.saturating_sub(1).max(1) as f64;
     // Its unit's lines may be on their way still: what counts is how far they have come.

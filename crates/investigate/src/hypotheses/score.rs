@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use analysis::ranking::capped_group;
-use model::SourceKind;
 use model::mechanism::MechanismId;
 use model::report::{PredictionOutcome, Score};
+use model::{SourceKind, Timestamp};
 
+use super::gate::still_comes;
 use super::{Ground, Hypothesis, Tested, onset_of_fact};
-use crate::catalogue::{Condition, Mechanism, Spread};
+use crate::catalogue::{Condition, Spread};
 use crate::constants as k;
 use crate::facts::Interval;
 use crate::kinds::FactRef;
@@ -74,7 +75,7 @@ pub(super) fn score(ground: &Ground<'_>, hypothesis: &mut Hypothesis, pulls: &BT
         });
     }
     score.timing = timing(ground, hypothesis.unit, hypothesis.onset);
-    hypothesis.tested = test_predictions(ground, hypothesis.unit, mechanism);
+    hypothesis.tested = test_predictions(ground, hypothesis);
     // Signs of its own beside its change: what would explain the same instead is not held against it.
     let sure = score.signature >= k::SIGN_BESIDE_CHANGE && score.change >= k::STRONG_SIGN;
     for tested in &hypothesis.tested {
@@ -158,8 +159,10 @@ fn timing(ground: &Ground<'_>, unit: u32, onset: Option<Interval>) -> f64 {
     }
 }
 
-fn test_predictions(ground: &Ground<'_>, unit: u32, mechanism: &'static Mechanism) -> Vec<Tested> {
-    let predict = &mechanism.predict;
+fn test_predictions(ground: &Ground<'_>, hypothesis: &Hypothesis) -> Vec<Tested> {
+    let unit = hypothesis.unit;
+    let predict = &hypothesis.mechanism().predict;
+    let lasting = last_that_still_comes(ground, hypothesis);
     let lists: [(&'static str, &Vec<Condition>); 3] = [
         ("must", &predict.must),
         ("may", &predict.may),
@@ -169,7 +172,13 @@ fn test_predictions(ground: &Ground<'_>, unit: u32, mechanism: &'static Mechanis
     for (force, conditions) in lists {
         for condition in conditions {
             let (seen, refs) = match ground.matcher.test(condition, unit) {
-                Outcome::Met(refs) => (Some(true), refs.iter().map(FactRef::from).collect()),
+                Outcome::Met(refs) => {
+                    let mut refs: Vec<FactRef> = refs.iter().map(FactRef::from).collect();
+                    if force == "must_not" {
+                        refs.retain(|at| !is_outlived(ground, *at, lasting));
+                    }
+                    ((!refs.is_empty()).then_some(true), refs)
+                }
                 Outcome::Unmet => (Some(false), Vec::new()),
                 Outcome::NotCovered => (None, Vec::new()),
             };
@@ -196,4 +205,28 @@ fn test_predictions(ground: &Ground<'_>, unit: u32, mechanism: &'static Mechanis
         }
     }
     tested
+}
+
+/// When the last line that speaks for it came, of those that still come.
+fn last_that_still_comes(ground: &Ground<'_>, hypothesis: &Hypothesis) -> Option<Timestamp> {
+    let refs = hypothesis.groups.values().flatten();
+    refs.filter(|(nats, _)| *nats > 0.0)
+        .filter_map(|(_, at)| match at {
+            FactRef::Log(i) => Some(&ground.facts.logs[*i as usize]),
+            _ => None,
+        })
+        .filter(|fact| still_comes(ground, fact))
+        .map(|fact| fact.last)
+        .max()
+}
+
+/// Is it a line that ended, for longer than it came, while what speaks for the hypothesis goes on? A name server that is
+/// started anew is silent for a moment; that is over, and says nothing against what lasts.
+fn is_outlived(ground: &Ground<'_>, at: FactRef, lasting: Option<Timestamp>) -> bool {
+    let (FactRef::Log(i), Some(lasting)) = (at, lasting) else {
+        return false;
+    };
+    let fact = &ground.facts.logs[i as usize];
+    let came = fact.last.since(fact.first).0.max(k::BELIEVED_WELL.0);
+    lasting.since(fact.last).0 > came
 }

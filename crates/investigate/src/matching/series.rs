@@ -175,41 +175,75 @@ const PLAIN: &[&str] = &[
     "avg",
 ];
 
-fn stems(metric: &str) -> Vec<String> {
+/// How names call those who are connected.
+const CONNECTED: &[&str] = &[
+    "conn",
+    "session",
+    "client",
+    "backend",
+    "activity",
+    "numbackends",
+    "maxclients",
+    "maxconn",
+];
+
+/// What a metric's name tells of what it counts. Who is connected is called by many words.
+fn stems(metric: &str, role: Role) -> Vec<String> {
     words(metric)
         .into_iter()
         .filter(|w| !PLAIN.contains(&w.as_str()))
-        .map(|w| w.chars().take(4).collect())
+        .map(|w| match role {
+            Role::Connections if CONNECTED.iter().any(|known| w.starts_with(known)) => {
+                "conn".to_string()
+            }
+            _ => w.chars().take(4).collect(),
+        })
         .collect()
 }
 
 /// At or within 5 % of a known limit: a limit series of the same unit that counts the same, 100 % of a
 /// share, the value at which a count sticks; for what is left of something, 5 % of what it used to be.
-fn at_limit<'a>(fact: &SeriesFact, mut limits: impl Iterator<Item = &'a SeriesFact>) -> bool {
+fn at_limit<'a>(fact: &SeriesFact, limits: impl Iterator<Item = &'a SeriesFact>) -> bool {
     let top = fact.level.max(fact.worst);
     if matches!(fact.role, Role::DiskFree | Role::MemoryFree | Role::Credits) {
         return fact.normal > 0.0 && fact.level.min(fact.worst) <= (1.0 - REACHED) * fact.normal;
     }
-    let counted = stems(&fact.series.key.metric);
-    let limited = limits.any(|limit| {
-        counts_alike(&counted, limit) && top >= REACHED * limit.level && top <= 1.5 * limit.level
-    });
-    if limited {
-        return true;
+    // How many began is not how many there are.
+    if fact.series.key.statistic == "increase" {
+        return false;
+    }
+    let counted = stems(&fact.series.key.metric, fact.role);
+    let mut known = false;
+    for limit in limits.filter(|limit| counts_alike(&counted, fact.role, limit)) {
+        if top >= REACHED * limit.level && top <= 1.5 * limit.level {
+            return true;
+        }
+        known |= top < limit.level;
     }
     if let Some(full) = whole(fact) {
         return top >= REACHED * full;
     }
-    matches!(fact.role, Role::Connections | Role::Workers) && fact.z >= FAR && sticks(fact)
+    // Where a limit is known that was not reached, nobody has to guess it.
+    !known
+        && matches!(fact.role, Role::Connections | Role::Workers)
+        && fact.z >= FAR
+        && sticks(fact)
 }
 
 /// Does the limit say how much there may be of what is counted?
-fn counts_alike(counted: &[String], limit: &SeriesFact) -> bool {
-    limit.level > 0.0 && in_common(counted, limit) > 0
+fn counts_alike(counted: &[String], role: Role, limit: &SeriesFact) -> bool {
+    limit.level > 0.0 && in_common(counted, role, limit) > 0
 }
 
-fn in_common(counted: &[String], limit: &SeriesFact) -> usize {
-    let stems = stems(&limit.series.key.metric);
+/// Words in common. That both names begin with the same word tells who told them, if more follows in both.
+fn in_common(counted: &[String], role: Role, limit: &SeriesFact) -> usize {
+    let stems = stems(&limit.series.key.metric, role);
+    let family = stems.len() > 1 && counted.len() > 1 && stems[0] == counted[0];
+    let (stems, counted) = if family {
+        (&stems[1..], &counted[1..])
+    } else {
+        (&stems[..], counted)
+    };
     stems.iter().filter(|stem| counted.contains(stem)).count()
 }
 
@@ -226,11 +260,11 @@ fn whole(fact: &SeriesFact) -> Option<f64> {
 /// Is it, at its worst, far from a limit that is known? Without one nobody can tell. Of several the one counts that is
 /// named most alike; of those the least.
 fn is_ample<'a>(fact: &SeriesFact, limits: impl Iterator<Item = &'a SeriesFact>) -> bool {
-    let counted = stems(&fact.series.key.metric);
+    let counted = stems(&fact.series.key.metric, fact.role);
     let limit = limits
-        .filter(|limit| counts_alike(&counted, limit))
+        .filter(|limit| counts_alike(&counted, fact.role, limit))
         .max_by(|a, b| {
-            let alike = |limit: &SeriesFact| in_common(&counted, limit);
+            let alike = |limit: &SeriesFact| in_common(&counted, fact.role, limit);
             let order = alike(a).cmp(&alike(b));
             order.then_with(|| b.level.total_cmp(&a.level))
         })
@@ -327,5 +361,62 @@ mod tests {
             assert_eq!(is_ample(&fact, limits.iter()), expected, "{metric} {worst}");
             assert!(!is_ample(&fact, std::iter::empty()), "nobody knows");
         }
+    }
+
+    #[test]
+    fn a_limit_is_that_of_what_is_counted_and_where_it_is_known_nobody_guesses() {
+        let stuck = |metric: &str, level: f64| {
+            let mut fact = fact(metric, 1.0, level);
+            fact.series = Arc::new(Series {
+                key: fact.series.key.clone(),
+                times: (0..8).collect(),
+                values: vec![level; 8],
+            });
+            fact
+        };
+        let most = |metric: &str, level: f64| fact(metric, level, level);
+        for (metric, level, limit, allowed, expected) in [
+            // Nobody knows a limit of what is counted: where it sticks is one.
+            (
+                "server_sessions_open",
+                8.0,
+                "server_settings_max_workers",
+                40.0,
+                true,
+            ),
+            (
+                "server_sessions_open",
+                8.0,
+                "server_settings_max_connections",
+                40.0,
+                false,
+            ),
+            (
+                "server_sessions_open",
+                39.0,
+                "server_settings_max_connections",
+                40.0,
+                true,
+            ),
+            ("process_open_fds", 30.0, "process_max_fds", 1024.0, false),
+            ("process_open_fds", 30.0, "process_max_fds", 31.0, true),
+            ("db_pool_in_use", 5.0, "db_pool_size", 5.0, true),
+        ] {
+            let fact = stuck(metric, level);
+            let limits = [most(limit, allowed)];
+            assert_eq!(
+                at_limit(&fact, limits.iter()),
+                expected,
+                "{metric} {level} of {limit}"
+            );
+        }
+        let mut begun = stuck("pg_stat_database_sessions", 12.0);
+        let mut series = Series::clone(&begun.series);
+        series.key.statistic = "increase".to_string();
+        begun.series = Arc::new(series);
+        assert!(
+            !at_limit(&begun, std::iter::empty()),
+            "they began, and ended"
+        );
     }
 }

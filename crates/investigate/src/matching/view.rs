@@ -113,8 +113,12 @@ impl<'a> Matcher<'a> {
 
     /// Is there anything of the sort that the condition is about, whether it holds or not?
     pub fn covers(&self, condition: &Condition, unit: u32) -> bool {
-        self.look(condition, self.seen_from(condition.place, unit).as_deref())
-            .is_some_and(|(refs, looked)| looked || !refs.is_empty())
+        let seen_from = |place| {
+            self.look(condition, self.seen_from(place, unit).as_deref())
+                .is_some_and(|(refs, looked)| looked || !refs.is_empty())
+        };
+        // That a name was not answered is written by those who asked.
+        seen_from(condition.place) || (condition.lookup && seen_from(Where::Above))
     }
 
     /// The units at that place, seen from `unit`; `None` stands for all.
@@ -253,6 +257,29 @@ impl<'a> Matcher<'a> {
                 .filter(|_| answering.next().is_none())
                 .unwrap_or(unit),
         )
+    }
+
+    /// Whose trouble it is that `unit` was not told whom a name means: of those whom it asks for names. Where nobody knows
+    /// them, of the one by that name (`named`), unless somebody else reaches it: then, as where nobody is called so, of
+    /// the one who asked.
+    pub(super) fn answerers(&self, unit: u32, named: Option<u32>) -> Vec<u32> {
+        let asked: Vec<u32> = self
+            .scene
+            .below(unit)
+            .filter(|(_, edge)| edge.kind == EdgeKind::AsksNames)
+            .map(|(server, _)| server)
+            .collect();
+        if !asked.is_empty() {
+            return asked;
+        }
+        let reached = |named: &u32| {
+            let edges = self.edges_of.get(named).into_iter().flatten();
+            edges
+                .map(|number| &self.facts.edges[*number as usize])
+                .filter(|edge| edge.callee == *named && edge.caller != unit)
+                .any(|edge| edge.calls.1 > 0 && 2 * edge.errors.1 < edge.calls.1)
+        };
+        vec![named.filter(|named| !reached(named)).unwrap_or(unit)]
     }
 
     fn sightings_in_logs(&self, all: &mut Vec<Sighting>) {

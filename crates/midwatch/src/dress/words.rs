@@ -148,6 +148,7 @@ pub fn leans(kind: EdgeKind) -> &'static str {
         EdgeKind::BoundBy => "is bound by",
         EdgeKind::PartOf => "is part of",
         EdgeKind::ReplicatesFrom => "replicates from",
+        EdgeKind::AsksNames => "asks for names",
     }
 }
 
@@ -164,6 +165,7 @@ pub fn carries(kind: EdgeKind) -> &'static str {
         EdgeKind::BoundBy => "limits",
         EdgeKind::PartOf => "contains",
         EdgeKind::ReplicatesFrom => "replicated by",
+        EdgeKind::AsksNames => "asked for names by",
     }
 }
 

@@ -255,8 +255,8 @@ impl Lookout for Live {
         case.tell_clocks();
         case.topology
             .add_addresses(case.spans.as_deref().unwrap_or_default());
+        case.tell_lookups();
         case.topology.suppose_entrances();
-        case.tell_entrances();
         case.normalise();
         case
     }

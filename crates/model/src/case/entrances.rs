@@ -5,7 +5,7 @@ use crate::entity::EntityKind;
 use crate::topology::{Edge, EdgeKind};
 
 /// Labels by which a rule says whom it is about.
-const ABOUT: [&str; 5] = ["service", "service_name", "app", "application", "component"];
+pub(super) const ABOUT: [&str; 5] = ["service", "service_name", "app", "application", "component"];
 /// How sure it is that somebody from outside asks the one that is named beside.
 const NAMED_BESIDE: f64 = 0.8;
 

@@ -122,6 +122,7 @@ impl Watch {
             case.manifest.title = format!("{} on {}", joined.alarm.rule, joined.alarm.entity);
         }
         case.alarms = alarms(incident).collect();
+        case.tell_entrances();
         case.normalise();
         case
     }

@@ -233,3 +233,40 @@ pub fn provider_and_clock() -> Told {
         evidence_of: &["ledger-host", "provider", "pay", "list"],
     }
 }
+
+/// The name server was started anew with a record less: for a moment it answered nobody, since then it says that the
+/// cart's name does not exist. Whoever asked it first complains of the moment, the door of what lasts.
+pub fn lost_name() -> Told {
+    let lost = "cart.shop.example could not be resolved (3: Host not found), client: 10.0.0.7";
+    let moment = "POST /checkout failed: Failed to resolve 'orders.shop.example' ([Errno -3] Temporary failure in name resolution)";
+    let case = Story::new("lost-name", "the shop is closed")
+        .with(
+            EntityKind::Service,
+            &["door", "cart", "orders", "names", "catalogue"],
+        )
+        .calls("door", &["cart"])
+        .calls("cart", &["orders", "catalogue"])
+        .leans("door", "names", EdgeKind::AsksNames)
+        .leans("cart", "names", EdgeKind::AsksNames)
+        .chatters("door")
+        .chatters("cart")
+        .serves("door", |_| 20.0, from(141, 0.1, 96.0))
+        .serves_well("orders", 30.0)
+        .serves_well("catalogue", 25.0)
+        .writes("cart", Severity::Error, moment, (140, 141), 2)
+        .writes("door", Severity::Error, lost, (141, END), 12)
+        .alarm("door", "error_rate_percent", 144, 5.0, 96.0)
+        .told();
+    Told {
+        case,
+        status: Status::CauseFound,
+        causes: vec![Truth {
+            entities: &["names"],
+            mechanisms: &["dns.name-not-found"],
+            category: Category::SystemChange,
+            change: None,
+        }],
+        innocent: &[],
+        evidence_of: &["door"],
+    }
+}

@@ -47,6 +47,7 @@ pub fn all() -> Vec<Told> {
         crossed::crowd_and_record(),
         crossed::clock_and_role(),
         crossed::provider_and_clock(),
+        crossed::lost_name(),
         recovered(),
         healthy(),
     ]
