@@ -309,7 +309,7 @@ impl Watch {
                 Err(AttendError::Journal(
                     JournalError::Stale { .. } | JournalError::Illegal(_),
                 )) => {
-                    self.read(&id)?;
+                    self.newer(&id, decision.after)?;
                 }
                 Err(error) => return Err(error),
             }
@@ -368,13 +368,15 @@ impl Watch {
                         JournalError::Stale { .. } | JournalError::Illegal(_),
                     )) if overtaken < OVERTAKEN => {
                         overtaken += 1;
-                        self.read(id)?;
+                        self.newer(id, incident.seq)?;
                         continue;
                     }
                     Err(error) => {
-                        // The write may have arrived although we never heard: only the journal knows.
-                        held(&self.memory).open.remove(id);
-                        let _ = self.read(id);
+                        // The write may have arrived although we never heard: only the journal knows. Until it has
+                        // answered, what was known stands: an alarm that comes meanwhile belongs to this incident.
+                        if self.read(id).is_err() {
+                            held(&self.memory).open.remove(id);
+                        }
                         return Err(error);
                     }
                 },

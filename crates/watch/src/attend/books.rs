@@ -68,12 +68,26 @@ impl Watch {
         }
     }
 
+    /// The incident as somebody left it who wrote after entry `after`: what is remembered, if that is newer already, as
+    /// where another thread of this program wrote; else what the journal holds.
+    pub(super) fn newer(&self, id: &IncidentId, after: u64) -> Result<Arc<Incident>, AttendError> {
+        let known = held(&self.memory).open.get(id).cloned();
+        match known.filter(|known| known.seq > after) {
+            Some(known) => Ok(known),
+            None => self.read(id),
+        }
+    }
+
     fn keep(&self, incident: Incident) -> Arc<Incident> {
         let incident = Arc::new(incident);
         let mut memory = held(&self.memory);
         match &incident.closed {
             None => {
                 let id = incident.id.clone();
+                // Whoever took longer to read does not put back what somebody wrote meanwhile.
+                if let Some(known) = memory.open.get(&id).filter(|it| it.seq > incident.seq) {
+                    return Arc::clone(known);
+                }
                 memory.open.insert(id, Arc::clone(&incident));
             }
             Some((at, _)) => {
@@ -122,7 +136,7 @@ impl Watch {
         for _ in 0..OVERTAKEN {
             match self.append(&incident.id, after, &event) {
                 Err(AttendError::Journal(JournalError::Stale { .. })) => {
-                    after = self.read(&incident.id)?.seq;
+                    after = self.newer(&incident.id, after)?.seq;
                 }
                 other => return other,
             }
@@ -142,7 +156,7 @@ impl Watch {
             let written = match self.append(id, after, &event) {
                 // What follows the first belongs to it, whoever wrote in between.
                 Err(AttendError::Journal(JournalError::Stale { .. })) if index > 0 => {
-                    let incident = self.read(id)?;
+                    let incident = self.newer(id, after)?;
                     self.write(&incident, event)?
                 }
                 other => other?,

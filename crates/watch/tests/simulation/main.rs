@@ -7,6 +7,7 @@ mod asked;
 mod disk;
 mod drive;
 mod islands;
+mod overtaken;
 mod world;
 
 use std::sync::atomic::Ordering;
