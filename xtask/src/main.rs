@@ -61,6 +61,8 @@ The project's own chores.
   cargo xtask shop see [NAME...]         break each, look whether Prometheus shows it, mend it
   cargo xtask shop run [--all|NAME...] [--runs N] [--program FILE]
                                          the same with Midwatch beside it; writes docs/bench/shop.json and docs/shop.md
+  cargo xtask shop peers --kept DIR      detectors that others make, on the recordings that `shop run --keep DIR` kept; writes
+                                         docs/bench/shop-peers.json and a table of docs/shop.md
   cargo xtask changelog VERSION          move the fragments in changelog.d/ into CHANGELOG.md
 ";
 

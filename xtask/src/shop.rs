@@ -4,7 +4,11 @@
 //! Alertmanager. What it is made of and how it breaks are data in `xtask/shop`; see the README there.
 
 mod fault;
+mod kept;
 mod metrics;
+mod peers;
+mod places;
+mod series;
 mod system;
 mod told;
 mod trial;
@@ -47,9 +51,13 @@ pub fn run(words: &[&str]) -> anyhow::Result<bool> {
         }
         ["see", rest @ ..] => return trial::see(&shop, rest),
         ["run", rest @ ..] => return trial::run(&shop, rest),
-        ["write"] => told::write()?,
+        ["peers", rest @ ..] => return peers::run(rest),
+        ["write"] => {
+            told::write()?;
+            places::write()?;
+        }
         other => bail!(
-            "no such word: {}; up, down, list, break NAME, mend NAME, see [NAME...], run, write",
+            "no such word: {}; up, down, list, break NAME, mend NAME, see [NAME...], run, peers --kept DIR, write",
             other.join(" ")
         ),
     }

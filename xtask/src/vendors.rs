@@ -90,6 +90,33 @@ pub fn pypi_with(package: &str, beside: &[&str], program: &str) -> Result<PathBu
     Ok(program)
 }
 
+/// The Python of an environment with what a `requirements.txt` lists; made anew when the list is another one.
+///
+/// # Errors
+/// Why it is not there.
+pub fn requirements(name: &str, list: &Path) -> Result<PathBuf, String> {
+    let io = |file: &Path| {
+        let shown = file.display().to_string();
+        move |error: std::io::Error| format!("{shown}: {error}")
+    };
+    let wanted = fs::read_to_string(list).map_err(io(list))?;
+    let folder = vendors()?.join("pypi").join(name);
+    let brought_last = folder.join("requirements.txt");
+    let python = folder.join("bin/python");
+    let there = python.exists() && fs::read_to_string(&brought_last).ok().as_ref() == Some(&wanted);
+    if !there {
+        let mut venv = Command::new("python3");
+        venv.args(["-m", "venv", "--clear"]).arg(&folder);
+        brought("python3 -m venv", &mut venv)?;
+        let mut pip = Command::new(&python);
+        pip.args(["-m", "pip", "install", "--quiet"]);
+        pip.args(["--disable-pip-version-check", "--requirement"]);
+        brought(&format!("pip install --requirement {name}"), pip.arg(list))?;
+        fs::write(&brought_last, wanted).map_err(io(&brought_last))?;
+    }
+    Ok(python)
+}
+
 /// Where everything is kept that was brought.
 fn vendors() -> Result<PathBuf, String> {
     let house = House::survey().map_err(|error| format!("{error:#}"))?;

@@ -95,14 +95,17 @@ impl Fault {
         Ok(())
     }
 
+    /// May the cause be called so?
+    pub fn names(&self, entity: &str) -> bool {
+        let bare = entity.rsplit('/').next().unwrap_or_default();
+        self.entities
+            .iter()
+            .any(|name| name == entity || (!name.contains('/') && name == bare))
+    }
+
     /// Is this cause of a report the expected one? The name and the category each for itself.
     pub fn fits(&self, cause: &Value) -> (bool, bool) {
-        let named = cause["entity"].as_str().unwrap_or_default();
-        let bare = named.rsplit('/').next().unwrap_or_default();
-        let entity = self
-            .entities
-            .iter()
-            .any(|name| name == named || (!name.contains('/') && name == bare));
+        let entity = self.names(cause["entity"].as_str().unwrap_or_default());
         let category = self
             .categories
             .iter()

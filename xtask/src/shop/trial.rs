@@ -10,7 +10,9 @@ use anyhow::{Context as _, bail, ensure};
 use serde_json::{Value, json};
 
 use super::fault::Fault;
+use super::kept;
 use super::metrics::{ask, fired, get, json as get_json, well};
+use super::series::seconds;
 use super::system::{Shop, last_lines};
 use super::told;
 use crate::bench::{commit, machine};
@@ -373,6 +375,7 @@ fn once(
     number: usize,
 ) -> anyhow::Result<Value> {
     let begun = Instant::now();
+    let struck = now()?;
     fault.strike(shop)?;
     let missing = shown(shop, fault, SHOWS);
     // Incidents that are new, the first one first: their names begin with the moment.
@@ -397,6 +400,7 @@ fn once(
     let mut run = json!({
         "fault": fault.name,
         "run": number,
+        "struck_at": struck,
         "at": now()?,
         "commit": commit(),
         "not_shown": missing,
@@ -423,6 +427,13 @@ fn once(
     let alerts = fired(&shop.prometheus, begun.elapsed().as_secs())?;
     run["pages"] = json!(words_of(&alerts, |severity| severity == "page"));
     run["tickets"] = json!(words_of(&alerts, |severity| severity != "page"));
+    if first.is_some() {
+        // What others say of the recording is compared with this.
+        let file = keep
+            .join(format!("{}-{number}", fault.name))
+            .join(kept::ROW);
+        fs::write(&file, run.to_string()).with_context(|| file.display().to_string())?;
+    }
     Ok(run)
 }
 
@@ -431,17 +442,9 @@ fn page_to_report(report: &Value) -> Option<f64> {
     let first = report["alarms"]
         .as_array()?
         .iter()
-        .filter_map(|alarm| second_of_day(alarm["fired_at"].as_str()?))
+        .filter_map(|alarm| seconds(alarm["fired_at"].as_str()?))
         .reduce(f64::min)?;
-    let looked = second_of_day(report["header"]["looked_at"].as_str()?)?;
-    Some((looked - first).rem_euclid(86_400.0))
-}
-
-/// `…T10:03:20.27Z` as seconds since midnight.
-fn second_of_day(text: &str) -> Option<f64> {
-    let clock = text.split_once('T')?.1.trim_end_matches('Z');
-    let mut parts = clock.split(':').map(|part| part.parse::<f64>().ok());
-    Some(parts.next()?? * 3600.0 + parts.next()?? * 60.0 + parts.next()??)
+    Some(seconds(report["header"]["looked_at"].as_str()?)? - first)
 }
 
 /// How near a report comes, and what it names, best first.
@@ -449,7 +452,7 @@ fn second_of_day(text: &str) -> Option<f64> {
 /// `first`: the surest cause is the expected one, and of the expected category. `category`: the surest cause is the expected
 /// one, of another category. `among three`: it is among the first three of causes and runners-up. `unknown`: the report
 /// names no cause and says so. `wrong`: anything else.
-fn judge(fault: &Fault, report: &Value) -> (&'static str, Vec<String>) {
+pub fn judge(fault: &Fault, report: &Value) -> (&'static str, Vec<String>) {
     let list = |name: &str| report[name].as_array().cloned().unwrap_or_default();
     let causes = list("causes");
     let mut said = Vec::new();
