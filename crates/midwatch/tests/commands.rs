@@ -684,6 +684,9 @@ fn permissions_are_printed_and_a_log_is_held_against_them() {
     assert_eq!(ran.exit, Exit::Done, "{}", ran.err);
     assert_eq!(ran.json()["Statement"][1]["Resource"][0], role);
 
+    let no_hands = ["permissions", "aws", "--hands", "--config", text(&config)];
+    refused(&run(&no_hands), "no hands");
+
     let log = here.path().join("calls.jsonl");
     let known = "{\"service\":\"logs\",\"operation\":\"FilterLogEvents\",\"by\":\"aws.main\"}\n";
     std::fs::write(&log, known).expect("the folder is writable");
@@ -701,6 +704,54 @@ fn permissions_are_printed_and_a_log_is_held_against_them() {
     let own = run(&["permissions", "prove", text(&log), "--by", "aws.main"]);
     assert_eq!(own.exit, Exit::Done, "{}", own.out);
     assert!(own.out.contains("1 calls of others"), "{}", own.out);
+}
+
+#[test]
+fn hands_have_permissions_of_their_own() {
+    let here = folder();
+    let config = here.path().join("midwatch.toml");
+    let role = "arn:aws:iam::111111111111:role/midwatch-acts";
+    let written = format!(
+        "[connectors.aws.main]\nregions = [\"eu-west-1\"]\n[connectors.aws.main.hands]\nrole_arn = \"{role}\"\n"
+    );
+    #[cfg(feature = "aws")]
+    for (section, wanted) in [
+        (
+            "[connectors.aws.main]\nregions = [\"eu-west-1\"]\n",
+            "no hands: nothing can be altered",
+        ),
+        (written.as_str(), "hands: aws.main"),
+    ] {
+        std::fs::write(&config, section).expect("the folder is writable");
+        let checked = run(&["config", "check", text(&config)]);
+        assert!(
+            checked.out.contains(wanted),
+            "{}{}",
+            checked.out,
+            checked.err
+        );
+    }
+    std::fs::write(&config, &written).expect("the folder is writable");
+    let asked = ["permissions", "aws", "--config", text(&config)];
+    let reads = run(&asked).json();
+    assert_eq!(reads["Statement"][1]["Resource"][0], role);
+    assert!(!reads.to_string().contains("PutFunctionConcurrency"));
+    let acts = run(&[&asked[..], &["--hands"]].concat()).json();
+    let allowed = acts["Statement"][1].to_string();
+    assert!(allowed.contains("lambda:PutFunctionConcurrency"), "{acts}");
+    assert!(allowed.contains(":111111111111:function:*"), "{acts}");
+    assert!(!acts.to_string().contains("logs:"), "{acts}");
+
+    // Somebody else takes the role that acts: whoever looks may not.
+    std::fs::write(&config, written + "profile = \"acts\"\n").expect("the folder is writable");
+    assert!(!run(&asked).out.contains(role));
+
+    let log = here.path().join("deeds.jsonl");
+    let did = "{\"service\":\"sts\",\"operation\":\"AssumeRole\",\"by\":\"aws.main.hands\"}\n{\"service\":\"lambda\",\"operation\":\"PutFunctionConcurrency\",\"by\":\"aws.main.hands\"}\n";
+    std::fs::write(&log, did).expect("the folder is writable");
+    assert_eq!(run(&["permissions", "prove", text(&log)]).exit, Exit::No);
+    let hands = ["permissions", "prove", text(&log), "--hands"];
+    assert_eq!(run(&hands).exit, Exit::Done);
 }
 
 #[test]
@@ -728,4 +779,36 @@ fn permissions_of_nobody_and_logs_of_nothing_are_refused() {
         &run(&["permissions", "--config", text(&config)]),
         "names what is no region",
     );
+    let role = "role_arn = \"arn:aws:iam::111111111111:role/acts\"\n";
+    let read =
+        "[connectors.aws.main.accounts.a]\nrole_arn = \"arn:aws:iam::222222222222:role/reads\"\n";
+    let same =
+        "[connectors.aws.main.accounts.a]\nrole_arn = \"arn:aws:iam::111111111111:role/acts\"\n";
+    for (before, hands, what) in [
+        ("", "", "names no role to act under"),
+        ("", "without_role = true\n", "there is no endpoint"),
+        ("", "role_arn = \"acts\"\n", "is no role"),
+        (
+            "endpoint = \"http://127.0.0.1:1\"\n",
+            format!("without_role = true\n{role}").as_str(),
+            "contradicts",
+        ),
+        (
+            "",
+            format!("{role}roles = [\"runs\"]\n").as_str(),
+            "is no role",
+        ),
+        ("", format!("{role}{read}").as_str(), "is not read"),
+        (
+            "",
+            format!("{role}{same}").as_str(),
+            "is the role that reads",
+        ),
+        ("", format!("{role}may = true\n").as_str(), "may"),
+    ] {
+        let written =
+            format!("[connectors.aws.main]\n{before}[connectors.aws.main.hands]\n{hands}");
+        std::fs::write(&config, written).expect("the folder is writable");
+        refused(&run(&["permissions", "--config", text(&config)]), what);
+    }
 }

@@ -1,8 +1,9 @@
-//! Every call that the connector may make, in one table: what it is, what it needs, and why it is made.
+//! Every call that the eyes may make, in one table: what it is, what it needs, and why it is made.
 //!
 //! Nothing else reaches AWS: an interceptor in the SDK refuses whatever is not here before it leaves
 //! ([`eyes`](super::eyes)). The policy that `midwatch permissions aws` prints is written from the same table
-//! ([`policy`]), and [`prove`](super::proof::prove) holds a log of calls against it. All of them read.
+//! ([`policy`]), and [`prove`](super::proof::prove) holds a log of calls against it. All of them read; what the hands may do is in a table
+//! of its own ([`deeds`](super::deeds)).
 
 use serde_json::{Value, json};
 
@@ -35,9 +36,9 @@ pub struct Call {
 
 const CLOUDWATCH: Service = service("cloudwatch", "CloudWatch", "monitoring");
 const LOGS: Service = service("logs", "CloudWatch Logs", "logs");
-const TRAIL: Service = service("cloudtrail", "CloudTrail", "cloudtrail");
+pub(super) const TRAIL: Service = service("cloudtrail", "CloudTrail", "cloudtrail");
 const XRAY: Service = service("xray", "XRay", "xray");
-const LAMBDA: Service = service("lambda", "Lambda", "lambda");
+pub(super) const LAMBDA: Service = service("lambda", "Lambda", "lambda");
 const DYNAMODB: Service = service("dynamodb", "DynamoDB", "dynamodb");
 const SQS: Service = service("sqs", "SQS", "sqs");
 const SNS: Service = service("sns", "SNS", "sns");
@@ -48,7 +49,7 @@ const fn service(prefix: &'static str, sdk: &'static str, trail: &'static str) -
     Service { prefix, sdk, trail }
 }
 
-const fn call(
+pub(super) const fn call(
     service: &'static Service,
     operation: &'static str,
     action: &'static str,
@@ -90,7 +91,7 @@ pub static CALLS: [Call; 21] = [
     call(&SNS, "ListSubscriptions", "sns:ListSubscriptions", 30.0, "who hears of a topic"),
     call(&TAGS, "GetResources", "tag:GetResources", 15.0, "tags: whose a resource is, which environment"),
     call(&STS, "GetCallerIdentity", "sts:GetCallerIdentity", 100.0, "as whom it is asked, for `midwatch doctor`"),
-    call(&STS, "AssumeRole", TAKE_ROLE, 100.0, "reading another account under a role that it names"),
+    call(&STS, "AssumeRole", TAKE_ROLE, 100.0, "reading another account, or acting, under a role that is named"),
 ];
 
 /// Names of services are written with and without spaces, in either case.
@@ -101,8 +102,17 @@ fn plain(name: &str) -> String {
 
 /// The call that the SDK knows by these names; `None` if it may not be made.
 pub fn by_sdk(service: &str, operation: &str) -> Option<&'static Call> {
+    named(&CALLS, service, operation)
+}
+
+/// The call of a table that the SDK knows by these names.
+pub(super) fn named(
+    table: &'static [Call],
+    service: &str,
+    operation: &str,
+) -> Option<&'static Call> {
     let service = plain(service);
-    CALLS
+    table
         .iter()
         .find(|call| call.operation == operation && plain(call.service.sdk) == service)
 }
@@ -115,8 +125,13 @@ pub fn by_action(action: &str) -> Option<&'static Call> {
 /// The call that CloudTrail, or our own log, knows by these names: `monitoring.amazonaws.com` or `cloudwatch`, and an
 /// operation behind which Lambda writes a date (`ListFunctions20150331`).
 pub fn by_trail(source: &str, name: &str) -> Option<&'static Call> {
+    told(&CALLS, source, name)
+}
+
+/// The call of a table that a log knows by these names.
+pub(super) fn told(table: &'static [Call], source: &str, name: &str) -> Option<&'static Call> {
     let source = source.split('.').next().unwrap_or(source);
-    CALLS.iter().find(|call| {
+    table.iter().find(|call| {
         let dated = |rest: &str| {
             let rest = rest.split('v').next().unwrap_or(rest);
             rest.len() == 8 && rest.bytes().all(|byte| byte.is_ascii_digit())
@@ -129,9 +144,9 @@ pub fn by_trail(source: &str, name: &str) -> Option<&'static Call> {
 }
 
 /// The policy of whoever is to look and to do nothing else: what the table needs is allowed, and everything else is
-/// denied, whatever other policies allow. `roles` are those that it takes in other accounts; without any it may take
-/// none.
-pub fn policy(roles: &[String]) -> Value {
+/// denied, whatever other policies allow. `reads` are the roles that it takes in other accounts, `acts` those that it takes
+/// for the hands; without any it may take none.
+pub fn policy(reads: &[String], acts: &[String]) -> Value {
     let actions = |role: bool| -> Vec<&str> {
         let wanted = CALLS.iter().map(|call| call.action);
         let mut actions: Vec<&str> = wanted
@@ -146,18 +161,23 @@ pub fn policy(roles: &[String]) -> Value {
         "Action": actions(false),
         "Resource": "*",
     })];
-    if !roles.is_empty() {
-        statements.push(json!({
-            "Sid": "MidwatchTakesRolesThatRead",
-            "Effect": "Allow",
-            "Action": TAKE_ROLE,
-            "Resource": roles,
-        }));
+    for (sid, roles) in [
+        ("MidwatchTakesRolesThatRead", reads),
+        ("MidwatchTakesRolesThatAct", acts),
+    ] {
+        if !roles.is_empty() {
+            statements.push(json!({
+                "Sid": sid,
+                "Effect": "Allow",
+                "Action": TAKE_ROLE,
+                "Resource": roles,
+            }));
+        }
     }
     statements.push(json!({
         "Sid": "MidwatchAltersNothing",
         "Effect": "Deny",
-        "NotAction": actions(!roles.is_empty()),
+        "NotAction": actions(!(reads.is_empty() && acts.is_empty())),
         "Resource": "*",
     }));
     json!({ "Version": "2012-10-17", "Statement": statements })
@@ -202,7 +222,7 @@ mod tests {
                     "resourceAccount": "111111111111",
                 },
                 "identityPolicies": [
-                    {"name": "midwatch", "policy": policy(roles)},
+                    {"name": "midwatch", "policy": policy(roles, &[])},
                     // Whatever else somebody attaches.
                     {"name": "everything", "policy": {"Version": "2012-10-17", "Statement":
                         [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}},
@@ -234,10 +254,21 @@ mod tests {
             assert_eq!(verdict, Verdict::ExplicitlyDenied, "{action}");
         }
         // Without the permission of whatever else is attached, a role that is not named may not be taken.
-        let statements = policy(&[role.to_string()]);
+        let statements = policy(&[role.to_string()], &[]);
         let named = statements.pointer("/Statement/1/Resource/0");
         assert_eq!(named.and_then(Value::as_str), Some(role));
-        assert!(!policy(&[]).to_string().contains(TAKE_ROLE));
+        assert!(!policy(&[], &[]).to_string().contains(TAKE_ROLE));
+        // Taking the role that acts is all that it may do more for the hands.
+        let acts = "arn:aws:iam::111111111111:role/midwatch-acts";
+        let both = policy(&[role.to_string()], &[acts.to_string()]);
+        let (own, also) = (
+            statements["Statement"].as_array(),
+            both["Statement"].as_array(),
+        );
+        let (own, also) = (own.unwrap(), also.unwrap());
+        let more: Vec<&Value> = also.iter().filter(|one| !own.contains(one)).collect();
+        assert_eq!(more.len(), 1);
+        assert_eq!(more[0]["Resource"], json!([acts]));
         // A managed policy of a customer's may have 6,144 characters.
         assert!(statements.to_string().len() < 6_144);
     }

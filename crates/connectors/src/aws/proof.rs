@@ -1,4 +1,4 @@
-//! Whether the calls of a log are all in the table.
+//! Whether the calls of a log are all in the table of whoever made them: eyes or hands.
 //!
 //! A log is what CloudTrail exports (files of `Records`, or one record per line), what `aws cloudtrail lookup-events`
 //! prints, or what the connector itself writes down (`call_log`).
@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::calls;
+use super::calls::Call;
 
 /// What a log shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,11 +35,15 @@ pub enum BadLog {
     NoCall(u64),
 }
 
-/// Holds the calls of a log against the table. With `by`, only those count whose caller's name or ARN contains it.
+/// Finds the call of a table that a log knows by the names of its source and of itself.
+pub type Table = fn(&str, &str) -> Option<&'static Call>;
+
+/// Holds the calls of a log against a table ([`calls::by_trail`](super::calls::by_trail) is that of the eyes,
+/// [`deeds::by_trail`](super::deeds::by_trail) that of the hands). With `by`, only those count whose caller's name or ARN contains it.
 ///
 /// # Errors
 /// If there is something else in it than calls.
-pub fn prove(log: &str, by: &str) -> Result<Proof, BadLog> {
+pub fn prove(log: &str, by: &str, table: Table) -> Result<Proof, BadLog> {
     let mut proof = Proof::default();
     let mut read = 0;
     for document in serde_json::Deserializer::from_str(log).into_iter::<Value>() {
@@ -51,12 +55,12 @@ pub fn prove(log: &str, by: &str) -> Result<Proof, BadLog> {
             Some(list) => {
                 for record in list {
                     read += 1;
-                    proof.take(record, by, read)?;
+                    proof.take(record, by, read, table)?;
                 }
             }
             None => {
                 read += 1;
-                proof.take(&document, by, read)?;
+                proof.take(&document, by, read, table)?;
             }
         }
     }
@@ -64,7 +68,7 @@ pub fn prove(log: &str, by: &str) -> Result<Proof, BadLog> {
 }
 
 impl Proof {
-    fn take(&mut self, record: &Value, by: &str, number: u64) -> Result<(), BadLog> {
+    fn take(&mut self, record: &Value, by: &str, number: u64, table: Table) -> Result<(), BadLog> {
         let text = |names: &[&str]| -> String {
             let found = names.iter().find_map(|name| record.get(name)?.as_str());
             found.unwrap_or_default().to_string()
@@ -79,7 +83,7 @@ impl Proof {
             return Ok(());
         }
         self.calls += 1;
-        match calls::by_trail(&source, &name) {
+        match table(&source, &name) {
             Some(call) => *self.known.entry(call.action.to_string()).or_default() += 1,
             None => *self.foreign.entry(format!("{source} {name}")).or_default() += 1,
         }
@@ -109,6 +113,7 @@ fn callers(record: &Value) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{calls, deeds};
     use super::*;
 
     const LOOKED_UP: &str = r#"{"Events":[
@@ -122,17 +127,17 @@ mod tests {
 
     #[test]
     fn a_log_is_held_against_the_table() {
-        let proof = prove(LOOKED_UP, "").unwrap();
+        let proof = prove(LOOKED_UP, "", calls::by_trail).unwrap();
         assert_eq!(proof.calls, 2);
         let foreign: Vec<_> = proof.foreign.into_iter().collect();
         let wanted = "lambda.amazonaws.com UpdateFunctionCode20150331v2".to_string();
         assert_eq!(foreign, [(wanted, 1)]);
 
-        let own = prove(LOOKED_UP, "midwatch").unwrap();
+        let own = prove(LOOKED_UP, "midwatch", calls::by_trail).unwrap();
         assert_eq!((own.calls, own.others), (1, 1));
         assert!(own.foreign.is_empty());
 
-        let proof = prove(EXPORTED, "midwatch").unwrap();
+        let proof = prove(EXPORTED, "midwatch", calls::by_trail).unwrap();
         assert_eq!((proof.calls, proof.others), (3, 0));
         assert!(proof.foreign.is_empty(), "{proof:?}");
         let known: Vec<&str> = proof.known.keys().map(String::as_str).collect();
@@ -143,12 +148,37 @@ mod tests {
     }
 
     #[test]
+    fn a_deed_is_no_call_of_the_eyes() {
+        let did = r#"{"service":"lambda","operation":"PutFunctionConcurrency","by":"aws.main.hands"}
+{"service":"lambda","operation":"GetFunctionConcurrency","by":"aws.main.hands"}"#;
+        let eyes = prove(did, "", calls::by_trail).unwrap();
+        let foreign: Vec<&String> = eyes.foreign.keys().collect();
+        assert_eq!(foreign, ["lambda PutFunctionConcurrency"]);
+        let hands = prove(did, "", deeds::by_trail).unwrap();
+        assert!(hands.foreign.is_empty(), "{hands:?}");
+        // Their role is taken by somebody else; it takes none itself.
+        let taken = r#"{"service":"sts","operation":"AssumeRole","by":"aws.main.hands"}"#;
+        let taken = prove(taken, "", deeds::by_trail).unwrap();
+        assert!(taken.foreign.is_empty(), "{taken:?}");
+        let takes = r#"{"eventSource":"sts.amazonaws.com","eventName":"AssumeRole",
+            "userIdentity":{"arn":"arn:aws:sts::1:assumed-role/midwatch-acts/midwatch-hands"}}"#;
+        let takes = prove(takes, "midwatch-acts", deeds::by_trail).unwrap();
+        assert_eq!((takes.calls, takes.foreign.len()), (1, 1));
+        // Hands have no business with what only eyes look at.
+        let read = r#"{"service":"logs","operation":"FilterLogEvents","by":"aws.main"}"#;
+        assert_eq!(prove(read, "", deeds::by_trail).unwrap().foreign.len(), 1);
+    }
+
+    #[test]
     fn what_is_no_log_proves_nothing() {
-        assert_eq!(prove("", "").unwrap(), Proof::default());
-        assert_eq!(prove("[1]", ""), Err(BadLog::NoCall(1)));
-        assert_eq!(prove("{\"a\":1}", ""), Err(BadLog::NoCall(1)));
+        assert_eq!(prove("", "", calls::by_trail).unwrap(), Proof::default());
+        assert_eq!(prove("[1]", "", calls::by_trail), Err(BadLog::NoCall(1)));
+        assert_eq!(
+            prove("{\"a\":1}", "", calls::by_trail),
+            Err(BadLog::NoCall(1))
+        );
         assert!(matches!(
-            prove("{\"Events\":[]} no", ""),
+            prove("{\"Events\":[]} no", "", calls::by_trail),
             Err(BadLog::Json(0, _))
         ));
     }

@@ -315,7 +315,7 @@ fn examined(house: &House, asked: Vec<(&'static str, String)>) -> Vec<Finding> {
             "hands",
             "missing",
             "none: plans are proposed at most, nothing can be altered".to_string(),
-            "that may be just what you want; otherwise set hands = true on a connector",
+            "that may be just what you want; otherwise give a connector hands",
         ),
         Ok(hands) => find(
             "hands",

@@ -51,7 +51,7 @@ use crate::wiring::house::House;
         states), and says what broke, where it began, how sure it is, and what it could not see. Every \
         sentence cites evidence; every piece of evidence is a query that can be run again. It uses no \
         language model.\n\n\
-        It alters nothing, unless its configuration gives it hands (`hands = true` on a connector): then it \
+        It alters nothing, unless its configuration gives it hands (`hands` on a connector): then it \
         performs the plans that the policy or a named person lets pass, undoes what fails, and checks that \
         they worked. It sends nothing anywhere, save to the notifiers and connectors that are configured.",
     after_help = "Examples:\n  \

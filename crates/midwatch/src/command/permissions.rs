@@ -6,6 +6,7 @@ use clap::{Subcommand, ValueEnum};
 use connectors::aws;
 
 use super::{Answer, Place};
+use crate::config::Aws;
 use crate::console::Console;
 use crate::dress;
 use crate::exit::Exit;
@@ -22,6 +23,7 @@ const LONGEST: u64 = 256 << 20;
     after_help = "Examples:\n  \
         midwatch permissions aws > midwatch-policy.json\n  \
         midwatch permissions prove calls.jsonl\n  \
+        midwatch permissions aws --hands > midwatch-acts-policy.json\n  \
         midwatch permissions prove trail.json --by role/midwatch\n\n\
         What it prints is written from the calls that are compiled in: no other can be made. The roles in other\n\
         accounts are those that the configuration names.\n\n\
@@ -34,6 +36,9 @@ pub struct Args {
     place: Place,
     /// Whose; the one that is configured, if it is only one
     vendor: Option<Vendor>,
+    /// What the hands need under their own role, in place of what is needed to look
+    #[arg(long)]
+    hands: bool,
     #[command(subcommand)]
     command: Option<Sub>,
 }
@@ -47,7 +52,8 @@ enum Sub {
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  \
     midwatch permissions prove calls.jsonl\n  \
-    midwatch permissions prove trail.json --by role/midwatch --format json\n\n\
+    midwatch permissions prove trail.json --by role/midwatch --format json\n  \
+    midwatch permissions prove deeds.jsonl --hands\n\n\
     Exit codes: 0 all calls are in it, 1 some are not, 2 bad input.")]
 struct Prove {
     /// The log
@@ -58,6 +64,9 @@ struct Prove {
     /// Only calls of callers whose name or ARN contains this
     #[arg(long, value_name = "TEXT", default_value = "")]
     by: String,
+    /// Hold it against what hands need, in place of what is needed to look
+    #[arg(long)]
+    hands: bool,
     /// How to answer
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     format: Answer,
@@ -111,14 +120,19 @@ impl Vendor {
     fn needs(self, house: &House) -> String {
         match self {
             Self::Aws => {
-                let accounts = house.config().connectors.aws.values();
-                let mut roles: Vec<String> = accounts
-                    .flat_map(|one| one.accounts.values())
-                    .map(|account| account.role_arn.clone())
-                    .collect();
-                roles.sort();
-                roles.dedup();
-                dress::json(&aws::calls::policy(&roles))
+                let sources = || house.config().connectors.aws.values();
+                let sorted = |mut roles: Vec<String>| {
+                    roles.sort();
+                    roles.dedup();
+                    roles
+                };
+                let reads = sources().flat_map(|one| one.accounts.values());
+                let reads = reads.map(|account| account.role_arn.clone()).collect();
+                // Whoever looks takes the role that acts too, unless somebody of a profile of its own does.
+                let hands = sources().filter_map(|one| one.hands.as_ref());
+                let acts = hands.filter(|hands| hands.profile.is_none());
+                let acts = acts.filter_map(|hands| hands.role_arn.clone()).collect();
+                dress::json(&aws::calls::policy(&sorted(reads), &sorted(acts)))
             }
             #[cfg(feature = "kubernetes")]
             Self::Kubernetes => {
@@ -136,10 +150,44 @@ impl Vendor {
         }
     }
 
-    fn prove(self, log: &str, by: &str) -> Result<Shown, String> {
+    /// What is to be granted to the role of its hands.
+    fn hands_need(self, house: &House) -> Result<String, Problem> {
         match self {
             Self::Aws => {
-                let proof = aws::proof::prove(log, by).map_err(|error| error.to_string())?;
+                let accounts = house.config().connectors.aws.values();
+                let scopes: Vec<aws::deeds::Scope> = accounts.filter_map(Aws::scope).collect();
+                if scopes.is_empty() {
+                    return Err(Problem::bad_input(
+                        "no hands with a role of their own are configured",
+                        "midwatch permissions aws --hands",
+                        "name the role first, which may be without a policy yet: [connectors.aws.NAME.hands] with role_arn",
+                    ));
+                }
+                Ok(dress::json(&aws::deeds::policy(&scopes)))
+            }
+            #[cfg(feature = "kubernetes")]
+            Self::Kubernetes => Err(Self::handless("midwatch permissions kubernetes --hands")),
+        }
+    }
+
+    /// Nothing can be altered there.
+    #[cfg(feature = "kubernetes")]
+    fn handless(place: &str) -> Problem {
+        Problem::bad_input(
+            "its connector has no hands",
+            place,
+            "leave --hands out: it only reads",
+        )
+    }
+
+    fn prove(self, log: &str, by: &str, hands: bool) -> Result<Shown, String> {
+        match self {
+            Self::Aws => {
+                let table: aws::proof::Table = match hands {
+                    true => aws::deeds::by_trail,
+                    false => aws::calls::by_trail,
+                };
+                let proof = aws::proof::prove(log, by, table).map_err(|error| error.to_string())?;
                 Ok(Shown {
                     calls: proof.calls,
                     others: proof.others,
@@ -171,7 +219,11 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
                 Some(vendor) => vendor,
                 None => only(&house)?,
             };
-            console.print(&vendor.needs(&house))?;
+            let needs = match args.hands {
+                true => vendor.hands_need(&house)?,
+                false => vendor.needs(&house),
+            };
+            console.print(&needs)?;
             Ok(Exit::Done)
         }
     }
@@ -199,6 +251,10 @@ fn only(house: &House) -> Result<Vendor, Problem> {
 }
 
 fn prove(args: &Prove, console: &mut Console<'_>) -> Result<Exit, Problem> {
+    #[cfg(feature = "kubernetes")]
+    if args.hands && args.vendor == Vendor::Kubernetes {
+        return Err(Vendor::handless("midwatch permissions prove --hands"));
+    }
     let path = &args.log;
     let unreadable = |error: std::io::Error| Problem::unreadable(path, &error);
     let place = path.display().to_string();
@@ -211,13 +267,16 @@ fn prove(args: &Prove, console: &mut Console<'_>) -> Result<Exit, Problem> {
         ));
     }
     let log = std::fs::read_to_string(path).map_err(unreadable)?;
-    let shown = args.vendor.prove(&log, &args.by).map_err(|why| {
-        Problem::bad_input(
-            why,
-            place.clone(),
-            "give a log of calls: `midwatch permissions --help` says which are understood",
-        )
-    })?;
+    let shown = args
+        .vendor
+        .prove(&log, &args.by, args.hands)
+        .map_err(|why| {
+            Problem::bad_input(
+                why,
+                place.clone(),
+                "give a log of calls: `midwatch permissions --help` says which are understood",
+            )
+        })?;
     if shown.calls == 0 {
         return Err(Problem::bad_input(
             match shown.others {

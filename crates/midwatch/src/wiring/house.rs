@@ -18,7 +18,7 @@ use store::window::Window;
 use watch::detect::Rules;
 
 use super::live::Live;
-use super::sources::Sources;
+use super::sources::{Sources, aws};
 use crate::command::Answer;
 use crate::config::{Config, MAIN, Written};
 use crate::console::Console;
@@ -269,6 +269,9 @@ impl House {
                 )
             })?;
             hands.push(Arc::new(payledger));
+        }
+        for (name, one) in &self.config().connectors.aws {
+            hands.extend(aws::hands(self, name, one)?);
         }
         Ok(hands)
     }

@@ -1,6 +1,6 @@
 //! The sources that are asked when an incident is looked at, as they are configured.
 
-mod aws;
+pub(super) mod aws;
 mod changes;
 mod cluster;
 

@@ -29,7 +29,7 @@ pub(super) struct Alarms {
 }
 
 /// A moment of the SDK's as ours.
-pub(super) fn moment(at: &DateTime) -> Timestamp {
+pub(in crate::aws) fn moment(at: &DateTime) -> Timestamp {
     let nanos = i64::from(at.subsec_nanos());
     Timestamp(
         at.secs()
@@ -39,7 +39,7 @@ pub(super) fn moment(at: &DateTime) -> Timestamp {
 }
 
 /// A moment of ours as the SDK's.
-pub(super) fn stamp(at: Timestamp) -> DateTime {
+pub(in crate::aws) fn stamp(at: Timestamp) -> DateTime {
     let seconds = at.0.div_euclid(model::time::SECOND);
     let nanos = at.0.rem_euclid(model::time::SECOND);
     DateTime::from_secs_and_nanos(seconds, u32::try_from(nanos).unwrap_or(0))

@@ -160,7 +160,7 @@ impl<'l> Asking<'l> {
         let end = Box::pin(self.sleep.sleep(duration(left)));
         match select(sent, end).await {
             Either::Left((Ok(answer), _)) => Ok(answer),
-            Either::Left((Err(error), _)) => Err(self.meaning(&error)),
+            Either::Left((Err(error), _)) => Err(meaning(&self.shown, &error)),
             Either::Right(_) => {
                 let why = "it did not answer before the look was over".to_string();
                 Err((Some("its service"), Missed::Timeout(why)))
@@ -171,57 +171,6 @@ impl<'l> Asking<'l> {
     fn closed(&self, service: &str) -> Option<Missed> {
         let closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
         closed.get(ALL).or_else(|| closed.get(service)).cloned()
-    }
-
-    /// What a failure means, and whom it closes: nobody, this service, or all.
-    fn meaning<E>(&self, error: &SdkError<E, HttpResponse>) -> (Option<&'static str>, Missed)
-    where
-        E: ProvideErrorMetadata + Error + 'static,
-    {
-        let mut cause: Option<&(dyn Error + 'static)> = Some(error);
-        let mut identity = false;
-        while let Some(one) = cause {
-            if let Some(own) = one.downcast_ref::<Missed>() {
-                return (None, own.clone());
-            }
-            identity |= one.is::<CredentialsError>();
-            cause = one.source();
-        }
-        let said = self.shown.scrub(&chain(error));
-        if identity {
-            return (Some(ALL), Missed::Permission(said));
-        }
-        let service = Some("its service");
-        match error {
-            SdkError::ServiceError(refused) => {
-                let status = refused.raw().status().as_u16();
-                let code = refused.err().code().unwrap_or_default();
-                let told = refused.err().message().unwrap_or_default();
-                let told: String = self.shown.scrub(told).chars().take(LONGEST).collect();
-                let said = match (code, told.as_str()) {
-                    ("", "") => format!("it answered {status}"),
-                    (code, "") => code.to_string(),
-                    (code, told) => format!("{code}: {told}"),
-                };
-                let code = code.rsplit('#').next().unwrap_or(code);
-                if DENIED.contains(&code) || matches!(status, 401 | 403) {
-                    (None, Missed::Permission(said))
-                } else if THROTTLED.contains(&code) || status == 429 {
-                    (service, Missed::RateLimit(said))
-                } else if status >= 500 {
-                    (service, Missed::Unreached(said))
-                } else {
-                    (None, Missed::Refused(status, said))
-                }
-            }
-            SdkError::TimeoutError(_) => (service, Missed::Timeout(said)),
-            SdkError::DispatchFailure(failed) if failed.is_timeout() => {
-                (service, Missed::Timeout(said))
-            }
-            SdkError::DispatchFailure(_) => (service, Missed::Unreached(said)),
-            SdkError::ResponseError(_) => (None, Missed::Strange(said)),
-            _ => (None, Missed::Refused(0, said)),
-        }
     }
 
     /// The source in this place, for people: `aws.main in eu-west-1`.
@@ -242,6 +191,60 @@ impl<'l> Asking<'l> {
             format!("{}: {detail}", self.here()),
             format!("{how_to_close} in [connectors.{}]", self.source),
         )
+    }
+}
+
+/// What a failure means, and whom it closes: nobody, this service, or all.
+pub(in crate::aws) fn meaning<E>(
+    shown: &Shown,
+    error: &SdkError<E, HttpResponse>,
+) -> (Option<&'static str>, Missed)
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    let mut identity = false;
+    while let Some(one) = cause {
+        if let Some(own) = one.downcast_ref::<Missed>() {
+            return (None, own.clone());
+        }
+        identity |= one.is::<CredentialsError>();
+        cause = one.source();
+    }
+    let said = shown.scrub(&chain(error));
+    if identity {
+        return (Some(ALL), Missed::Permission(said));
+    }
+    let service = Some("its service");
+    match error {
+        SdkError::ServiceError(refused) => {
+            let status = refused.raw().status().as_u16();
+            let code = refused.err().code().unwrap_or_default();
+            let told = refused.err().message().unwrap_or_default();
+            let told: String = shown.scrub(told).chars().take(LONGEST).collect();
+            let said = match (code, told.as_str()) {
+                ("", "") => format!("it answered {status}"),
+                (code, "") => code.to_string(),
+                (code, told) => format!("{code}: {told}"),
+            };
+            let code = code.rsplit('#').next().unwrap_or(code);
+            if DENIED.contains(&code) || matches!(status, 401 | 403) {
+                (None, Missed::Permission(said))
+            } else if THROTTLED.contains(&code) || status == 429 {
+                (service, Missed::RateLimit(said))
+            } else if status >= 500 {
+                (service, Missed::Unreached(said))
+            } else {
+                (None, Missed::Refused(status, said))
+            }
+        }
+        SdkError::TimeoutError(_) => (service, Missed::Timeout(said)),
+        SdkError::DispatchFailure(failed) if failed.is_timeout() => {
+            (service, Missed::Timeout(said))
+        }
+        SdkError::DispatchFailure(_) => (service, Missed::Unreached(said)),
+        SdkError::ResponseError(_) => (None, Missed::Strange(said)),
+        _ => (None, Missed::Refused(0, said)),
     }
 }
 
@@ -300,6 +303,6 @@ fn chain(error: &(dyn Error + 'static)) -> String {
     said.join(": ").chars().take(LONGEST).collect()
 }
 
-pub(super) fn duration(span: Span) -> Duration {
+pub(in crate::aws) fn duration(span: Span) -> Duration {
     Duration::from_nanos(u64::try_from(span.0).unwrap_or(0))
 }

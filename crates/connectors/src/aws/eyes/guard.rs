@@ -1,4 +1,4 @@
-//! Sits in the SDK before everything that leaves: what is not in the table is refused, what is beyond the budget is
+//! Sits in the SDK before everything that leaves: what is not in its table is refused, what is beyond the budget is
 //! not sent, and all that is sent is counted, every attempt of it.
 
 use std::sync::Arc;
@@ -16,23 +16,28 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
 use super::tally::Look;
-use crate::aws::calls::{self, Call};
+use crate::aws::calls::Call;
 use crate::pull::Missed;
 
 /// The guard of one look in one place.
 #[derive(Debug)]
-pub(super) struct Guard {
+pub(in crate::aws) struct Guard {
     pub look: Arc<Look>,
     pub place: Arc<str>,
+    /// The table: whom the SDK is about to call, if that may be called.
+    pub table: Table,
 }
 
+/// What may be called, by the SDK's names of service and operation.
+pub(in crate::aws) type Table = fn(&str, &str) -> Option<&'static Call>;
+
 /// The call that is about to be made, if it may be.
-fn known(cfg: &ConfigBag) -> Result<&'static Call, BoxError> {
+fn known(cfg: &ConfigBag, table: Table) -> Result<&'static Call, BoxError> {
     let (service, operation) = match cfg.load::<Metadata>() {
         Some(metadata) => (metadata.service(), metadata.name()),
         None => ("", ""),
     };
-    calls::by_sdk(service, operation).ok_or_else(|| {
+    table(service, operation).ok_or_else(|| {
         Missed::Refused(
             0,
             format!("{service} {operation} is not in the list of calls, and was not sent"),
@@ -54,7 +59,7 @@ impl Intercept for Guard {
         _: &RuntimeComponents,
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        known(cfg).map(|_| ())
+        known(cfg, self.table).map(|_| ())
     }
 
     fn read_before_transmit(
@@ -63,7 +68,7 @@ impl Intercept for Guard {
         _: &RuntimeComponents,
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let call = known(cfg)?;
+        let call = known(cfg, self.table)?;
         let attempt = cfg.load::<RequestAttempts>().map_or(1, |a| a.attempts());
         Ok(self.look.admit(&self.place, call, attempt)?)
     }

@@ -13,14 +13,14 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 
 /// Shorter texts are not looked for: they would hide half of every sentence.
 const SHORTEST: usize = 8;
-/// The name under which a role is taken; it stands in the other account's audit trail.
-const SESSION: &str = "midwatch";
+/// The name under which a role is taken to read; it stands in the other account's audit trail.
+pub(in crate::aws) const SESSION: &str = "midwatch";
 /// Seconds that a role is taken for: the least that may be asked for.
 const LASTS: i32 = 900;
 
 /// What was shown in this look.
 #[derive(Clone, Default)]
-pub(super) struct Shown(Arc<Mutex<Vec<String>>>);
+pub(in crate::aws) struct Shown(Arc<Mutex<Vec<String>>>);
 
 impl fmt::Debug for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -60,7 +60,7 @@ impl Shown {
 
 /// Remembers what is shown.
 #[derive(Debug)]
-pub(super) struct Remembered {
+pub(in crate::aws) struct Remembered {
     pub inner: SharedCredentialsProvider,
     pub shown: Shown,
 }
@@ -80,11 +80,13 @@ impl ProvideCredentials for Remembered {
 
 /// A role in another account.
 #[derive(Debug)]
-pub(super) struct Role {
+pub(in crate::aws) struct Role {
     /// Asked as whoever takes the role.
     pub sts: aws_sdk_sts::Client,
     pub arn: String,
     pub external_id: Option<String>,
+    /// The name under which it is taken.
+    pub session: String,
 }
 
 impl Role {
@@ -93,7 +95,7 @@ impl Role {
             .sts
             .assume_role()
             .role_arn(&self.arn)
-            .role_session_name(SESSION)
+            .role_session_name(&self.session)
             .duration_seconds(LASTS)
             .set_external_id(self.external_id.clone())
             .send()

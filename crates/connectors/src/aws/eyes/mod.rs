@@ -7,25 +7,25 @@
 //! ([`files::aws`](crate::files)) wherever it prints the same: one meaning, whichever way it came. Documented in
 //! `docs/connectors/aws.md`.
 
-mod alarms;
-mod ask;
+pub(super) mod alarms;
+pub(super) mod ask;
 mod found;
 mod functions;
-mod guard;
-mod identity;
+pub(super) mod guard;
+pub(super) mod identity;
 mod logs;
 mod metrics;
-mod place;
+pub(super) mod place;
 mod queues;
 mod several;
 mod tables;
 mod tags;
-mod tally;
+pub(super) mod tally;
 mod traces;
 mod trail;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -151,7 +151,7 @@ impl Means {
         }
     }
 
-    fn time(&self) -> SharedTimeSource {
+    pub(super) fn time(&self) -> SharedTimeSource {
         SharedTimeSource::new(Time(Arc::clone(&self.clock)))
     }
 }

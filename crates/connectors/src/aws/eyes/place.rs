@@ -8,12 +8,14 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_runtime::client::identity::IdentityCache;
+use model::time::Span;
 
 use super::ask::duration;
 use super::guard::Guard;
-use super::identity::{Remembered, Role, Shown};
+use super::identity::{Remembered, Role, SESSION, Shown};
 use super::tally::Look;
 use super::{Means, Settings};
+use crate::aws::calls;
 use crate::pull::Missed;
 
 /// How often one call is sent at most; waits between double, and are shortened by chance.
@@ -53,11 +55,14 @@ macro_rules! client {
     };
 }
 
+pub(in crate::aws) use client;
+
 impl Place {
     fn new(name: Arc<str>, account: &str, region: &str, sdk: &SdkConfig, look: &Arc<Look>) -> Self {
         let guard = || Guard {
             look: Arc::clone(look),
             place: Arc::clone(&name),
+            table: calls::by_sdk,
         };
         Self {
             account: account.to_string(),
@@ -77,58 +82,95 @@ impl Place {
     }
 }
 
-/// All places of one look, in the order of the configuration. Credentials are read anew: they change while programs
-/// run.
+/// How AWS is reached.
+pub(in crate::aws) struct Reach<'s> {
+    pub region: Option<&'s str>,
+    pub profile: Option<&'s str>,
+    pub endpoint: Option<&'s str>,
+    pub means: &'s Means,
+    /// How long one attempt may take.
+    pub timeout: Span,
+}
+
+impl Reach<'_> {
+    /// What all clients have in common. Credentials are read anew: they change while programs run.
+    pub async fn load(&self) -> SdkConfig {
+        let timeout = duration(self.timeout);
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(self.means.http.clone())
+            .sleep_impl(self.means.sleep.clone())
+            .time_source(self.means.time())
+            .retry_config(
+                RetryConfig::standard()
+                    .with_max_attempts(TRIES)
+                    .with_initial_backoff(FIRST_WAIT)
+                    .with_max_backoff(timeout),
+            )
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(CONNECT.min(timeout))
+                    .operation_attempt_timeout(timeout)
+                    .build(),
+            );
+        if let Some(region) = self.region {
+            loader = loader.region(Region::new(region.to_string()));
+        }
+        if let Some(profile) = self.profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Some(endpoint) = self.endpoint {
+            loader = loader.endpoint_url(endpoint);
+        }
+        if let Some(credentials) = &self.means.credentials {
+            loader = loader.credentials_provider(credentials.clone());
+        }
+        loader.load().await
+    }
+}
+
+/// The regions that are meant: those that are configured, else that of the machine.
+pub(in crate::aws) fn regions(
+    configured: &[String],
+    shared: &SdkConfig,
+) -> Result<Vec<String>, Missed> {
+    match (configured, shared.region()) {
+        ([], Some(region)) => Ok(vec![region.as_ref().to_string()]),
+        ([], None) => Err(Missed::Refused(
+            0,
+            "neither the configuration nor the environment names a region".to_string(),
+        )),
+        (regions, _) => Ok(regions.to_vec()),
+    }
+}
+
+/// Who the machine is.
+pub(in crate::aws) fn own(
+    shared: &SdkConfig,
+    shown: &Shown,
+) -> Result<SharedCredentialsProvider, Missed> {
+    let own = shared.credentials_provider().ok_or_else(|| {
+        Missed::Permission("no source of credentials is configured on this machine".to_string())
+    })?;
+    Ok(remembered(own, shown))
+}
+
+/// All places of one look, in the order of the configuration.
 pub(super) async fn places(
     settings: &Settings,
     means: &Means,
     look: &Arc<Look>,
     shown: &Shown,
 ) -> Result<Vec<Place>, Missed> {
-    let budget = &look.tally.budget;
-    let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(means.http.clone())
-        .sleep_impl(means.sleep.clone())
-        .time_source(means.time())
-        .retry_config(
-            RetryConfig::standard()
-                .with_max_attempts(TRIES)
-                .with_initial_backoff(FIRST_WAIT)
-                .with_max_backoff(duration(budget.timeout)),
-        )
-        .timeout_config(
-            TimeoutConfig::builder()
-                .connect_timeout(CONNECT.min(duration(budget.timeout)))
-                .operation_attempt_timeout(duration(budget.timeout))
-                .build(),
-        );
-    if let Some(first) = settings.regions.first() {
-        loader = loader.region(Region::new(first.clone()));
-    }
-    if let Some(profile) = &settings.profile {
-        loader = loader.profile_name(profile);
-    }
-    if let Some(endpoint) = &settings.endpoint {
-        loader = loader.endpoint_url(endpoint);
-    }
-    if let Some(credentials) = &means.credentials {
-        loader = loader.credentials_provider(credentials.clone());
-    }
-    let shared = loader.load().await;
-    let regions = match (&settings.regions[..], shared.region()) {
-        ([], Some(region)) => vec![region.as_ref().to_string()],
-        ([], None) => {
-            return Err(Missed::Refused(
-                0,
-                "neither the configuration nor the environment names a region".to_string(),
-            ));
-        }
-        (regions, _) => regions.to_vec(),
+    let reach = Reach {
+        region: settings.regions.first().map(String::as_str),
+        profile: settings.profile.as_deref(),
+        endpoint: settings.endpoint.as_deref(),
+        means,
+        timeout: look.tally.budget.timeout,
     };
-    let own = shared.credentials_provider().ok_or_else(|| {
-        Missed::Permission("no source of credentials is configured on this machine".to_string())
-    })?;
-    let own = remembered(own, shown);
+    let shared = reach.load().await;
+    let regions = regions(&settings.regions, &shared)?;
+    let own = own(&shared, shown)?;
     let mut out = Vec::new();
     if settings.accounts.is_empty() {
         let sdk = as_whom(&shared, &own);
@@ -143,11 +185,13 @@ pub(super) async fn places(
         let guard = Guard {
             look: Arc::clone(look),
             place: Arc::from(account.name.as_str()),
+            table: calls::by_sdk,
         };
         let role = Role {
             sts: client!(aws_sdk_sts, &sdk, guard),
             arn: account.role_arn.clone(),
             external_id: account.external_id.clone(),
+            session: SESSION.to_string(),
         };
         let role = remembered(SharedCredentialsProvider::new(role), shown);
         let sdk = as_whom(&shared, &role);
@@ -160,7 +204,10 @@ pub(super) async fn places(
     Ok(out)
 }
 
-fn remembered(inner: SharedCredentialsProvider, shown: &Shown) -> SharedCredentialsProvider {
+pub(in crate::aws) fn remembered(
+    inner: SharedCredentialsProvider,
+    shown: &Shown,
+) -> SharedCredentialsProvider {
     SharedCredentialsProvider::new(Remembered {
         inner,
         shown: shown.clone(),
@@ -168,7 +215,10 @@ fn remembered(inner: SharedCredentialsProvider, shown: &Shown) -> SharedCredenti
 }
 
 /// As whoever these credentials are of; all clients share them, so that a role is taken once.
-fn as_whom(shared: &SdkConfig, credentials: &SharedCredentialsProvider) -> SdkConfig {
+pub(in crate::aws) fn as_whom(
+    shared: &SdkConfig,
+    credentials: &SharedCredentialsProvider,
+) -> SdkConfig {
     let mut builder = shared.to_builder();
     builder.set_credentials_provider(Some(credentials.clone()));
     builder.set_identity_cache(Some(IdentityCache::lazy().build()));

@@ -49,7 +49,7 @@ struct Pace {
 }
 
 /// What outlives a look.
-pub(super) struct Tally {
+pub(in crate::aws) struct Tally {
     /// The source as it is configured: `aws.main`.
     pub name: String,
     pub clock: Arc<dyn Clock>,
@@ -115,7 +115,7 @@ struct Purse {
 }
 
 /// All that is asked at one time.
-pub(super) struct Look {
+pub(in crate::aws) struct Look {
     pub tally: Arc<Tally>,
     began: Timestamp,
     longest: Span,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use connectors::aws::deeds::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +61,9 @@ pub struct Aws {
     /// File in which every call is written down as it is made, for `midwatch permissions prove`; relative to the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call_log: Option<PathBuf>,
+    /// What may be altered there, and under which role; nothing without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hands: Option<AwsHands>,
     /// Requests that one look may send; 150 for each account in each region unless something else is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests: Option<u64>,
@@ -91,7 +95,125 @@ pub struct AwsAccount {
     pub external_id: Option<String>,
 }
 
+/// Hands: what they do they do under a second role, which is not that of whoever looks.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AwsHands {
+    /// The role that is taken to act, such as `arn:aws:iam::111111111111:role/midwatch-acts`; its account is the one that
+    /// is altered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<String>,
+    /// What the role's trust wants to be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// Act without a role of their own: only with `endpoint`, for an emulator that knows no roles.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_role: bool,
+    /// Profile of the shared configuration files of whoever takes the role; that of the connector unless it is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// ARNs of the roles that a function may be given; none unless they are named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<String>,
+    /// File in which every call of the hands is written down, for `midwatch permissions prove --hands`; relative to the
+    /// file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call_log: Option<PathBuf>,
+}
+
+/// Is it a role's ARN?
+fn is_role(arn: &str) -> bool {
+    arn.starts_with("arn:") && arn.contains(":iam::") && arn.contains(":role/")
+}
+
 impl Aws {
+    /// What the hands' own role is for; `None` without hands, and where they have no role.
+    pub fn scope(&self) -> Option<Scope> {
+        let hands = self.hands.as_ref()?;
+        let scope = Scope::of(hands.role_arn.as_ref()?)?;
+        Some(Scope {
+            regions: self.regions.clone(),
+            roles: hands.roles.clone(),
+            ..scope
+        })
+    }
+
+    /// The name of the hands' account where several are read: those of one account are told apart by it.
+    pub fn account_of_hands(&self) -> Option<&str> {
+        let own = self.scope()?.account;
+        let mut accounts = self.accounts.iter();
+        let same = |role: &str| Scope::of(role).is_some_and(|scope| scope.account == own);
+        let found = accounts.find(|(_, account)| same(&account.role_arn))?;
+        Some(found.0.as_str())
+    }
+
+    /// What is wrong with the hands.
+    fn hands_fault(&self, key: &str) -> Option<Fault> {
+        let hands = self.hands.as_ref()?;
+        let fault = |of: &str, what: &str, remedy: &str| {
+            Some((
+                format!("{key}.hands{of}"),
+                what.to_string(),
+                remedy.to_string(),
+            ))
+        };
+        let example = "write it like \"arn:aws:iam::111111111111:role/midwatch-acts\"";
+        let Some(role) = &hands.role_arn else {
+            return match (hands.without_role, &self.endpoint) {
+                (false, _) => fault(
+                    "",
+                    "names no role to act under",
+                    "give it role_arn, a role of its own; `midwatch permissions aws --hands` prints its policy",
+                ),
+                (true, None) => fault(
+                    ".without_role",
+                    "is for emulators, and there is no endpoint of one",
+                    "give the hands role_arn, a role of their own",
+                ),
+                (true, Some(_)) if !self.accounts.is_empty() => fault(
+                    ".without_role",
+                    "tells not in which of several accounts to act",
+                    "give the hands role_arn, a role of that account",
+                ),
+                (true, Some(_)) => self.roles_fault(hands, key),
+            };
+        };
+        if hands.without_role {
+            return fault(
+                ".without_role",
+                "contradicts role_arn",
+                "leave one of them out",
+            );
+        }
+        if Scope::of(role).is_none() {
+            return fault(".role_arn", "is no role", example);
+        }
+        if self.accounts.values().any(|one| one.role_arn == *role) {
+            return fault(
+                ".role_arn",
+                "is the role that reads",
+                "make a second role: whoever looks must not be able to act",
+            );
+        }
+        if !self.accounts.is_empty() && self.account_of_hands().is_none() {
+            return fault(
+                ".role_arn",
+                "is of an account that is not read",
+                "add that account to accounts: what is altered must be seen",
+            );
+        }
+        self.roles_fault(hands, key)
+    }
+
+    fn roles_fault(&self, hands: &AwsHands, key: &str) -> Option<Fault> {
+        let wrong = hands.roles.iter().find(|role| !is_role(role))?;
+        Some((
+            format!("{key}.hands.roles"),
+            format!("names {wrong:?}, which is no role"),
+            "name roles by their ARNs: [\"arn:aws:iam::111111111111:role/pay-runs\"]".to_string(),
+        ))
+    }
+
     /// How much may be asked, over all its accounts and regions.
     pub fn bounds(&self) -> Bounds {
         bounds!(self)
@@ -122,8 +244,7 @@ impl Aws {
             if let Some(fault) = named(&format!("{key}.accounts.{account}"), account) {
                 return Some(fault);
             }
-            let arn = &role.role_arn;
-            if !(arn.starts_with("arn:") && arn.contains(":iam::") && arn.contains(":role/")) {
+            if !is_role(&role.role_arn) {
                 return fault(
                     &format!(".accounts.{account}.role_arn"),
                     "is no role",
@@ -158,6 +279,7 @@ impl Aws {
         }
         self.bounds()
             .fault(&key)
+            .or_else(|| self.hands_fault(&key))
             .or_else(|| length_fault(&key, ".changes", self.changes))
     }
 }

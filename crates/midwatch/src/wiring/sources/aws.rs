@@ -1,6 +1,9 @@
-//! AWS as it is configured, where this program was built with it.
+//! AWS as it is configured, eyes and hands, where this program was built with it.
+
+use std::sync::Arc;
 
 use connectors::pull::Live;
+use model::ports::Actuator;
 
 use super::super::house::House;
 use crate::config::Aws;
@@ -9,8 +12,6 @@ use crate::problem::Problem;
 /// The source of this name.
 #[cfg(feature = "aws")]
 pub(super) fn source(house: &House, name: &str, config: &Aws) -> Result<Box<dyn Live>, Problem> {
-    use std::sync::Arc;
-
     use connectors::aws::eyes::{Account, Eyes, Means, Money, Settings};
     use connectors::pull::Budget;
 
@@ -60,6 +61,55 @@ pub(super) fn source(house: &House, name: &str, config: &Aws) -> Result<Box<dyn 
         )
     })?;
     Ok(Box::new(eyes))
+}
+
+/// The hands of this source; `None` where none are configured.
+#[cfg(feature = "aws")]
+pub(in crate::wiring) fn hands(
+    house: &House,
+    name: &str,
+    config: &Aws,
+) -> Result<Option<Arc<dyn Actuator>>, Problem> {
+    use connectors::aws::eyes::Means;
+    use connectors::aws::hands::{Hands, Settings, Taken};
+
+    use super::super::live::SystemClock;
+
+    let Some(hands) = &config.hands else {
+        return Ok(None);
+    };
+    let settings = Settings {
+        regions: config.regions.clone(),
+        account: config.account_of_hands().map(str::to_string),
+        profile: hands.profile.clone().or_else(|| config.profile.clone()),
+        endpoint: config.endpoint.clone(),
+        role: hands.role_arn.as_ref().map(|role_arn| Taken {
+            role_arn: role_arn.clone(),
+            external_id: hands.external_id.clone(),
+        }),
+        roles: hands.roles.clone(),
+        call_log: hands.call_log.as_ref().map(|file| house.path(file)),
+        ..Settings::default()
+    };
+    let means = Means::real(Arc::new(SystemClock));
+    let hands = Hands::new(&format!("aws.{name}"), settings, means).map_err(|error| {
+        Problem::bad_input(
+            error.to_string(),
+            format!("connectors.aws.{name}.hands"),
+            "see to the limits of this machine on threads",
+        )
+    })?;
+    Ok(Some(Arc::new(hands)))
+}
+
+/// This program was built without it, and the eyes say so.
+#[cfg(not(feature = "aws"))]
+pub(in crate::wiring) fn hands(
+    _: &House,
+    _: &str,
+    _: &Aws,
+) -> Result<Option<Arc<dyn Actuator>>, Problem> {
+    Ok(None)
 }
 
 /// This program was built without it.

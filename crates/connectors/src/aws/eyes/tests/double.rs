@@ -240,6 +240,11 @@ fn read(request: &HttpRequest, at: Timestamp) -> (Call, bool) {
         match (request.method(), last) {
             ("GET", "functions") => "ListFunctions",
             ("GET", "concurrency") => "GetFunctionConcurrency",
+            ("PUT", "concurrency") => "PutFunctionConcurrency",
+            ("DELETE", "concurrency") => "DeleteFunctionConcurrency",
+            ("GET", "configuration") => "GetFunctionConfiguration",
+            ("PUT", "configuration") => "UpdateFunctionConfiguration",
+            ("GET", "versions") => "ListVersionsByFunction",
             ("GET", "event-source-mappings") => "ListEventSourceMappings",
             ("POST", "TraceSummaries") => "GetTraceSummaries",
             ("POST", "Traces") => "BatchGetTraces",

@@ -1,6 +1,6 @@
 //! The connector in simulated time, against a double that answers as AWS does on the wire.
 
-mod double;
+pub(in crate::aws) mod double;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -611,7 +611,7 @@ fn credentials_are_in_nothing_that_is_told() {
         assert!(!told.contains(secret), "{secret} in {told}");
     }
     // The log names every call, and all of them are in the table.
-    let proof = crate::aws::proof::prove(&log, "aws.main").unwrap();
+    let proof = crate::aws::proof::prove(&log, "aws.main", crate::aws::calls::by_trail).unwrap();
     assert_eq!(proof.calls as usize, double.calls().len());
     assert!(proof.foreign.is_empty());
 }

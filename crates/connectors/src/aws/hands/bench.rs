@@ -1,0 +1,244 @@
+//! The benches at which hands work: a region each, with clients behind a guard, under the role that acts.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use aws_config::retry::RetryConfig;
+use aws_config::{Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::rt::sleep::{AsyncSleep as _, SharedAsyncSleep};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use futures_util::future::{Either, select};
+use model::EntityId;
+use model::time::Span;
+
+use super::{Hands, Settings, Trouble};
+use crate::aws::calls::{self, Call, TAKE_ROLE};
+use crate::aws::deeds;
+use crate::aws::eyes::ask::{duration, meaning};
+use crate::aws::eyes::guard::Guard;
+use crate::aws::eyes::identity::{Role, Shown};
+use crate::aws::eyes::place::{Reach, as_whom, client, own, regions, remembered};
+use crate::aws::eyes::tally::Look;
+use crate::pull::Missed;
+
+/// Letters that a role's session may have in its name, at most.
+const SESSION: usize = 64;
+
+/// A region in which hands work.
+pub(super) struct Bench {
+    /// `eu-west-1`, or `billing/eu-west-1` where several accounts are read.
+    pub name: Arc<str>,
+    /// Reads, again and again if need be.
+    pub lambda: aws_sdk_lambda::Client,
+    /// Alters: what it sends it sends once.
+    pub once: aws_sdk_lambda::Client,
+    pub trail: aws_sdk_cloudtrail::Client,
+}
+
+/// One thing at one bench.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct At {
+    /// Which bench.
+    pub bench: usize,
+    /// The function's name there.
+    pub function: String,
+}
+
+/// All that is done for one question to the hands.
+pub(super) struct Work<'h> {
+    pub settings: &'h Settings,
+    pub benches: Vec<Bench>,
+    look: Arc<Look>,
+    shown: Shown,
+    pub sleep: SharedAsyncSleep,
+}
+
+/// The one call by which a role is taken.
+fn taking(service: &str, operation: &str) -> Option<&'static Call> {
+    calls::by_sdk(service, operation).filter(|call| call.action == TAKE_ROLE)
+}
+
+/// A name that a session may have: `midwatch-` and what of this may stand in it.
+fn session(what: &str) -> String {
+    let fits = |c: &char| c.is_ascii_alphanumeric() || "=,.@_-".contains(*c);
+    let name = format!("midwatch-{what}");
+    name.chars().filter(fits).take(SESSION).collect()
+}
+
+impl Hands {
+    /// Takes the role, under a name that says what for, and makes the benches.
+    pub(super) async fn work(&self, what: &str) -> Result<Work<'_>, Trouble> {
+        let settings = &self.settings;
+        let look = Arc::new(Look::begin(&self.tally, self.tally.budget.look));
+        let shown = Shown::default();
+        let reach = Reach {
+            region: settings.regions.first().map(String::as_str),
+            profile: settings.profile.as_deref(),
+            endpoint: settings.endpoint.as_deref(),
+            means: &self.means,
+            timeout: self.tally.budget.timeout,
+        };
+        let missed = |missed| Trouble::Missed(TAKE_ROLE, missed);
+        let shared = reach.load().await;
+        let regions = regions(&settings.regions, &shared).map_err(missed)?;
+        let mut whom = own(&shared, &shown).map_err(missed)?;
+        if let Some(taken) = &settings.role {
+            let guard = Guard {
+                look: Arc::clone(&look),
+                place: Arc::from("hands"),
+                table: taking,
+            };
+            let role = Role {
+                sts: client!(aws_sdk_sts, &as_whom(&shared, &whom), guard),
+                arn: taken.role_arn.clone(),
+                external_id: taken.external_id.clone(),
+                session: session(what),
+            };
+            whom = remembered(SharedCredentialsProvider::new(role), &shown);
+        }
+        let sdk = as_whom(&shared, &whom);
+        let benches = regions.iter().map(|region| {
+            let name = match &settings.account {
+                Some(account) => format!("{account}/{region}"),
+                None => region.clone(),
+            };
+            let there = sdk.to_builder().region(Region::new(region.clone()));
+            Bench::new(Arc::from(name), &there.build(), &look)
+        });
+        Ok(Work {
+            settings,
+            benches: benches.collect(),
+            look: Arc::clone(&look),
+            shown,
+            sleep: self.means.sleep.clone(),
+        })
+    }
+}
+
+impl Bench {
+    fn new(name: Arc<str>, sdk: &SdkConfig, look: &Arc<Look>) -> Self {
+        let guard = || Guard {
+            look: Arc::clone(look),
+            place: Arc::clone(&name),
+            table: deeds::by_sdk,
+        };
+        let once = sdk.to_builder().retry_config(RetryConfig::disabled());
+        Self {
+            lambda: client!(aws_sdk_lambda, sdk, guard()),
+            once: client!(aws_sdk_lambda, &once.build(), guard()),
+            trail: client!(aws_sdk_cloudtrail, sdk, guard()),
+            name,
+        }
+    }
+}
+
+impl Work<'_> {
+    pub fn bench(&self, at: &At) -> Result<&Bench, Trouble> {
+        self.benches
+            .get(at.bench)
+            .ok_or_else(|| Trouble::Cannot("no region is configured".to_string()))
+    }
+
+    /// Asks once its turn has come.
+    pub async fn ask<T, E>(
+        &self,
+        bench: &Bench,
+        action: &'static str,
+        sent: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Result<T, Trouble>
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let missed = |missed| Trouble::Missed(action, missed);
+        let call = deeds::by_action(action).ok_or_else(|| {
+            let why = format!("{action} is not in the list of calls");
+            missed(Missed::Refused(0, why))
+        })?;
+        let wait = self.look.tally.turn(&bench.name, call);
+        if wait.0 > 0 {
+            self.sleep.sleep(duration(wait)).await;
+        }
+        let end = Box::pin(self.sleep.sleep(duration(self.look.left())));
+        match select(Box::pin(sent), end).await {
+            Either::Left((Ok(answer), _)) => Ok(answer),
+            Either::Left((Err(error), _)) => Err(missed(meaning(&self.shown, &error).1)),
+            Either::Right(_) => {
+                let why = "it did not answer in time".to_string();
+                Err(missed(Missed::Timeout(why)))
+            }
+        }
+    }
+
+    /// Waits so long.
+    pub async fn pause(&self, span: Span) {
+        self.sleep.sleep(duration(span)).await;
+    }
+
+    /// Where that entity is: what several places have says which by what stands behind its name, and all else is looked
+    /// for.
+    pub async fn find(&self, entity: &EntityId) -> Result<At, Trouble> {
+        let cannot = |why: String| Err(Trouble::Cannot(why));
+        let Some(name) = entity.as_str().strip_prefix("function/") else {
+            return cannot("it alters functions of Lambda, and nothing else".to_string());
+        };
+        let (function, place) = match name.split_once('@') {
+            Some((function, place)) => (function, Some(place)),
+            None => (name, None),
+        };
+        let at = |bench| At {
+            bench,
+            function: function.to_string(),
+        };
+        if let Some(place) = place {
+            let known = self.benches.iter().position(|one| *one.name == *place);
+            return match known {
+                Some(bench) => Ok(at(bench)),
+                None => cannot(format!("these hands do not reach to {place}")),
+            };
+        }
+        if self.benches.len() == 1 {
+            return Ok(at(0));
+        }
+        let mut found = Vec::new();
+        for bench in 0..self.benches.len() {
+            match self.configuration(&at(bench)).await {
+                Ok(_) => found.push(bench),
+                Err(Trouble::Missed(_, Missed::Refused(404, _))) => {}
+                Err(trouble) => return Err(trouble),
+            }
+        }
+        match found[..] {
+            [bench] => Ok(at(bench)),
+            [] => cannot(format!("there is no function {function} where they reach")),
+            _ => cannot(format!(
+                "several regions have a function {function}: say which, such as {}@{}",
+                entity,
+                self.benches.first().map_or("", |bench| &bench.name)
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_named_by_what_may_stand_in_its_name() {
+        let key = "0123456789abcdef01234567-0-undo-1";
+        assert_eq!(session(key), format!("midwatch-{key}"));
+        assert_eq!(session("a b/c\n"), "midwatch-abc");
+        assert_eq!(session(&"x".repeat(100)).len(), SESSION);
+    }
+
+    #[test]
+    fn whoever_takes_the_role_can_do_nothing_else() {
+        assert!(taking("STS", "AssumeRole").is_some());
+        assert!(taking("STS", "GetCallerIdentity").is_none());
+        assert!(taking("Lambda", "ListFunctions").is_none());
+        assert!(taking("Lambda", "PutFunctionConcurrency").is_none());
+    }
+}

@@ -1,0 +1,238 @@
+//! A function of Lambda: how it is set now, and how that is written.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_lambda::types::{Environment, LastUpdateStatus};
+
+use super::aim::Aim;
+use super::bench::{At, Work};
+use super::{AGAIN, BECOMES, Trouble};
+use crate::pull::Missed;
+
+/// Versions of one answer.
+const PAGE: i32 = 50;
+/// Answers that are read: AWS gives the oldest first.
+const PAGES: usize = 20;
+
+/// Whether the last update of a function has taken effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Update {
+    /// It has.
+    Over,
+    /// Not yet.
+    Going,
+    /// It never will: why.
+    Broken(String),
+}
+
+/// How a function is set now. It holds values of variables, so it is shown to nobody.
+#[derive(Clone)]
+pub(super) struct Present {
+    /// What is written is written onto this revision, or not at all.
+    revision: Option<String>,
+    /// An ARN.
+    pub role: String,
+    /// Name to value; or why AWS does not show them.
+    pub variables: Result<BTreeMap<String, String>, String>,
+    /// When it was last altered, as AWS writes it.
+    pub modified: String,
+    pub update: Update,
+    /// How many copies may run at once, where that is limited.
+    pub concurrency: Option<u64>,
+}
+
+/// A published version.
+pub(super) struct Published {
+    pub modified: String,
+    pub variables: Result<BTreeMap<String, String>, String>,
+}
+
+fn variables(
+    shown: Option<&aws_sdk_lambda::types::EnvironmentResponse>,
+) -> Result<BTreeMap<String, String>, String> {
+    let Some(shown) = shown else {
+        return Ok(BTreeMap::new());
+    };
+    if let Some(error) = shown.error() {
+        // Its text may say more than is good for a plan; its code says enough.
+        return Err(error.error_code().unwrap_or("it says not why").to_string());
+    }
+    let pairs = shown.variables().into_iter().flatten();
+    Ok(pairs
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect())
+}
+
+impl Work<'_> {
+    /// Settings alone; how many copies may run is asked for elsewhere.
+    pub async fn configuration(&self, at: &At) -> Result<Present, Trouble> {
+        let bench = self.bench(at)?;
+        let sent = bench
+            .lambda
+            .get_function_configuration()
+            .function_name(&at.function)
+            .send();
+        let answer = self
+            .ask(bench, "lambda:GetFunctionConfiguration", sent)
+            .await?;
+        let update = match answer.last_update_status() {
+            Some(LastUpdateStatus::InProgress) => Update::Going,
+            Some(LastUpdateStatus::Failed) => Update::Broken(
+                answer
+                    .last_update_status_reason_code()
+                    .map_or("it says not why", |code| code.as_str())
+                    .to_string(),
+            ),
+            _ => Update::Over,
+        };
+        Ok(Present {
+            revision: answer.revision_id().map(str::to_string),
+            role: answer.role().unwrap_or_default().to_string(),
+            variables: variables(answer.environment()),
+            modified: answer.last_modified().unwrap_or_default().to_string(),
+            update,
+            concurrency: None,
+        })
+    }
+
+    /// All of it.
+    pub async fn present(&self, at: &At) -> Result<Present, Trouble> {
+        let present = self.configuration(at).await?;
+        self.limited(at, present).await
+    }
+
+    /// With how many copies may run.
+    async fn limited(&self, at: &At, mut present: Present) -> Result<Present, Trouble> {
+        let bench = self.bench(at)?;
+        let sent = bench
+            .lambda
+            .get_function_concurrency()
+            .function_name(&at.function)
+            .send();
+        let answer = self
+            .ask(bench, "lambda:GetFunctionConcurrency", sent)
+            .await?;
+        let reserved = answer.reserved_concurrent_executions();
+        present.concurrency = reserved.and_then(|copies| u64::try_from(copies).ok());
+        Ok(present)
+    }
+
+    /// Waits, as long as that may take, until no update is under way.
+    pub async fn settled(&self, at: &At) -> Result<Present, Trouble> {
+        let mut waited = 0;
+        loop {
+            let present = self.configuration(at).await?;
+            if present.update != Update::Going || waited >= BECOMES.0 {
+                return self.limited(at, present).await;
+            }
+            self.pause(AGAIN).await;
+            waited += AGAIN.0;
+        }
+    }
+
+    /// The published versions, of which none ever changes.
+    pub async fn versions(&self, at: &At) -> Result<Vec<Published>, Trouble> {
+        let bench = self.bench(at)?;
+        let mut all = Vec::new();
+        let mut next = None;
+        for _ in 0..PAGES {
+            let sent = bench
+                .lambda
+                .list_versions_by_function()
+                .function_name(&at.function)
+                .max_items(PAGE)
+                .set_marker(next)
+                .send();
+            let answer = self
+                .ask(bench, "lambda:ListVersionsByFunction", sent)
+                .await?;
+            for version in answer.versions() {
+                // What may still be altered is no version.
+                if version.version().is_none_or(|name| name == "$LATEST") {
+                    continue;
+                }
+                all.push(Published {
+                    modified: version.last_modified().unwrap_or_default().to_string(),
+                    variables: variables(version.environment()),
+                });
+            }
+            next = answer.next_marker().map(str::to_string);
+            if next.is_none() {
+                return Ok(all);
+            }
+        }
+        Err(Trouble::Cannot(format!(
+            "the function has more than {} published versions, and the newest are told last",
+            all.len()
+        )))
+    }
+
+    /// Writes what is to be so: one request, sent once.
+    pub async fn write(&self, at: &At, present: &Present, aim: &Aim) -> Result<(), Trouble> {
+        let bench = self.bench(at)?;
+        match aim.concurrency {
+            None => self.configure(at, present, aim).await,
+            Some(Some(copies)) => {
+                let copies = i32::try_from(copies).map_err(|_| {
+                    Trouble::Cannot(format!("{copies} copies are more than AWS can be told"))
+                })?;
+                let sent = bench
+                    .once
+                    .put_function_concurrency()
+                    .function_name(&at.function)
+                    .reserved_concurrent_executions(copies)
+                    .send();
+                let sent = self.ask(bench, "lambda:PutFunctionConcurrency", sent).await;
+                sent.map(|_| ())
+            }
+            Some(None) => {
+                let sent = bench
+                    .once
+                    .delete_function_concurrency()
+                    .function_name(&at.function)
+                    .send();
+                let sent = self
+                    .ask(bench, "lambda:DeleteFunctionConcurrency", sent)
+                    .await;
+                sent.map(|_| ())
+            }
+        }
+    }
+
+    /// Variables and role, onto the revision that was read: whoever altered it since has not been read.
+    async fn configure(&self, at: &At, present: &Present, aim: &Aim) -> Result<(), Trouble> {
+        let bench = self.bench(at)?;
+        let Some(revision) = &present.revision else {
+            return Err(Trouble::Cannot(
+                "AWS names no revision, without which a change of somebody else could be overwritten"
+                    .to_string(),
+            ));
+        };
+        let mut request = bench
+            .once
+            .update_function_configuration()
+            .function_name(&at.function)
+            .revision_id(revision);
+        if let Some(variables) = &aim.variables {
+            let whole = variables.clone().into_iter().collect();
+            let whole = Environment::builder().set_variables(Some(whole)).build();
+            request = request.environment(whole);
+        }
+        if let Some(role) = &aim.role {
+            request = request.role(role);
+        }
+        let sent = self.ask(bench, "lambda:UpdateFunctionConfiguration", request.send());
+        sent.await.map(|_| ()).map_err(|trouble| match trouble {
+            Trouble::Missed(_, Missed::Refused(412, _)) => Trouble::Cannot(
+                "somebody altered the function between our reading and our writing; nothing was written"
+                    .to_string(),
+            ),
+            // What AWS says of variables that it refuses may say their values; its code does not.
+            Trouble::Missed(action, Missed::Refused(status, said)) => {
+                let code = said.split(':').next().unwrap_or_default().to_string();
+                Trouble::Missed(action, Missed::Refused(status, code))
+            }
+            other => other,
+        })
+    }
+}

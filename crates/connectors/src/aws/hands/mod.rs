@@ -1,0 +1,415 @@
+//! AWS, altered: how many copies of a function may run at once, its variables, its role; and what one recorded change
+//! set, put back to what it was before.
+//!
+//! Hands act under a role of their own, which the eyes do not have; what they may call is in a table of its own
+//! ([`deeds`](super::deeds)). AWS has no token by which it would know a request of ours again, so nothing is written
+//! before it was read: what is so already is left alone, a whole configuration is written only onto the very revision
+//! that was read, no request that alters is sent twice by the SDK, and where no answer came it is looked at, and not
+//! tried, for as long as a request may be on its way. Values of variables go from AWS to AWS: they are in no plan,
+//! message or log. Documented in `docs/connectors/aws.md`.
+
+mod aim;
+mod bench;
+mod former;
+mod function;
+mod trail;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use model::EntityId;
+use model::action::{Action, Outcome, Preview, StepKey};
+use model::ports::{Actuator, HandsError};
+use model::time::{SECOND, Span, Timestamp};
+use tokio::runtime::Runtime;
+
+use super::eyes::tally::Tally;
+use super::eyes::{Means, NotBuilt};
+use super::prices::Prices;
+use crate::pull::{Budget, Missed};
+use aim::Aim;
+use bench::Work;
+use function::{Present, Update};
+
+/// So long after it was sent a request without an answer may still come to be carried out: its sender gives it up
+/// sooner, and whoever has it by then takes seconds.
+const ON_ITS_WAY: Span = Span(20 * SECOND);
+/// So long it is waited until a function has become what was asked for, or until it can be altered at all.
+const BECOMES: Span = Span(60 * SECOND);
+/// Between two looks at that.
+const AGAIN: Span = Span(SECOND);
+
+/// The role under which hands act.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// The role.
+    pub role_arn: String,
+    /// What its trust wants to be told.
+    pub external_id: Option<String>,
+}
+
+/// Where hands reach, and as whom.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Regions; the profile's or the environment's if there is none.
+    pub regions: Vec<String>,
+    /// The account's name here, where several are read: it is a part of the names of what is there.
+    pub account: Option<String>,
+    /// Profile of the shared configuration files, of whoever takes the role.
+    pub profile: Option<String>,
+    /// An address that stands for all of AWS: an emulator.
+    pub endpoint: Option<String>,
+    /// The role that is taken; `None` only where an emulator knows no roles.
+    pub role: Option<Taken>,
+    /// Roles that a function may be given.
+    pub roles: Vec<String>,
+    /// How long one request may take.
+    pub timeout: Span,
+    /// Where every attempt is written down.
+    pub call_log: Option<PathBuf>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            regions: Vec::new(),
+            account: None,
+            profile: None,
+            endpoint: None,
+            role: None,
+            roles: Vec::new(),
+            timeout: Span(8 * SECOND),
+            call_log: None,
+        }
+    }
+}
+
+/// The altering end.
+pub struct Hands {
+    name: String,
+    settings: Settings,
+    means: Means,
+    tally: Arc<Tally>,
+    born: Timestamp,
+    /// When requests were sent of which it is not known what came of them, by the key of their step.
+    unheard: Mutex<BTreeMap<StepKey, Timestamp>>,
+    runtime: Option<Runtime>,
+}
+
+impl Drop for Hands {
+    fn drop(&mut self) {
+        // Its end must not be waited for where nobody may wait.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Why nothing was, or will be, done.
+#[derive(Debug)]
+enum Trouble {
+    /// It cannot be done, and why.
+    Cannot(String),
+    /// What was asked, and why there is no answer.
+    Missed(&'static str, Missed),
+}
+
+impl Trouble {
+    /// For people, with what to do.
+    fn told(&self, name: &str) -> String {
+        match self {
+            Self::Cannot(why) => why.clone(),
+            Self::Missed(action, missed @ Missed::Permission(_)) => format!(
+                "{action}: {missed}; allow it to the role in [connectors.{name}.hands] \
+                 (`midwatch permissions aws --hands` prints the whole policy)"
+            ),
+            Self::Missed(action, missed) => format!("{action}: {missed}"),
+        }
+    }
+
+    fn error(&self, name: &str, action: &Action) -> HandsError {
+        let (actuator, why) = (name.to_string(), self.told(name));
+        match self {
+            Self::Missed(
+                _,
+                Missed::Timeout(_)
+                | Missed::Unreached(_)
+                | Missed::RateLimit(_)
+                | Missed::Budget(_),
+            ) => HandsError::Unreachable { actuator, why },
+            _ => HandsError::Cannot {
+                actuator,
+                action: aim::named(action),
+                why,
+            },
+        }
+    }
+}
+
+/// Is it certain, although there was no answer that says yes, that nothing came of it?
+fn never_was(missed: &Missed) -> bool {
+    match missed {
+        // Refused by AWS, or before it left this program.
+        Missed::Refused(status, _) => *status < 500,
+        Missed::Permission(_) | Missed::Stranger(_) | Missed::RateLimit(_) | Missed::Budget(_) => {
+            true
+        }
+        Missed::Timeout(_) | Missed::Unreached(_) | Missed::TooLong(_) | Missed::Strange(_) => {
+            false
+        }
+    }
+}
+
+impl Hands {
+    /// As configured: `name` such as `aws.main`. Nobody is asked yet.
+    ///
+    /// # Errors
+    /// If the machine gives no thread.
+    pub fn new(name: &str, settings: Settings, means: Means) -> Result<Self, NotBuilt> {
+        let budget = Budget {
+            timeout: settings.timeout,
+            // A function may take a minute to become what was asked for; what is before and after takes less.
+            look: Span(2 * BECOMES.0),
+            ..Budget::default()
+        };
+        let clock = Arc::clone(&means.clock);
+        let mut tally = Tally::new(
+            &format!("{name}.hands"),
+            Arc::clone(&clock),
+            budget,
+            super::eyes::Money::default(),
+            Prices::with(&BTreeMap::new())?,
+        );
+        tally.log.clone_from(&settings.call_log);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("aws-hands")
+            .enable_all()
+            .build()
+            .map_err(NotBuilt::Thread)?;
+        Ok(Self {
+            name: name.to_string(),
+            settings,
+            means,
+            tally: Arc::new(tally),
+            born: clock.now(),
+            unheard: Mutex::default(),
+            runtime: Some(runtime),
+        })
+    }
+
+    fn now(&self) -> Timestamp {
+        self.means.clock.now()
+    }
+
+    /// Whoever panicked while noting left at worst one note missing.
+    fn unheard(&self) -> MutexGuard<'_, BTreeMap<StepKey, Timestamp>> {
+        self.unheard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs to its end on the hands' own threads; `None` while they are being ended.
+    fn wait<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        Some(self.runtime.as_ref()?.block_on(future))
+    }
+
+    /// What the action would do.
+    async fn previewed(&self, action: &Action) -> Result<Preview, HandsError> {
+        let looked = async {
+            let work = self.work("hands").await?;
+            let (_, present, aim) = work.aimed(action).await?;
+            Ok::<_, Trouble>((present, aim))
+        };
+        let error = |trouble: Trouble| trouble.error(&self.name, action);
+        let (present, aim) = looked.await.map_err(error)?;
+        if aim.is_so(&present) {
+            let why = format!("it is so already: {}", aim.after(&present));
+            return Err(error(Trouble::Cannot(why)));
+        }
+        let undo = aim.undo(action.entity(), &present, &self.settings.roles);
+        Ok(Preview {
+            before: aim.before(&present),
+            after: aim.after(&present),
+            harmless: undo.is_some() && aim.harms_nobody(&present),
+            undo,
+            touches: vec![action.entity().clone()],
+        })
+    }
+
+    /// Reads, compares, and writes at most once.
+    async fn performed(&self, key: &StepKey, action: &Action) -> Outcome {
+        if let Some(sent) = self.unheard().get(key).copied()
+            && self.now().since(sent) < ON_ITS_WAY
+        {
+            return Outcome::Unknown {
+                why: "it was sent before under this key, and may be on its way".to_string(),
+            };
+        }
+        match self.tried(key, action).await {
+            Ok(outcome) => outcome,
+            // Nothing was sent but reads.
+            Err(trouble) => Outcome::Failed {
+                why: trouble.told(&self.name),
+            },
+        }
+    }
+
+    async fn tried(&self, key: &StepKey, action: &Action) -> Result<Outcome, Trouble> {
+        // The step stands in AWS's own audit trail too, as the name under which the role was taken.
+        let work = self.work(&key.0).await?;
+        let (at, mut present, mut aim) = work.aimed(action).await?;
+        if present.update == Update::Going && !aim.is_so(&present) {
+            // Until it is over, AWS takes no other; and what is written must rest on what came of it.
+            work.settled(&at).await?;
+            (_, present, aim) = work.aimed(action).await?;
+        }
+        if aim.is_so(&present) {
+            return Ok(match &present.update {
+                Update::Over => Outcome::Done {
+                    detail: "it was so already; nothing was written".to_string(),
+                },
+                _ => self.became(&work, &at, &aim).await,
+            });
+        }
+        self.unheard().insert(key.clone(), self.now());
+        match work.write(&at, &present, &aim).await {
+            Ok(()) => {
+                let outcome = self.became(&work, &at, &aim).await;
+                // What AWS took and does not show yet is on its way too.
+                if !matches!(outcome, Outcome::Unknown { .. }) {
+                    self.unheard().remove(key);
+                }
+                Ok(outcome)
+            }
+            Err(Trouble::Missed(asked, missed)) if !never_was(&missed) => Ok(Outcome::Unknown {
+                why: format!("{asked}: {missed}"),
+            }),
+            Err(trouble) => {
+                self.unheard().remove(key);
+                Err(trouble)
+            }
+        }
+    }
+
+    /// Waits until the function is what was asked for.
+    async fn became(&self, work: &Work<'_>, at: &bench::At, aim: &Aim) -> Outcome {
+        match work.settled(at).await {
+            Ok(present) if aim.is_so(&present) && present.update == Update::Over => Outcome::Done {
+                detail: aim.after(&present),
+            },
+            Ok(Present {
+                update: Update::Broken(why),
+                ..
+            }) => Outcome::Failed {
+                why: format!("AWS took it, and the update failed: {why}"),
+            },
+            Ok(_) => Outcome::Unknown {
+                why: "AWS took it, and it is not so yet".to_string(),
+            },
+            Err(trouble) => Outcome::Unknown {
+                why: format!(
+                    "AWS took it; what came of it could not be seen: {}",
+                    trouble.told(&self.name)
+                ),
+            },
+        }
+    }
+
+    /// What is so now. `Failed` only once no request of ours can be on its way any more.
+    async fn seen(&self, key: &StepKey, action: &Action) -> Outcome {
+        let looked = async {
+            let work = self.work("hands").await?;
+            let (_, present, aim) = work.aimed(action).await?;
+            Ok::<_, Trouble>((present, aim))
+        };
+        let (present, aim) = match looked.await {
+            Ok(looked) => looked,
+            Err(trouble) => {
+                return Outcome::Unknown {
+                    why: trouble.told(&self.name),
+                };
+            }
+        };
+        if aim.is_so(&present) && present.update == Update::Over {
+            return Outcome::Done {
+                detail: format!("{}, as AWS shows it now", aim.after(&present)),
+            };
+        }
+        if present.update == Update::Going {
+            return Outcome::Unknown {
+                why: "an update of the function is under way".to_string(),
+            };
+        }
+        // What another program sent before this one began was sent before this one began.
+        let sent = self.unheard().get(key).copied().unwrap_or(self.born);
+        if self.now().since(sent) < ON_ITS_WAY {
+            return Outcome::Unknown {
+                why: "it is not so yet, and a request may be on its way".to_string(),
+            };
+        }
+        self.unheard().remove(key);
+        Outcome::Failed {
+            why: format!("it is not so: {}", aim.before(&present)),
+        }
+    }
+
+    /// A function that may not run can be let run, whoever stopped it and whenever that was.
+    async fn offered(&self, remedy: &str, entity: &EntityId) -> Vec<Action> {
+        if !matches!(remedy, "raise_limit" | "rollback") {
+            return Vec::new();
+        }
+        let lift = Action::SetLimit {
+            entity: entity.clone(),
+            limit: aim::CONCURRENCY.to_string(),
+            value: None,
+        };
+        let looked = async {
+            let work = self.work("hands").await?;
+            let (_, present, _) = work.aimed(&lift).await?;
+            Ok::<_, Trouble>(present.concurrency == Some(0))
+        };
+        // What cannot be seen is not offered.
+        match looked.await {
+            Ok(true) => vec![lift],
+            _ => Vec::new(),
+        }
+    }
+}
+
+const ENDING: &str = "it is being ended";
+
+impl Actuator for Hands {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn offers(&self, remedy: &str, entity: &EntityId) -> Vec<Action> {
+        self.wait(self.offered(remedy, entity)).unwrap_or_default()
+    }
+
+    fn preview(&self, action: &Action) -> Result<Preview, HandsError> {
+        self.wait(self.previewed(action)).unwrap_or_else(|| {
+            Err(HandsError::Unreachable {
+                actuator: self.name.clone(),
+                why: ENDING.to_string(),
+            })
+        })
+    }
+
+    fn perform(&self, key: &StepKey, action: &Action) -> Outcome {
+        self.wait(self.performed(key, action))
+            .unwrap_or_else(|| Outcome::Failed {
+                why: ENDING.to_string(),
+            })
+    }
+
+    fn was_done(&self, key: &StepKey, action: &Action) -> Outcome {
+        self.wait(self.seen(key, action))
+            .unwrap_or_else(|| Outcome::Unknown {
+                why: ENDING.to_string(),
+            })
+    }
+}
