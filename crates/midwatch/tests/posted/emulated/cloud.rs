@@ -121,7 +121,7 @@ impl Cloud {
         self.function(
             "worker",
             include_str!("worker.py"),
-            &json!({"LEDGER": "ledger", "STAGE": "live"}),
+            &json!({"LEDGER": "ledger", "STAGE": "live", "TOKEN": super::CANARY}),
         );
         self.function("api", include_str!("api.py"), &json!({"WORKER": "worker"}));
         let inlet = format!("http://localhost:{api}/v1/spaces/main/inlets/aws");
@@ -153,6 +153,8 @@ impl Cloud {
             ("Threshold", "3"),
             ("ComparisonOperator", "GreaterThanOrEqualToThreshold"),
             ("AlarmActions.member.1", &topic),
+            // Whoever verifies wants to hear that it is over.
+            ("OKActions.member.1", &topic),
         ];
         self.form("monitoring", &alarm);
     }
@@ -175,6 +177,20 @@ impl Cloud {
     pub fn variables(&self, name: &str, variables: Value) {
         let line = format!("PUT /2015-03-31/functions/{name}/configuration");
         self.lambda(&line, &json!({"Environment": {"Variables": variables}}));
+    }
+
+    /// How many copies of a function may run at once, where that is limited.
+    pub fn reserved(&self, name: &str) -> Option<u64> {
+        let line = format!("GET /2019-09-30/functions/{name}/concurrency");
+        let said: Value = serde_json::from_str(&self.lambda(&line, &json!({}))).unwrap();
+        said["ReservedConcurrentExecutions"].as_u64()
+    }
+
+    /// The variables of a function.
+    pub fn set(&self, name: &str) -> Value {
+        let line = format!("GET /2015-03-31/functions/{name}/configuration");
+        let said: Value = serde_json::from_str(&self.lambda(&line, &json!({}))).unwrap();
+        said["Environment"]["Variables"].clone()
     }
 
     /// The audit trail's record of that id.
