@@ -124,7 +124,7 @@ impl Bench {
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
         let alters = |line: &&str| {
             let altered = |action: &&str| line.contains(action.trim_start_matches("lambda:"));
-            ALTERS.iter().any(|action| altered(action))
+            ALTERS.iter().any(altered)
         };
         log.lines().filter(alters).count()
     }
