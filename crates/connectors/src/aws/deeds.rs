@@ -2,7 +2,7 @@
 //! hands read nothing but what they are about to alter and what it was before.
 //!
 //! Hands act under a second role, which whoever looks does not have. The policy of that role is written from this table
-//! ([`policy`]), as that of the eyes is from theirs ([`calls`](super::calls)).
+//! ([`policy`]), as that of the eyes is from theirs ([`calls`]).
 
 use serde_json::{Value, json};
 
