@@ -4,7 +4,7 @@
 //! Where it cannot be brought (no network, another system, `MIDWATCH_OFFLINE` is set), the step that needs it is passed
 //! over, and says why.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -79,15 +79,21 @@ pub fn pypi_with(package: &str, beside: &[&str], program: &str) -> Result<PathBu
     let folder = vendors()?.join("pypi").join(named.replace("==", "-"));
     let program = folder.join("bin").join(program);
     if !program.exists() {
-        let mut python = Command::new("python3");
-        python.args(["-m", "venv", "--clear"]).arg(&folder);
-        brought("python3 -m venv", &mut python)?;
-        let mut pip = Command::new(folder.join("bin/pip"));
-        pip.args(["install", "--quiet", "--disable-pip-version-check", package]);
-        pip.args(beside);
-        brought(&format!("pip install {package}"), &mut pip)?;
+        let mut words = vec![OsStr::new(package)];
+        words.extend(beside.iter().map(OsStr::new));
+        environment(&folder, package, &words)?;
     }
     Ok(program)
+}
+
+/// Makes an environment of Python anew, with what these words of pip name.
+fn environment(folder: &Path, what: &str, words: &[&OsStr]) -> Result<(), String> {
+    let mut venv = Command::new("python3");
+    venv.args(["-m", "venv", "--clear"]).arg(folder);
+    brought("python3 -m venv", &mut venv)?;
+    let mut pip = Command::new(folder.join("bin/pip"));
+    pip.args(["install", "--quiet", "--disable-pip-version-check"]);
+    brought(&format!("pip install {what}"), pip.args(words))
 }
 
 /// The Python of an environment with what a `requirements.txt` lists; made anew when the list is another one.
@@ -105,13 +111,8 @@ pub fn requirements(name: &str, list: &Path) -> Result<PathBuf, String> {
     let python = folder.join("bin/python");
     let there = python.exists() && fs::read_to_string(&brought_last).ok().as_ref() == Some(&wanted);
     if !there {
-        let mut venv = Command::new("python3");
-        venv.args(["-m", "venv", "--clear"]).arg(&folder);
-        brought("python3 -m venv", &mut venv)?;
-        let mut pip = Command::new(&python);
-        pip.args(["-m", "pip", "install", "--quiet"]);
-        pip.args(["--disable-pip-version-check", "--requirement"]);
-        brought(&format!("pip install --requirement {name}"), pip.arg(list))?;
+        let words = [OsStr::new("--requirement"), list.as_os_str()];
+        environment(&folder, name, &words)?;
         fs::write(&brought_last, wanted).map_err(io(&brought_last))?;
     }
     Ok(python)

@@ -1,6 +1,8 @@
 //! The right causes, all of them and no other; the innocent named as such, with the reason.
 
-use model::report::{Cause, Report};
+use connectors::files::Case;
+use model::report::{Cause, GapCost, Report, Status};
+use model::{Gap, GapReason};
 
 use crate::cases::crossed;
 use crate::cases::stories::{self, Told, Truth};
@@ -121,10 +123,10 @@ fn health_has_no_cause() {
 }
 
 /// Whoever looks runs on a machine that is short of processor, and says so.
-fn out_of_breath(case: &mut connectors::files::Case) {
-    case.manifest.gaps.push(model::Gap::new(
+fn out_of_breath(case: &mut Case) {
+    case.manifest.gaps.push(Gap::new(
         "how long things take",
-        model::GapReason::Starved,
+        GapReason::Starved,
         "26 programs wanted to run on 2 processors",
         "",
     ));
@@ -134,21 +136,11 @@ fn out_of_breath(case: &mut connectors::files::Case) {
 fn who_looks_out_of_breath_convicts_nobody_for_being_slow() {
     let mut case = stories::more_than_usual();
     let sure = report_on(&case);
-    assert_eq!(
-        sure.header.status,
-        model::report::Status::CauseFound,
-        "{}",
-        named(&sure)
-    );
+    assert_eq!(sure.header.status, Status::CauseFound, "{}", named(&sure));
     out_of_breath(&mut case);
     let report = report_on(&case);
     let as_it_is = || format!("{}{}", named(&report), leaders(&case));
-    assert_eq!(
-        report.header.status,
-        model::report::Status::Unknown,
-        "{}",
-        as_it_is()
-    );
+    assert_eq!(report.header.status, Status::Unknown, "{}", as_it_is());
     for cause in &report.causes {
         let why = |cap: &String| cap.contains("short of processor");
         assert!(
@@ -157,7 +149,7 @@ fn who_looks_out_of_breath_convicts_nobody_for_being_slow() {
             as_it_is()
         );
     }
-    let gap = |cost: &model::report::GapCost| cost.why == model::GapReason::Starved;
+    let gap = |cost: &GapCost| cost.why == GapReason::Starved;
     assert!(report.gaps.iter().any(gap), "the report says why");
 }
 

@@ -255,9 +255,10 @@ impl Lookout for Live {
         case.tell_clocks();
         case.topology
             .add_addresses(case.spans.as_deref().unwrap_or_default());
+        case.normalise();
         case.tell_lookups();
         case.topology.suppose_entrances();
-        case.normalise();
+        case.topology.normalise();
         case
     }
 }

@@ -4,11 +4,11 @@
 //! looks at that time later is told.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use model::query::{Gap, GapReason};
-use model::time::{SECOND, Span, TimeWindow, Timestamp};
+use model::time::{MINUTE, SECOND, Span, TimeWindow, Timestamp};
 
 /// Rounds are judged by so many seconds of them.
 const STRETCH: Span = Span(5 * SECOND);
@@ -18,8 +18,16 @@ const CROWD: f64 = 4.0;
 const LATE: Duration = Duration::from_millis(20);
 /// Stretches no further apart than this are told as one.
 const CLOSE: Span = Span(15 * SECOND);
+/// So far back it counts: what is still wrong so long after the need is over is wrong for another reason.
+const LATELY: Span = Span(10 * MINUTE);
 /// Most of them; the oldest are forgotten.
 const MOST: usize = 1440;
+
+/// Asked once: whoever asks reads several files for it.
+static PROCESSORS: LazyLock<f64> = LazyLock::new(|| {
+    let count = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    count as f64
+});
 
 /// What one round of the watch saw of its machine.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,11 +44,10 @@ impl Round {
         // Only Linux tells; elsewhere the delay has to do.
         let told = std::fs::read_to_string("/proc/loadavg").ok();
         let running = told.as_deref().and_then(running).unwrap_or(0);
-        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Self {
             late: slept.saturating_sub(wanted),
             // Whoever asks is running.
-            crowd: f64::from(running.saturating_sub(1)) / processors as f64,
+            crowd: f64::from(running.saturating_sub(1)) / *PROCESSORS,
         }
     }
 }
@@ -137,13 +144,15 @@ impl Starved {
         }
     }
 
-    /// What a look at `window` has to know.
+    /// What a look at `window` has to know: of its last minutes, since a look reaches back much farther than what it is
+    /// to explain.
     pub fn gaps(&self, window: TimeWindow) -> Vec<Gap> {
         let kept = self.kept();
+        let from = window.from().max(window.to().minus(LATELY));
         let within = kept
             .needs
             .iter()
-            .filter(|need| need.from < window.to() && need.to >= window.from());
+            .filter(|need| need.from < window.to() && need.to >= from);
         let gap = |need: Need| {
             Gap::new(
                 "how long things take",
@@ -249,6 +258,8 @@ mod tests {
         };
         assert_eq!(gaps(0, 114), vec![]);
         assert_eq!(gaps(170, 200), vec![]);
+        // A look that reaches back to it from long after it.
+        assert_eq!(gaps(90, 1000), vec![]);
         let [told] = &gaps(90, 200)[..] else {
             panic!("one stretch is one gap")
         };

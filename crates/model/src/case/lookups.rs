@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::entrances::ABOUT;
 use super::{Case, OwnedLog};
 use crate::entity::{Entity, EntityId, EntityKind};
+use crate::telemetry::Severity;
 use crate::topology::{Edge, EdgeKind};
 
 /// How the metrics begin that only a name server has, or whoever puts questions to one: the usual servers' own, and those
@@ -43,19 +44,23 @@ const UNANSWERED: [&str; 14] = [
 const NEAR: usize = 80;
 /// How sure it is that who complains so asks there.
 const ASKED: f64 = 0.8;
-/// Lines that are read for it; who cannot resolve says so again and again.
+/// Lines that are read for it, the newest; who cannot resolve says so again and again, and a look may hold a million.
 const MOST_LINES: usize = 20_000;
 
 impl Case {
     /// Who is told to answer names is asked by whoever complains that a name was not answered, where there is just one; and
-    /// whoever complains leans on the one whose name it asked for. Adds those edges. Normalises.
+    /// whoever complains leans on the one whose name it asked for. Adds those edges to a case that is normalised, and
+    /// leaves it so.
     pub fn tell_lookups(&mut self) {
         let lines: Vec<(&OwnedLog, usize)> = self
             .logs
             .iter()
             .flatten()
-            .filter_map(|line| Some((line, unanswered(&line.body)?)))
+            .rev()
+            // Most lines complain of nothing.
+            .filter(|line| line.severity.is_none_or(|it| it >= Severity::Warn))
             .take(MOST_LINES)
+            .filter_map(|line| Some((line, unanswered(&line.body)?)))
             .collect();
         if lines.is_empty() {
             return;
@@ -264,5 +269,36 @@ mod tests {
         assert!(told(&two, &complaint).is_empty());
         let calm = [("service/door", "cart.shop.example is at 10.0.0.7")];
         assert!(told(&two[..1], &calm).is_empty());
+    }
+
+    #[test]
+    fn only_the_newest_complaints_are_read() {
+        let mut case = crate::case::tests::empty();
+        case.topology.entities = ["door", "cart"]
+            .map(|name| Entity {
+                id: EntityId::from(name),
+                kind: EntityKind::Service,
+                name: name.to_string(),
+                labels: Default::default(),
+            })
+            .to_vec();
+        let of = |severity: Option<Severity>| OwnedLog {
+            severity,
+            ..line("door", "lookup cart: no such host")
+        };
+        let told = |logs: Vec<OwnedLog>| {
+            let mut case = case.clone();
+            case.logs = Some(logs);
+            case.tell_lookups();
+            case.topology.edges.len()
+        };
+        assert_eq!(told(vec![of(Some(Severity::Info))]), 0);
+        assert_eq!(told(vec![of(Some(Severity::Warn))]), 1);
+        let calm = line("cart", "read");
+        let mut many = vec![of(None)];
+        many.resize(MOST_LINES, calm.clone());
+        assert_eq!(told(many.clone()), 1);
+        many.push(calm);
+        assert_eq!(told(many), 0);
     }
 }

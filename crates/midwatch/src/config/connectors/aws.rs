@@ -121,11 +121,6 @@ pub struct AwsHands {
     pub call_log: Option<PathBuf>,
 }
 
-/// Is it a role's ARN?
-fn is_role(arn: &str) -> bool {
-    arn.starts_with("arn:") && arn.contains(":iam::") && arn.contains(":role/")
-}
-
 impl Aws {
     /// What the hands' own role is for; `None` without hands, and where they have no role.
     pub fn scope(&self) -> Option<Scope> {
@@ -206,7 +201,7 @@ impl Aws {
     }
 
     fn roles_fault(&self, hands: &AwsHands, key: &str) -> Option<Fault> {
-        let wrong = hands.roles.iter().find(|role| !is_role(role))?;
+        let wrong = hands.roles.iter().find(|role| Scope::of(role).is_none())?;
         Some((
             format!("{key}.hands.roles"),
             format!("names {wrong:?}, which is no role"),
@@ -244,7 +239,7 @@ impl Aws {
             if let Some(fault) = named(&format!("{key}.accounts.{account}"), account) {
                 return Some(fault);
             }
-            if !is_role(&role.role_arn) {
+            if Scope::of(&role.role_arn).is_none() {
                 return fault(
                     &format!(".accounts.{account}.role_arn"),
                     "is no role",
