@@ -9,6 +9,7 @@ use crate::files::documents::typed;
 use crate::files::entities::Who;
 use crate::files::error::FilesError;
 use crate::files::gathered::{Gathered, moment_at, text_at, values};
+use crate::files::kubernetes::manifest::{HIDDEN, is_secret};
 use crate::files::source::DataFile;
 
 /// Reads audit records.
@@ -220,6 +221,11 @@ fn touched(event: &Value, detail: &Value, gathered: &mut Gathered<'_>) -> Vec<En
     out
 }
 
+/// Is what a parameter of this name holds for nobody's eyes?
+fn is_password(key: &str) -> bool {
+    key.to_ascii_lowercase().contains("password")
+}
+
 /// Parameters as lines of a diff: what the call set.
 fn flatten(path: &str, value: &Value, out: &mut String) {
     let join = |key: &str| {
@@ -231,8 +237,17 @@ fn flatten(path: &str, value: &Value, out: &mut String) {
     };
     match value {
         Value::Object(fields) => {
+            // A variable of a container, whose name says that it holds a secret.
+            let name = fields.get("name").and_then(Value::as_str);
+            let secret = name.is_some_and(is_secret);
             for (key, inner) in fields {
-                flatten(&join(key), inner, out);
+                match inner {
+                    // AWS leaves passwords out itself; what stands in for it may not.
+                    Value::String(_) if (secret && key == "value") || is_password(key) => {
+                        out.push_str(&format!("+{}: {HIDDEN}\n", join(key)));
+                    }
+                    inner => flatten(&join(key), inner, out),
+                }
             }
         }
         Value::Array(items) => {

@@ -9,7 +9,7 @@ const WHOLE: usize = 400;
 /// Lines around what differs in a longer one.
 const AROUND: usize = 3;
 /// What stands in place of a value that may be a secret.
-const HIDDEN: &str = "(left out)";
+pub(crate) const HIDDEN: &str = "(left out)";
 /// Words in the names of variables that hold secrets.
 const SECRET_WORDS: [&str; 10] = [
     "password",
@@ -25,7 +25,7 @@ const SECRET_WORDS: [&str; 10] = [
 ];
 
 /// Is a variable of that name a secret?
-fn is_secret(name: &str) -> bool {
+pub(crate) fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase().replace('-', "_");
     SECRET_WORDS.iter().any(|word| name.contains(word))
 }
@@ -104,7 +104,7 @@ fn conceal_both(before: &mut Value, after: &mut Value) {
 }
 
 /// What stands in a template, by the names that people know: `(container, image)`.
-pub(super) fn images(template: &Value) -> Vec<(String, String)> {
+pub(crate) fn images(template: &Value) -> Vec<(String, String)> {
     let list = template["spec"]["containers"].as_array();
     list.into_iter()
         .flatten()
@@ -113,6 +113,14 @@ pub(super) fn images(template: &Value) -> Vec<(String, String)> {
             (text("name"), text("image"))
         })
         .collect()
+}
+
+/// The tag of an image, or its digest; all of it where it has neither.
+pub(crate) fn tag(image: &str) -> &str {
+    let last = image.rsplit('/').next().unwrap_or(image);
+    last.split_once('@')
+        .or_else(|| last.split_once(':'))
+        .map_or(image, |(_, tag)| tag)
 }
 
 /// The template without what the cluster itself wrote into it.
@@ -139,7 +147,7 @@ pub(super) fn plain(template: &Value) -> Value {
 
 /// What two templates differ in, as a unified diff of their YAML at that path; `None` if they do not. Values of
 /// secrets are left out of it.
-pub(super) fn diff(path: &str, before: &Value, after: &Value) -> Option<String> {
+pub(crate) fn diff(path: &str, before: &Value, after: &Value) -> Option<String> {
     let (mut before, mut after) = (plain(before), plain(after));
     if before == after {
         return None;

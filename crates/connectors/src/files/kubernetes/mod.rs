@@ -1,7 +1,7 @@
 //! What `kubectl get … -o json` prints: lists of objects become states, events, changes, entities and edges. The
 //! connector that asks a cluster itself goes the same way from [`gather`] on.
 
-mod manifest;
+pub(crate) mod manifest;
 mod objects;
 mod rollouts;
 

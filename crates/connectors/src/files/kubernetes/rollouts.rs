@@ -270,13 +270,13 @@ fn change(
         diff,
         version: other
             .iter()
-            .map(|image| tag(image))
+            .map(|image| manifest::tag(image))
             .collect::<Vec<_>>()
             .join(", "),
         // Many a pipeline names an image after the commit that it was built from.
         carries: other
             .iter()
-            .map(|image| tag(image))
+            .map(|image| manifest::tag(image))
             .filter(|tag| tag.len() == 40 && tag.bytes().all(|byte| byte.is_ascii_hexdigit()))
             .map(str::to_string)
             .collect(),
@@ -295,12 +295,4 @@ fn without_restart(template: &Value) -> Value {
         notes.remove(RESTARTED);
     }
     manifest::plain(&template)
-}
-
-/// The tag of an image, or its digest; all of it where it has neither.
-fn tag(image: &str) -> &str {
-    let last = image.rsplit('/').next().unwrap_or(image);
-    last.split_once('@')
-        .or_else(|| last.split_once(':'))
-        .map_or(image, |(_, tag)| tag)
 }
