@@ -43,6 +43,17 @@ const DYNAMODB: Service = service("dynamodb", "DynamoDB", "dynamodb");
 const SQS: Service = service("sqs", "SQS", "sqs");
 const SNS: Service = service("sns", "SNS", "sns");
 const TAGS: Service = service("tag", "Resource Groups Tagging API", "tagging");
+const ECS: Service = service("ecs", "ECS", "ecs");
+const RDS: Service = service("rds", "RDS", "rds");
+const ELB: Service = service(
+    "elasticloadbalancing",
+    "Elastic Load Balancing v2",
+    "elasticloadbalancing",
+);
+const AUTOSCALING: Service = service("autoscaling", "Auto Scaling", "autoscaling");
+const STATES: Service = service("states", "SFN", "states");
+const PIPELINES: Service = service("codepipeline", "CodePipeline", "codepipeline");
+const DEPLOYMENTS: Service = service("codedeploy", "CodeDeploy", "codedeploy");
 const STS: Service = service("sts", "STS", "sts");
 
 const fn service(prefix: &'static str, sdk: &'static str, trail: &'static str) -> Service {
@@ -70,7 +81,7 @@ pub const TAKE_ROLE: &str = "sts:AssumeRole";
 
 /// The table, by service. Quotas: the service's own pages of "endpoints and quotas" in the AWS General Reference.
 #[rustfmt::skip]
-pub static CALLS: [Call; 21] = [
+pub static CALLS: [Call; 46] = [
     call(&CLOUDWATCH, "DescribeAlarms", "cloudwatch:DescribeAlarms", 9.0, "which alarms there are, and which fire"),
     call(&CLOUDWATCH, "DescribeAlarmHistory", "cloudwatch:DescribeAlarmHistory", 3.0, "when alarms turned"),
     call(&CLOUDWATCH, "ListMetrics", "cloudwatch:ListMetrics", 25.0, "which metrics there are"),
@@ -90,6 +101,31 @@ pub static CALLS: [Call; 21] = [
     call(&SQS, "GetQueueAttributes", "sqs:GetQueueAttributes", 20.0, "how much waits in a queue, and where its dead letters go"),
     call(&SNS, "ListSubscriptions", "sns:ListSubscriptions", 30.0, "who hears of a topic"),
     call(&TAGS, "GetResources", "tag:GetResources", 15.0, "tags: whose a resource is, which environment"),
+    call(&ECS, "ListClusters", "ecs:ListClusters", 20.0, "which clusters of ECS there are"),
+    call(&ECS, "ListServices", "ecs:ListServices", 20.0, "which services run in a cluster"),
+    call(&ECS, "DescribeServices", "ecs:DescribeServices", 20.0, "how many tasks run, rollouts, and what a service says of itself"),
+    call(&ECS, "DescribeTaskDefinition", "ecs:DescribeTaskDefinition", 20.0, "what a rollout altered: image, limits, variables"),
+    call(&ECS, "ListTasks", "ecs:ListTasks", 20.0, "which tasks stopped"),
+    call(&ECS, "DescribeTasks", "ecs:DescribeTasks", 20.0, "why tasks stopped"),
+    call(&RDS, "DescribeDBInstances", "rds:DescribeDBInstances", 10.0, "state of databases, and what waits to be altered"),
+    call(&RDS, "DescribeDBClusters", "rds:DescribeDBClusters", 10.0, "state of clusters of databases, and who writes"),
+    call(&RDS, "DescribeEvents", "rds:DescribeEvents", 10.0, "failovers, storage that is full, restarts"),
+    call(&RDS, "DescribePendingMaintenanceActions", "rds:DescribePendingMaintenanceActions", 10.0, "maintenance that waits"),
+    call(&ELB, "DescribeLoadBalancers", "elasticloadbalancing:DescribeLoadBalancers", 10.0, "which load balancers there are"),
+    call(&ELB, "DescribeTargetGroups", "elasticloadbalancing:DescribeTargetGroups", 10.0, "to whom load balancers send"),
+    call(&ELB, "DescribeTargetHealth", "elasticloadbalancing:DescribeTargetHealth", 10.0, "which targets are not well, and why"),
+    call(&AUTOSCALING, "DescribeAutoScalingGroups", "autoscaling:DescribeAutoScalingGroups", 10.0, "how many machines there are and should be"),
+    call(&AUTOSCALING, "DescribeScalingActivities", "autoscaling:DescribeScalingActivities", 10.0, "what scaling did, and could not do"),
+    call(&STATES, "ListStateMachines", "states:ListStateMachines", 5.0, "which state machines there are"),
+    call(&STATES, "ListExecutions", "states:ListExecutions", 5.0, "how executions ended"),
+    call(&STATES, "GetExecutionHistory", "states:GetExecutionHistory", 20.0, "in which step an execution failed, and why"),
+    call(&STATES, "DescribeStateMachine", "states:DescribeStateMachine", 20.0, "what a state machine calls"),
+    call(&PIPELINES, "ListPipelines", "codepipeline:ListPipelines", 5.0, "which pipelines there are"),
+    call(&PIPELINES, "ListPipelineExecutions", "codepipeline:ListPipelineExecutions", 5.0, "which commit was released, when"),
+    call(&PIPELINES, "GetPipeline", "codepipeline:GetPipeline", 5.0, "what a pipeline brings out"),
+    call(&DEPLOYMENTS, "ListDeployments", "codedeploy:ListDeployments", 5.0, "which deployments there were"),
+    call(&DEPLOYMENTS, "BatchGetDeployments", "codedeploy:BatchGetDeployments", 5.0, "what was deployed, and how it ended"),
+    call(&DEPLOYMENTS, "BatchGetDeploymentGroups", "codedeploy:BatchGetDeploymentGroups", 5.0, "onto what was deployed"),
     call(&STS, "GetCallerIdentity", "sts:GetCallerIdentity", 100.0, "as whom it is asked, for `midwatch doctor`"),
     call(&STS, "AssumeRole", TAKE_ROLE, 100.0, "reading another account, or acting, under a role that is named"),
 ];

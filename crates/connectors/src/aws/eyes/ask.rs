@@ -168,6 +168,12 @@ impl<'l> Asking<'l> {
         }
     }
 
+    /// How far back changes and what AWS says of things are told: as far as the audit trail is read, and no less than
+    /// the time that is looked at.
+    pub fn reaches_back(&self) -> Timestamp {
+        self.now.minus(self.settings.changes).min(self.hull.from())
+    }
+
     fn closed(&self, service: &str) -> Option<Missed> {
         let closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
         closed.get(ALL).or_else(|| closed.get(service)).cloned()

@@ -17,11 +17,22 @@ const PAGES: usize = 6;
 /// How sure it is that a function leans on what a variable of it names.
 const BY_VARIABLE: f64 = 0.8;
 
-/// What the variables of functions name. Values are compared with the names of things that are there, and kept nowhere.
+/// What the variables of functions and of services name. Values are compared with the names of things that are there, and kept nowhere.
 #[derive(Default)]
 pub(super) struct Names(Vec<(EntityId, String, String)>);
 
 impl Names {
+    /// A variable of whoever runs code says this.
+    pub fn say(&mut self, whose: &EntityId, variable: &str, value: &str) {
+        self.0
+            .push((whose.clone(), variable.to_string(), value.to_string()));
+    }
+
+    /// Takes over what variables of others say.
+    pub fn join(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
     /// Draws an edge wherever a variable names a table, a queue or another function that is there.
     pub fn lean(self, found: &mut Found) {
         let entities = found.map().entities;
@@ -116,9 +127,7 @@ async fn list(asking: &Asking<'_>, found: &mut Found, names: &mut Names) -> Resu
             let environment = function.environment().and_then(|one| one.variables());
             for (variable, value) in environment.into_iter().flatten() {
                 variables.push(variable);
-                names
-                    .0
-                    .push((entity.clone(), variable.clone(), value.clone()));
+                names.say(&entity, variable, value);
             }
             variables.sort_unstable();
             if let Some(role) = function.role().and_then(|role| found.by_arn(role)) {

@@ -9,6 +9,11 @@
 
 pub(super) mod alarms;
 pub(super) mod ask;
+mod balancers;
+mod containers;
+mod databases;
+mod deployments;
+mod fleets;
 mod found;
 mod functions;
 pub(super) mod guard;
@@ -17,12 +22,19 @@ mod logs;
 mod metrics;
 pub(super) mod place;
 mod queues;
+mod releases;
+mod repeats;
+mod rollouts;
 mod several;
 mod tables;
 mod tags;
 pub(super) mod tally;
+mod tasks;
+mod templates;
 mod traces;
 mod trail;
+mod whole;
+mod workflows;
 
 #[cfg(test)]
 pub(super) mod tests;
@@ -89,7 +101,8 @@ pub struct Settings {
     pub groups: usize,
     /// Traces of one place and look.
     pub traces: usize,
-    /// Functions, tables and queues of one place whose state is asked for one by one, of each kind.
+    /// Functions, tables, queues, services, target groups, state machines and pipelines of one place that are asked
+    /// about one by one, of each kind.
     pub details: usize,
     /// How far back the audit trail is read.
     pub changes: Span,
@@ -270,7 +283,7 @@ impl Eyes {
         let asked = places.iter().map(|place| {
             let means = (&look, &shown, &self.means.sleep);
             let asking = Asking::new(&self.name, place, means, &self.settings, (hull, now));
-            async move { everything(&asking).await }
+            async move { whole::look(&asking).await }
         });
         let mut all: Vec<Found> = join_all(asked).await;
         several::tell_apart(&places, &mut all);
@@ -341,8 +354,8 @@ impl Eyes {
         let hour = self.tally.hour.spent(now);
         let paid = tally::dollars(self.tally.paid.spent(now).requests);
         Ok(format!(
-            "asked as {}. It sees alarms, metrics, logs, traces, the audit trail, functions, tables, queues and tags, by {} calls \
-             that all read. Asked {} times in the last hour, for {paid}",
+            "asked as {}. It sees alarms, metrics, logs, traces, the audit trail, functions, tables, queues, tags, services of ECS, \
+             databases, load balancers, groups of machines, state machines and releases, by {} calls that all read. Asked {} times in the last hour, for {paid}",
             said.join("; "),
             CALLS.len(),
             hour.requests
@@ -354,30 +367,6 @@ impl Eyes {
         // There is one until it is dropped.
         Some(self.runtime.as_ref()?.block_on(future))
     }
-}
-
-/// All that one place shows. Alarms first: they say who matters.
-async fn everything(asking: &Asking<'_>) -> Found {
-    let (mut found, alarms) = alarms::look(asking).await;
-    let firing = &alarms.firing;
-    let (numbers, lines, spans, changes, functions, tables, queues, tags) = futures_util::join!(
-        metrics::look(asking, &alarms),
-        logs::look(asking, firing),
-        traces::look(asking),
-        trail::look(asking),
-        functions::look(asking, firing),
-        tables::look(asking, firing),
-        queues::look(asking, firing),
-        tags::look(asking),
-    );
-    let (functions, names) = functions;
-    for part in [
-        numbers, lines, spans, changes, functions, tables, queues, tags,
-    ] {
-        found.join(part);
-    }
-    names.lean(&mut found);
-    found
 }
 
 impl Live for Eyes {

@@ -42,6 +42,13 @@ pub(super) struct Place {
     pub sns: aws_sdk_sns::Client,
     pub tags: aws_sdk_resourcegroupstagging::Client,
     pub sts: aws_sdk_sts::Client,
+    pub ecs: aws_sdk_ecs::Client,
+    pub rds: aws_sdk_rds::Client,
+    pub elb: aws_sdk_elasticloadbalancingv2::Client,
+    pub autoscaling: aws_sdk_autoscaling::Client,
+    pub states: aws_sdk_sfn::Client,
+    pub pipelines: aws_sdk_codepipeline::Client,
+    pub deployments: aws_sdk_codedeploy::Client,
 }
 
 /// A client with a guard before it.
@@ -77,6 +84,13 @@ impl Place {
             sns: client!(aws_sdk_sns, sdk, guard()),
             tags: client!(aws_sdk_resourcegroupstagging, sdk, guard()),
             sts: client!(aws_sdk_sts, sdk, guard()),
+            ecs: client!(aws_sdk_ecs, sdk, guard()),
+            rds: client!(aws_sdk_rds, sdk, guard()),
+            elb: client!(aws_sdk_elasticloadbalancingv2, sdk, guard()),
+            autoscaling: client!(aws_sdk_autoscaling, sdk, guard()),
+            states: client!(aws_sdk_sfn, sdk, guard()),
+            pipelines: client!(aws_sdk_codepipeline, sdk, guard()),
+            deployments: client!(aws_sdk_codedeploy, sdk, guard()),
             name,
         }
     }

@@ -42,7 +42,8 @@ pub struct Aws {
     /// Traces of one look at one account in one region; 60 unless something else is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traces: Option<usize>,
-    /// Functions, tables and queues, of each kind, whose state is asked for one by one; 12 unless something else is said.
+    /// Functions, tables, queues, services, target groups, state machines and pipelines, of each kind, that are asked
+    /// about one by one; 12 unless something else is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<usize>,
     /// How far back the audit trail is read; 24h unless something else is said.
