@@ -24,6 +24,8 @@ const CLUSTERS: usize = 5;
 const PAGE: i32 = 100;
 /// Services that may be described at once.
 const AT_ONCE: usize = 10;
+/// One question is about ten of them: so many times more are described than of what is asked about one by one.
+const EACH: usize = 5;
 /// What a service says of its daily work, behind its name.
 const ROUTINE: [&str; 5] = [
     "has started ",
@@ -133,7 +135,10 @@ async fn services(
         .collect();
     let wanted = ("how services of ECS are", "services");
     let more = answer.next_token().is_some();
-    let named = looked.found.first(asking, firing, wanted, listed, more);
+    let most = asking.settings.details.saturating_mul(EACH);
+    let named = looked
+        .found
+        .first_of(asking, firing, wanted, listed, (more, most));
     for some in named.chunks(AT_ONCE) {
         let arns = some.iter().map(|(_, arn)| arn.clone()).collect();
         let sent = asking

@@ -83,15 +83,27 @@ impl Found {
         &mut self,
         asking: &Asking<'_>,
         firing: &BTreeSet<EntityId>,
+        words: (&str, &str),
+        things: Vec<(EntityId, T)>,
+        more: bool,
+    ) -> Vec<(EntityId, T)> {
+        let most = asking.settings.details;
+        self.first_of(asking, firing, words, things, (more, most))
+    }
+
+    /// The same, `most` of them: where one question asks about several.
+    pub fn first_of<T: Ord>(
+        &mut self,
+        asking: &Asking<'_>,
+        firing: &BTreeSet<EntityId>,
         (wanted, all): (&str, &str),
         mut things: Vec<(EntityId, T)>,
-        more: bool,
+        (more, most): (bool, usize),
     ) -> Vec<(EntityId, T)> {
         things.sort_by(|(a, one), (b, other)| {
             let key = |entity: &EntityId| !firing.contains(entity);
             (key(a), a, one).cmp(&(key(b), b, other))
         });
-        let most = asking.settings.details;
         if things.len() > most || more {
             let least = if more { "at least " } else { "" };
             let detail = format!(

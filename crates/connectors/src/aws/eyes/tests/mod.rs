@@ -1,6 +1,7 @@
 //! The connector in simulated time, against a double that answers as AWS does on the wire.
 
 pub(in crate::aws) mod double;
+mod running;
 mod services;
 
 use std::collections::{BTreeMap, BTreeSet};
