@@ -80,6 +80,7 @@ pub(super) const fn call(
 pub const TAKE_ROLE: &str = "sts:AssumeRole";
 
 /// The table, by service. Quotas: the service's own pages of "endpoints and quotas" in the AWS General Reference.
+/// Calls of ECS that share one quota have half of it each.
 #[rustfmt::skip]
 pub static CALLS: [Call; 46] = [
     call(&CLOUDWATCH, "DescribeAlarms", "cloudwatch:DescribeAlarms", 9.0, "which alarms there are, and which fire"),
@@ -101,12 +102,12 @@ pub static CALLS: [Call; 46] = [
     call(&SQS, "GetQueueAttributes", "sqs:GetQueueAttributes", 20.0, "how much waits in a queue, and where its dead letters go"),
     call(&SNS, "ListSubscriptions", "sns:ListSubscriptions", 30.0, "who hears of a topic"),
     call(&TAGS, "GetResources", "tag:GetResources", 15.0, "tags: whose a resource is, which environment"),
-    call(&ECS, "ListClusters", "ecs:ListClusters", 20.0, "which clusters of ECS there are"),
-    call(&ECS, "ListServices", "ecs:ListServices", 20.0, "which services run in a cluster"),
-    call(&ECS, "DescribeServices", "ecs:DescribeServices", 20.0, "how many tasks run, rollouts, and what a service says of itself"),
-    call(&ECS, "DescribeTaskDefinition", "ecs:DescribeTaskDefinition", 20.0, "what a rollout altered: image, limits, variables"),
-    call(&ECS, "ListTasks", "ecs:ListTasks", 20.0, "which tasks stopped"),
-    call(&ECS, "DescribeTasks", "ecs:DescribeTasks", 20.0, "why tasks stopped"),
+    call(&ECS, "ListClusters", "ecs:ListClusters", 10.0, "which clusters of ECS there are"),
+    call(&ECS, "ListServices", "ecs:ListServices", 10.0, "which services run in a cluster"),
+    call(&ECS, "DescribeServices", "ecs:DescribeServices", 10.0, "how many tasks run, rollouts, and what a service says of itself"),
+    call(&ECS, "DescribeTaskDefinition", "ecs:DescribeTaskDefinition", 10.0, "what a rollout altered: image, limits, variables"),
+    call(&ECS, "ListTasks", "ecs:ListTasks", 10.0, "which tasks stopped"),
+    call(&ECS, "DescribeTasks", "ecs:DescribeTasks", 10.0, "why tasks stopped"),
     call(&RDS, "DescribeDBInstances", "rds:DescribeDBInstances", 10.0, "state of databases, and what waits to be altered"),
     call(&RDS, "DescribeDBClusters", "rds:DescribeDBClusters", 10.0, "state of clusters of databases, and who writes"),
     call(&RDS, "DescribeEvents", "rds:DescribeEvents", 10.0, "failovers, storage that is full, restarts"),
