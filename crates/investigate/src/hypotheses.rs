@@ -306,6 +306,7 @@ pub fn weigh(ground: &Ground<'_>) -> Vec<Hypothesis> {
     }
     roots::prefer_roots(ground, &mut all);
     roots::prefer_sources(ground, &mut all);
+    roots::keep_ahead(ground, &mut all);
     sort(&mut all, ground.scene);
     all
 }

@@ -397,6 +397,43 @@ fn a_start_that_is_another_than_before_is_a_restart() {
 }
 
 #[test]
+fn a_group_of_processes_is_who_it_is_and_not_who_tells_of_it() {
+    let mut server = Server::default();
+    let group = |name: &str| {
+        json!({"__name__": "namedprocess_namegroup_open_filedesc", "groupname": name,
+            "job": "process", "instance": "a:9256"})
+    };
+    server
+        .add(
+            json!({"__name__": "up", "job": "process", "instance": "a:9256"}),
+            |_| Some(1.0),
+        )
+        .add(
+            json!({"__name__": "up", "job": "redis", "instance": "a:9121"}),
+            |_| Some(1.0),
+        )
+        .add(
+            json!({"__name__": "node_load1", "job": "node", "instance": "a:9100"}),
+            |_| Some(1.0),
+        )
+        .add(group("dnsmasq"), |_| Some(7.0))
+        .add(group("redis-server"), |_| Some(9.0));
+    let brought = look(server);
+    let files = one(&brought, "namedprocess_namegroup_open_filedesc", "");
+    let whose: Vec<&str> = files.iter().map(|one| one.key.entity.as_str()).collect();
+    assert_eq!(whose, ["service/dnsmasq", "service/redis"]);
+    let on_host = |from: &str| {
+        let edges = &brought.topology.edges;
+        edges.iter().any(|edge| {
+            edge.from.as_str() == from
+                && edge.to.as_str() == "host/a"
+                && edge.kind == EdgeKind::RunsOn
+        })
+    };
+    assert!(on_host("service/dnsmasq") && on_host("service/redis"));
+}
+
+#[test]
 fn a_process_that_begins_anew_counts_from_nothing() {
     let mut server = Server::default();
     server
