@@ -132,7 +132,7 @@ impl Hypothesis {
         };
         let heard = || first_hand() && leans_on(scene, other.unit, self.unit);
         match self.mechanism().spreads {
-            Spread::Callers => heard(),
+            Spread::Callers | Spread::Neighbours => heard(),
             Spread::Partners => heard() || (first_hand() && leans_on(scene, self.unit, other.unit)),
             Spread::Requests => self.score.signature > 0.0 && self.sends_to.contains(&other.unit),
             Spread::Machine => {

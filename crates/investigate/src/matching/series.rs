@@ -51,7 +51,10 @@ pub(super) fn behaves<'a, L: Iterator<Item = &'a SeriesFact>>(
         Shape::Ample => is_ample(fact, limits()),
         Shape::Zero => fact.normal > 0.0 && fact.level.abs() <= 0.01 * fact.normal,
         Shape::Appeared => {
-            fact.normal.abs() < f64::EPSILON && fact.level.max(fact.worst) > 0.0 && fact.z > 0.0
+            fact.normal.abs() < f64::EPSILON
+                && fact.level.max(fact.worst) > 0.0
+                && fact.z > 0.0
+                && !fact.is_mostly_idle()
         }
     };
     // Shares are written as 0..1 here and as 0..100 there; catalogue files write percentages.

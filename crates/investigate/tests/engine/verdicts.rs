@@ -128,6 +128,11 @@ fn a_copy_that_is_behind_is_named_by_who_does_not_find_in_it() {
 }
 
 #[test]
+fn who_takes_the_processor_is_named_by_its_neighbours() {
+    judged_rightly(&exported::newcomer());
+}
+
+#[test]
 fn what_was_over_before_the_alarm_is_not_its_beginning() {
     let blip = |at: i64| {
         if (123..126).contains(&at) {

@@ -152,3 +152,38 @@ pub fn behind_and_asked() -> Told {
         evidence_of: &["ledger-copy"],
     }
 }
+
+/// A batch begins on the machine of the storefront, which nobody asks anything: the storefront waits to run.
+pub fn newcomer() -> Told {
+    let case = Story::new("newcomer", "pages are slow")
+        .with(EntityKind::Service, &["storefront", "prices", "thumbnails"])
+        .with(EntityKind::Host, &["node-7"])
+        .calls("storefront", &["prices"])
+        .leans("storefront", "node-7", EdgeKind::RunsOn)
+        .leans("thumbnails", "node-7", EdgeKind::RunsOn)
+        .chatters("storefront")
+        .chatters("prices")
+        .serves("storefront", from(140, 90.0, 1400.0), |_| 0.1)
+        .serves_well("prices", 8.0)
+        .reads(
+            "thumbnails",
+            "container_cpu_usage_percent",
+            "%",
+            from(139, 0.0, 92.0),
+        )
+        .reads("node-7", "node_load1", "", from(139, 0.6, 3.1))
+        .alarm("storefront", "request_latency_ms", 143, 800.0, 1400.0)
+        .told();
+    Told {
+        case,
+        status: Status::CauseFound,
+        causes: vec![Truth {
+            entities: &["thumbnails"],
+            mechanisms: &["resource.noisy-neighbour"],
+            category: Category::ResourceLimit,
+            change: None,
+        }],
+        innocent: &[],
+        evidence_of: &["thumbnails"],
+    }
+}

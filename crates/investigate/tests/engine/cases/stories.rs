@@ -51,6 +51,7 @@ pub fn all() -> Vec<Told> {
         exported::refused_sessions(),
         exported::put_back(),
         exported::behind_and_asked(),
+        exported::newcomer(),
         recovered(),
         healthy(),
     ]
