@@ -124,7 +124,8 @@ pub(super) fn edges<'l>(
     naming: &Naming,
     met: &mut Met,
 ) {
-    let mut on_hosts: BTreeMap<EntityId, EntityId> = BTreeMap::new();
+    // Its copies may run on several.
+    let mut on_hosts: BTreeSet<(EntityId, EntityId)> = BTreeSet::new();
     for labels in series {
         let name = labels.get("__name__").map_or("", String::as_str);
         if CALLS.iter().any(|calls| name.starts_with(calls)) {
@@ -168,7 +169,7 @@ pub(super) fn edges<'l>(
         {
             let only = [("instance".to_string(), instance.clone())].into();
             if let Some(host) = Naming::default().entity(&only) {
-                on_hosts.insert(id, host);
+                on_hosts.insert((id, host));
             }
         }
     }
