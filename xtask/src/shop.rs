@@ -3,6 +3,7 @@
 //! nginx, PostgreSQL with a replica, Redis, RabbitMQ and a small shop in front of them, watched by a real Prometheus and
 //! Alertmanager. What it is made of and how it breaks are data in `xtask/shop`; see the README there.
 
+mod calm;
 mod fault;
 mod kept;
 mod metrics;
@@ -12,6 +13,7 @@ mod series;
 mod system;
 mod told;
 mod trial;
+mod watch;
 
 use std::path::{Path, PathBuf};
 
@@ -51,13 +53,14 @@ pub fn run(words: &[&str]) -> anyhow::Result<bool> {
         }
         ["see", rest @ ..] => return trial::see(&shop, rest),
         ["run", rest @ ..] => return trial::run(&shop, rest),
+        ["calm", rest @ ..] => return calm::run(&shop, rest),
         ["peers", rest @ ..] => return peers::run(rest),
         ["write"] => {
             told::write()?;
             places::write()?;
         }
         other => bail!(
-            "no such word: {}; up, down, list, break NAME, mend NAME, see [NAME...], run, peers --kept DIR, write",
+            "no such word: {}; up, down, list, break NAME, mend NAME, see [NAME...], run [NAME...], calm --calm SECONDS, peers --kept DIR, write",
             other.join(" ")
         ),
     }

@@ -99,7 +99,7 @@ fn ramp(value: f64, from: f64, to: f64) -> f64 {
 }
 
 /// How much a shift in ms matters to anybody: not below 10 ms, fully from 50 ms.
-fn felt(shift_ms: f64) -> f64 {
+pub(crate) fn felt(shift_ms: f64) -> f64 {
     if shift_ms <= 0.0 {
         0.0
     } else {

@@ -357,6 +357,8 @@ pub enum Spread {
     Machine,
     /// At those who talk with it, whoever of them asks.
     Partners,
+    /// At whoever runs on the same machine, whether they have anything else to do with each other or not.
+    Neighbours,
 }
 
 /// What part a change plays in a mechanism.

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use model::time::SECOND;
 use model::{Change, Event, RawRef, Series, Severity, StateSnapshot, Timestamp};
 
 use crate::role::Role;
@@ -44,6 +45,40 @@ pub struct SeriesFact {
     pub active: bool,
     /// It grows steadily rather than jumping.
     pub ramp: bool,
+}
+
+/// A disk, or a processor, that was busy for less of the time keeps nobody waiting.
+const BUSY: f64 = 0.5;
+/// A process that was at work for less of the time is not held up by its processor, even where it may have a part of
+/// one only.
+const AT_WORK: f64 = 0.15;
+
+impl SeriesFact {
+    /// Is it a count of the seconds for which a disk, a processor or a process was at work (of each operation's seconds,
+    /// where several are under way), and did it grow by much less than the time that passed? Then it may be more than
+    /// ever, and is still little.
+    pub fn is_mostly_idle(&self) -> bool {
+        let key = &self.series.key;
+        let counted = key.statistic == "increase" && key.metric.contains("_seconds");
+        let busy = match self.role {
+            Role::DiskQueue | Role::DiskLatency => BUSY,
+            Role::Cpu if key.labels.contains_key("cpu") => BUSY,
+            Role::Cpu => AT_WORK,
+            _ => return false,
+        };
+        if !counted {
+            return false;
+        }
+        let mut apart: Vec<f64> = self
+            .series
+            .times
+            .windows(2)
+            .map(|pair| (pair[1] - pair[0]) as f64 / SECOND as f64)
+            .collect();
+        apart.sort_by(f64::total_cmp);
+        let step = apart.get(apart.len() / 2).copied().unwrap_or(0.0);
+        self.level.max(self.worst) < busy * step
+    }
 }
 
 /// What one log template does in the incident, given how often it came before.
@@ -134,6 +169,11 @@ pub struct PathShift {
 }
 
 impl LogFact {
+    /// Does it complain of anything, if only as a warning?
+    pub fn is_complaint(&self) -> bool {
+        self.is_error() || self.severity == Some(Severity::Warn)
+    }
+
     /// Does it say that something failed?
     pub fn is_error(&self) -> bool {
         self.severity.is_some_and(|s| s >= Severity::Error)
@@ -259,4 +299,64 @@ pub struct Facts {
     pub event_facts: Vec<crate::probes::events::EventFact>,
     /// Which kinds of source answered (found or nothing).
     pub covered: Vec<model::SourceKind>,
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{EntityId, SeriesKey};
+
+    use super::*;
+    use crate::role::classify;
+
+    #[test]
+    fn a_little_work_is_little_however_much_more_it_is() {
+        let busy = |metric: &str, labels: &[&str], seconds: f64| {
+            let key = SeriesKey {
+                entity: EntityId::from("host/a"),
+                metric: metric.to_string(),
+                statistic: "increase".to_string(),
+                labels: labels
+                    .iter()
+                    .map(|name| (name.to_string(), String::new()))
+                    .collect(),
+                ..SeriesKey::default()
+            };
+            let fact = SeriesFact {
+                role: classify(metric, "increase", "s"),
+                series: Arc::new(Series {
+                    key,
+                    times: (0..10).map(|at| at * 5 * SECOND).collect(),
+                    values: vec![seconds; 10],
+                }),
+                entity: 0,
+                unit: 0,
+                normal: 0.001,
+                scale: 0.001,
+                level: seconds,
+                worst: seconds,
+                z: 100.0,
+                bad: 100.0,
+                onset: None,
+                recovered: None,
+                active: true,
+                ramp: false,
+            };
+            !fact.is_mostly_idle()
+        };
+        // Readings are five seconds apart.
+        for (metric, labels, seconds, expected) in [
+            ("node_cpu_seconds_total", &["cpu", "mode"][..], 0.3, false),
+            ("node_cpu_seconds_total", &["cpu", "mode"], 4.5, true),
+            ("process_cpu_seconds_total", &[], 0.3, false),
+            ("process_cpu_seconds_total", &[], 1.2, true),
+            ("node_disk_io_time_seconds_total", &["device"], 0.05, false),
+            ("node_disk_io_time_seconds_total", &["device"], 4.9, true),
+        ] {
+            assert_eq!(
+                busy(metric, labels, seconds),
+                expected,
+                "{metric} {seconds}"
+            );
+        }
+    }
 }

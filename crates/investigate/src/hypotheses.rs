@@ -132,7 +132,7 @@ impl Hypothesis {
         };
         let heard = || first_hand() && leans_on(scene, other.unit, self.unit);
         match self.mechanism().spreads {
-            Spread::Callers => heard(),
+            Spread::Callers | Spread::Neighbours => heard(),
             Spread::Partners => heard() || (first_hand() && leans_on(scene, self.unit, other.unit)),
             Spread::Requests => self.score.signature > 0.0 && self.sends_to.contains(&other.unit),
             Spread::Machine => {
@@ -306,6 +306,7 @@ pub fn weigh(ground: &Ground<'_>) -> Vec<Hypothesis> {
     }
     roots::prefer_roots(ground, &mut all);
     roots::prefer_sources(ground, &mut all);
+    roots::keep_ahead(ground, &mut all);
     sort(&mut all, ground.scene);
     all
 }

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use model::EdgeKind;
+
+use crate::catalogue::Spread;
 use crate::constants as k;
-use crate::scene::Scene;
+use crate::scene::{Scene, SceneEdge};
 
 /// Best ways from units of interest, a few hops far.
 #[derive(Clone, Debug, Default)]
@@ -12,6 +15,8 @@ pub struct Reach {
     down: BTreeMap<u32, BTreeMap<u32, Way>>,
     /// The same, against the edges.
     up: BTreeMap<u32, BTreeMap<u32, Way>>,
+    /// From an interesting unit to those that run on the same machine, by way of it.
+    beside: BTreeMap<u32, BTreeMap<u32, Way>>,
     mapless: bool,
 }
 
@@ -42,8 +47,22 @@ impl Reach {
                 .up
                 .entry(start)
                 .or_insert_with(|| walk(scene, start, false));
+            reach
+                .beside
+                .entry(start)
+                .or_insert_with(|| neighbours(scene, start));
         }
         reach
+    }
+
+    /// How surely trouble of this sort at `unit` can show at `start`: as [`Reach::either`], and beside it on the same
+    /// machine if it spreads so.
+    pub fn way(&self, start: u32, unit: u32, spreads: Spread) -> Option<f64> {
+        let beside = || {
+            let way = self.beside.get(&start)?.get(&unit)?;
+            (spreads == Spread::Neighbours).then_some(way.surety)
+        };
+        self.either(start, unit).or_else(beside)
     }
 
     /// The way from `start` down to `unit`, where failure climbs from `unit` to `start`.
@@ -104,9 +123,30 @@ impl Reach {
                     a.1
                 }
             }
-            (a, b) => a.or(b).map(|(_, path)| path).unwrap_or_default(),
+            (a, b) => a.or(b).map(|(_, path)| path).unwrap_or_else(|| {
+                let way = self.beside.get(&start).and_then(|ways| ways.get(&unit));
+                way.map(|way| vec![start, way.before, unit])
+                    .unwrap_or_default()
+            }),
         }
     }
+}
+
+/// Those that run on a machine that `start` runs on.
+fn neighbours(scene: &Scene, start: u32) -> BTreeMap<u32, Way> {
+    let runs_on = |edge: &SceneEdge| edge.kind == EdgeKind::RunsOn;
+    let mut ways = BTreeMap::new();
+    for (machine, down) in scene.below(start).filter(|(_, edge)| runs_on(edge)) {
+        let others = scene.above(machine).filter(|(_, edge)| runs_on(edge));
+        for (unit, up) in others.filter(|(unit, _)| *unit != start) {
+            ways.entry(unit).or_insert(Way {
+                hops: 2,
+                surety: down.confidence * up.confidence * k::HOP * k::HOP,
+                before: machine,
+            });
+        }
+    }
+    ways
 }
 
 /// Breadth first, so that the fewest hops win; among equals the surest, then the lowest number.

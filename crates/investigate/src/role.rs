@@ -1,6 +1,8 @@
 //! What a series measures, told from its name, statistic and unit by the field's naming customs
 //! (OpenTelemetry semantic conventions, Prometheus, CloudWatch, StatsD), never by a case's names.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -255,8 +257,130 @@ const WHOLE: &[&str] = &[
     "bytes", "byte", "kb", "mb", "by",
 ];
 
+/// Names of widespread exporters whose words mislead, and what they measure; `*` stands for any ending, the first that
+/// fits counts. What each means stands in its exporter's own list of metrics, or in the manual of whom it reads.
+const KNOWN: &[(&str, Role)] = &[
+    // PostgreSQL's sessions by state; its dead rows wait for vacuum, its oldest transaction is nobody's answer time.
+    ("pg_stat_activity_count", Role::Connections),
+    ("pg_stat_database_numbackends", Role::Connections),
+    ("pg_stat_activity_max_tx_duration", Role::Other),
+    ("pg_stat_user_tables_n_dead_tup", Role::Other),
+    ("pg_stat_database_blks_hit", Role::Other),
+    ("pg_stat_replication_pg_wal_lsn_diff", Role::Other),
+    // Idle connections that are kept open for the next request.
+    ("nginx_connections_waiting", Role::Other),
+    // Messages that wait to be fetched.
+    ("rabbitmq_queue_messages_ready", Role::Queue),
+    ("rabbitmq_queue_messages_ready_*", Role::Other),
+    ("rabbitmq_queue_messages_persistent", Role::Other),
+    ("rabbitmq_queue_messages_ram", Role::Other),
+    ("rabbitmq_queue_consumers", Role::Workers),
+    ("rabbitmq_queue_consumer_*", Role::Other),
+    ("rabbitmq_queues", Role::Other),
+    ("rabbitmq_raft_*", Role::Other),
+    ("rabbitmq_erlang_scheduler_run_queue", Role::Other),
+    ("rabbitmq_process_max_tcp_sockets", Role::Limit),
+    ("erlang_vm_statistics_*", Role::Other),
+    ("erlang_vm_msacc_*", Role::Other),
+    ("erlang_vm_time_correction", Role::Other),
+    ("erlang_vm_*_count", Role::Other),
+    // Redis: the buffer of its replicas is a ring, clients that block asked to; what was once does not come down again.
+    ("redis_repl*_backlog_*", Role::Other),
+    ("redis_replica_*", Role::Other),
+    ("redis_blocked_clients", Role::Other),
+    ("redis_clients_in_timeout_table", Role::Other),
+    ("redis_mem_not_counted_for_eviction_bytes", Role::Other),
+    ("redis_memory_used_peak_bytes", Role::Other),
+    ("redis_mem_fragmentation_*", Role::Other),
+    ("redis_allocator_*", Role::Other),
+    ("redis_aof_*", Role::Other),
+    ("redis_rdb_*", Role::Other),
+    ("redis_latest_fork_seconds", Role::Other),
+    ("redis_last_*", Role::Other),
+    ("redis_db_avg_ttl_seconds", Role::Other),
+    ("redis_process_id", Role::Other),
+    ("redis_total_*_processed", Role::Traffic),
+    ("redis_commands_processed_total", Role::Traffic),
+    ("redis_config_maxclients", Role::Limit),
+    // The kernel's clock, as it disciplines it; only how far it is off tells of trouble.
+    ("node_timex_offset_seconds", Role::Naming),
+    ("node_timex_*", Role::Other),
+    // Processes that wait for a disk.
+    ("node_procs_blocked", Role::DiskQueue),
+    ("node_disk_io_now", Role::DiskQueue),
+    // Files that a process holds open.
+    ("namedprocess_namegroup_open_filedesc", Role::Workers),
+    ("namedprocess_namegroup_threads_wchan", Role::Other),
+];
+
+/// Does the name fit a pattern in which `*` stands for anything?
+fn fits(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == name,
+        Some((begins, ends)) => name.strip_prefix(begins).is_some_and(|rest| {
+            (0..=rest.len()).any(|at| rest.get(at..).is_some_and(|rest| fits(ends, rest)))
+        }),
+    }
+}
+
+/// Labels by which one metric tells several parts of a resource apart: exporters' and OpenTelemetry's.
+const PARTS: [&str; 7] = [
+    "mode",
+    "state",
+    "memtype",
+    "cpu.mode",
+    "system.cpu.state",
+    "system.memory.state",
+    "system.filesystem.state",
+];
+
+/// What a series measures, where its labels say which part of a resource it is about: time without work is no work.
+pub fn refine(role: Role, labels: &BTreeMap<String, String>) -> Role {
+    if !matches!(role, Role::Cpu | Role::Memory | Role::Disk) {
+        return role;
+    }
+    let mut parts = PARTS.iter().filter_map(|name| labels.get(*name));
+    let Some(part) = parts.next() else {
+        return role;
+    };
+    match (role, part.as_str()) {
+        (Role::Cpu, "idle") => Role::Other,
+        (Role::Cpu, "iowait" | "io_wait" | "wait" | "steal") => Role::IoWait,
+        (Role::Memory, "free" | "available") => Role::MemoryFree,
+        (
+            Role::Memory,
+            "cached" | "buffered" | "buffers" | "inactive" | "slab_reclaimable" | "virtual"
+            | "swapped",
+        ) => Role::Other,
+        (Role::Disk, "free") => Role::DiskFree,
+        (Role::Disk, "reserved") => Role::Other,
+        (role, _) => role,
+    }
+}
+
 /// What a series measures.
 pub fn classify(metric: &str, statistic: &str, unit: &str) -> Role {
+    let known = KNOWN.iter().find(|(pattern, _)| fits(pattern, metric));
+    if let Some((_, role)) = known
+        && statistic != "restarts"
+    {
+        return *role;
+    }
+    let role = by_words(metric, statistic, unit);
+    if statistic != "increase" {
+        return role;
+    }
+    // How much came in since the reading before: of what is a level elsewhere that is only how busy somebody is.
+    match role {
+        Role::Connections | Role::Queue | Role::Workers => Role::Traffic,
+        Role::Availability => Role::Throughput,
+        Role::Disk | Role::DiskQueue => Role::DiskOps,
+        Role::Latency => Role::Other,
+        role => role,
+    }
+}
+
+fn by_words(metric: &str, statistic: &str, unit: &str) -> Role {
     let words = words(metric);
     let has = |any: &[&str]| words.iter().any(|w| any.contains(&w.as_str()));
     let starts = |any: &[&str]| words.iter().any(|w| any.iter().any(|p| w.starts_with(p)));
@@ -312,6 +436,30 @@ pub fn classify(metric: &str, statistic: &str, unit: &str) -> Role {
     // A moment is no length of time: it stands, or jumps to now.
     if has(&["timestamp"]) || (has(&["start", "boot"]) && has(&["time"])) {
         return Role::Other;
+    }
+    // An exporter that tells how its own look went speaks of itself, not of whom it looks at; others tell what they are.
+    if has(&["scrape", "scrapes", "exporter"]) || words.last().is_some_and(|word| word == "info") {
+        return Role::Other;
+    }
+    // How large a pool is says how much it may hand out, not how much of it is in use.
+    if has(&["pool"]) && words.last().is_some_and(|word| word == "size") {
+        return Role::Limit;
+    }
+    // Whether somebody answers at all.
+    if words.last().is_some_and(|word| word == "up") {
+        return Role::Availability;
+    }
+    // A moment's count of seconds since the start only ever grows; addresses that are set aside are no memory in use;
+    // a page that was not at hand is no failure; and the most that ever was does not come down.
+    if has(&["uptime"]) && timed
+        || has(&["virtual"]) && starts(&["mem"])
+        || has(&["faults"]) && has(&["page"])
+    {
+        return Role::Other;
+    }
+    // Time on a processor is no time that anybody waits for.
+    if has(&["cpu"]) && timed && !starts(&["wait", "iowait", "steal", "throttl", "stall"]) {
+        return Role::Cpu;
     }
     // A distribution of times comes with how many there were, and their sum: the one is how much is asked, the other
     // grows with that.
@@ -562,9 +710,25 @@ pub fn classify(metric: &str, statistic: &str, unit: &str) -> Role {
     if starts(&["iops"]) || (has(&["read", "write"]) && starts(&["throughput", "bytes", "ops"])) {
         return Role::DiskOps;
     }
-    if starts(&[
-        "network", "net", "bytes", "packet", "transmit", "receive", "egress", "ingress",
-    ]) {
+    // What goes over a wire has a direction, or is counted; a number of bytes alone is only how large something is.
+    let directed = has(&[
+        "in",
+        "out",
+        "sent",
+        "received",
+        "input",
+        "output",
+        "incoming",
+        "outgoing",
+        "rx",
+        "tx",
+        "uploaded",
+        "downloaded",
+    ]) || statistic == "increase";
+    if starts(&["network", "net", "packet", "egress", "ingress"])
+        || (starts(&["transmit", "receive"]) && !starts(&["message", "conn"]))
+        || (starts(&["bytes"]) && directed)
+    {
         return Role::Network;
     }
     if starts(&["unready", "unhealthy", "unavailable", "notready"])
@@ -707,7 +871,43 @@ mod tests {
             SwapUsage|Average|Bytes swap
             PodServerLatencyP90(s)|| latency
             NetworkReceiveBytes|| network
-            dns_lookup_duration_ms|| naming";
+            dns_lookup_duration_ms|| naming
+            process_cpu_seconds_total|increase|s cpu
+            container_cpu_cfs_throttled_seconds_total|increase|s throttles
+            process_virtual_memory_bytes||By other
+            process_resident_memory_bytes||By memory
+            redis_memory_used_peak_bytes||By other
+            redis_mem_not_counted_for_eviction_bytes||By other
+            redis_connected_clients|| connections
+            redis_uptime_in_seconds||s other
+            redis_commands_duration_seconds_total|increase|s other
+            pg_up|| availability
+            probe_success|| availability
+            node_scrape_collector_success|| other
+            pg_exporter_last_scrape_error|| other
+            pg_stat_activity_count|| connections
+            pg_stat_database_sessions|increase| traffic
+            pg_stat_user_tables_n_dead_tup|| other
+            rabbitmq_queue_messages_ready|| queue
+            rabbitmq_queue_messages_published_total|increase| traffic
+            rabbitmq_global_messages_received_total|increase| traffic
+            rabbitmq_auth_attempts_succeeded_total|increase| throughput
+            rabbitmq_resident_memory_limit_bytes||By limit
+            nginx_connections_waiting|| other
+            nginx_connections_active|| connections
+            nginx_connections_accepted|increase| traffic
+            node_procs_blocked|| disk_queue
+            node_disk_written_bytes_total|increase|By disk_ops
+            node_disk_io_time_seconds_total|increase|s disk_latency
+            node_timex_offset_seconds||s naming
+            node_timex_estimated_error_seconds||s other
+            namedprocess_namegroup_major_page_faults_total|increase| other
+            namedprocess_namegroup_cpu_seconds_total|increase|s cpu
+            namedprocess_namegroup_open_filedesc|| workers
+            pg_database_size_bytes||By other
+            db_pool_size|| limit
+            container_network_receive_bytes_total|increase|By network
+            postgres_exporter_build_info|| other";
         let mut wrong = Vec::new();
         for row in table.lines() {
             let (series, expected) = row.trim().rsplit_once(' ').expect("row");
@@ -719,6 +919,37 @@ mod tests {
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn labels_tell_which_part_of_a_resource_is_meant() {
+        let role = |metric: &str, label: &str, part: &str| {
+            let labels = [(label.to_string(), part.to_string())].into();
+            refine(classify(metric, "", ""), &labels).word()
+        };
+        for (metric, label, part, expected) in [
+            ("node_cpu_seconds_total", "mode", "user", "cpu"),
+            ("node_cpu_seconds_total", "mode", "idle", "other"),
+            ("node_cpu_seconds_total", "mode", "iowait", "io_wait"),
+            ("system.cpu.utilization", "state", "steal", "io_wait"),
+            ("system.memory.usage", "state", "free", "memory_free"),
+            (
+                "namedprocess_namegroup_memory_bytes",
+                "memtype",
+                "resident",
+                "memory",
+            ),
+            (
+                "namedprocess_namegroup_memory_bytes",
+                "memtype",
+                "virtual",
+                "other",
+            ),
+            ("system.filesystem.usage", "state", "free", "disk_free"),
+            ("pg_stat_activity_count", "state", "idle", "connections"),
+        ] {
+            assert_eq!(role(metric, label, part), expected, "{metric} {part}");
+        }
     }
 
     #[test]

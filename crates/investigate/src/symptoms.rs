@@ -93,7 +93,8 @@ pub fn seen(scene: &Scene, eyes: &dyn Eyes, facts: &Facts) -> Vec<Seen> {
         let alarmed = scene.alarmed.binary_search(&fact.unit).is_ok();
         let is_named = alarmed && named.contains(&fact.series.key.metric.as_str());
         let felt = fact.role.is_felt() && in_scope[fact.unit as usize];
-        let inside = alarmed && fact.role.bad() != crate::role::Bad::Either;
+        let inside =
+            alarmed && fact.role.bad() != crate::role::Bad::Either && !fact.is_mostly_idle();
         // Rate is the first of what users feel: a unit to which nothing comes any more, or that takes nothing.
         let gone = fact.role == Role::Traffic
             && fact.z < -BAND

@@ -10,6 +10,7 @@ use model::report::{PredictionOutcome, Status, Word};
 use model::{GapReason, SourceKind};
 
 use crate::calibration;
+use crate::catalogue::{ChangeRole, Spread};
 use crate::constants as k;
 use crate::facts::Facts;
 use crate::hypotheses::{Ground, Hypothesis};
@@ -419,7 +420,7 @@ fn cap(ground: &Ground<'_>, hypothesis: &Hypothesis, confidence: f64) -> (f64, V
                 .to_string(),
         ));
     }
-    let may_be_set_off = hypothesis.mechanism().change != crate::catalogue::ChangeRole::None;
+    let may_be_set_off = hypothesis.mechanism().change != ChangeRole::None;
     if hypothesis.change.is_none()
         && may_be_set_off
         && !ground.facts.covered.contains(&SourceKind::Changes)
@@ -442,7 +443,8 @@ fn cap(ground: &Ground<'_>, hypothesis: &Hypothesis, confidence: f64) -> (f64, V
 
 /// Does nothing speak for it but how long things took, how many came and how many failed in that time? A machine
 /// that does not come to its work shows all of these by itself. What wrote a line that is not about time, what is
-/// seen in a state, and a change that can have done just this are another matter.
+/// seen in a state, and a change that can have done just this are another matter; so is who takes the processor from
+/// others, which is what makes a machine short of it.
 fn is_of_time_only(ground: &Ground<'_>, hypothesis: &Hypothesis) -> bool {
     let about_time = |i: u32| {
         ground
@@ -450,7 +452,8 @@ fn is_of_time_only(ground: &Ground<'_>, hypothesis: &Hypothesis) -> bool {
             .iter()
             .any(|seen| seen.kind == "timeouts_up" && seen.refs.contains(&FactRef::Log(i)))
     };
-    hypothesis.score.change < k::STRONG_SIGN
+    hypothesis.mechanism().spreads != Spread::Neighbours
+        && hypothesis.score.change < k::STRONG_SIGN
         && hypothesis
             .groups
             .values()

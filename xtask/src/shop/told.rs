@@ -77,14 +77,22 @@ fn table(kept: &Value) -> String {
         "\n{runs} runs: {first} first, {category} the cause in another category, {three} among three, {unknown} unknown, {wrong} wrong, {} not judged.\n",
         runs - counts.iter().sum::<usize>(),
     ));
-    let calm = &kept["calm"];
-    if calm.is_object() {
-        text.push_str(&format!(
-            "{} minutes of health, faults apart: {} incidents, {} causes named.\n",
-            calm["minutes"], calm["incidents"], calm["named"]
-        ));
+    for calm in kept["calm"].as_array().into_iter().flatten() {
+        text.push_str(&format!("- {}\n", calm_words(calm)));
     }
     text
+}
+
+/// What was said while nothing was wrong, in one sentence.
+pub fn calm_words(calm: &Value) -> String {
+    format!(
+        "{} minutes of health at {}, the longest stretch {}: {} incidents, {} causes named.",
+        calm["minutes"],
+        calm["commit"].as_str().unwrap_or_default(),
+        calm["longest"],
+        calm["incidents"],
+        calm["named"]
+    )
 }
 
 #[cfg(test)]
@@ -101,6 +109,8 @@ mod tests {
                 {"fault": "clock", "answer": "unknown", "said": [], "pages": [], "tickets": [],
                  "other_incidents": [{"answer": "first", "said": []}]},
             ],
+            "calm": [{"at": "2026-01-01T00:00:00Z", "commit": "abc", "minutes": 60.0, "longest": 50.5,
+                      "incidents": 1, "named": 0}],
         });
         let text = table(&kept);
         assert!(
@@ -111,6 +121,10 @@ mod tests {
             text.contains(
                 "| clock | unknown | nothing (further incidents: first) | none | none |  |"
             ),
+            "{text}"
+        );
+        assert!(
+            text.contains("- 60.0 minutes of health at abc, the longest stretch 50.5: 1 incidents, 0 causes named."),
             "{text}"
         );
         assert!(

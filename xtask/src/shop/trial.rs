@@ -1,20 +1,23 @@
 //! Breaks the shop, and compares what is said of it with what was done to it.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 use serde_json::{Value, json};
 
+use super::calm::Calm;
 use super::fault::Fault;
 use super::kept;
-use super::metrics::{ask, fired, get, json as get_json, well};
+use super::metrics::{ask, fired, well};
 use super::series::seconds;
-use super::system::{Shop, last_lines};
+use super::system::Shop;
 use super::told;
+use super::watch::Watch;
 use crate::bench::{commit, machine};
 use crate::history::built;
 use crate::house::root;
@@ -26,16 +29,16 @@ const HEALS: Duration = Duration::from_secs(240);
 /// How long Midwatch may take from the first page to a report.
 const REPORTS: Duration = Duration::from_secs(120);
 /// What is said this long after the first report counts: later alarms and later telemetry are looked at as well.
-const SETTLES: Duration = Duration::from_secs(15);
+pub const SETTLES: Duration = Duration::from_secs(15);
 
 /// What was asked for.
-struct Options {
-    faults: Vec<Fault>,
-    runs: usize,
-    program: Option<PathBuf>,
-    profile: String,
-    calm: Duration,
-    keep: PathBuf,
+pub struct Options {
+    pub faults: Vec<Fault>,
+    pub runs: usize,
+    pub program: Option<PathBuf>,
+    pub profile: String,
+    pub calm: Duration,
+    pub keep: PathBuf,
 }
 
 /// Breaks each, looks whether Prometheus shows what it should, and mends it.
@@ -73,10 +76,22 @@ pub fn see(shop: &Shop, words: &[&str]) -> anyhow::Result<bool> {
 /// Breaks each with Midwatch beside it, and writes down what it said.
 pub fn run(shop: &Shop, words: &[&str]) -> anyhow::Result<bool> {
     let options = options(words)?;
+    watched(shop, &options, |shop, watch, machine| {
+        measure(shop, watch, &options, machine)
+    })
+}
+
+/// Does this with the shop up and Midwatch beside it, and writes the table.
+pub fn watched(
+    shop: &Shop,
+    options: &Options,
+    measured: impl FnOnce(&Shop, &Watch, &Value) -> anyhow::Result<()>,
+) -> anyhow::Result<bool> {
     let program = match &options.program {
         Some(program) => program.clone(),
         None => built(&options.profile)?.program,
     };
+    at_commit();
     let machine = machine();
     let mine = !shop.is_up();
     if mine {
@@ -84,7 +99,10 @@ pub fn run(shop: &Shop, words: &[&str]) -> anyhow::Result<bool> {
     }
     // The addresses are known only of a shop that is up.
     let shop = &Shop::at(&shop.state)?;
-    let outcome = measure(shop, &options, &program, &machine);
+    let outcome = fs::create_dir_all(&options.keep)
+        .map_err(anyhow::Error::from)
+        .and_then(|()| until_well(shop))
+        .and_then(|()| measured(shop, &Watch::start(shop, &program)?, &machine));
     if mine {
         shop.down()?;
     }
@@ -95,24 +113,33 @@ pub fn run(shop: &Shop, words: &[&str]) -> anyhow::Result<bool> {
 
 /// What is known so far; written after each run, since all of them take the better part of an hour. Faults that were not
 /// asked for this time keep their rows.
-fn write(machine: &Value, runs: &[Value], calm: &Value) -> anyhow::Result<()> {
+pub fn write(machine: &Value, runs: &[Value], calm: &Value) -> anyhow::Result<()> {
     let file = root().join("docs/bench/shop.json");
     let kept: Value = fs::read_to_string(&file)
         .ok()
         .and_then(|text| serde_json::from_str(&text).ok())
         .unwrap_or_default();
+    let mut calms: Vec<Value> = kept["calm"].as_array().cloned().unwrap_or_default();
+    calms.retain(|row| row["at"] != calm["at"]);
+    calms.push(calm.clone());
     let anew = |row: &Value| runs.iter().any(|run| run["fault"] == row["fault"]);
     let mut rows: Vec<Value> = kept["runs"].as_array().cloned().unwrap_or_default();
     rows.retain(|row| !anew(row));
     rows.extend(runs.iter().cloned());
     rows.sort_by_key(|row| (row["fault"].to_string(), row["run"].as_u64()));
-    let kept = json!({"machine": machine, "runs": rows, "calm": calm});
+    let kept = json!({"machine": machine, "runs": rows, "calm": calms});
     fs::write(&file, serde_json::to_string_pretty(&kept)? + "\n")
         .with_context(|| file.display().to_string())
 }
 
+/// The commit that was checked out when this began; others may be made while it runs.
+pub fn at_commit() -> Option<&'static str> {
+    static BEGAN: LazyLock<Option<String>> = LazyLock::new(commit);
+    BEGAN.as_deref()
+}
+
 /// The moment, as in 2026-01-01T00:00:00Z.
-fn now() -> anyhow::Result<String> {
+pub fn now() -> anyhow::Result<String> {
     let said = Command::new("date").args(["-u", "+%FT%TZ"]).output()?;
     Ok(String::from_utf8_lossy(&said.stdout).trim().to_string())
 }
@@ -124,7 +151,7 @@ fn named(words: &[&str]) -> anyhow::Result<Vec<Fault>> {
     words.iter().map(|name| Fault::named(name)).collect()
 }
 
-fn options(words: &[&str]) -> anyhow::Result<Options> {
+pub fn options(words: &[&str]) -> anyhow::Result<Options> {
     let mut options = Options {
         faults: Vec::new(),
         runs: 1,
@@ -157,7 +184,7 @@ fn options(words: &[&str]) -> anyhow::Result<Options> {
 }
 
 /// Waits until nothing is wrong.
-fn until_well(shop: &Shop) -> anyhow::Result<()> {
+pub fn until_well(shop: &Shop) -> anyhow::Result<()> {
     let begun = Instant::now();
     while !well(&shop.prometheus) {
         let open = || {
@@ -208,117 +235,22 @@ fn words_of(
     .collect()
 }
 
-/// Midwatch beside the shop; it ends with this.
-struct Watch {
-    child: Child,
-    address: String,
-}
-
-impl Watch {
-    fn start(shop: &Shop, program: &Path) -> anyhow::Result<Self> {
-        let log = shop.state.join("log/midwatch.log");
-        let file = File::create(&log)?;
-        let child = Command::new(program)
-            .args(["serve", "--config"])
-            .arg(shop.state.join("etc/midwatch.toml"))
-            .current_dir(&shop.state)
-            .stdin(Stdio::null())
-            .stdout(file.try_clone()?)
-            .stderr(file)
-            .spawn()
-            .with_context(|| format!("{} cannot be started", program.display()))?;
-        let watch = Self {
-            child,
-            address: format!("http://{}", shop.midwatch()),
-        };
-        let begun = Instant::now();
-        while get(&format!("{}/healthz", watch.address), &[]).is_err() {
-            ensure!(
-                begun.elapsed() < Duration::from_secs(60),
-                "midwatch does not answer:\n{}",
-                last_lines(&log, 12)
-            );
-            std::thread::sleep(Duration::from_millis(300));
-        }
-        Ok(watch)
-    }
-
-    fn incidents(&self) -> anyhow::Result<Vec<Value>> {
-        let url = format!("{}/v1/spaces/main/incidents", self.address);
-        let answer = get_json(&url, &[("all", "true"), ("limit", "200")])?;
-        let list = answer["items"].as_array();
-        Ok(list.context("a list of incidents")?.clone())
-    }
-
-    fn report(&self, id: &str) -> Option<Value> {
-        let url = format!("{}/v1/spaces/main/incidents/{id}/report", self.address);
-        get_json(&url, &[("format", "json")]).ok()
-    }
-
-    /// The report as it stands now, kept with its recording in this folder.
-    fn kept(&self, id: &str, folder: &Path) -> anyhow::Result<Value> {
-        let report = self
-            .report(id)
-            .with_context(|| format!("{id} has no report"))?;
-        fs::write(folder.join(format!("{id}.report.json")), report.to_string())?;
-        let recording = format!("{}/v1/spaces/main/incidents/{id}/recording", self.address);
-        if let Ok(body) = get(&recording, &[]) {
-            fs::write(folder.join(format!("{id}.tar.zst")), body)?;
-        }
-        Ok(report)
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        let _ = Command::new("kill")
-            .arg(self.child.id().to_string())
-            .status();
-        let begun = Instant::now();
-        while begun.elapsed() < Duration::from_secs(10) {
-            if matches!(self.child.try_wait(), Ok(Some(_))) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// The runs, and what was said between them.
-fn measure(shop: &Shop, options: &Options, program: &Path, machine: &Value) -> anyhow::Result<()> {
-    fs::create_dir_all(&options.keep)?;
-    until_well(shop)?;
-    let watch = Watch::start(shop, program)?;
+fn measure(shop: &Shop, watch: &Watch, options: &Options, machine: &Value) -> anyhow::Result<()> {
     let mut runs = Vec::new();
-    // Incidents that belong to a fault, and those that came while nothing was wrong.
-    // What an earlier run left behind is neither.
-    let mut ours: BTreeSet<String> = watch
-        .incidents()?
-        .iter()
-        .filter_map(|incident| incident["id"].as_str().map(str::to_string))
-        .collect();
-    let (mut calm, mut strange, mut named) = (0.0, 0, 0);
+    let mut calm = Calm::of(watch)?;
     for number in 0..options.runs {
         for fault in &options.faults {
-            let healthy = settle(shop, &watch, options.calm);
-            let before = watch.incidents()?;
-            for incident in &before {
-                let id = incident["id"].as_str().unwrap_or_default().to_string();
-                if ours.insert(id.clone()) {
-                    strange += 1;
-                    let report = watch.report(&id).unwrap_or_default();
-                    named += report["causes"].as_array().map_or(0, Vec::len);
-                }
-            }
+            let healthy = settle(shop, watch, options.calm);
+            calm.look(watch, &options.keep)?;
             if let Err(error) = healthy {
                 println!("{:<24} not begun: {error:#}", fault.name);
                 runs.push(json!({"fault": fault.name, "run": number, "answer": "not begun", "why": format!("{error:#}")}));
                 continue;
             }
-            calm += options.calm.as_secs_f64();
-            let run = once(shop, &watch, fault, &ours, &options.keep, number);
+            calm.whole += options.calm;
+            calm.longest = calm.longest.max(options.calm);
+            let run = once(shop, watch, fault, &calm.known, &options.keep, number);
             let mended = fault.mend(shop);
             let run = match run {
                 Ok(run) => run,
@@ -336,12 +268,8 @@ fn measure(shop: &Shop, options: &Options, program: &Path, machine: &Value) -> a
             mended?;
             // What comes while it heals is of that fault still.
             let _ = until_well(shop);
-            for incident in watch.incidents()? {
-                ours.insert(incident["id"].as_str().unwrap_or_default().to_string());
-            }
-            let minutes = (calm / 6.0).round() / 10.0;
-            let calm = json!({"minutes": minutes, "incidents": strange, "named": named});
-            write(machine, &runs, &calm)?;
+            calm.pass(watch)?;
+            write(machine, &runs, &calm.row())?;
         }
     }
     Ok(())
@@ -402,7 +330,7 @@ fn once(
         "run": number,
         "struck_at": struck,
         "at": now()?,
-        "commit": commit(),
+        "commit": at_commit(),
         "not_shown": missing,
     });
     if let Some((id, first)) = &first {

@@ -17,7 +17,7 @@ const MOST: usize = 64;
 const LONGEST: usize = 512;
 
 /// What a label names, the most telling first. Names are compared in lower case with `_` for every `.` and `-`.
-const NAMES: [(&str, EntityKind); 34] = [
+const NAMES: [(&str, EntityKind); 35] = [
     ("service_name", EntityKind::Service),
     ("service", EntityKind::Service),
     ("faas_name", EntityKind::Function),
@@ -48,6 +48,8 @@ const NAMES: [(&str, EntityKind); 34] = [
     ("host_name", EntityKind::Host),
     ("hostname", EntityKind::Host),
     ("host", EntityKind::Host),
+    // Of whom process-exporter speaks: `namedprocess_namegroup_…` of a group of processes.
+    ("groupname", EntityKind::Service),
     ("job", EntityKind::Service),
     ("instance", EntityKind::Host),
     ("namespace", EntityKind::Scope),

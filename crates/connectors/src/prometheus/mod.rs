@@ -1,10 +1,11 @@
 //! What speaks the HTTP API of Prometheus: Prometheus itself, Mimir, Thanos, VictoriaMetrics.
 //!
 //! Reading order: [`Eyes::look`] asks, in few and bounded questions; `plan` chooses what is read; `read` takes the
-//! answers apart; `rows` turns what accumulates into what came in between two points, as pushed telemetry is turned
+//! answers apart; `known` keeps what was read for the next look; `rows` turns what accumulates into what came in between two points, as pushed telemetry is turned
 //! (`docs/telemetry.md`); `told` reads scrapes that failed, rules, and who leans on whom. Documented in
 //! `docs/connectors/prometheus.md`; the API: <https://prometheus.io/docs/prometheus/latest/querying/api/>.
 
+mod known;
 mod plan;
 mod read;
 mod rows;
@@ -14,7 +15,7 @@ mod told;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use model::query::{Gap, GapReason};
 use model::time::{MINUTE, SECOND, Span, TimeWindow, Timestamp};
@@ -24,6 +25,7 @@ use serde_json::Value;
 use crate::pull::{
     Brought, CLOCK_OFF, GREETING, Live, Look, Met, Missed, Naming, Source, matchers,
 };
+use known::Known;
 use plan::Part;
 use read::{Labels, Matrix};
 
@@ -81,6 +83,8 @@ pub struct Eyes {
     source: Source,
     settings: Settings,
     map: Mutex<Option<(Timestamp, Topology)>>,
+    /// What the look before read.
+    known: Mutex<Option<Known>>,
 }
 
 /// What is known of a server before its series are read.
@@ -103,6 +107,7 @@ impl Eyes {
             source,
             settings,
             map: Mutex::new(None),
+            known: Mutex::new(None),
         }
     }
 
@@ -352,7 +357,7 @@ impl Eyes {
         counts
     }
 
-    /// The series of the chosen metrics, many at once.
+    /// The series of the chosen metrics; of those that were read before, what came since.
     fn fetch(
         &self,
         look: &mut Look<'_>,
@@ -360,7 +365,51 @@ impl Eyes {
         setting: &Setting,
         brought: &mut Brought,
     ) -> Vec<Matrix> {
-        let points = (setting.to.since(setting.from).0 / setting.step.0 + 1).max(1) as u64;
+        let kept = self.known().take();
+        let mut known = kept.filter(|known| known.fits(setting)).unwrap_or_default();
+        let (old, new): (Vec<&Part>, Vec<&Part>) =
+            parts.iter().partition(|part| known.holds(&part.name));
+        let mut unread: Vec<(String, Missed)> = Vec::new();
+        let mut read = Vec::new();
+        if !old.is_empty() {
+            for stretch in known.missing(setting) {
+                read.extend(self.stretch(look, &old, setting.step, stretch, &mut unread));
+            }
+        }
+        let names: Vec<&str> = old.iter().map(|part| part.name.as_str()).collect();
+        let mut found = known.completed(&names, read, setting);
+        let whole = (setting.from, setting.to);
+        found.extend(self.stretch(look, &new, setting.step, whole, &mut unread));
+        found.sort_by(|a, b| a.labels.cmp(&b.labels));
+        let without: Vec<&str> = unread.iter().map(|(name, _)| name.as_str()).collect();
+        *self.known() = Known::of(setting, self.source.now(), &found, &without);
+        if let Some((first, missed)) = unread.first() {
+            let all = unread.len();
+            let some: Vec<&str> = without.iter().take(5).copied().collect();
+            let wanted = match all {
+                1 => format!("metric {first}"),
+                _ => format!("{all} metrics of {}: {}, …", self.name(), some.join(", ")),
+            };
+            brought.gaps.push(missed.gap(&wanted, self.name()));
+        }
+        found
+    }
+
+    fn known(&self) -> MutexGuard<'_, Option<Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The series of these metrics over a stretch of time, many at once; which could not be read, and why, goes to
+    /// `unread`.
+    fn stretch(
+        &self,
+        look: &mut Look<'_>,
+        parts: &[&Part],
+        step: Span,
+        (from, to): known::Part,
+        unread: &mut Vec<(String, Missed)>,
+    ) -> Vec<Matrix> {
+        let points = (to.since(from).0 / step.0 + 1).max(1) as u64;
         let mut waiting: Vec<Vec<&Part>> = Vec::new();
         let mut some: Vec<&Part> = Vec::new();
         let mut size = 0;
@@ -377,14 +426,13 @@ impl Eyes {
         // The most wanted first; what is halved comes before the rest.
         waiting.reverse();
         let mut found = Vec::new();
-        let mut unread: Vec<(String, Missed)> = Vec::new();
         while let Some(some) = waiting.pop() {
             if some.is_empty() {
                 continue;
             }
             let names: Vec<String> = some.iter().map(|part| part.name.clone()).collect();
             let selector = plan::any_of(&names, &self.settings.matching);
-            match self.range(look, &selector, setting.from, setting.to, setting.step) {
+            match self.range(look, &selector, from, to, step) {
                 Ok(matrices) => found.extend(matrices),
                 Err(Missed::TooLong(_) | Missed::Refused(..)) if some.len() > 1 => {
                     let (first, second) = some.split_at(some.len() / 2);
@@ -393,19 +441,6 @@ impl Eyes {
                 }
                 Err(missed) => unread.extend(names.into_iter().map(|name| (name, missed.clone()))),
             }
-        }
-        if let Some((first, missed)) = unread.first() {
-            let all = unread.len();
-            let some: Vec<&str> = unread
-                .iter()
-                .take(5)
-                .map(|(name, _)| name.as_str())
-                .collect();
-            let wanted = match all {
-                1 => format!("metric {first}"),
-                _ => format!("{all} metrics of {}: {}, …", self.name(), some.join(", ")),
-            };
-            brought.gaps.push(missed.gap(&wanted, self.name()));
         }
         found
     }
@@ -498,6 +533,8 @@ impl Live for Eyes {
     }
 
     fn around(&self, now: Timestamp) -> Topology {
+        // Whoever is asked for neighbours only attends to no incident for now.
+        self.known().take_if(|known| known.is_over(now));
         if let Some((at, known)) = &*self.map.lock().unwrap_or_else(PoisonError::into_inner)
             && now.since(*at).0.saturating_abs() < MAP_LASTS.0
         {

@@ -397,6 +397,87 @@ fn a_start_that_is_another_than_before_is_a_restart() {
 }
 
 #[test]
+fn a_group_of_processes_is_who_it_is_and_not_who_tells_of_it() {
+    let mut server = Server::default();
+    let group = |name: &str| {
+        json!({"__name__": "namedprocess_namegroup_open_filedesc", "groupname": name,
+            "job": "process", "instance": "a:9256"})
+    };
+    server
+        .add(
+            json!({"__name__": "up", "job": "process", "instance": "a:9256"}),
+            |_| Some(1.0),
+        )
+        .add(
+            json!({"__name__": "up", "job": "redis", "instance": "a:9121"}),
+            |_| Some(1.0),
+        )
+        .add(
+            json!({"__name__": "node_load1", "job": "node", "instance": "a:9100"}),
+            |_| Some(1.0),
+        )
+        .add(group("dnsmasq"), |_| Some(7.0))
+        .add(group("redis-server"), |_| Some(9.0));
+    let brought = look(server);
+    let files = one(&brought, "namedprocess_namegroup_open_filedesc", "");
+    let whose: Vec<&str> = files.iter().map(|one| one.key.entity.as_str()).collect();
+    assert_eq!(whose, ["service/dnsmasq", "service/redis"]);
+    let on_host = |from: &str| {
+        let edges = &brought.topology.edges;
+        edges.iter().any(|edge| {
+            edge.from.as_str() == from
+                && edge.to.as_str() == "host/a"
+                && edge.kind == EdgeKind::RunsOn
+        })
+    };
+    assert!(on_host("service/dnsmasq") && on_host("service/redis"));
+}
+
+#[test]
+fn a_second_look_asks_for_what_came_since_and_sees_the_same() {
+    let at = |minutes: i64| Timestamp((NOW + minutes * 60) * SECOND);
+    let window = |from: i64, to: i64| TimeWindow::new(at(from), at(to)).unwrap();
+    let eyes_of_a_shop = || {
+        let mut server = shop();
+        // One that comes, one that goes, and one with holes.
+        let of = |name: &str| json!({"__name__": name, "job": "cart", "instance": "b:1"});
+        server
+            .add(of("comes"), |t| (t > NOW - 100).then_some(t as f64))
+            .add(of("goes"), |t| (t < NOW - 200).then_some(t as f64))
+            .add(of("holes"), |t| (t / 60 % 3 != 0).then_some(t as f64));
+        eyes(server, Settings::default(), Budget::default())
+    };
+    let kept = eyes_of_a_shop();
+    // As an incident is looked at again, a second one that began later, one that began earlier, and one that is over.
+    let looks = [
+        (-60, -4),
+        (-60, -3),
+        (-60, 0),
+        (-20, 0),
+        (-90, 0),
+        (-90, -30),
+        (-60, 0),
+    ];
+    let mut bytes = Vec::new();
+    for (from, to) in looks {
+        let (again, anew) = (
+            kept.look(window(from, to), at(to)),
+            eyes_of_a_shop().look(window(from, to), at(to)),
+        );
+        assert_eq!(again.series, anew.series, "{from} to {to}");
+        assert_eq!(again.gaps, anew.gaps, "{from} to {to}");
+        assert_eq!(again.topology, anew.topology, "{from} to {to}");
+        bytes.push((again.asked.spent.bytes, anew.asked.spent.bytes));
+    }
+    let (again, anew) = bytes[1];
+    assert!(again * 4 < anew, "{bytes:?}");
+    assert!(
+        bytes[2..5].iter().all(|(again, anew)| again < anew),
+        "{bytes:?}"
+    );
+}
+
+#[test]
 fn a_process_that_begins_anew_counts_from_nothing() {
     let mut server = Server::default();
     server

@@ -1,7 +1,7 @@
 //! What a Prometheus tells beside numbers: who is who, who leans on whom, whom it could not scrape, and how its alerting
 //! rules stand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::telemetry::RawRef;
 use model::time::{Span, Timestamp};
@@ -34,15 +34,45 @@ const CALLS: [&str; 2] = ["traces_service_graph_", "istio_request"];
 /// Rules that are told of at most.
 const RULES: usize = 500;
 
-/// What `target_info` says of each target.
-pub(super) type Infos = BTreeMap<(String, String), Labels>;
+/// The label by which process-exporter tells of which group of processes it speaks.
+const GROUP: &str = "groupname";
 
-/// From the series of `target_info` among these.
+/// What the targets say of themselves.
+#[derive(Default)]
+pub(super) struct Infos {
+    /// What `target_info` says of each.
+    targets: BTreeMap<(String, String), Labels>,
+    /// The jobs that are scraped.
+    jobs: BTreeSet<String>,
+}
+
+/// From all series.
 pub(super) fn infos<'l>(series: impl Iterator<Item = &'l Labels>) -> Infos {
-    series
-        .filter(|labels| labels.get("__name__").is_some_and(|n| n == "target_info"))
-        .filter_map(|labels| Some(((job(labels)?, instance(labels)?), labels.clone())))
-        .collect()
+    let mut infos = Infos::default();
+    for labels in series {
+        let Some(job) = job(labels) else { continue };
+        if !infos.jobs.contains(&job) {
+            infos.jobs.insert(job.clone());
+        }
+        if labels.get("__name__").is_some_and(|n| n == "target_info")
+            && let Some(instance) = instance(labels)
+        {
+            infos.targets.insert((job, instance), labels.clone());
+        }
+    }
+    infos
+}
+
+impl Infos {
+    /// A group of processes as others call it: programs are called after what they serve (`redis-server`), jobs by the
+    /// thing itself.
+    fn group<'g>(&self, name: &'g str) -> &'g str {
+        let stem = name.split(['-', '.', '_']).next().unwrap_or(name);
+        if !self.jobs.contains(name) && self.jobs.contains(stem) {
+            return stem;
+        }
+        name
+    }
 }
 
 fn job(labels: &Labels) -> Option<String> {
@@ -60,7 +90,10 @@ fn completed(labels: &Labels, infos: &Infos) -> Labels {
     all.remove("__name__");
     let info = job(labels)
         .zip(instance(labels))
-        .and_then(|target| infos.get(&target));
+        .and_then(|target| infos.targets.get(&target));
+    if let Some(group) = all.get_mut(GROUP) {
+        *group = infos.group(group).to_string();
+    }
     if let Some(info) = info {
         for (name, value) in info.iter().filter(|(name, _)| *name != "__name__") {
             all.entry(name.clone()).or_insert_with(|| value.clone());
@@ -91,7 +124,8 @@ pub(super) fn edges<'l>(
     naming: &Naming,
     met: &mut Met,
 ) {
-    let mut on_hosts: BTreeMap<EntityId, EntityId> = BTreeMap::new();
+    // Its copies may run on several.
+    let mut on_hosts: BTreeSet<(EntityId, EntityId)> = BTreeSet::new();
     for labels in series {
         let name = labels.get("__name__").map_or("", String::as_str);
         if CALLS.iter().any(|calls| name.starts_with(calls)) {
@@ -135,7 +169,7 @@ pub(super) fn edges<'l>(
         {
             let only = [("instance".to_string(), instance.clone())].into();
             if let Some(host) = Naming::default().entity(&only) {
-                on_hosts.insert(id, host);
+                on_hosts.insert((id, host));
             }
         }
     }
@@ -181,7 +215,7 @@ impl Told<'_> {
                 errors.insert((label("job"), label("instance")), error);
             }
         }
-        let infos = Infos::new();
+        let infos = Infos::default();
         for up in ups {
             let (entity, _) = whose(&up.labels, &infos, self.naming, self.met);
             let get = |name: &str| up.labels.get(name).map_or("", String::as_str);

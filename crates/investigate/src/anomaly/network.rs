@@ -19,6 +19,9 @@ const ENOUGH_CALLS: f64 = 10.0;
 /// Delayed calls that bring a suspicion to 63 %.
 const CONVINCING: f64 = 2.0;
 
+/// From this part of the greatest suspicion on, another is as good.
+const ABOUT_AS_LIKELY: f64 = 0.97;
+
 struct Edge {
     fact: u32,
     caller: u32,
@@ -60,14 +63,30 @@ pub(super) fn anomalies(facts: &Facts) -> Vec<Anomaly> {
     let mut taken: Vec<Option<u32>> = vec![None; edges.len()];
     let mut found = Vec::new();
     while !suspects.is_empty() {
-        let mut best: Option<(f64, u32)> = None;
-        for &unit in &suspects {
-            let strength = suspicion(&edges, &of_unit[&unit], unit, &taken);
-            if strength > 0.0 && best.is_none_or(|(most, _)| strength > most) {
-                best = Some((strength, unit));
-            }
-        }
-        let Some((strength, unit)) = best else { break };
+        let strengths: Vec<(f64, u32)> = suspects
+            .iter()
+            .map(|&unit| (suspicion(&edges, &of_unit[&unit], unit, &taken), unit))
+            .filter(|(strength, _)| *strength > 0.0)
+            .collect();
+        let most = strengths.iter().map(|(s, _)| *s).fold(0.0, f64::max);
+        let open = |unit: u32| -> f64 {
+            let open = of_unit[&unit].iter().filter(|e| taken[**e].is_none());
+            open.map(|e| edges[*e].delayed).sum()
+        };
+        // Of those that are about as likely, the one that explains most: a caller that waits for each of four is one
+        // trouble, not four.
+        let Some(&(strength, unit)) = strengths
+            .iter()
+            .filter(|(strength, _)| *strength >= ABOUT_AS_LIKELY * most)
+            .max_by(|a, b| {
+                open(a.1)
+                    .total_cmp(&open(b.1))
+                    .then(a.0.total_cmp(&b.0))
+                    .then(b.1.cmp(&a.1))
+            })
+        else {
+            break;
+        };
         suspects.remove(&unit);
         let own: Vec<usize> = of_unit[&unit]
             .iter()

@@ -69,6 +69,7 @@ fn strength(fact: &SeriesFact) -> Option<(&'static str, f64)> {
         | Role::DiskLatency
         | Role::PoolWait
         | Role::Queue
+        | Role::Lag
         | Role::Locks
         | Role::Credits
         | Role::Connections
@@ -77,7 +78,7 @@ fn strength(fact: &SeriesFact) -> Option<(&'static str, f64)> {
         _ => return None,
     };
     let clear = ramp(fact.bad, 3.0, 6.0);
-    if clear <= 0.0 {
+    if clear <= 0.0 || fact.is_mostly_idle() {
         return None;
     }
     let rise = (fact.level - fact.normal).abs();

@@ -17,10 +17,12 @@ pub(super) fn gate(ground: &Ground<'_>, hypothesis: &mut Hypothesis) {
             .iter()
             .map(|s| s.unit)
             .chain(ground.scene.alarmed.iter().copied());
-        if !units
-            .into_iter()
-            .any(|unit| ground.reach.either(unit, hypothesis.unit).is_some())
-        {
+        if !units.into_iter().any(|unit| {
+            ground
+                .reach
+                .way(unit, hypothesis.unit, hypothesis.mechanism().spreads)
+                .is_some()
+        }) {
             hypothesis.aside = Some(Aside {
                 reason: "no_path",
                 refs: hypothesis.refs(),

@@ -215,7 +215,7 @@ fn lasting_factor(ground: &Ground<'_>, refs: &[FactRef]) -> f64 {
 /// end of a broken call says least about its own health.
 fn victim_factor(ground: &Ground<'_>, unit: u32, refs: &[FactRef]) -> f64 {
     let speaks_of_another = refs.first().is_some_and(|at| match at {
-        FactRef::Log(i) if !ground.facts.logs[*i as usize].is_error() => false,
+        FactRef::Log(i) if !ground.facts.logs[*i as usize].is_complaint() => false,
         FactRef::Log(i) => ground.facts.logs[*i as usize].mentions.iter().any(|&m| {
             m != unit
                 && ground.reach.down(unit, m).is_some()

@@ -57,6 +57,34 @@ pub(super) fn prefer_roots(ground: &Ground<'_>, all: &mut [Hypothesis]) {
     }
 }
 
+/// Once all lifts are made: what one unit shows plainly stays ahead of what it commonly brings about at those who lean
+/// on it, even where they were lifted twice, as roots of their own consequences and as sources of what others hear.
+pub(super) fn keep_ahead(ground: &Ground<'_>, all: &mut [Hypothesis]) {
+    let totals: Vec<(u32, &'static str, f64)> = all
+        .iter()
+        .filter(|h| h.aside.is_none())
+        .map(|h| (h.unit, h.mechanism().id.as_str(), h.score.total))
+        .collect();
+    let roots = all.iter_mut().filter(|h| {
+        h.aside.is_none() && h.score.against < k::MUST_FAILED && h.score.signature >= k::PLAIN_SIGN
+    });
+    for root in roots {
+        let causes = &root.mechanism().causes;
+        let leans = |unit: u32| ground.scene.above(root.unit).any(|(u, _)| u == unit);
+        let lead = totals
+            .iter()
+            .filter(|(unit, id, _)| leans(*unit) && causes.iter().any(|c| c == id))
+            .map(|(_, _, total)| *total)
+            .fold(f64::NEG_INFINITY, f64::max);
+        let behind = lead + k::ROOT_EDGE - root.score.total;
+        // No more than the lifts themselves can have put them ahead.
+        if behind > 0.0 && behind <= 3.0 * k::ROOT_EDGE {
+            root.score.difference += behind;
+            root.score.total += behind;
+        }
+    }
+}
+
 /// Who shows a failure first-hand takes over the lead of those who lean on it and only pass it on.
 pub(super) fn prefer_sources(ground: &Ground<'_>, all: &mut [Hypothesis]) {
     let leads: Vec<f64> = all

@@ -14,8 +14,6 @@ const FAR: f64 = 4.0;
 const NEAR: f64 = 3.0;
 /// From this share of a limit on it is reached.
 const REACHED: f64 = 0.95;
-/// A disk that was busy for less of the time keeps nobody waiting.
-const BUSY: f64 = 0.5;
 /// Up to this share of a limit nobody feels it.
 const AMPLE: f64 = 2.0 / 3.0;
 /// From this share of the whole on what is free is enough.
@@ -44,7 +42,7 @@ pub(super) fn behaves<'a, L: Iterator<Item = &'a SeriesFact>>(
     span: TimeWindow,
 ) -> bool {
     let shape = match condition.is {
-        Shape::High => fact.z >= FAR && !is_mostly_idle(fact),
+        Shape::High => fact.z >= FAR && !fact.is_mostly_idle(),
         Shape::Low => fact.z <= -FAR,
         Shape::Normal => fact.z.abs() < NEAR && fact.onset.is_none(),
         Shape::Rising => (fact.ramp && fact.z >= NEAR) || climbs(fact, span, 1.0),
@@ -53,7 +51,10 @@ pub(super) fn behaves<'a, L: Iterator<Item = &'a SeriesFact>>(
         Shape::Ample => is_ample(fact, limits()),
         Shape::Zero => fact.normal > 0.0 && fact.level.abs() <= 0.01 * fact.normal,
         Shape::Appeared => {
-            fact.normal.abs() < f64::EPSILON && fact.level.max(fact.worst) > 0.0 && fact.z > 0.0
+            fact.normal.abs() < f64::EPSILON
+                && fact.level.max(fact.worst) > 0.0
+                && fact.z > 0.0
+                && !fact.is_mostly_idle()
         }
     };
     // Shares are written as 0..1 here and as 0..100 there; catalogue files write percentages.
@@ -277,25 +278,6 @@ fn is_ample<'a>(fact: &SeriesFact, limits: impl Iterator<Item = &'a SeriesFact>)
     whole(fact)
         .or(limit)
         .is_some_and(|limit| top <= AMPLE * limit)
-}
-
-/// Is it a count of the seconds for which a disk was at work (of each operation's seconds, where several are under way),
-/// and did it grow by much less than the time that passed? Then it may be more than ever, and is still little.
-fn is_mostly_idle(fact: &SeriesFact) -> bool {
-    let key = &fact.series.key;
-    let counted = key.statistic == "increase" && key.metric.contains("_seconds");
-    if !counted || !matches!(fact.role, Role::DiskQueue | Role::DiskLatency) {
-        return false;
-    }
-    let mut apart: Vec<f64> = fact
-        .series
-        .times
-        .windows(2)
-        .map(|pair| (pair[1] - pair[0]) as f64 / model::time::SECOND as f64)
-        .collect();
-    apart.sort_by(f64::total_cmp);
-    let step = apart.get(apart.len() / 2).copied().unwrap_or(0.0);
-    fact.level.max(fact.worst) < BUSY * step
 }
 
 /// Does it stay at its highest value for at least four points?

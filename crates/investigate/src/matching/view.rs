@@ -674,7 +674,14 @@ impl<'a> Matcher<'a> {
             }
             *looked = true;
             let seen = match wanted {
-                TraceCondition::Gap => edge.gap_z >= 4.0 && edge.gap_ms.1 >= 1.2 * edge.gap_ms.0,
+                TraceCondition::Gap => {
+                    // What a request waits in all: a little at each of many calls is felt, a little at one is not.
+                    let more = edge.gap_ms.1 - edge.gap_ms.0;
+                    let each = edge.calls_per_request.1.max(1.0);
+                    edge.gap_z >= 4.0
+                        && edge.gap_ms.1 >= 1.2 * edge.gap_ms.0
+                        && crate::anomaly::felt(more * each) > 0.0
+                }
                 TraceCondition::FanOut => {
                     edge.calls_per_request.1 >= 1.5 * edge.calls_per_request.0
                         && edge.calls_per_request.1 >= edge.calls_per_request.0 + 1.0

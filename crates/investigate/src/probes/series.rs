@@ -10,7 +10,7 @@ use model::report::Onset;
 use model::{Series, TimeWindow, Timestamp};
 
 use crate::facts::SeriesFact;
-use crate::role::{Bad, Role, classify};
+use crate::role::{Bad, Role, classify, refine};
 use crate::scene::Scene;
 
 /// Robust deviations beyond which a point is out of its band.
@@ -46,11 +46,33 @@ impl Stretches {
     }
 }
 
+/// What the name of a series says of it.
+#[derive(Clone, Copy)]
+struct Kind {
+    role: Role,
+    /// 0..100?
+    percent: bool,
+    /// See [`unit_of`].
+    unit: f64,
+}
+
+impl Kind {
+    fn of(series: &Series) -> Self {
+        let key = &series.key;
+        let role = classify(&key.metric, &key.statistic, &key.unit);
+        Self {
+            role,
+            percent: is_percent(series),
+            unit: unit_of(role, series),
+        }
+    }
+}
+
 /// Judges every series. The order is that of the input.
 pub fn judge(scene: &Scene, all: &[Arc<Series>], scratch: &mut Scratch) -> Vec<SeriesFact> {
     let stretches = Stretches::of(scene);
     // Estates have many series and few names of metrics: each is read once.
-    let mut kinds: BTreeMap<[&str; 3], (Role, bool)> = BTreeMap::new();
+    let mut kinds: BTreeMap<[&str; 3], Kind> = BTreeMap::new();
     all.iter()
         .filter_map(|series| {
             let key = &series.key;
@@ -59,9 +81,11 @@ pub fn judge(scene: &Scene, all: &[Arc<Series>], scratch: &mut Scratch) -> Vec<S
                 key.statistic.as_str(),
                 key.unit.as_str(),
             ];
-            let kind = *kinds
-                .entry(name)
-                .or_insert_with(|| (classify(name[0], name[1], name[2]), is_percent(series)));
+            let kind = *kinds.entry(name).or_insert_with(|| Kind::of(series));
+            let kind = Kind {
+                role: refine(kind.role, &key.labels),
+                ..kind
+            };
             one(scene, series, kind, &stretches, scratch)
         })
         .collect()
@@ -104,10 +128,12 @@ fn healthy_values<'a>(
 }
 
 /// The smallest change that can matter, by what is measured: below it, noise is not an anomaly however
-/// still the past was.
-pub fn floor_of(role: Role, unit_is_percent: bool, normal: f64) -> f64 {
+/// still the past was. `unit` is how many of what the series counts make a byte, or a second.
+pub fn floor_of(role: Role, unit_is_percent: bool, normal: f64, unit: f64) -> f64 {
     let percent = if unit_is_percent { 1.0 } else { 0.01 };
     match role {
+        // A few pages more or less are nobody's want of room.
+        Role::Memory | Role::MemoryFree | Role::Disk | Role::DiskFree => LEAST_BYTES * unit,
         Role::Availability
         | Role::Errors
         | Role::AuthErrors
@@ -130,9 +156,32 @@ pub fn floor_of(role: Role, unit_is_percent: bool, normal: f64) -> f64 {
         | Role::Restarts
         | Role::Unready
         | Role::Locks => 0.2,
-        Role::Latency | Role::PoolWait | Role::DiskLatency => 0.0005,
+        Role::Latency | Role::PoolWait | Role::DiskLatency => LEAST_SECONDS * unit,
         Role::Queue | Role::DiskQueue | Role::Connections | Role::Workers => 0.5,
         _ => 0.0,
+    }
+}
+
+/// Bytes that matter to nobody.
+const LEAST_BYTES: f64 = 1_048_576.0;
+/// Seconds that matter to nobody.
+const LEAST_SECONDS: f64 = 0.0005;
+
+/// How many of what the series counts make one byte or one second, where its unit or its name says so; else 1 for times,
+/// which most count in seconds, and 0 for room, of which nobody knows.
+fn unit_of(role: Role, series: &Series) -> f64 {
+    let words = crate::role::words(&series.key.metric);
+    let says = |names: &[&str]| {
+        names.contains(&series.key.unit.as_str())
+            || words.iter().any(|word| names.contains(&word.as_str()))
+    };
+    match role {
+        Role::Memory | Role::MemoryFree | Role::Disk | Role::DiskFree => {
+            f64::from(u8::from(says(&["By", "bytes", "Bytes"])))
+        }
+        _ if says(&["us", "usec", "micros", "microseconds", "Microseconds"]) => 1e6,
+        _ if says(&["ns", "nsec", "nanos", "nanoseconds"]) => 1e9,
+        _ => 1.0,
     }
 }
 
@@ -202,7 +251,11 @@ fn creep(role: Role, series: &Series, stretches: &Stretches) -> Option<std::ops:
 fn one(
     scene: &Scene,
     series: &Arc<Series>,
-    (role, percent): (Role, bool),
+    Kind {
+        role,
+        percent,
+        unit,
+    }: Kind,
     stretches: &Stretches,
     scratch: &mut Scratch,
 ) -> Option<SeriesFact> {
@@ -225,7 +278,7 @@ fn one(
         None => (healthy, range, last_normal),
     };
     let baseline = Baseline::fit_with(&healthy, Floors::default(), scratch)?;
-    let floor = floor_of(role, percent, baseline.median);
+    let floor = floor_of(role, percent, baseline.median, unit);
     let baseline = baseline.at_least(floor);
     let config = DeviationConfig {
         band: BAND,
@@ -290,11 +343,12 @@ fn one(
 
 /// When did the incident begin, as the alarmed series tell it?
 ///
-/// The metric that an alarm names counts first; then what users feel on the alarmed units. A series
-/// that was already out of its band when the window opened tells drift, not onset, and is passed over.
+/// The metric that an alarm names counts first; then what users feel on the alarmed units, and of that first what
+/// was not over again before anything fired: a hiccup earlier on is not what the alarm is about. A series that was already
+/// out of its band when the window opened tells drift, not onset, and is passed over.
 pub fn onset_of_alarms(scene: &Scene, eyes: &dyn Eyes, facts: &[SeriesFact]) -> Option<Onset> {
     let mut named: Vec<Onset> = Vec::new();
-    let mut felt: Vec<Onset> = Vec::new();
+    let (mut felt, mut passed): (Vec<Onset>, Vec<Onset>) = (Vec::new(), Vec::new());
     let crowded = crate::symptoms::crowded(scene, eyes);
     let is_flood =
         |f: &SeriesFact| f.role == Role::Traffic && f.z > BAND && crowded.contains(&f.unit);
@@ -330,9 +384,12 @@ pub fn onset_of_alarms(scene: &Scene, eyes: &dyn Eyes, facts: &[SeriesFact]) -> 
         if is_named || is_flood(fact) {
             named.push(onset);
         } else if fact.role.is_felt() {
-            felt.push(onset);
+            let over = fact.recovered.is_some_and(|at| at.hi < scene.alarm_at);
+            if over { &mut passed } else { &mut felt }.push(onset);
         }
     }
     let earliest = |onsets: Vec<Onset>| onsets.into_iter().min_by_key(|o| (o.lo, o.hi));
-    earliest(named).or_else(|| earliest(felt))
+    earliest(named)
+        .or_else(|| earliest(felt))
+        .or_else(|| earliest(passed))
 }

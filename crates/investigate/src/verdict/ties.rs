@@ -84,7 +84,7 @@ impl Ties {
         let settled = &self.settled[s];
         ground
             .reach
-            .either(symptom.unit, unit)
+            .way(symptom.unit, unit, hypothesis.mechanism().spreads)
             .filter(|_| !(self.at_home[s] && ground.reach.is_guess(symptom.unit, unit)))
             .filter(|_| !self.barred[s].contains(&unit))
             .filter(|_| self.inborn[s].is_empty() || self.inborn[s].contains(&hypothesis.mechanism))

@@ -2,11 +2,11 @@
 
 use connectors::files::Case;
 use model::report::{Cause, GapCost, Report, Status};
-use model::{Gap, GapReason};
+use model::{EntityKind, Gap, GapReason, Severity};
 
-use crate::cases::crossed;
 use crate::cases::stories::{self, Told, Truth};
-use crate::cases::{leaders, report_on};
+use crate::cases::{END, Story, from, leaders, minute, report_on};
+use crate::cases::{crossed, exported};
 
 /// Is this cause the true one, in every part?
 pub fn fits(truth: &Truth, cause: &Cause) -> bool {
@@ -110,6 +110,48 @@ fn a_right_that_was_changed_puts_out_no_code() {
 #[test]
 fn what_lies_behind_calls_that_are_well_did_not_do_it() {
     judged_rightly(&crossed::provider_and_clock());
+}
+
+#[test]
+fn who_refuses_is_named_rather_than_those_who_wait() {
+    judged_rightly(&exported::refused_sessions());
+}
+
+#[test]
+fn what_comes_back_from_the_queue_is_no_defect_of_its_reader() {
+    judged_rightly(&exported::put_back());
+}
+
+#[test]
+fn a_copy_that_is_behind_is_named_by_who_does_not_find_in_it() {
+    judged_rightly(&exported::behind_and_asked());
+}
+
+#[test]
+fn who_takes_the_processor_is_named_by_its_neighbours() {
+    judged_rightly(&exported::newcomer());
+}
+
+#[test]
+fn what_was_over_before_the_alarm_is_not_its_beginning() {
+    let blip = |at: i64| {
+        if (123..126).contains(&at) {
+            900.0
+        } else {
+            60.0
+        }
+    };
+    let fails = "order # failed: no space left on device";
+    let case = Story::new("earlier-hiccup", "orders fail")
+        .with(EntityKind::Service, &["orders"])
+        .chatters("orders")
+        .serves("orders", blip, from(150, 0.1, 50.0))
+        .writes("orders", Severity::Error, fails, (150, END), 12)
+        .alarm("orders", "failed_orders", 153, 5.0, 50.0)
+        .told();
+    let report = report_on(&case);
+    let began = report.header.started.expect("it began");
+    assert!(began.lo >= minute(148), "{:?} {}", began, named(&report));
 }
 
 #[test]

@@ -2,9 +2,10 @@
 //!
 //! A [`Story`] runs for three hours, 09:00 to 12:00, in minutes. Readings come once a minute with noise
 //! from a seeded generator; the last hour is the window. [`stories`] tells the incidents,
-//! [`crossed`] those of two troubles that touch.
+//! [`crossed`] those of two troubles that touch, [`exported`] those whose words mislead.
 
 pub mod crossed;
+pub mod exported;
 pub mod stories;
 
 use std::sync::Arc;

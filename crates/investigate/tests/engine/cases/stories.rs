@@ -5,7 +5,7 @@ use model::report::Status;
 use model::{Category, ChangeKind, EdgeKind, EntityKind, Severity};
 use serde_json::json;
 
-use super::{END, Story, crossed, from};
+use super::{END, Story, crossed, exported, from};
 
 /// One true cause.
 pub struct Truth {
@@ -48,6 +48,10 @@ pub fn all() -> Vec<Told> {
         crossed::clock_and_role(),
         crossed::provider_and_clock(),
         crossed::lost_name(),
+        exported::refused_sessions(),
+        exported::put_back(),
+        exported::behind_and_asked(),
+        exported::newcomer(),
         recovered(),
         healthy(),
     ]
