@@ -7,6 +7,8 @@
 
 #[path = "aws/hands.rs"]
 mod hands;
+#[path = "aws/named.rs"]
+mod named;
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;
