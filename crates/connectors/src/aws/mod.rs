@@ -8,6 +8,7 @@ pub mod calls;
 pub mod deeds;
 #[cfg(feature = "aws")]
 pub mod eyes;
+mod grants;
 #[cfg(feature = "aws")]
 pub mod hands;
 pub mod iam;

@@ -1,12 +1,13 @@
-//! AWS, altered: how many copies of a function may run at once, its variables, its role; and what one recorded change
-//! set, put back to what it was before.
+//! AWS, altered: how many copies of a function may run at once, its variables, its role; and what is named beside functions:
+//! what a service of ECS runs and how many copies, how large an Auto Scaling group is and may be, how records of Route 53
+//! share traffic out. And what one recorded change of a function or service set, put back to what it was before.
 //!
 //! Hands act under a role of their own, which the eyes do not have; what they may call is in a table of its own
 //! ([`deeds`](super::deeds)). AWS has no token by which it would know a request of ours again, so nothing is written
 //! before it was read: what is so already is left alone, a whole configuration is written only onto the very revision
-//! that was read, no request that alters is sent twice by the SDK, and where no answer came it is looked at, and not
-//! tried, for as long as a request may be on its way. Values of variables go from AWS to AWS: they are in no plan,
-//! message or log. Documented in `docs/connectors/aws.md`.
+//! that was read, a record is replaced only if it is the very one that was read, no request that alters is sent twice by
+//! the SDK, and where no answer came it is looked at, and not tried, for as long as a request may be on its way. Values of
+//! variables go from AWS to AWS: they are in no plan, message or log. Documented in `docs/connectors/aws.md`.
 
 mod aim;
 mod bench;
