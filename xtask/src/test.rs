@@ -161,10 +161,7 @@ fn emulated(steps: &mut Steps) {
             Err(why) => println!("\n== {name}: passed over, {why}"),
             Ok(program) => steps.step(&name, || {
                 told(
-                    cargo_in_root()
-                        .args(["test", "--workspace", "--all-features"])
-                        .args(["--test", "aws", "--test", "posted"])
-                        .args(["--", "--ignored", "--nocapture", test])
+                    side_by_side(test)
                         .env(variable, program)
                         // Of nobody: the emulators take any.
                         .env("AWS_ACCESS_KEY_ID", "AKIATESTTESTTESTTEST")
@@ -173,6 +170,27 @@ fn emulated(steps: &mut Steps) {
             }),
         }
     }
+}
+
+/// All tests on one emulator at once, whatever this machine has of cores: each starts an emulator of its own, on a port of
+/// its own, and what it does most of the time is to wait until an alarm is quiet, or until AWS's quotas let it ask again.
+fn side_by_side(test: &str) -> Command {
+    let binaries = ["--test", "aws", "--test", "posted"];
+    let mut cargo = cargo_in_root();
+    if has(&["nextest", "--version"]) {
+        cargo
+            .args(["nextest", "run", "--workspace", "--all-features"])
+            .args(binaries)
+            .args(["--no-fail-fast", "--run-ignored", "only", "-j", "16"])
+            .args(["--success-output", "immediate", test]);
+    } else {
+        cargo
+            .args(["test", "--workspace", "--all-features"])
+            .args(binaries)
+            .args(["--", "--ignored", "--nocapture", "--test-threads", "16"])
+            .arg(test);
+    }
+    cargo
 }
 
 /// A test that needs programs of others, with the `PATH` on which they are found; where they are not, that is said.

@@ -7,6 +7,8 @@
 
 #[path = "aws/hands.rs"]
 mod hands;
+#[path = "aws/named.rs"]
+mod named;
 #[path = "aws/services.rs"]
 mod services;
 
@@ -347,6 +349,15 @@ fn a_function_that_may_not_run_is_seen_through_ministack() {
             .await
             .unwrap();
     });
+
+    // Asked for the first time for a service that it does not have, the emulator reads all that it knows of services, and
+    // answers nobody meanwhile.
+    let xray = aws_sdk_xray::Client::new(&sdk);
+    let now = SystemTime::now();
+    let graph = xray
+        .get_service_graph()
+        .start_time((now - Duration::from_secs(60)).into());
+    assert!(runtime.block_on(graph.end_time(now.into()).send()).is_err());
 
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("calls.jsonl");

@@ -742,6 +742,18 @@ fn hands_have_permissions_of_their_own() {
     assert!(allowed.contains(":111111111111:function:*"), "{acts}");
     assert!(!acts.to_string().contains("logs:"), "{acts}");
 
+    // What is named is in it, and nothing of its kind unless it is named.
+    assert!(!acts.to_string().contains("ecs:"), "{acts}");
+    let named = "services = [\"shop/checkout\"]\n";
+    std::fs::write(&config, written.clone() + named).expect("the folder is writable");
+    let acts = run(&[&asked[..], &["--hands"]].concat()).json();
+    let allowed = acts["Statement"][2].to_string();
+    assert!(allowed.contains("ecs:UpdateService"), "{acts}");
+    assert!(
+        allowed.contains(":111111111111:service/shop/checkout"),
+        "{acts}"
+    );
+
     // Somebody else takes the role that acts: whoever looks may not.
     std::fs::write(&config, written + "profile = \"acts\"\n").expect("the folder is writable");
     assert!(!run(&asked).out.contains(role));
@@ -797,6 +809,21 @@ fn permissions_of_nobody_and_logs_of_nothing_are_refused() {
             "",
             format!("{role}roles = [\"runs\"]\n").as_str(),
             "is no role",
+        ),
+        (
+            "",
+            format!("{role}services = [\"checkout\"]\n").as_str(),
+            "is no service of a cluster",
+        ),
+        (
+            "",
+            format!("{role}groups = [\"*\"]\n").as_str(),
+            "is no name of a group",
+        ),
+        (
+            "",
+            format!("{role}traffic = [{{ zone = \"Z1\", name = \"a.example\", type = \"A\", carries = {{ \"service/a\" = \"a\" }} }}]\n").as_str(),
+            "among too few",
         ),
         ("", format!("{role}{read}").as_str(), "is not read"),
         (

@@ -4,18 +4,23 @@
 //! Hands act under a second role, which whoever looks does not have. The policy of that role is written from this table
 //! ([`policy`]), as that of the eyes is from theirs ([`calls`]).
 
-use serde_json::{Value, json};
+use super::calls::{self, Call, LAMBDA, Service, TAKE_ROLE, TRAIL, call, named, told};
+use super::named::Named;
 
-use super::calls::{self, Call, LAMBDA, TAKE_ROLE, TRAIL, call, named, told};
+pub use super::grants::policy;
 
-/// Giving a function a role needs this, although it is no call: it lets a service act under the role.
-const PASS_ROLE: &str = "iam:PassRole";
-/// The only service to which a role may be passed.
-const LAMBDAS_OWN: &str = "lambda.amazonaws.com";
+// Of the services that the eyes do not ask.
+const ECS: Service = service("ecs", "ECS", "ecs");
+const SCALING: Service = service("autoscaling", "Auto Scaling", "autoscaling");
+const DNS: Service = service("route53", "Route 53", "route53");
+
+const fn service(prefix: &'static str, sdk: &'static str, trail: &'static str) -> Service {
+    Service { prefix, sdk, trail }
+}
 
 /// The table. Whatever alters is named in [`ALTERS`].
 #[rustfmt::skip]
-pub static DEEDS: [Call; 7] = [
+pub static DEEDS: [Call; 15] = [
     call(&TRAIL, "LookupEvents", "cloudtrail:LookupEvents", 2.0, "what a change set, and what was set before it"),
     call(&LAMBDA, "GetFunctionConfiguration", "lambda:GetFunctionConfiguration", 15.0, "how a function is set before it is altered, and whether it became so"),
     call(&LAMBDA, "GetFunctionConcurrency", "lambda:GetFunctionConcurrency", 15.0, "whether a function may run before that is altered, and whether it became so"),
@@ -23,13 +28,25 @@ pub static DEEDS: [Call; 7] = [
     call(&LAMBDA, "PutFunctionConcurrency", "lambda:PutFunctionConcurrency", 15.0, "to let a function run, as many copies at once as is said"),
     call(&LAMBDA, "DeleteFunctionConcurrency", "lambda:DeleteFunctionConcurrency", 15.0, "to lift that limit"),
     call(&LAMBDA, "UpdateFunctionConfiguration", "lambda:UpdateFunctionConfiguration", 15.0, "to give a function its variables or its role"),
+    call(&ECS, "DescribeServices", "ecs:DescribeServices", 10.0, "which task definition a service runs and how many copies, before that is altered, and whether it became so"),
+    call(&ECS, "DescribeTaskDefinition", "ecs:DescribeTaskDefinition", 10.0, "whether a task definition can still be run"),
+    call(&ECS, "UpdateService", "ecs:UpdateService", 5.0, "to run another task definition, or another number of copies"),
+    call(&SCALING, "DescribeAutoScalingGroups", "autoscaling:DescribeAutoScalingGroups", 10.0, "how large a group is and may be, before that is altered, and whether it became so"),
+    call(&SCALING, "SetDesiredCapacity", "autoscaling:SetDesiredCapacity", 5.0, "to run another number of machines"),
+    call(&SCALING, "UpdateAutoScalingGroup", "autoscaling:UpdateAutoScalingGroup", 5.0, "to let a group grow or shrink as far as is said"),
+    call(&DNS, "ListResourceRecordSets", "route53:ListResourceRecordSets", 4.0, "how traffic is shared out before that is altered, and whether it became so"),
+    call(&DNS, "ChangeResourceRecordSets", "route53:ChangeResourceRecordSets", 4.0, "to share traffic out otherwise"),
 ];
 
 /// Those of them that alter.
-pub const ALTERS: [&str; 3] = [
+pub const ALTERS: [&str; 7] = [
+    "autoscaling:SetDesiredCapacity",
+    "autoscaling:UpdateAutoScalingGroup",
+    "ecs:UpdateService",
     "lambda:DeleteFunctionConcurrency",
     "lambda:PutFunctionConcurrency",
     "lambda:UpdateFunctionConfiguration",
+    "route53:ChangeResourceRecordSets",
 ];
 
 /// The call that the SDK knows by these names; `None` if hands may not make it.
@@ -65,6 +82,8 @@ pub struct Scope {
     pub regions: Vec<String>,
     /// Roles that functions may be given.
     pub roles: Vec<String>,
+    /// What else may be altered.
+    pub named: Named,
 }
 
 impl Scope {
@@ -84,96 +103,9 @@ impl Scope {
     }
 }
 
-/// The policies of roles that act, as one: what the table needs is allowed on functions of those accounts and regions,
-/// and everything else is denied, whatever other policies allow. A role is given only if it is named.
-pub fn policy(scopes: &[Scope]) -> Value {
-    let sorted = |mut list: Vec<String>| {
-        list.sort_unstable();
-        list.dedup();
-        list
-    };
-    let on_functions = DEEDS.iter().map(|call| call.action.to_string());
-    let on_functions: Vec<String> = on_functions
-        .filter(|action| action.starts_with("lambda:"))
-        .collect();
-    let functions = scopes.iter().flat_map(|scope| {
-        let everywhere = ["*".to_string()];
-        let regions: Vec<String> = match &scope.regions[..] {
-            [] => everywhere.to_vec(),
-            regions => regions.to_vec(),
-        };
-        regions.into_iter().map(|region| {
-            format!(
-                "arn:{}:lambda:{region}:{}:function:*",
-                scope.partition, scope.account
-            )
-        })
-    });
-    let functions = sorted(functions.collect());
-    let roles = scopes.iter().flat_map(|scope| scope.roles.iter().cloned());
-    let roles = sorted(roles.collect());
-    let mut statements = vec![
-        json!({
-            "Sid": "MidwatchReadsWhatWasBefore",
-            "Effect": "Allow",
-            "Action": ["cloudtrail:LookupEvents"],
-            "Resource": "*",
-        }),
-        json!({
-            "Sid": "MidwatchPutsFunctionsBack",
-            "Effect": "Allow",
-            "Action": sorted(on_functions),
-            "Resource": functions,
-        }),
-    ];
-    let mut all: Vec<String> = DEEDS.iter().map(|call| call.action.to_string()).collect();
-    if !roles.is_empty() {
-        all.push(PASS_ROLE.to_string());
-        statements.push(json!({
-            "Sid": "MidwatchGivesTheseRoles",
-            "Effect": "Allow",
-            "Action": PASS_ROLE,
-            "Resource": roles,
-            "Condition": { "StringEquals": { "iam:PassedToService": LAMBDAS_OWN } },
-        }));
-    }
-    statements.push(json!({
-        "Sid": "MidwatchDoesNothingElse",
-        "Effect": "Deny",
-        "NotAction": sorted(all),
-        "Resource": "*",
-    }));
-    json!({ "Version": "2012-10-17", "Statement": statements })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::iam::Verdict;
-    use crate::aws::iam::simulation::Simulation;
-
-    const ROLE: &str = "arn:aws:iam::111111111111:role/midwatch-acts";
-    const RUNS: &str = "arn:aws:iam::111111111111:role/pay-runs";
-
-    fn scope(roles: &[&str]) -> Scope {
-        Scope {
-            regions: vec!["eu-west-1".to_string()],
-            roles: roles.iter().map(ToString::to_string).collect(),
-            ..Scope::of(ROLE).unwrap()
-        }
-    }
-
-    fn verdict(scope: &Scope, action: &str, resource: &str, passed_to: &str) -> Verdict {
-        let given = json!({
-            "request": {
-                "principal": ROLE, "action": action, "resource": resource, "resourceAccount": "111111111111",
-                "context": { "iam:PassedToService": passed_to },
-            },
-            "identityPolicies": [{ "name": "midwatch", "policy": policy(std::slice::from_ref(scope)) }],
-        });
-        let simulation: Simulation = serde_json::from_value(given).unwrap();
-        simulation.run().unwrap().verdict
-    }
 
     #[test]
     fn the_eyes_can_make_no_call_that_alters() {
@@ -182,7 +114,7 @@ mod tests {
             assert!(calls::by_action(action).is_none(), "{action}");
         }
         for deed in &DEEDS {
-            let reads = ["Get", "List", "Lookup"];
+            let reads = ["Describe", "Get", "List", "Lookup"];
             let reads = reads.iter().any(|verb| deed.operation.starts_with(verb));
             assert_eq!(!reads, ALTERS.contains(&deed.action), "{}", deed.action);
             assert_eq!(
@@ -190,50 +122,6 @@ mod tests {
                 format!("{}:{}", deed.service.prefix, deed.operation)
             );
         }
-    }
-
-    #[test]
-    fn the_policy_lets_the_deeds_through_where_they_are_meant() {
-        let (plain, giving) = (scope(&[]), scope(&[RUNS]));
-        let function = "arn:aws:lambda:eu-west-1:111111111111:function:pay";
-        for action in ALTERS {
-            assert_eq!(
-                verdict(&plain, action, function, ""),
-                Verdict::Allowed,
-                "{action}"
-            );
-            for elsewhere in [
-                "arn:aws:lambda:us-east-1:111111111111:function:pay",
-                "arn:aws:lambda:eu-west-1:111111111111:layer:pay",
-            ] {
-                let verdict = verdict(&plain, action, elsewhere, "");
-                assert_eq!(verdict, Verdict::ImplicitlyDenied, "{action} {elsewhere}");
-            }
-        }
-        for action in [
-            "lambda:InvokeFunction",
-            "lambda:UpdateFunctionCode",
-            "lambda:DeleteFunction",
-            "dynamodb:UpdateTable",
-            "sts:AssumeRole",
-            "iam:PutRolePolicy",
-            "logs:FilterLogEvents",
-        ] {
-            let verdict = verdict(&giving, action, "*", "");
-            assert_eq!(verdict, Verdict::ExplicitlyDenied, "{action}");
-        }
-        let lambda = "lambda.amazonaws.com";
-        assert_eq!(
-            verdict(&plain, PASS_ROLE, RUNS, lambda),
-            Verdict::ExplicitlyDenied
-        );
-        assert_eq!(verdict(&giving, PASS_ROLE, RUNS, lambda), Verdict::Allowed);
-        let elsewhere = verdict(&giving, PASS_ROLE, RUNS, "ec2.amazonaws.com");
-        assert_eq!(elsewhere, Verdict::ImplicitlyDenied);
-        let other = "arn:aws:iam::111111111111:role/admin";
-        let other = verdict(&giving, PASS_ROLE, other, lambda);
-        assert_eq!(other, Verdict::ImplicitlyDenied);
-        assert!(policy(&[giving]).to_string().len() < 6_144);
     }
 
     #[test]

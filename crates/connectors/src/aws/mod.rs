@@ -1,15 +1,17 @@
 //! Amazon Web Services: what only its own words can say.
 //!
 //! [`iam`] is pure: why a call was denied. [`calls`] is every call that may be made, and the policy that lets them
-//! through; [`deeds`] the same for hands, which act under another role; [`proof`] holds a log against either. The
-//! connector itself, `eyes` and `hands`, is there with the feature `aws`.
+//! through; [`deeds`] the same for hands, which act under another role and alter what is [`named`]; [`proof`] holds a log
+//! against either. The connector itself, `eyes` and `hands`, is there with the feature `aws`.
 
 pub mod calls;
 pub mod deeds;
 #[cfg(feature = "aws")]
 pub mod eyes;
+mod grants;
 #[cfg(feature = "aws")]
 pub mod hands;
 pub mod iam;
+pub mod named;
 pub mod prices;
 pub mod proof;

@@ -183,7 +183,7 @@ impl Bench {
 }
 
 /// The audit trail counts in seconds: what came first of two is told only where they are apart.
-fn apart() {
+pub fn apart() {
     std::thread::sleep(Duration::from_millis(2_100));
 }
 
@@ -231,37 +231,62 @@ fn what_the_hands_set_is_set_once_and_back_through_ministack() {
     assert!(!log.contains("canary"), "{log}");
 }
 
-#[test]
-#[ignore = "needs ministack: run by cargo xtask test"]
-fn what_was_before_is_put_back_through_ministack() {
-    let folder = tempfile::tempdir().unwrap();
-    let bench = Bench::new(folder.path(), &["pay"]);
-    let revert = |change: String| Action::RevertChange {
+fn revert(change: String) -> Action {
+    Action::RevertChange {
         entity: entity("pay"),
         change,
-    };
-    // Somebody takes a variable away, gives another role, and stops the function.
+    }
+}
+
+// Each of these has an emulator and hands of its own: what the hands may ask of the audit trail in a second is little, and
+// side by side they wait for it together.
+
+#[test]
+#[ignore = "needs ministack: run by cargo xtask test"]
+fn a_variable_that_was_taken_away_is_put_back_through_ministack() {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = Bench::new(folder.path(), &["pay"]);
     apart();
-    let (lambda, runtime) = (&bench.lambda, &bench.runtime);
     let only = Environment::builder().variables("TOKEN", VALUE).build();
-    let without = lambda.update_function_configuration().function_name("pay");
-    runtime.block_on(without.environment(only).send()).unwrap();
+    let without = bench.lambda.update_function_configuration();
+    let without = without.function_name("pay").environment(only).send();
+    bench.runtime.block_on(without).unwrap();
     let change = bench.changed("pay", "\"Environment\"");
     let wanted = ["LEDGER not set", "LEDGER set"];
     assert_eq!(bench.there_and_back("a", "pay", &revert(change)), wanted);
+}
 
+#[test]
+#[ignore = "needs ministack: run by cargo xtask test"]
+fn a_role_that_was_taken_away_is_given_back_through_ministack() {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = Bench::new(folder.path(), &["pay"]);
     apart();
-    let gives = lambda.update_function_configuration().function_name("pay");
-    runtime.block_on(gives.role(READS).send()).unwrap();
+    let gives = bench.lambda.update_function_configuration();
+    let gives = gives.function_name("pay").role(READS).send();
+    bench.runtime.block_on(gives).unwrap();
     let change = bench.changed("pay", "pay-reads");
     let wanted = ["role = pay-reads", "role = pay-runs"];
     assert_eq!(bench.there_and_back("c", "pay", &revert(change)), wanted);
 
+    // A change of nobody is not put back.
+    let said = bench.hands.preview(&revert("no-such".to_string()));
+    let said = said.unwrap_err().to_string();
+    assert!(said.contains("holds no change no-such"), "{said}");
+}
+
+#[test]
+#[ignore = "needs ministack: run by cargo xtask test"]
+fn a_function_that_was_stopped_is_let_run_as_before_through_ministack() {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = Bench::new(folder.path(), &["pay"]);
     for copies in [5, 0] {
         apart();
-        let put = lambda.put_function_concurrency().function_name("pay");
-        let put = put.reserved_concurrent_executions(copies).send();
-        runtime.block_on(put).unwrap();
+        let put = bench.lambda.put_function_concurrency();
+        let put = put
+            .function_name("pay")
+            .reserved_concurrent_executions(copies);
+        bench.runtime.block_on(put.send()).unwrap();
     }
     let change = bench.changed("pay", "\"ReservedConcurrentExecutions\": 0");
     let wanted = ["reserved concurrency = 0", "reserved concurrency = 5"];
@@ -271,9 +296,4 @@ fn what_was_before_is_put_back_through_ministack() {
     );
     bench.perform("f", &revert(change));
     assert_eq!(bench.set("pay").concurrency, Some(5));
-
-    // A change of nobody is not put back.
-    let said = bench.hands.preview(&revert("no-such".to_string()));
-    let said = said.unwrap_err().to_string();
-    assert!(said.contains("holds no change no-such"), "{said}");
 }

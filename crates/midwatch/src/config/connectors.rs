@@ -321,7 +321,7 @@ asked! {
     }
 }
 
-pub use aws::{Aws, AwsAccount, AwsHands};
+pub use aws::{Aws, AwsAccount, AwsHands, AwsTraffic};
 pub use bounds::Bounds;
 pub use changes::Git;
 pub use cluster::Kubernetes;

@@ -7,7 +7,7 @@ use model::action::Action;
 
 use super::Trouble;
 use super::bench::{At, Work};
-use super::function::Present;
+use super::function::{Function, Present};
 use crate::files::aws::names;
 
 /// The one limit of a function that these hands set.
@@ -54,8 +54,20 @@ fn copies(limit: Option<u64>) -> String {
 }
 
 impl Work<'_> {
+    /// The function that the action is about, and what is to be so.
+    pub async fn function(&self, action: &Action) -> Result<Function, Trouble> {
+        let (at, present, aim) = self.aimed(action).await?;
+        Ok(Function {
+            entity: action.entity().clone(),
+            at,
+            present,
+            aim,
+            roles: self.settings.roles.clone(),
+        })
+    }
+
     /// Where the action is to be done, how it is there, and what is to be so.
-    pub async fn aimed(&self, action: &Action) -> Result<(At, Present, Aim), Trouble> {
+    async fn aimed(&self, action: &Action) -> Result<(At, Present, Aim), Trouble> {
         let cannot = |why: &str| Err(Trouble::Cannot(why.to_string()));
         let acts = matches!(
             action,

@@ -31,11 +31,19 @@ const SESSION: usize = 64;
 pub(super) struct Bench {
     /// `eu-west-1`, or `billing/eu-west-1` where several accounts are read.
     pub name: Arc<str>,
-    /// Reads, again and again if need be.
-    pub lambda: aws_sdk_lambda::Client,
-    /// Alters: what it sends it sends once.
-    pub once: aws_sdk_lambda::Client,
+    /// Read, again and again if need be.
+    pub reads: Clients,
+    /// Alter: what they send they send once.
+    pub once: Clients,
     pub trail: aws_sdk_cloudtrail::Client,
+}
+
+/// One for each service that is altered.
+pub(super) struct Clients {
+    pub lambda: aws_sdk_lambda::Client,
+    pub ecs: aws_sdk_ecs::Client,
+    pub scaling: aws_sdk_autoscaling::Client,
+    pub dns: aws_sdk_route53::Client,
 }
 
 /// One thing at one bench.
@@ -43,8 +51,8 @@ pub(super) struct Bench {
 pub(super) struct At {
     /// Which bench.
     pub bench: usize,
-    /// The function's name there.
-    pub function: String,
+    /// Its name there.
+    pub name: String,
 }
 
 /// All that is done for one question to the hands.
@@ -125,10 +133,16 @@ impl Bench {
             place: Arc::clone(&name),
             table: deeds::by_sdk,
         };
+        let clients = |sdk: &SdkConfig| Clients {
+            lambda: client!(aws_sdk_lambda, sdk, guard()),
+            ecs: client!(aws_sdk_ecs, sdk, guard()),
+            scaling: client!(aws_sdk_autoscaling, sdk, guard()),
+            dns: client!(aws_sdk_route53, sdk, guard()),
+        };
         let once = sdk.to_builder().retry_config(RetryConfig::disabled());
         Self {
-            lambda: client!(aws_sdk_lambda, sdk, guard()),
-            once: client!(aws_sdk_lambda, &once.build(), guard()),
+            reads: clients(sdk),
+            once: clients(&once.build()),
             trail: client!(aws_sdk_cloudtrail, sdk, guard()),
             name,
         }
@@ -177,48 +191,55 @@ impl Work<'_> {
         self.sleep.sleep(duration(span)).await;
     }
 
-    /// Where that entity is: what several places have says which by what stands behind its name, and all else is looked
-    /// for.
+    /// What the entity is called, and the benches at which it may be: what several places have says which by what stands
+    /// behind its name.
+    pub fn called<'e>(&self, entity: &'e EntityId) -> Result<(&'e str, Vec<usize>), Trouble> {
+        let whole = entity.as_str();
+        let name = whole.split_once('/').map_or(whole, |(_, name)| name);
+        let Some((name, place)) = name.split_once('@') else {
+            return Ok((name, (0..self.benches.len()).collect()));
+        };
+        match self.benches.iter().position(|one| *one.name == *place) {
+            Some(bench) => Ok((name, vec![bench])),
+            None => Err(Trouble::Cannot(format!(
+                "these hands do not reach to {place}"
+            ))),
+        }
+    }
+
+    /// The one place of those in which it was found.
+    pub fn only<T>(&self, entity: &EntityId, mut found: Vec<T>) -> Result<T, Trouble> {
+        match (found.pop(), found.is_empty()) {
+            (Some(one), true) => Ok(one),
+            (None, _) => Err(Trouble::Cannot(format!(
+                "there is no {entity} where they reach"
+            ))),
+            (Some(_), false) => Err(Trouble::Cannot(format!(
+                "several places have {entity}: say which, such as {entity}@{}",
+                self.benches.first().map_or("", |bench| &bench.name)
+            ))),
+        }
+    }
+
+    /// Where that function is.
     pub async fn find(&self, entity: &EntityId) -> Result<At, Trouble> {
-        let cannot = |why: String| Err(Trouble::Cannot(why));
-        let Some(name) = entity.as_str().strip_prefix("function/") else {
-            return cannot("it alters functions of Lambda, and nothing else".to_string());
-        };
-        let (function, place) = match name.split_once('@') {
-            Some((function, place)) => (function, Some(place)),
-            None => (name, None),
-        };
+        let (name, benches) = self.called(entity)?;
         let at = |bench| At {
             bench,
-            function: function.to_string(),
+            name: name.to_string(),
         };
-        if let Some(place) = place {
-            let known = self.benches.iter().position(|one| *one.name == *place);
-            return match known {
-                Some(bench) => Ok(at(bench)),
-                None => cannot(format!("these hands do not reach to {place}")),
-            };
-        }
-        if self.benches.len() == 1 {
-            return Ok(at(0));
+        if let [bench] = benches[..] {
+            return Ok(at(bench));
         }
         let mut found = Vec::new();
-        for bench in 0..self.benches.len() {
+        for bench in benches {
             match self.configuration(&at(bench)).await {
-                Ok(_) => found.push(bench),
+                Ok(_) => found.push(at(bench)),
                 Err(Trouble::Missed(_, Missed::Refused(404, _))) => {}
                 Err(trouble) => return Err(trouble),
             }
         }
-        match found[..] {
-            [bench] => Ok(at(bench)),
-            [] => cannot(format!("there is no function {function} where they reach")),
-            _ => cannot(format!(
-                "several regions have a function {function}: say which, such as {}@{}",
-                entity,
-                self.benches.first().map_or("", |bench| &bench.name)
-            )),
-        }
+        self.only(entity, found)
     }
 }
 

@@ -39,20 +39,20 @@ fn names(calls: &[(&str, &str)], change: &Record) -> Vec<String> {
     names
 }
 
-fn cannot<T>(why: impl Into<String>) -> Result<T, Trouble> {
+pub(super) fn cannot<T>(why: impl Into<String>) -> Result<T, Trouble> {
     Err(Trouble::Cannot(why.into()))
 }
 
 impl Earlier {
     /// The newest record that tells, if it is certain that it is the newest.
-    fn newest<T>(
+    pub(super) fn newest<T>(
         &self,
         change: &Record,
         tells: impl Fn(&Record) -> Option<T>,
     ) -> Result<Option<(&Record, T)>, Trouble> {
         for record in &self.records {
-            if record.is("DeleteFunction") {
-                return cannot("the function was deleted and made anew before that change");
+            if record.is("DeleteFunction") || record.is("DeleteService") {
+                return cannot("it was deleted and made anew before that change");
             }
             let Some(told) = tells(record) else {
                 continue;
@@ -75,8 +75,8 @@ impl Work<'_> {
     /// The state before that change of that function, as something to be so again.
     pub async fn former(&self, at: &At, present: &Present, change: &str) -> Result<Aim, Trouble> {
         let change = self.record(at, change).await?;
-        if !change.altered(&at.function) {
-            return cannot(format!("that change did not alter {}", at.function));
+        if !change.altered(&at.name) {
+            return cannot(format!("that change did not alter {}", at.name));
         }
         if let Some(set) = change.concurrency()
             && !change.is("CreateFunction")
@@ -103,7 +103,11 @@ impl Work<'_> {
         change: &Record,
         set: Option<u64>,
     ) -> Result<Aim, Trouble> {
-        let earlier = self.earlier(at, change, &names(&LIMITS, change)).await?;
+        let earlier = self
+            .earlier(at, change, &names(&LIMITS, change), |one| {
+                one.altered(&at.name)
+            })
+            .await?;
         let Some((_, before)) = earlier.newest(change, Record::concurrency)? else {
             return cannot(
                 "the audit trail does not reach back to what was set before: it keeps 90 days",
@@ -124,7 +128,11 @@ impl Work<'_> {
         present: &Present,
         change: &Record,
     ) -> Result<Aim, Trouble> {
-        let earlier = self.earlier(at, change, &names(&SETTINGS, change)).await?;
+        let earlier = self
+            .earlier(at, change, &names(&SETTINGS, change), |one| {
+                one.altered(&at.name)
+            })
+            .await?;
         let any = |record: &Record| {
             let sets = record.variables().is_some() || record.gave_role();
             (sets || record.is("UpdateFunctionConfiguration")).then_some(())

@@ -4,26 +4,19 @@ use std::collections::BTreeMap;
 
 use aws_sdk_lambda::types::{Environment, LastUpdateStatus};
 
+use model::EntityId;
+use model::action::Action;
+
+use super::Trouble;
 use super::aim::Aim;
 use super::bench::{At, Work};
-use super::{AGAIN, BECOMES, Trouble};
+use super::matter::Update;
 use crate::pull::Missed;
 
 /// Versions of one answer.
 const PAGE: i32 = 50;
 /// Answers that are read: AWS gives the oldest first.
 const PAGES: usize = 20;
-
-/// Whether the last update of a function has taken effect.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Update {
-    /// It has.
-    Over,
-    /// Not yet.
-    Going,
-    /// It never will: why.
-    Broken(String),
-}
 
 /// How a function is set now. It holds values of variables, so it is shown to nobody.
 #[derive(Clone)]
@@ -39,6 +32,51 @@ pub(super) struct Present {
     pub update: Update,
     /// How many copies may run at once, where that is limited.
     pub concurrency: Option<u64>,
+}
+
+/// A function, and what is to be so of it.
+pub(super) struct Function {
+    pub entity: EntityId,
+    pub at: At,
+    pub present: Present,
+    pub aim: Aim,
+    /// Roles that it may be given.
+    pub roles: Vec<String>,
+}
+
+impl Function {
+    pub fn is_so(&self) -> bool {
+        self.aim.is_so(&self.present)
+    }
+
+    pub fn update(&self) -> Update {
+        self.present.update.clone()
+    }
+
+    pub fn before(&self) -> String {
+        self.aim.before(&self.present)
+    }
+
+    pub fn after(&self) -> String {
+        self.aim.after(&self.present)
+    }
+
+    pub fn undo(&self) -> Option<Action> {
+        self.aim.undo(&self.entity, &self.present, &self.roles)
+    }
+
+    pub fn harms_nobody(&self) -> bool {
+        self.aim.harms_nobody(&self.present)
+    }
+
+    pub async fn write(&self, work: &Work<'_>) -> Result<(), Trouble> {
+        work.write(&self.at, &self.present, &self.aim).await
+    }
+
+    pub async fn look(&mut self, work: &Work<'_>) -> Result<(), Trouble> {
+        self.present = work.present(&self.at).await?;
+        Ok(())
+    }
 }
 
 /// A published version.
@@ -68,9 +106,10 @@ impl Work<'_> {
     pub async fn configuration(&self, at: &At) -> Result<Present, Trouble> {
         let bench = self.bench(at)?;
         let sent = bench
+            .reads
             .lambda
             .get_function_configuration()
-            .function_name(&at.function)
+            .function_name(&at.name)
             .send();
         let answer = self
             .ask(bench, "lambda:GetFunctionConfiguration", sent)
@@ -105,9 +144,10 @@ impl Work<'_> {
     async fn limited(&self, at: &At, mut present: Present) -> Result<Present, Trouble> {
         let bench = self.bench(at)?;
         let sent = bench
+            .reads
             .lambda
             .get_function_concurrency()
-            .function_name(&at.function)
+            .function_name(&at.name)
             .send();
         let answer = self
             .ask(bench, "lambda:GetFunctionConcurrency", sent)
@@ -117,19 +157,6 @@ impl Work<'_> {
         Ok(present)
     }
 
-    /// Waits, as long as that may take, until no update is under way.
-    pub async fn settled(&self, at: &At) -> Result<Present, Trouble> {
-        let mut waited = 0;
-        loop {
-            let present = self.configuration(at).await?;
-            if present.update != Update::Going || waited >= BECOMES.0 {
-                return self.limited(at, present).await;
-            }
-            self.pause(AGAIN).await;
-            waited += AGAIN.0;
-        }
-    }
-
     /// The published versions, of which none ever changes.
     pub async fn versions(&self, at: &At) -> Result<Vec<Published>, Trouble> {
         let bench = self.bench(at)?;
@@ -137,9 +164,10 @@ impl Work<'_> {
         let mut next = None;
         for _ in 0..PAGES {
             let sent = bench
+                .reads
                 .lambda
                 .list_versions_by_function()
-                .function_name(&at.function)
+                .function_name(&at.name)
                 .max_items(PAGE)
                 .set_marker(next)
                 .send();
@@ -168,7 +196,7 @@ impl Work<'_> {
     }
 
     /// Writes what is to be so: one request, sent once.
-    pub async fn write(&self, at: &At, present: &Present, aim: &Aim) -> Result<(), Trouble> {
+    async fn write(&self, at: &At, present: &Present, aim: &Aim) -> Result<(), Trouble> {
         let bench = self.bench(at)?;
         match aim.concurrency {
             None => self.configure(at, present, aim).await,
@@ -178,8 +206,9 @@ impl Work<'_> {
                 })?;
                 let sent = bench
                     .once
+                    .lambda
                     .put_function_concurrency()
-                    .function_name(&at.function)
+                    .function_name(&at.name)
                     .reserved_concurrent_executions(copies)
                     .send();
                 let sent = self.ask(bench, "lambda:PutFunctionConcurrency", sent).await;
@@ -188,8 +217,9 @@ impl Work<'_> {
             Some(None) => {
                 let sent = bench
                     .once
+                    .lambda
                     .delete_function_concurrency()
-                    .function_name(&at.function)
+                    .function_name(&at.name)
                     .send();
                 let sent = self
                     .ask(bench, "lambda:DeleteFunctionConcurrency", sent)
@@ -210,8 +240,9 @@ impl Work<'_> {
         };
         let mut request = bench
             .once
+            .lambda
             .update_function_configuration()
-            .function_name(&at.function)
+            .function_name(&at.name)
             .revision_id(revision);
         if let Some(variables) = &aim.variables {
             let whole = variables.clone().into_iter().collect();

@@ -1,17 +1,23 @@
-//! AWS, altered: how many copies of a function may run at once, its variables, its role; and what one recorded change
-//! set, put back to what it was before.
+//! AWS, altered: how many copies of a function may run at once, its variables, its role; and what is named beside functions:
+//! what a service of ECS runs and how many copies, how large an Auto Scaling group is and may be, how records of Route 53
+//! share traffic out. And what one recorded change of a function or service set, put back to what it was before.
 //!
 //! Hands act under a role of their own, which the eyes do not have; what they may call is in a table of its own
 //! ([`deeds`](super::deeds)). AWS has no token by which it would know a request of ours again, so nothing is written
 //! before it was read: what is so already is left alone, a whole configuration is written only onto the very revision
-//! that was read, no request that alters is sent twice by the SDK, and where no answer came it is looked at, and not
-//! tried, for as long as a request may be on its way. Values of variables go from AWS to AWS: they are in no plan,
-//! message or log. Documented in `docs/connectors/aws.md`.
+//! that was read, a record is replaced only if it is the very one that was read, no request that alters is sent twice by
+//! the SDK, and where no answer came it is looked at, and not tried, for as long as a request may be on its way. Values of
+//! variables go from AWS to AWS: they are in no plan, message or log. Documented in `docs/connectors/aws.md`.
 
 mod aim;
 mod bench;
 mod former;
 mod function;
+mod group;
+mod matter;
+mod service;
+mod service_former;
+mod traffic;
 mod trail;
 
 #[cfg(test)]
@@ -29,16 +35,16 @@ use tokio::runtime::Runtime;
 
 use super::eyes::tally::Tally;
 use super::eyes::{Means, NotBuilt};
+use super::named::Named;
 use super::prices::Prices;
 use crate::pull::{Budget, Missed};
-use aim::Aim;
 use bench::Work;
-use function::{Present, Update};
+use matter::{Matter, Update};
 
 /// So long after it was sent a request without an answer may still come to be carried out: its sender gives it up
 /// sooner, and whoever has it by then takes seconds.
 const ON_ITS_WAY: Span = Span(20 * SECOND);
-/// So long it is waited until a function has become what was asked for, or until it can be altered at all.
+/// So long it is waited until something has become what was asked for, or until it can be altered at all.
 const BECOMES: Span = Span(60 * SECOND);
 /// Between two looks at that.
 const AGAIN: Span = Span(SECOND);
@@ -67,6 +73,8 @@ pub struct Settings {
     pub role: Option<Taken>,
     /// Roles that a function may be given.
     pub roles: Vec<String>,
+    /// What else may be altered.
+    pub named: Named,
     /// How long one request may take.
     pub timeout: Span,
     /// Where every attempt is written down.
@@ -82,6 +90,7 @@ impl Default for Settings {
             endpoint: None,
             role: None,
             roles: Vec::new(),
+            named: Named::default(),
             timeout: Span(8 * SECOND),
             call_log: None,
         }
@@ -216,26 +225,26 @@ impl Hands {
         Some(self.runtime.as_ref()?.block_on(future))
     }
 
+    /// What the action is about, as it is now.
+    async fn looked(&self, action: &Action) -> Result<Matter, Trouble> {
+        self.work("hands").await?.matter(action).await
+    }
+
     /// What the action would do.
     async fn previewed(&self, action: &Action) -> Result<Preview, HandsError> {
-        let looked = async {
-            let work = self.work("hands").await?;
-            let (_, present, aim) = work.aimed(action).await?;
-            Ok::<_, Trouble>((present, aim))
-        };
         let error = |trouble: Trouble| trouble.error(&self.name, action);
-        let (present, aim) = looked.await.map_err(error)?;
-        if aim.is_so(&present) {
-            let why = format!("it is so already: {}", aim.after(&present));
+        let matter = self.looked(action).await.map_err(error)?;
+        if matter.is_so() {
+            let why = format!("it is so already: {}", matter.after());
             return Err(error(Trouble::Cannot(why)));
         }
-        let undo = aim.undo(action.entity(), &present, &self.settings.roles);
+        let undo = matter.undo();
         Ok(Preview {
-            before: aim.before(&present),
-            after: aim.after(&present),
-            harmless: undo.is_some() && aim.harms_nobody(&present),
+            before: matter.before(),
+            after: matter.after(),
+            harmless: undo.is_some() && matter.harms_nobody(),
             undo,
-            touches: vec![action.entity().clone()],
+            touches: matter.touches(action),
         })
     }
 
@@ -260,24 +269,24 @@ impl Hands {
     async fn tried(&self, key: &StepKey, action: &Action) -> Result<Outcome, Trouble> {
         // The step stands in AWS's own audit trail too, as the name under which the role was taken.
         let work = self.work(&key.0).await?;
-        let (at, mut present, mut aim) = work.aimed(action).await?;
-        if present.update == Update::Going && !aim.is_so(&present) {
+        let mut matter = work.matter(action).await?;
+        if matter.update() == Update::Going && !matter.is_so() {
             // Until it is over, AWS takes no other; and what is written must rest on what came of it.
-            work.settled(&at).await?;
-            (_, present, aim) = work.aimed(action).await?;
+            matter.settled(&work).await?;
+            matter = work.matter(action).await?;
         }
-        if aim.is_so(&present) {
-            return Ok(match &present.update {
-                Update::Over => Outcome::Done {
+        if matter.is_so() {
+            return Ok(match matter.update() {
+                Update::Over | Update::Coming(_) => Outcome::Done {
                     detail: "it was so already; nothing was written".to_string(),
                 },
-                _ => self.became(&work, &at, &aim).await,
+                _ => self.became(&work, matter).await,
             });
         }
         self.unheard().insert(key.clone(), self.now());
-        match work.write(&at, &present, &aim).await {
+        match matter.write(&work).await {
             Ok(()) => {
-                let outcome = self.became(&work, &at, &aim).await;
+                let outcome = self.became(&work, matter).await;
                 // What AWS took and does not show yet is on its way too.
                 if !matches!(outcome, Outcome::Unknown { .. }) {
                     self.unheard().remove(key);
@@ -294,38 +303,35 @@ impl Hands {
         }
     }
 
-    /// Waits until the function is what was asked for.
-    async fn became(&self, work: &Work<'_>, at: &bench::At, aim: &Aim) -> Outcome {
-        match work.settled(at).await {
-            Ok(present) if aim.is_so(&present) && present.update == Update::Over => Outcome::Done {
-                detail: aim.after(&present),
-            },
-            Ok(Present {
-                update: Update::Broken(why),
-                ..
-            }) => Outcome::Failed {
-                why: format!("AWS took it, and the update failed: {why}"),
-            },
-            Ok(_) => Outcome::Unknown {
-                why: "AWS took it, and it is not so yet".to_string(),
-            },
-            Err(trouble) => Outcome::Unknown {
+    /// Waits until it is what was asked for.
+    async fn became(&self, work: &Work<'_>, mut matter: Matter) -> Outcome {
+        if let Err(trouble) = matter.shows(work).await {
+            return Outcome::Unknown {
                 why: format!(
                     "AWS took it; what came of it could not be seen: {}",
                     trouble.told(&self.name)
                 ),
+            };
+        }
+        match (matter.is_so(), matter.update()) {
+            (_, Update::Broken(why)) => Outcome::Failed {
+                why: format!("AWS took it, and the update failed: {why}"),
+            },
+            (true, Update::Over) => Outcome::Done {
+                detail: matter.after(),
+            },
+            (true, Update::Coming(far)) => Outcome::Done {
+                detail: format!("{} ({far})", matter.after()),
+            },
+            _ => Outcome::Unknown {
+                why: "AWS took it, and it is not so yet".to_string(),
             },
         }
     }
 
     /// What is so now. `Failed` only once no request of ours can be on its way any more.
     async fn seen(&self, key: &StepKey, action: &Action) -> Outcome {
-        let looked = async {
-            let work = self.work("hands").await?;
-            let (_, present, aim) = work.aimed(action).await?;
-            Ok::<_, Trouble>((present, aim))
-        };
-        let (present, aim) = match looked.await {
+        let matter = match self.looked(action).await {
             Ok(looked) => looked,
             Err(trouble) => {
                 return Outcome::Unknown {
@@ -333,14 +339,15 @@ impl Hands {
                 };
             }
         };
-        if aim.is_so(&present) && present.update == Update::Over {
+        let update = matter.update();
+        if matter.is_so() && matches!(update, Update::Over | Update::Coming(_)) {
             return Outcome::Done {
-                detail: format!("{}, as AWS shows it now", aim.after(&present)),
+                detail: format!("{}, as AWS shows it now", matter.after()),
             };
         }
-        if present.update == Update::Going {
+        if update == Update::Going {
             return Outcome::Unknown {
-                why: "an update of the function is under way".to_string(),
+                why: "an update is under way".to_string(),
             };
         }
         // What another program sent before this one began was sent before this one began.
@@ -352,13 +359,18 @@ impl Hands {
         }
         self.unheard().remove(key);
         Outcome::Failed {
-            why: format!("it is not so: {}", aim.before(&present)),
+            why: format!("it is not so: {}", matter.before()),
         }
     }
 
-    /// A function that may not run can be let run, whoever stopped it and whenever that was.
+    /// A function that may not run can be let run, whoever stopped it and whenever that was; and whoever carries traffic
+    /// that is shared out can be relieved of it.
     async fn offered(&self, remedy: &str, entity: &EntityId) -> Vec<Action> {
-        if !matches!(remedy, "raise_limit" | "rollback") {
+        if remedy == "failover" {
+            return traffic::elsewhere(&self.settings.named, entity);
+        }
+        let function = entity.as_str().starts_with("function/");
+        if !function || !matches!(remedy, "raise_limit" | "rollback") {
             return Vec::new();
         }
         let lift = Action::SetLimit {
@@ -366,14 +378,9 @@ impl Hands {
             limit: aim::CONCURRENCY.to_string(),
             value: None,
         };
-        let looked = async {
-            let work = self.work("hands").await?;
-            let (_, present, _) = work.aimed(&lift).await?;
-            Ok::<_, Trouble>(present.concurrency == Some(0))
-        };
         // What cannot be seen is not offered.
-        match looked.await {
-            Ok(true) => vec![lift],
+        match self.looked(&lift).await {
+            Ok(Matter::Function(one)) if one.present.concurrency == Some(0) => vec![lift],
             _ => Vec::new(),
         }
     }

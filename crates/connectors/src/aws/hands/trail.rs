@@ -53,7 +53,7 @@ pub(super) struct Earlier {
 }
 
 /// A field under either of its spellings: AWS's trail begins names with a small letter, and requests with a capital.
-fn field<'v>(of: &'v Value, name: &str) -> Option<&'v Value> {
+pub(super) fn field<'v>(of: &'v Value, name: &str) -> Option<&'v Value> {
     let mut letters = name.chars();
     let first = letters.next()?.to_ascii_uppercase();
     let capital = format!("{first}{}", letters.as_str());
@@ -95,6 +95,32 @@ impl Record {
                 Some(told) => function(told) == name,
                 None => self.resources.iter().any(|one| function(one) == name),
             }
+    }
+
+    /// What was asked for under this name.
+    pub fn asked(&self, name: &str) -> Option<&Value> {
+        field(&self.parameters, name)
+    }
+
+    /// The same, where it is text.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.asked(name)?.as_str()
+    }
+
+    /// What was answered under this name.
+    pub fn answered(&self, name: &str) -> Option<&Value> {
+        field(&self.answer, name)
+    }
+
+    /// The names of what was asked for, in small letters.
+    pub fn asks(&self) -> impl Iterator<Item = String> {
+        let parameters = self.parameters.as_object().into_iter().flatten();
+        parameters.map(|(name, _)| name.to_ascii_lowercase())
+    }
+
+    /// Was it carried out, and did it alter anything?
+    pub fn took_effect(&self) -> bool {
+        !self.idle
     }
 
     /// Is it this call? Behind the names of Lambda's calls their date may stand.
@@ -198,17 +224,19 @@ impl Work<'_> {
         })
     }
 
-    /// What altered the function up to the moment of `change`, which is left out: by its own name and by those calls.
+    /// What altered it up to the moment of `change`, which is left out: by its own name and by those calls, as far as it
+    /// is `ours`.
     pub async fn earlier(
         &self,
         at: &At,
         change: &Record,
         calls: &[String],
+        ours: impl Fn(&Record) -> bool,
     ) -> Result<Earlier, Trouble> {
         let from = Timestamp(change.at.0.saturating_sub(KEPT));
         let mut whole_from = from;
         let mut records: BTreeMap<String, Record> = BTreeMap::new();
-        let by_name = (LookupAttributeKey::ResourceName, at.function.as_str());
+        let by_name = (LookupAttributeKey::ResourceName, at.name.as_str());
         let by_call = calls
             .iter()
             .map(|call| (LookupAttributeKey::EventName, call.as_str()));
@@ -225,8 +253,8 @@ impl Work<'_> {
                 whole_from = whole_from.max(oldest.unwrap_or(change.at));
             }
             let read = events.iter().filter_map(Record::read);
-            let ours = read.filter(|one| one.id != change.id && one.altered(&at.function));
-            records.extend(ours.map(|one| (one.id.clone(), one)));
+            let read = read.filter(|one| one.id != change.id && ours(one));
+            records.extend(read.map(|one| (one.id.clone(), one)));
         }
         let mut records: Vec<Record> = records.into_values().collect();
         records.sort_by(|a, b| (b.at, &a.id).cmp(&(a.at, &b.id)));

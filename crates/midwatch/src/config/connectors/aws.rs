@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use connectors::aws::deeds::Scope;
+use connectors::aws::named::{Named, Traffic};
+use model::EntityId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -116,10 +118,51 @@ pub struct AwsHands {
     /// ARNs of the roles that a function may be given; none unless they are named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<String>,
+    /// Services of ECS that may be altered, as `CLUSTER/SERVICE` or `CLUSTER/*`; none unless they are named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<String>,
+    /// Auto Scaling groups that may be altered, by their names; none unless they are named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
+    /// Records of Route 53 by which traffic may be shared out otherwise; none unless they are named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub traffic: Vec<AwsTraffic>,
     /// File in which every call of the hands is written down, for `midwatch permissions prove --hands`; relative to the
     /// file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call_log: Option<PathBuf>,
+}
+
+/// The records of one name by which Route 53 shares out traffic, weighted or as primary and secondary.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AwsTraffic {
+    /// The hosted zone's id, such as `Z0123456789ABC`.
+    pub zone: String,
+    /// The name of the records, such as `api.shop.example`.
+    pub name: String,
+    /// Their type: `A`, `AAAA` or `CNAME`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Who carries the traffic of which record, by its set identifier: `{ "service/blue" = "blue", "service/green" = "green" }`.
+    pub carries: BTreeMap<EntityId, String>,
+}
+
+impl AwsHands {
+    /// What else than functions may be altered.
+    pub fn named(&self) -> Named {
+        let traffic = self.traffic.iter().map(|one| Traffic {
+            zone: one.zone.clone(),
+            name: one.name.clone(),
+            kind: one.kind.clone(),
+            carries: one.carries.clone(),
+        });
+        Named {
+            services: self.services.clone(),
+            groups: self.groups.clone(),
+            traffic: traffic.collect(),
+        }
+    }
 }
 
 impl Aws {
@@ -130,6 +173,7 @@ impl Aws {
         Some(Scope {
             regions: self.regions.clone(),
             roles: hands.roles.clone(),
+            named: hands.named(),
             ..scope
         })
     }
@@ -171,7 +215,7 @@ impl Aws {
                     "tells not in which of several accounts to act",
                     "give the hands role_arn, a role of that account",
                 ),
-                (true, Some(_)) => self.roles_fault(hands, key),
+                (true, Some(_)) => self.named_fault(hands, key),
             };
         };
         if hands.without_role {
@@ -198,11 +242,14 @@ impl Aws {
                 "add that account to accounts: what is altered must be seen",
             );
         }
-        self.roles_fault(hands, key)
+        self.named_fault(hands, key)
     }
 
-    fn roles_fault(&self, hands: &AwsHands, key: &str) -> Option<Fault> {
-        let wrong = hands.roles.iter().find(|role| Scope::of(role).is_none())?;
+    fn named_fault(&self, hands: &AwsHands, key: &str) -> Option<Fault> {
+        let Some(wrong) = hands.roles.iter().find(|role| Scope::of(role).is_none()) else {
+            let (of, what, remedy) = hands.named().fault()?;
+            return Some((format!("{key}.hands.{of}"), what, remedy.to_string()));
+        };
         Some((
             format!("{key}.hands.roles"),
             format!("names {wrong:?}, which is no role"),

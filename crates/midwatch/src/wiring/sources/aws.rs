@@ -88,6 +88,7 @@ pub(in crate::wiring) fn hands(
             external_id: hands.external_id.clone(),
         }),
         roles: hands.roles.clone(),
+        named: hands.named(),
         call_log: hands.call_log.as_ref().map(|file| house.path(file)),
         ..Settings::default()
     };

@@ -148,7 +148,7 @@ impl Cloud {
             ("Dimensions.member.1.Name", "FunctionName"),
             ("Dimensions.member.1.Value", "api"),
             ("Statistic", "Sum"),
-            ("Period", "60"),
+            ("Period", "30"),
             ("EvaluationPeriods", "1"),
             ("Threshold", "3"),
             ("ComparisonOperator", "GreaterThanOrEqualToThreshold"),

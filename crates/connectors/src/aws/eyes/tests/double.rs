@@ -245,6 +245,8 @@ fn read(request: &HttpRequest, at: Timestamp) -> (Call, bool) {
             ("GET", "configuration") => "GetFunctionConfiguration",
             ("PUT", "configuration") => "UpdateFunctionConfiguration",
             ("GET", "versions") => "ListVersionsByFunction",
+            ("GET", "rrset") => "ListResourceRecordSets",
+            ("POST", "rrset") => "ChangeResourceRecordSets",
             ("GET", "event-source-mappings") => "ListEventSourceMappings",
             ("POST", "TraceSummaries") => "GetTraceSummaries",
             ("POST", "Traces") => "BatchGetTraces",

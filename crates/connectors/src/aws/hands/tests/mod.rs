@@ -1,5 +1,7 @@
 //! The hands in simulated time, against a double that answers as AWS does on the wire and remembers what was altered.
 
+mod named;
+mod others;
 mod world;
 
 use serde_json::json;
@@ -464,8 +466,8 @@ fn a_function_is_looked_for_where_the_hands_reach() {
     assert_eq!(world.writes()[0].region, "us-east-1");
     for (id, why) in [
         ("function/pay@eu-north-1", "do not reach to eu-north-1"),
-        ("function/ship", "there is no function ship"),
-        ("table/ledger", "functions of Lambda, and nothing else"),
+        ("function/ship", "there is no function/ship"),
+        ("table/ledger", "not table/ledger"),
     ] {
         let said = world.preview(&there(id)).unwrap_err();
         assert!(said.contains(why), "{why}: {said}");

@@ -11,6 +11,7 @@ use model::time::{MINUTE, SECOND, Timestamp};
 use serde_json::{Value, json};
 
 use super::super::*;
+use super::others::{self, Others};
 use crate::aws::eyes::tests::double::{BEGIN, Call, Double, Said, Time};
 
 pub const ROLE: &str = "arn:aws:iam::111111111111:role/midwatch-acts";
@@ -29,6 +30,8 @@ pub struct State {
     pub modified: Timestamp,
     pub versions: Vec<(Timestamp, BTreeMap<String, String>)>,
     pub trail: Vec<Value>,
+    /// What else there is.
+    pub others: Others,
     /// How many looks an update takes to be over.
     pub slow: u64,
     pub going: u64,
@@ -145,16 +148,19 @@ fn answer(state: &mut State, call: &Call) -> Said {
             });
             ok(json!({ "Versions": versions.collect::<Vec<_>>() }))
         }
-        _ => altered(state, call),
+        _ => others::answer(&state.others, call).unwrap_or_else(|| altered(state, call)),
     }
 }
 
 fn altered(state: &mut State, call: &Call) -> Said {
     match state.writes {
         Writes::Lost => return Said::Silence,
-        Writes::Hidden => return Said::Json(200, json!({})),
+        Writes::Hidden => return others::taken(call),
         Writes::Denied => return denied(),
-        Writes::Late => state.revision += 1,
+        Writes::Late => {
+            state.revision += 1;
+            others::meanwhile(&mut state.others);
+        }
         Writes::Answered | Writes::Unheard => {}
     }
     let body = &call.body;
@@ -187,11 +193,15 @@ fn altered(state: &mut State, call: &Call) -> Said {
             state.revision += 1;
             state.going = state.slow;
         }
-        other => panic!("{other}"),
+        _ => {
+            if let Some(refused) = others::alter(&mut state.others, call) {
+                return refused;
+            }
+        }
     }
     match state.writes {
         Writes::Unheard => Said::Silence,
-        _ => Said::Json(200, json!({})),
+        _ => others::taken(call),
     }
 }
 
@@ -213,6 +223,7 @@ impl World {
             modified: ago(5),
             versions: Vec::new(),
             trail: Vec::new(),
+            others: Others::new(),
             slow: 0,
             going: 0,
             writes: Writes::Answered,
@@ -230,6 +241,7 @@ impl World {
                 external_id: Some("known-to-both".to_string()),
             }),
             roles: vec![RUNS.to_string(), READS.to_string()],
+            named: others::named(),
             ..Settings::default()
         };
         let own = Credentials::new("AKIAOWN", "own/SECRET", None, None, "test");
