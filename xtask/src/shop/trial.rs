@@ -26,6 +26,8 @@ use crate::house::root;
 const SHOWS: Duration = Duration::from_secs(80);
 /// How long the shop may take to be well again.
 const HEALS: Duration = Duration::from_secs(240);
+/// How long incidents may stay open after the shop is well.
+const CLOSES: Duration = Duration::from_secs(240);
 /// How long Midwatch may take from the first page to a report.
 const REPORTS: Duration = Duration::from_secs(120);
 /// What is said this long after the first report counts: later alarms and later telemetry are looked at as well.
@@ -275,22 +277,28 @@ fn measure(shop: &Shop, watch: &Watch, options: &Options, machine: &Value) -> an
     Ok(())
 }
 
-/// Waits for health, of the shop and of the watch, and then for a calm while.
+/// Waits for health, of the shop and of the watch, and then for a calm while; what came in it is over too before
+/// anything is broken, lest what comes then joins it.
 fn settle(shop: &Shop, watch: &Watch, calm: Duration) -> anyhow::Result<()> {
     until_well(shop)?;
+    until_closed(watch)?;
+    std::thread::sleep(calm);
+    until_well(shop)?;
+    until_closed(watch)?;
+    until_well(shop)
+}
+
+/// Waits until no incident is open, for a while.
+fn until_closed(watch: &Watch) -> anyhow::Result<()> {
     let begun = Instant::now();
-    loop {
-        let open = watch
-            .incidents()?
-            .iter()
-            .any(|incident| incident["closed"].is_null());
-        if !open || begun.elapsed() > Duration::from_secs(120) {
-            break;
+    while begun.elapsed() < CLOSES {
+        let open = |incident: &Value| incident["closed"].is_null();
+        if !watch.incidents()?.iter().any(open) {
+            return Ok(());
         }
         std::thread::sleep(Duration::from_secs(2));
     }
-    std::thread::sleep(calm);
-    until_well(shop)
+    bail!("an incident is open after {} s", CLOSES.as_secs())
 }
 
 /// One fault, from health to a report.
