@@ -114,7 +114,7 @@ fn a_rollout_that_leaves_too_little_memory_did_it() {
 }
 
 #[test]
-fn a_rollout_whose_tasks_never_start_is_stuck() {
+fn a_rollout_onto_an_image_that_is_not_there_is_told_from_one_that_is_stuck() {
     let pull = "a task of web:42 stopped: CannotPullContainerError: pull image manifest has been retried 5 time(s): \
                 failed to resolve ref docker.io/shop/web:v24: not found";
     let stuck = "(service web) is unable to consistently start tasks successfully.";
@@ -136,6 +136,6 @@ fn a_rollout_whose_tasks_never_start_is_stuck() {
     let (mechanism, entity, _) = cause(story);
     assert_eq!(
         (mechanism.as_str(), entity.as_str()),
-        ("deploy.rollout-stuck", "web")
+        ("kubernetes.image-missing", "web")
     );
 }
