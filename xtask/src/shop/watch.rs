@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::metrics::{get, json as get_json};
 use super::system::{Shop, last_lines};
+use crate::history::end;
 
 /// Midwatch beside the shop; it ends with this.
 pub struct Watch {
@@ -77,17 +78,6 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        let _ = Command::new("kill")
-            .arg(self.child.id().to_string())
-            .status();
-        let begun = Instant::now();
-        while begun.elapsed() < Duration::from_secs(10) {
-            if matches!(self.child.try_wait(), Ok(Some(_))) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        end(&mut self.child);
     }
 }

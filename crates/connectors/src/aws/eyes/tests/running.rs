@@ -228,21 +228,23 @@ fn of_many_services_those_that_fire_are_described_and_the_rest_is_a_gap() {
     );
 }
 
+/// What comes before the colon of these services' actions.
+const OWN: [&str; 7] = [
+    "ecs",
+    "rds",
+    "elasticloadbalancing",
+    "autoscaling",
+    "states",
+    "codepipeline",
+    "codedeploy",
+];
+
 /// Each call of these services denied, one at a time: that one is a gap which names it, and the rest is there.
 #[test]
 fn what_may_not_be_asked_is_a_gap_that_names_the_permission() {
-    let own = [
-        "ecs",
-        "rds",
-        "elasticloadbalancing",
-        "autoscaling",
-        "states",
-        "codepipeline",
-        "codedeploy",
-    ];
     let calls = CALLS
         .iter()
-        .filter(|call| own.contains(&call.service.prefix));
+        .filter(|call| OWN.contains(&call.service.prefix));
     for call in calls {
         let time = Time::new();
         let denied = call.action;
@@ -283,15 +285,6 @@ fn what_may_not_be_asked_is_a_gap_that_names_the_permission() {
 /// Whatever else these services answer, it ends in a gap or in nothing, and neither in a panic nor in an endless look.
 #[test]
 fn strange_answers_break_nothing() {
-    let own = [
-        "ecs",
-        "rds",
-        "elasticloadbalancing",
-        "autoscaling",
-        "states",
-        "codepipeline",
-        "codedeploy",
-    ];
     // Every text that the double knows turned into others: empty, huge, of another alphabet, with what breaks lines.
     let huge = "9".repeat(40_000);
     for odd in [
@@ -308,10 +301,10 @@ fn strange_answers_break_nothing() {
         let double = Double::new(&time, Duration::from_millis(20), move |call| {
             let service = call.action.split(':').next().unwrap_or_default();
             match whole(call) {
-                Said::Json(status, value) if own.contains(&service) => {
+                Said::Json(status, value) if OWN.contains(&service) => {
                     Said::Json(status, twisted(value, &odd))
                 }
-                Said::Xml(status, text) if own.contains(&service) => {
+                Said::Xml(status, text) if OWN.contains(&service) => {
                     let odd = odd.replace(['\u{0}', '\u{202e}'], "?");
                     Said::Xml(
                         status,
