@@ -13,7 +13,7 @@ mod named;
 mod services;
 
 use std::collections::BTreeSet;
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -44,6 +44,8 @@ impl Clock for Now {
 struct Emulator {
     child: Child,
     port: u16,
+    /// The same number for datagrams, which nobody sends: other tests that look for a port pass it over.
+    _held: UdpSocket,
     _folder: tempfile::TempDir,
 }
 
@@ -51,6 +53,18 @@ impl Drop for Emulator {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// A port that nobody listens on, and that no other test of these takes while the socket is there: an emulator needs
+/// seconds until it listens itself, and several are started at once.
+fn free_port() -> (u16, UdpSocket) {
+    loop {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let at = free.local_addr().unwrap();
+        if let Ok(held) = UdpSocket::bind(at) {
+            return (at.port(), held);
+        }
     }
 }
 
@@ -63,10 +77,7 @@ impl Emulator {
     fn start(set_by: &str, command: impl FnOnce(&PathBuf, u16) -> Command) -> Self {
         let program =
             std::env::var_os(set_by).unwrap_or_else(|| panic!("{set_by} names no program"));
-        let port = {
-            let free = TcpListener::bind("127.0.0.1:0").unwrap();
-            free.local_addr().unwrap().port()
-        };
+        let (port, held) = free_port();
         let folder = tempfile::tempdir().unwrap();
         let mut command = command(&PathBuf::from(program), port);
         let child = command
@@ -79,6 +90,7 @@ impl Emulator {
         let emulator = Self {
             child,
             port,
+            _held: held,
             _folder: folder,
         };
         let began = Instant::now();

@@ -4,7 +4,7 @@
 //! ministack, of PyPI. Run by `cargo xtask test`, which brings it and says where it is in `MIDWATCH_MINISTACK`.
 #![cfg(feature = "aws")]
 
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,8 @@ const LOADS: usize = 4;
 struct Emulator {
     child: Child,
     port: u16,
+    /// The same number for datagrams: other tests that start emulators pass it over.
+    _held: UdpSocket,
     _folder: tempfile::TempDir,
 }
 
@@ -31,9 +33,12 @@ impl Emulator {
     fn start() -> Self {
         let program = std::env::var_os("MIDWATCH_MINISTACK")
             .expect("MIDWATCH_MINISTACK names the program: cargo xtask test sets it");
-        let port = {
+        let (port, held) = loop {
             let free = TcpListener::bind("127.0.0.1:0").unwrap();
-            free.local_addr().unwrap().port()
+            let at = free.local_addr().unwrap();
+            if let Ok(held) = UdpSocket::bind(at) {
+                break (at.port(), held);
+            }
         };
         let folder = tempfile::tempdir().unwrap();
         let child = Command::new(program)
@@ -58,6 +63,7 @@ impl Emulator {
         Self {
             child,
             port,
+            _held: held,
             _folder: folder,
         }
     }

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -20,9 +20,19 @@ impl Drop for Kept {
     }
 }
 
-/// Ports that are free together; each is let go of at the end, so that another may take it.
+/// Ports that are free together. Until the process ends their numbers are held for datagrams, which nobody sends: tests
+/// beside this one that look for ports pass them over, however long it takes until somebody listens here.
 pub fn free_ports<const N: usize>() -> [u16; N] {
-    let held = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    let held = [(); N].map(|()| {
+        loop {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let at = listener.local_addr().unwrap();
+            if let Ok(number) = UdpSocket::bind(at) {
+                std::mem::forget(number);
+                break listener;
+            }
+        }
+    });
     held.map(|listener| listener.local_addr().unwrap().port())
 }
 
