@@ -29,7 +29,7 @@ pub(super) struct Known {
 }
 
 /// A stretch of time to be read, its end not included.
-pub(super) type Part = (Timestamp, Timestamp);
+pub(super) type Stretch = (Timestamp, Timestamp);
 
 impl Known {
     /// Does it hold this metric?
@@ -46,7 +46,7 @@ impl Known {
     }
 
     /// What is missing of a stretch, before and after what is known.
-    pub fn missing(&self, setting: &Setting) -> Vec<Part> {
+    pub fn missing(&self, setting: &Setting) -> Vec<Stretch> {
         let before = (setting.from, self.from.min(setting.to));
         let after = (self.until.max(setting.from), setting.to);
         [before, after]
@@ -62,7 +62,7 @@ impl Known {
         read: Vec<Matrix>,
         setting: &Setting,
     ) -> Vec<Matrix> {
-        let mut whole: BTreeMap<Labels, BTreeMap<i64, f64>> = BTreeMap::new();
+        let mut whole: BTreeMap<Labels, Vec<(i64, f64)>> = BTreeMap::new();
         let known = metrics
             .iter()
             .filter_map(|metric| self.metrics.remove(*metric));
@@ -78,9 +78,11 @@ impl Known {
         }
         whole
             .into_iter()
-            .filter_map(|(labels, points)| {
-                let inside = points.range(setting.from.0..setting.to.0);
-                let (times, values): (Vec<i64>, Vec<f64>) = inside.map(|(at, v)| (*at, *v)).unzip();
+            .filter_map(|(labels, mut points)| {
+                points.retain(|(at, _)| (setting.from.0..setting.to.0).contains(at));
+                // Runs that are in order each, and do not overlap.
+                points.sort_by_key(|(at, _)| *at);
+                let (times, values): (Vec<i64>, Vec<f64>) = points.into_iter().unzip();
                 (!times.is_empty()).then_some(Matrix {
                     labels,
                     times,

@@ -1,9 +1,9 @@
 //! What speaks the HTTP API of Prometheus: Prometheus itself, Mimir, Thanos, VictoriaMetrics.
 //!
 //! Reading order: [`Eyes::look`] asks, in few and bounded questions; `plan` chooses what is read; `read` takes the
-//! answers apart; `known` keeps what was read for the next look; `rows` turns what accumulates into what came in between two points, as pushed telemetry is turned
-//! (`docs/telemetry.md`); `told` reads scrapes that failed, rules, and who leans on whom. Documented in
-//! `docs/connectors/prometheus.md`; the API: <https://prometheus.io/docs/prometheus/latest/querying/api/>.
+//! answers apart; `known` keeps them for the next look; `rows` turns what accumulates into what came in between two
+//! points, as pushed telemetry is turned (`docs/telemetry.md`); `told` reads scrapes that failed, rules, and who leans on
+//! whom. Documented in `docs/connectors/prometheus.md`; the API: <https://prometheus.io/docs/prometheus/latest/querying/api/>.
 
 mod known;
 mod plan;
@@ -406,7 +406,7 @@ impl Eyes {
         look: &mut Look<'_>,
         parts: &[&Part],
         step: Span,
-        (from, to): known::Part,
+        (from, to): known::Stretch,
         unread: &mut Vec<(String, Missed)>,
     ) -> Vec<Matrix> {
         let points = (to.since(from).0 / step.0 + 1).max(1) as u64;

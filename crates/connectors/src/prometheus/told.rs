@@ -50,14 +50,18 @@ pub(super) struct Infos {
 pub(super) fn infos<'l>(series: impl Iterator<Item = &'l Labels>) -> Infos {
     let mut infos = Infos::default();
     for labels in series {
-        let Some(job) = job(labels) else { continue };
-        if !infos.jobs.contains(&job) {
+        let Some(job) = labels.get("job") else {
+            continue;
+        };
+        if !infos.jobs.contains(job) {
             infos.jobs.insert(job.clone());
         }
         if labels.get("__name__").is_some_and(|n| n == "target_info")
             && let Some(instance) = instance(labels)
         {
-            infos.targets.insert((job, instance), labels.clone());
+            infos
+                .targets
+                .insert((job.clone(), instance), labels.clone());
         }
     }
     infos
