@@ -175,7 +175,12 @@ pub fn options(words: &[&str]) -> anyhow::Result<Options> {
             "--runs" => options.runs = value()?.parse().context("--runs")?,
             "--program" => options.program = Some(PathBuf::from(value()?)),
             "--profile" => options.profile = (*value()?).to_string(),
-            "--calm" => options.calm = Duration::from_secs(value()?.parse().context("--calm")?),
+            "--calm" => {
+                let seconds = value()?.parse();
+                options.calm = Duration::from_secs(
+                    seconds.context("--calm wants whole seconds, such as 3600")?,
+                );
+            }
             "--keep" => options.keep = PathBuf::from(value()?),
             other if other.starts_with("--") => bail!("no such option: {other}"),
             name => names.push(name),
