@@ -278,6 +278,7 @@ fn empty_report(world: &World<'_>, budget: BudgetLimit) -> Report {
 pub fn engine() -> EngineVersion {
     let mut hasher = blake3::Hasher::new();
     hasher.update(catalogue().digest.as_bytes());
+    hasher.update(crate::role::digest().as_bytes());
     hasher.update(constants::digest_text().as_bytes());
     hasher.update(calibration::digest_text().as_bytes());
     EngineVersion {

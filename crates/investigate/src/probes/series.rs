@@ -158,6 +158,8 @@ pub fn floor_of(role: Role, unit_is_percent: bool, normal: f64, unit: f64) -> f6
         | Role::Locks => 0.2,
         Role::Latency | Role::PoolWait | Role::DiskLatency => LEAST_SECONDS * unit,
         Role::Queue | Role::DiskQueue | Role::Connections | Role::Workers => 0.5,
+        // Small tables are read whole at any time.
+        Role::Scans => 1_000.0,
         _ => 0.0,
     }
 }
