@@ -133,6 +133,11 @@ fn who_takes_the_processor_is_named_by_its_neighbours() {
 }
 
 #[test]
+fn a_table_that_is_read_whole_is_its_databases_trouble() {
+    judged_rightly(&exported::read_whole());
+}
+
+#[test]
 fn what_was_over_before_the_alarm_is_not_its_beginning() {
     let blip = |at: i64| {
         if (123..126).contains(&at) {

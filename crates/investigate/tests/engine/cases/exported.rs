@@ -187,3 +187,40 @@ pub fn newcomer() -> Told {
         evidence_of: &["thumbnails"],
     }
 }
+
+/// A table lost its index: each page reads all of it. Requests are as many as ever, and the processor is busy.
+pub fn read_whole() -> Told {
+    let slow = "duration: 4#.118 ms  statement: SELECT stars, words FROM reviews WHERE product = $1";
+    let case = Story::new("read-whole", "pages are slow")
+        .with(EntityKind::Service, &["storefront", "catalogue"])
+        .with(EntityKind::Database, &["reviews"])
+        .calls("storefront", &["catalogue"])
+        .calls("catalogue", &["reviews"])
+        .chatters("storefront")
+        .chatters("catalogue")
+        .serves("storefront", from(140, 90.0, 4200.0), |_| 0.1)
+        .serves("catalogue", from(140, 30.0, 3900.0), |_| 0.1)
+        .reads("reviews", "pg_up", "", |_| 1.0)
+        .reads(
+            "reviews",
+            "pg_stat_user_tables_seq_tup_read",
+            "",
+            from(139, 4_000.0, 90_000_000.0),
+        )
+        .reads("reviews", "cpu_usage_percent", "%", from(139, 12.0, 97.0))
+        .writes("reviews", Severity::Info, slow, (140, END), 6)
+        .alarm("storefront", "request_latency_ms", 143, 800.0, 4200.0)
+        .told();
+    Told {
+        case,
+        status: Status::CauseFound,
+        causes: vec![Truth {
+            entities: &["reviews"],
+            mechanisms: &["database.slow-query"],
+            category: Category::ResourceLimit,
+            change: None,
+        }],
+        innocent: &[],
+        evidence_of: &["reviews"],
+    }
+}

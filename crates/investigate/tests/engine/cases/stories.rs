@@ -52,6 +52,7 @@ pub fn all() -> Vec<Told> {
         exported::put_back(),
         exported::behind_and_asked(),
         exported::newcomer(),
+        exported::read_whole(),
         recovered(),
         healthy(),
     ]
