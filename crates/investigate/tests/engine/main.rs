@@ -10,6 +10,7 @@ mod determinism;
 mod evidence;
 mod hostile;
 mod invariance;
+mod machines;
 mod precedents;
 mod readiness;
 mod verdicts;
