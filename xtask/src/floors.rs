@@ -1,9 +1,10 @@
 //! The floors of the house: arrows go down, vendors stay in their folder, rooms have no windows.
 //!
-//! Two readings: the crates' dependency lists ([`rooms`]), and the crates' source ([`source`]).
+//! Three readings: the crates' dependency lists ([`rooms`]), the crates' source ([`source`]), and what the first build
+//! holds ([`light`]).
 
 use crate::house::{House, root};
-use crate::{rooms, source};
+use crate::{light, rooms, source};
 
 /// Prints every fault; true if there is none.
 pub fn run() -> anyhow::Result<bool> {
@@ -21,6 +22,7 @@ pub fn run() -> anyhow::Result<bool> {
 pub fn faults() -> anyhow::Result<Vec<String>> {
     let mut faults = rooms::faults(&House::survey()?.rooms);
     faults.extend(source::faults(&root())?);
+    faults.extend(light::faults()?);
     Ok(faults)
 }
 

@@ -15,6 +15,7 @@ mod generate;
 mod guide;
 mod history;
 mod house;
+mod light;
 mod live;
 mod load;
 mod marks;
