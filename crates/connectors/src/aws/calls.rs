@@ -55,6 +55,7 @@ const STATES: Service = service("states", "SFN", "states");
 const PIPELINES: Service = service("codepipeline", "CodePipeline", "codepipeline");
 const DEPLOYMENTS: Service = service("codedeploy", "CodeDeploy", "codedeploy");
 const STS: Service = service("sts", "STS", "sts");
+const IAM: Service = service("iam", "IAM", "iam");
 
 const fn service(prefix: &'static str, sdk: &'static str, trail: &'static str) -> Service {
     Service { prefix, sdk, trail }
@@ -82,7 +83,7 @@ pub const TAKE_ROLE: &str = "sts:AssumeRole";
 /// The table, by service. Quotas: the service's own pages of "endpoints and quotas" in the AWS General Reference.
 /// Calls of ECS that share one quota have half of it each.
 #[rustfmt::skip]
-pub static CALLS: [Call; 46] = [
+pub static CALLS: [Call; 47] = [
     call(&CLOUDWATCH, "DescribeAlarms", "cloudwatch:DescribeAlarms", 9.0, "which alarms there are, and which fire"),
     call(&CLOUDWATCH, "DescribeAlarmHistory", "cloudwatch:DescribeAlarmHistory", 3.0, "when alarms turned"),
     call(&CLOUDWATCH, "ListMetrics", "cloudwatch:ListMetrics", 25.0, "which metrics there are"),
@@ -127,6 +128,7 @@ pub static CALLS: [Call; 46] = [
     call(&DEPLOYMENTS, "ListDeployments", "codedeploy:ListDeployments", 5.0, "which deployments there were"),
     call(&DEPLOYMENTS, "BatchGetDeployments", "codedeploy:BatchGetDeployments", 5.0, "what was deployed, and how it ended"),
     call(&DEPLOYMENTS, "BatchGetDeploymentGroups", "codedeploy:BatchGetDeploymentGroups", 5.0, "onto what was deployed"),
+    call(&IAM, "GetAccountAuthorizationDetails", "iam:GetAccountAuthorizationDetails", 5.0, "why a call was denied: the policies of whom was refused"),
     call(&STS, "GetCallerIdentity", "sts:GetCallerIdentity", 100.0, "as whom it is asked, for `midwatch doctor`"),
     call(&STS, "AssumeRole", TAKE_ROLE, 100.0, "reading another account, or acting, under a role that is named"),
 ];

@@ -12,6 +12,7 @@ pub(super) mod ask;
 mod balancers;
 mod containers;
 mod databases;
+mod denials;
 mod deployments;
 mod fleets;
 mod found;

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::alarms::{moment, stamp};
 use super::ask::{Asking, Miss};
+use super::denials;
 use super::found::Found;
 use crate::files::entities::Directory;
 use crate::files::gathered::Gathered;
@@ -109,6 +110,9 @@ pub(super) async fn look(asking: &Asking<'_>) -> Found {
         let gap = asking.cut("all changes", detail, "see what answers there: endpoint");
         found.gaps.push(gap);
     }
+    found
+        .gaps
+        .extend(denials::explain(asking, &mut gathered).await);
     found.directory.merge(gathered.directory);
     found.changes = gathered.changes;
     found.events = gathered.events;

@@ -167,6 +167,64 @@ fn what_runs_becomes_documents() {
 }
 
 #[test]
+fn a_refusal_names_the_statement_that_decides() {
+    let (brought, double) = brought();
+    let refusals: Vec<String> = brought
+        .events
+        .iter()
+        .filter(|one| one.message.contains("GetSecretValue"))
+        .map(|one| format!("{}: {}", one.entity, one.message))
+        .collect();
+    insta::assert_snapshot!(refusals.join("\n"), @"");
+    let asked = double.calls().into_iter();
+    let asked = asked.filter(|call| call.action.starts_with("iam:")).count();
+    assert_eq!(asked, 1);
+    assert!(!format!("{brought:?}").contains("policy-canary"));
+}
+
+#[test]
+fn policies_that_cannot_be_read_or_are_of_others_explain_nothing() {
+    // What the trail says, what IAM says, what is told of it.
+    let said = |principal: &str, trail: &str, iam: fn(&Call) -> Said| {
+        let time = Time::new();
+        let (from, to) = (principal.to_string(), trail.to_string());
+        let double = Double::new(&time, Duration::from_millis(20), move |call| {
+            if call.action.starts_with("iam:") {
+                return iam(call);
+            }
+            match whole(call) {
+                Said::Json(code, value) if call.action.starts_with("cloudtrail:") => {
+                    let text = value.to_string().replace(&from, &to);
+                    Said::Json(code, serde_json::from_str(&text).unwrap())
+                }
+                said => said,
+            }
+        });
+        let eyes = eyes(&double, one_region());
+        let brought = look(&double, &eyes);
+        let told = brought.events.iter().find(|one| one.message.contains("GetSecretValue"));
+        let gaps: Vec<String> = brought.gaps.iter().map(|gap| format!("{}: {}", gap.wanted, gap.detail)).collect();
+        let asked = double.calls().iter().any(|call| call.action.starts_with("iam:"));
+        (told.unwrap().message.clone(), gaps, asked)
+    };
+    let denied = |_: &Call| {
+        Said::Xml(403, "<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>".to_string())
+    };
+    let (told, gaps, asked) = said("nothing", "nothing", denied);
+    assert!(told.starts_with("GetSecretValue by pay: User: "), "{told}");
+    assert_eq!(gaps, ["why calls were denied: aws.main in eu-west-1: iam:GetAccountAuthorizationDetails: AccessDenied: no"]);
+    assert!(asked);
+    // A caller of another account: its policies are not there to be asked for, and nobody is told that it has none.
+    let (told, gaps, _) = said("111111111111:role/pay-runs", "222222222222:role/pay-runs", whole);
+    assert!(told.starts_with("GetSecretValue by pay: User: "), "{told}");
+    assert_eq!(gaps, Vec::<String>::new());
+    // A key has the last word on itself.
+    let (told, _, asked) = said("perform: secretsmanager:GetSecretValue", "perform: kms:Decrypt", whole);
+    assert!(told.starts_with("GetSecretValue by pay: User: "), "{told}");
+    assert!(!asked);
+}
+
+#[test]
 fn a_service_that_nobody_uses_costs_one_call() {
     let time = Time::new();
     let double = Double::new(&time, Duration::from_millis(20), answer);

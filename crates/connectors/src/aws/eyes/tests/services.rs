@@ -315,6 +315,65 @@ fn releases(call: &Call) -> Said {
 }
 
 /// The small account, and all of this in it.
+/// A role that may write to a table, but for what its second policy forbids.
+fn rights(operation: &str) -> Said {
+    let allow = json!({ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Allow", "Action": "secretsmanager:*", "Resource": "*" },
+    ]});
+    let deny = json!({ "Version": "2012-10-17", "Statement": [
+        { "Sid": "NoLedgerKey", "Effect": "Deny", "Action": "secretsmanager:GetSecretValue",
+          "Resource": "arn:aws:secretsmanager:*:*:secret:ledger-*" },
+    ]});
+    let version = |document: &Value, is: bool| {
+        json!({ "VersionId": "v1", "IsDefaultVersion": is, "Document": document.to_string() })
+    };
+    let role = |name: &str, inline: Value, attached: Value| {
+        json!({
+            "RoleName": name, "Path": "/", "RoleId": "AROA", "Arn": format!("arn:aws:iam::111111111111:role/{name}"),
+            "AssumeRolePolicyDocument": "{}", "RolePolicyList": inline, "AttachedManagedPolicies": attached,
+        })
+    };
+    let guard = "arn:aws:iam::111111111111:policy/guard";
+    xml(
+        operation,
+        &json!({
+            "IsTruncated": false,
+            "RoleDetailList": { "member": [
+                role("other", json!({ "member": [{ "PolicyName": "p", "PolicyDocument": "policy-canary" }] }), json!("")),
+                role(
+                    "pay-runs",
+                    json!({ "member": [{ "PolicyName": "secrets", "PolicyDocument": allow.to_string() }] }),
+                    json!({ "member": [{ "PolicyName": "guard", "PolicyArn": guard }] }),
+                ),
+            ]},
+            "Policies": { "member": [{
+                "PolicyName": "guard", "Arn": guard,
+                "PolicyVersionList": { "member": [version(&allow, false), version(&deny, true)] },
+            }]},
+        }),
+    )
+}
+
+/// Of the audit trail: a secret that was refused to the role of `pay`.
+fn refused() -> Said {
+    let secret = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:ledger-AbCdEf";
+    let session = "arn:aws:sts::111111111111:assumed-role/pay-runs/pay";
+    let detail = json!({
+        "readOnly": true, "errorCode": "AccessDenied", "awsRegion": "eu-west-1",
+        "errorMessage": format!("User: {session} is not authorized to perform: secretsmanager:GetSecretValue on resource: {secret}"),
+        "userIdentity": { "type": "AssumedRole", "arn": session, "sessionContext": { "sessionIssuer": {
+            "type": "Role", "arn": "arn:aws:iam::111111111111:role/pay-runs", "userName": "pay-runs",
+        }}},
+    });
+    Said::Json(
+        200,
+        json!({ "Events": [{
+            "EventId": "e-secret", "EventName": "GetSecretValue", "EventSource": "secretsmanager.amazonaws.com",
+            "EventTime": seconds(6), "Username": "pay", "ReadOnly": "true", "CloudTrailEvent": detail.to_string(),
+        }]}),
+    )
+}
+
 pub fn whole(call: &Call) -> Said {
     let (service, operation) = call.action.split_once(':').unwrap_or_default();
     match service {
@@ -324,6 +383,10 @@ pub fn whole(call: &Call) -> Said {
         "autoscaling" => fleets(operation),
         "states" => workflows(call),
         "codepipeline" | "codedeploy" => releases(call),
+        "iam" => rights(operation),
+        "cloudtrail" if call.body["LookupAttributes"][0]["AttributeValue"] == "GetSecretValue" => {
+            refused()
+        }
         _ => answer(call),
     }
 }
