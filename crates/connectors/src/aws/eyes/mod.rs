@@ -10,6 +10,7 @@
 pub(super) mod alarms;
 pub(super) mod ask;
 mod balancers;
+mod builds;
 mod containers;
 mod databases;
 mod deployments;
@@ -18,14 +19,19 @@ mod found;
 mod functions;
 pub(super) mod guard;
 pub(super) mod identity;
+mod insights;
 mod logs;
 mod metrics;
+mod parameters;
 pub(super) mod place;
 mod queues;
+mod recorded;
+mod records;
 mod releases;
 mod repeats;
 mod rollouts;
 mod several;
+mod systems;
 mod tables;
 mod tags;
 pub(super) mod tally;
@@ -33,6 +39,7 @@ mod tasks;
 mod templates;
 mod traces;
 mod trail;
+mod twice;
 mod whole;
 mod workflows;
 
@@ -95,6 +102,9 @@ pub struct Settings {
     pub namespaces: Vec<String>,
     /// How the names of log groups begin that are read; those of whom alarms and functions speak if there is none.
     pub log_groups: Vec<String>,
+    /// Lines by one search of Logs Insights over all groups, those with words of trouble, which is paid by what it reads;
+    /// else group by group.
+    pub insights: bool,
     /// Metrics of one place and look.
     pub metrics: usize,
     /// Log groups of one place and look.
@@ -125,6 +135,7 @@ impl Default for Settings {
             endpoint: None,
             namespaces: Vec::new(),
             log_groups: Vec::new(),
+            insights: false,
             metrics: 1_000,
             groups: 20,
             traces: 60,
@@ -355,7 +366,7 @@ impl Eyes {
         let paid = tally::dollars(self.tally.paid.spent(now).requests);
         Ok(format!(
             "asked as {}. It sees alarms, metrics, logs, traces, the audit trail, functions, tables, queues, tags, services of ECS, \
-             databases, load balancers, groups of machines, state machines and releases, by {} calls that all read. Asked {} times in the last hour, for {paid}",
+             databases, load balancers, groups of machines, state machines, builds, releases, automation and what AWS Config recorded, by {} calls that all read. Asked {} times in the last hour, for {paid}",
             said.join("; "),
             CALLS.len(),
             hour.requests
