@@ -13,6 +13,8 @@ mod hands;
 mod named;
 #[path = "aws/services.rs"]
 mod services;
+#[path = "aws/traces.rs"]
+mod traces;
 
 use std::collections::BTreeSet;
 use std::net::{TcpListener, UdpSocket};

@@ -207,10 +207,12 @@ fn ran(
         let said = hide(said).unwrap_or_else(|| said.to_string());
         let message = format!("automation {short} failed: {said}");
         let reason = ("ssm", "AutomationFailed");
-        let nobody = [found.named(EntityKind::Unknown, &format!("ssm.automation/{short}"))];
-        let whose = if entities.is_empty() { &nobody[..] } else { &entities };
-        for entity in whose {
-            let at = before(end, asking);
+        let at = before(end, asking);
+        if entities.is_empty() {
+            let own = found.named(EntityKind::Unknown, &format!("ssm.automation/{short}"));
+            repeats.say(&own, at, reason, &message, Severity::Warn);
+        }
+        for entity in &entities {
             repeats.say(entity, at, reason, &message, Severity::Warn);
         }
         found.seen.insert(SourceKind::Events);
