@@ -5,12 +5,16 @@
 //! `MIDWATCH_MOTO`. What each of them was seen to do stands in `docs/connectors/aws.md`: no test here passes because one
 //! of them left a question out of account.
 
+#[path = "aws/beside.rs"]
+mod beside;
 #[path = "aws/hands.rs"]
 mod hands;
 #[path = "aws/named.rs"]
 mod named;
 #[path = "aws/services.rs"]
 mod services;
+#[path = "aws/traces.rs"]
+mod traces;
 
 use std::collections::BTreeSet;
 use std::net::{TcpListener, UdpSocket};
@@ -396,6 +400,7 @@ fn a_function_that_may_not_run_is_seen_through_ministack() {
         "traces",
         "what pipelines released",
         "deployments",
+        "what automation did",
     ]);
     assert_eq!(gaps, missing, "{:?}", brought.gaps);
     use SourceKind::{Changes, Events, Logs, Metrics, State};
@@ -475,6 +480,9 @@ fn a_function_that_may_not_run_is_seen_through_ministack() {
     let own = prove(&read, "", by_trail).unwrap();
     assert!(own.foreign.is_empty(), "{own:?}");
     assert_eq!(own.calls, spent.requests + before.asked.spent.requests + 1);
+    // A function fires, and there is no recorder: AWS Config is asked for that, and for nothing else.
+    assert!(own.known.contains_key("config:DescribeConfigurationRecorderStatus"));
+    assert!(!own.known.contains_key("config:GetResourceConfigHistory"));
 }
 
 /// A role in another account, which ministack does not keep apart. (What moto answers to the other calls, the SDK cannot

@@ -684,6 +684,15 @@ fn permissions_are_printed_and_a_log_is_held_against_them() {
     assert_eq!(ran.exit, Exit::Done, "{}", ran.err);
     assert_eq!(ran.json()["Statement"][1]["Resource"][0], role);
 
+    // Searches of logs are paid for: they are in it where somebody wants them.
+    assert!(!plain.to_string().contains("logs:StartQuery"), "{plain}");
+    let searching = "[connectors.aws.main]\nregions = [\"eu-west-1\"]\ninsights = true\n";
+    let other = here.path().join("searching.toml");
+    std::fs::write(&other, searching).expect("the folder is writable");
+    let searches = run(&["permissions", "aws", "--config", text(&other)]).json();
+    let allowed = searches["Statement"][1].to_string();
+    assert!(allowed.contains("logs:StartQuery"), "{searches}");
+
     let no_hands = ["permissions", "aws", "--hands", "--config", text(&config)];
     refused(&run(&no_hands), "no hands");
 

@@ -1,7 +1,7 @@
 //! Amazon Web Services: what only its own words can say.
 //!
-//! [`iam`] is pure: why a call was denied. [`calls`] is every call that may be made, and the policy that lets them
-//! through; [`deeds`] the same for hands, which act under another role and alter what is [`named`]; [`proof`] holds a log
+//! [`iam`] is pure: why a call was denied. [`calls`] is every call that may be made, and [`needs`] the policy that lets
+//! them through; [`deeds`] the same for hands, which act under another role and alter what is [`named`]; [`proof`] holds a log
 //! against either. The connector itself, `eyes` and `hands`, is there with the feature `aws`.
 
 pub mod calls;
@@ -13,5 +13,6 @@ mod grants;
 pub mod hands;
 pub mod iam;
 pub mod named;
+pub mod needs;
 pub mod prices;
 pub mod proof;

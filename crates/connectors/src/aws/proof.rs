@@ -2,6 +2,9 @@
 //!
 //! A log is what CloudTrail exports (files of `Records`, or one record per line), what `aws cloudtrail lookup-events`
 //! prints, or what the connector itself writes down (`call_log`).
+//!
+//! What is in the table reads, whatever its name sounds like: a search of logs is started and stopped, and alters nothing
+//! ([`READS_BY_ANOTHER_NAME`](super::calls::READS_BY_ANOTHER_NAME)).
 
 use std::collections::BTreeMap;
 
@@ -167,6 +170,18 @@ mod tests {
         // Hands have no business with what only eyes look at.
         let read = r#"{"service":"logs","operation":"FilterLogEvents","by":"aws.main"}"#;
         assert_eq!(prove(read, "", deeds::by_trail).unwrap().foreign.len(), 1);
+    }
+
+    #[test]
+    fn a_search_only_reads_and_what_is_named_like_one_is_not_excused() {
+        let log = r#"{"eventSource":"logs.amazonaws.com","eventName":"StartQuery"}
+{"service":"logs","operation":"StopQuery","by":"aws.main"}
+{"eventSource":"athena.amazonaws.com","eventName":"StartQueryExecution"}
+{"eventSource":"logs.amazonaws.com","eventName":"StartLiveTail"}"#;
+        let proof = prove(log, "", calls::by_trail).unwrap();
+        let known: Vec<&str> = proof.known.keys().map(String::as_str).collect();
+        assert_eq!(known, ["logs:StartQuery", "logs:StopQuery"]);
+        assert_eq!(proof.foreign.len(), 2, "{proof:?}");
     }
 
     #[test]

@@ -64,6 +64,18 @@ impl Hour {
         // A clock that was put back leaves minutes in the future: they are let go of too.
         minutes.retain(|known, _| (minute - 59..=minute).contains(known));
     }
+
+    /// Takes back what was added in advance and not spent after all, of the newest minutes first.
+    pub fn give_back(&self, requests: u64, now: Timestamp) {
+        let mut minutes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let minute = now.0.div_euclid(MINUTE);
+        let mut left = requests;
+        for (_, spent) in minutes.range_mut(minute - 59..=minute).rev() {
+            let some = spent.0.min(left);
+            spent.0 -= some;
+            left -= some;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -79,6 +91,11 @@ mod tests {
         let spent = hour.spent(at(59));
         assert_eq!((spent.requests, spent.bytes), (4, 15));
         assert_eq!(hour.spent(at(60)).requests, 1);
+        hour.add(5, 0, at(61));
+        hour.give_back(3, at(62));
+        assert_eq!(hour.spent(at(62)).requests, 3);
+        hour.give_back(100, at(62));
+        assert_eq!(hour.spent(at(62)).requests, 0);
         assert_eq!(hour.spent(at(200)).requests, 0);
     }
 }

@@ -132,7 +132,12 @@ impl Vendor {
                 let hands = sources().filter_map(|one| one.hands.as_ref());
                 let acts = hands.filter(|hands| hands.profile.is_none());
                 let acts = acts.filter_map(|hands| hands.role_arn.clone()).collect();
-                dress::json(&aws::calls::policy(&sorted(reads), &sorted(acts)))
+                let searches = sources().any(|one| one.insights);
+                dress::json(&aws::needs::policy(
+                    &sorted(reads),
+                    &sorted(acts),
+                    searches,
+                ))
             }
             #[cfg(feature = "kubernetes")]
             Self::Kubernetes => {

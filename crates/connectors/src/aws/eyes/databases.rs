@@ -106,6 +106,10 @@ fn tell(asking: &Asking<'_>, instance: &DbInstance, waiting: &Waiting, found: &m
     let entity = found.there(asking, EntityKind::Database, name);
     let arn = instance.db_instance_arn().unwrap_or_default();
     found.directory.label(&entity, "arn", arn);
+    // By this AWS Config knows it, whatever it is called later.
+    if let Some(id) = said(instance.dbi_resource_id()) {
+        found.directory.label(&entity, "resource_id", id);
+    }
     if let Some(address) = instance.endpoint().and_then(|one| said(one.address())) {
         found.directory.label(&entity, "endpoint", address);
     }
@@ -236,6 +240,9 @@ fn tell_cluster(asking: &Asking<'_>, cluster: &DbCluster, waiting: &Waiting, fou
     let entity = found.there(asking, EntityKind::Database, name);
     let arn = cluster.db_cluster_arn().unwrap_or_default();
     found.directory.label(&entity, "arn", arn);
+    if let Some(id) = said(cluster.db_cluster_resource_id()) {
+        found.directory.label(&entity, "resource_id", id);
+    }
     let mut members = Vec::new();
     for member in cluster.db_cluster_members() {
         let Some(instance) = said(member.db_instance_identifier()) else {

@@ -62,6 +62,9 @@ async fn groups(asking: &Asking<'_>, found: &mut Found, behind: &mut Behind) -> 
             continue;
         };
         let entity = found.there(asking, EntityKind::Workload, name);
+        if let Some(arn) = group.auto_scaling_group_arn() {
+            found.directory.label(&entity, "arn", arn);
+        }
         for target in group.target_group_arns() {
             behind.stands(&entity, target);
         }

@@ -19,7 +19,10 @@ const BY_VARIABLE: f64 = 0.8;
 
 /// What the variables of functions and of services name. Values are compared with the names of things that are there, and kept nowhere.
 #[derive(Default)]
-pub(super) struct Names(Vec<(EntityId, String, String)>);
+pub(super) struct Names(Said, Said);
+
+/// Whose variable, its name, and what it says.
+type Said = Vec<(EntityId, String, String)>;
 
 impl Names {
     /// A variable of whoever runs code says this.
@@ -28,9 +31,22 @@ impl Names {
             .push((whose.clone(), variable.to_string(), value.to_string()));
     }
 
+    /// Whose variable of which name says what.
+    pub fn each(&self) -> impl Iterator<Item = (&EntityId, &str, &str)> {
+        let said = self.0.iter().chain(&self.1);
+        said.map(|(whose, variable, value)| (whose, variable.as_str(), value.as_str()))
+    }
+
+    /// A variable of whoever runs code is filled from there: it names a secret or a parameter, and nothing that is called.
+    pub fn filled(&mut self, whose: &EntityId, variable: &str, from: &str) {
+        self.1
+            .push((whose.clone(), variable.to_string(), from.to_string()));
+    }
+
     /// Takes over what variables of others say.
     pub fn join(&mut self, other: Self) {
         self.0.extend(other.0);
+        self.1.extend(other.1);
     }
 
     /// Draws an edge wherever a variable names a table, a queue or another function that is there.
@@ -265,7 +281,7 @@ mod tests {
         let said = |function: &EntityId, name: &str, value: &str| {
             (function.clone(), name.to_string(), value.to_string())
         };
-        let names = Names(vec![
+        let said = vec![
             said(&pay, "LEDGER", "ledger"),
             said(
                 &pay,
@@ -275,8 +291,8 @@ mod tests {
             // Whoever is told its own name leans on nobody for it.
             said(&pay, "SELF", "pay"),
             said(&ship, "STAGE", "live"),
-        ]);
-        names.lean(&mut found);
+        ];
+        Names(said, Vec::new()).lean(&mut found);
         let edges = found.topology.edges.iter();
         let edges: Vec<String> = edges
             .map(|edge| format!("{} {:?} {}", edge.from, edge.kind, edge.to))

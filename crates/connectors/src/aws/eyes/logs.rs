@@ -1,7 +1,8 @@
 //! Log lines, by `FilterLogEvents`: of the groups that are named, else of those whom alarms and functions speak of.
 //!
 //! An answer has 10,000 lines at most, the oldest first. Where a group has more in this time, the rest of it is cut into
-//! slices of which each gives one answer, so that what was read lies evenly in time.
+//! slices of which each gives one answer, so that what was read lies evenly in time. With `insights` one search over all of
+//! them takes its place ([`insights`]).
 
 use std::collections::BTreeSet;
 
@@ -12,6 +13,7 @@ use serde_json::json;
 
 use super::ask::{Asking, Miss};
 use super::found::{Found, Rows};
+use super::insights::{self, Group};
 use super::metrics::quoted;
 use crate::files::Limits;
 use crate::files::aws::{self, names};
@@ -43,11 +45,12 @@ pub(super) async fn look(asking: &Asking<'_>, firing: &BTreeSet<EntityId>) -> Fo
     // Who fires first, then functions, then the rest; each by name.
     let mut scratch = Found::default();
     groups.sort_by_cached_key(|group| {
-        let entity = scratch.directory.id(&names::log_group(group));
-        let function = group.starts_with("/aws/lambda/");
-        (!firing.contains(&entity), !function, group.clone())
+        let name = &group.name;
+        let entity = scratch.directory.id(&names::log_group(name));
+        let function = name.starts_with("/aws/lambda/");
+        (!firing.contains(&entity), !function, name.clone())
     });
-    groups.dedup();
+    groups.dedup_by(|one, other| one.name == other.name);
     let most = asking.settings.groups;
     if groups.len() > most {
         let detail = format!("{most} of {} log groups were read", groups.len());
@@ -55,8 +58,11 @@ pub(super) async fn look(asking: &Asking<'_>, firing: &BTreeSet<EntityId>) -> Fo
         found.gaps.push(gap);
         groups.truncate(most);
     }
+    if asking.settings.insights && insights::read(asking, &groups, &mut found).await {
+        return found;
+    }
     let mut cut = 0;
-    for group in &groups {
+    for group in groups.iter().map(|group| group.name.as_str()) {
         match read(asking, group, &mut found).await {
             Ok(whole) => cut += usize::from(!whole),
             Err(miss) => {
@@ -80,7 +86,7 @@ pub(super) async fn look(asking: &Asking<'_>, firing: &BTreeSet<EntityId>) -> Fo
 }
 
 /// The groups that may be read.
-async fn list(asking: &Asking<'_>) -> Result<Vec<String>, Miss> {
+async fn list(asking: &Asking<'_>) -> Result<Vec<Group>, Miss> {
     let all = [String::new()];
     let prefixes = match &asking.settings.log_groups[..] {
         [] => &all[..],
@@ -105,7 +111,12 @@ async fn list(asking: &Asking<'_>) -> Result<Vec<String>, Miss> {
                 let name = group.log_group_name().unwrap_or_default();
                 let empty = group.stored_bytes() == Some(0) && !prefix.is_empty();
                 if name.starts_with(prefix.as_str()) && !name.is_empty() && !empty {
-                    groups.push(name.to_string());
+                    groups.push(Group {
+                        name: name.to_string(),
+                        stored: group.stored_bytes().unwrap_or(0),
+                        made: group.creation_time(),
+                        days: group.retention_in_days(),
+                    });
                 }
             }
             next = answer.next_token().map(str::to_string);

@@ -10,6 +10,7 @@
 pub(super) mod alarms;
 pub(super) mod ask;
 mod balancers;
+mod builds;
 mod containers;
 mod databases;
 mod denials;
@@ -19,14 +20,20 @@ mod found;
 mod functions;
 pub(super) mod guard;
 pub(super) mod identity;
+mod insights;
 mod logs;
+mod means;
 mod metrics;
+mod parameters;
 pub(super) mod place;
 mod queues;
+mod recorded;
+mod records;
 mod releases;
 mod repeats;
 mod rollouts;
 mod several;
+mod systems;
 mod tables;
 mod tags;
 pub(super) mod tally;
@@ -34,6 +41,7 @@ mod tasks;
 mod templates;
 mod traces;
 mod trail;
+mod twice;
 mod whole;
 mod workflows;
 
@@ -43,15 +51,8 @@ pub(super) mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
 
-use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
-use aws_smithy_async::time::{SharedTimeSource, TimeSource};
-use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use futures_util::future::join_all;
-use model::ports::Clock;
 use model::source::SourceLook;
 use model::time::{MINUTE, Span, TimeWindow, Timestamp};
 use model::{SourceKind, Topology};
@@ -65,6 +66,7 @@ use found::Found;
 use identity::Shown;
 use tally::{Look, Tally};
 
+pub use means::Means;
 pub use tally::Money;
 
 /// For so long the map of the last look is good enough for whoever only wants to know who is near.
@@ -96,6 +98,9 @@ pub struct Settings {
     pub namespaces: Vec<String>,
     /// How the names of log groups begin that are read; those of whom alarms and functions speak if there is none.
     pub log_groups: Vec<String>,
+    /// Lines by one search of Logs Insights over all groups, those with words of trouble, which is paid by what it reads;
+    /// else group by group.
+    pub insights: bool,
     /// Metrics of one place and look.
     pub metrics: usize,
     /// Log groups of one place and look.
@@ -126,6 +131,7 @@ impl Default for Settings {
             endpoint: None,
             namespaces: Vec::new(),
             log_groups: Vec::new(),
+            insights: false,
             metrics: 1_000,
             groups: 20,
             traces: 60,
@@ -136,53 +142,6 @@ impl Default for Settings {
             prices: BTreeMap::new(),
             call_log: None,
         }
-    }
-}
-
-/// What a source is handed.
-#[derive(Clone)]
-pub struct Means {
-    /// Time.
-    pub clock: Arc<dyn Clock>,
-    /// Waits.
-    pub sleep: SharedAsyncSleep,
-    /// Carries requests.
-    pub http: SharedHttpClient,
-    /// As whom; what the machine offers (environment, profile, web identity, instance) unless it is given.
-    pub credentials: Option<SharedCredentialsProvider>,
-}
-
-impl Means {
-    /// The network, with certificates checked against those that the machine trusts, and real waits.
-    pub fn real(clock: Arc<dyn Clock>) -> Self {
-        Self {
-            clock,
-            sleep: SharedAsyncSleep::new(TokioSleep::new()),
-            http: aws_smithy_http_client::Builder::new()
-                .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
-                .build_https(),
-            credentials: None,
-        }
-    }
-
-    pub(super) fn time(&self) -> SharedTimeSource {
-        SharedTimeSource::new(Time(Arc::clone(&self.clock)))
-    }
-}
-
-/// Our clock, as the SDK wants it: requests are signed by it.
-struct Time(Arc<dyn Clock>);
-
-impl std::fmt::Debug for Time {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Time")
-    }
-}
-
-impl TimeSource for Time {
-    fn now(&self) -> SystemTime {
-        let nanos = u64::try_from(self.0.now().0).unwrap_or(0);
-        SystemTime::UNIX_EPOCH + Duration::from_nanos(nanos)
     }
 }
 
@@ -356,7 +315,7 @@ impl Eyes {
         let paid = tally::dollars(self.tally.paid.spent(now).requests);
         Ok(format!(
             "asked as {}. It sees alarms, metrics, logs, traces, the audit trail, functions, tables, queues, tags, services of ECS, \
-             databases, load balancers, groups of machines, state machines and releases, by {} calls that all read. Asked {} times in the last hour, for {paid}",
+             databases, load balancers, groups of machines, state machines, builds, releases, automation and what AWS Config recorded, by {} calls that all read. Asked {} times in the last hour, for {paid}",
             said.join("; "),
             CALLS.len(),
             hour.requests

@@ -50,6 +50,9 @@ pub(super) struct Place {
     pub states: aws_sdk_sfn::Client,
     pub pipelines: aws_sdk_codepipeline::Client,
     pub deployments: aws_sdk_codedeploy::Client,
+    pub builds: aws_sdk_codebuild::Client,
+    pub config: aws_sdk_config::Client,
+    pub systems: aws_sdk_ssm::Client,
 }
 
 /// A client with a guard before it.
@@ -93,6 +96,9 @@ impl Place {
             states: client!(aws_sdk_sfn, sdk, guard()),
             pipelines: client!(aws_sdk_codepipeline, sdk, guard()),
             deployments: client!(aws_sdk_codedeploy, sdk, guard()),
+            builds: client!(aws_sdk_codebuild, sdk, guard()),
+            config: client!(aws_sdk_config, sdk, guard()),
+            systems: client!(aws_sdk_ssm, sdk, guard()),
             name,
         }
     }

@@ -47,6 +47,10 @@ pub(super) async fn rolled_out(
                     looked.names.say(entity, name, value);
                 }
             }
+            for secret in container.secrets() {
+                let (name, from) = (secret.name(), secret.value_from());
+                looked.names.filled(entity, name, from);
+            }
         }
     }
     let since = asking.reaches_back();

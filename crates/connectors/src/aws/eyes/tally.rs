@@ -157,7 +157,13 @@ impl Look {
 
     /// Pays for so many units of a call, if the money is there.
     pub fn pay(&self, call: &Call, units: u64) -> Result<(), Missed> {
-        let cost = self.tally.prices.of(call.action, units);
+        self.pay_more(call, 0, units)
+    }
+
+    /// Pays for so many units of a call of which some are paid already, if the money is there.
+    pub fn pay_more(&self, call: &Call, paid: u64, units: u64) -> Result<(), Missed> {
+        let price = |units| self.tally.prices.of(call.action, units);
+        let cost = price(units).saturating_sub(price(paid));
         if cost == 0 {
             return Ok(());
         }
@@ -178,6 +184,18 @@ impl Look {
         purse.nanos = purse.nanos.saturating_add(cost);
         self.tally.paid.add(cost, 0, now);
         Ok(())
+    }
+
+    /// What a call took is known only now: so many units were paid in advance, and so many it was. What is spent is spent,
+    /// whatever may be.
+    pub fn settle(&self, call: &Call, paid: u64, took: u64) {
+        let price = |units| self.tally.prices.of(call.action, units);
+        let (paid, took) = (price(paid), price(took));
+        let now = self.tally.clock.now();
+        let mut purse = held(&self.purse);
+        purse.nanos = purse.nanos.saturating_sub(paid).saturating_add(took);
+        self.tally.paid.give_back(paid.saturating_sub(took), now);
+        self.tally.paid.add(took.saturating_sub(paid), 0, now);
     }
 
     /// Lets an attempt through, and counts it.

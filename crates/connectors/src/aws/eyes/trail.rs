@@ -28,7 +28,7 @@ const VITAL: [&str; 3] = ["AssumeRole", "GetSecretValue", "Decrypt"];
 /// How the names of calls begin that alter nothing, whatever the trail says of them.
 const READS: [&str; 6] = ["BatchGet", "Describe", "Filter", "Get", "List", "Lookup"];
 /// Calls by which a system works, and not by which it is altered.
-const WORKS: [&str; 18] = [
+const WORKS: [&str; 20] = [
     "AssumeRole",
     "BatchWriteItem",
     "CreateLogStream",
@@ -46,6 +46,9 @@ const WORKS: [&str; 18] = [
     "PutTraceSegments",
     "ReceiveMessage",
     "SendMessage",
+    // Searches of logs, whoever makes them: they only read.
+    "StartQuery",
+    "StopQuery",
     "UpdateItem",
 ];
 

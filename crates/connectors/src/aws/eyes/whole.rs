@@ -3,8 +3,9 @@
 use super::ask::Asking;
 use super::found::Found;
 use super::{
-    alarms, balancers, containers, databases, deployments, fleets, functions, logs, metrics,
-    queues, releases, rollouts, tables, tags, traces, trail, workflows,
+    alarms, balancers, builds, containers, databases, deployments, fleets, functions, logs,
+    metrics, parameters, queues, recorded, releases, rollouts, systems, tables, tags, traces,
+    trail, twice, workflows,
 };
 
 /// Looks at all of it. Alarms first: they say who matters. Each part is put on the heap: together they would not
@@ -37,6 +38,8 @@ pub(super) async fn look(asking: &Asking<'_>) -> Found {
             Box::pin(workflows::look(asking, firing)),
             Box::pin(releases::look(asking, firing)),
             Box::pin(deployments::look(asking)),
+            Box::pin(builds::look(asking)),
+            Box::pin(systems::look(asking)),
         )
     };
     let (telemetry, inventory, runs) = futures_util::join!(telemetry, inventory, runs);
@@ -49,6 +52,8 @@ pub(super) async fn look(asking: &Asking<'_>) -> Found {
         workflows,
         releases,
         deployments,
+        (lists, builds),
+        automation,
     ) = runs;
     let (fleets, machines) = fleets;
     for part in [
@@ -67,12 +72,26 @@ pub(super) async fn look(asking: &Asking<'_>) -> Found {
         workflows,
         releases,
         deployments,
+        lists,
+        automation,
     ] {
         found.join(part);
     }
-    rollouts::told_once(&mut found.changes);
-    fronts.lead(&[tasks, machines], &mut found);
     names.join(own_names);
+    // What is only worth a question now that it is known what is there, and what fires.
+    let (parameters, commands, records) = futures_util::join!(
+        Box::pin(parameters::look(asking, &names)),
+        Box::pin(systems::commands(asking, &found)),
+        Box::pin(recorded::look(asking, firing, &found)),
+    );
+    for part in [parameters, commands, records] {
+        found.join(part);
+    }
+    builds.tell(&mut found);
+    rollouts::told_once(&mut found.changes);
+    twice::told_once(&mut found.changes);
+    recorded::told_once(&mut found.changes);
+    fronts.lead(&[tasks, machines], &mut found);
     names.lean(&mut found);
     found
 }

@@ -35,6 +35,11 @@ pub struct Aws {
     /// are given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub log_groups: Vec<String>,
+    /// Reads lines by one search of CloudWatch Logs Insights over all chosen log groups (those with words of trouble) in
+    /// place of one request for each group (all lines). It is paid by what it reads, and counted against `dollars`; off
+    /// unless it is turned on. `midwatch permissions aws` then allows it too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub insights: bool,
     /// Metrics of one look at one account in one region; 1000 unless something else is said. They are paid for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metrics: Option<usize>,
@@ -48,7 +53,8 @@ pub struct Aws {
     /// about one by one; 12 unless something else is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<usize>,
-    /// How far back the audit trail is read; 24h unless something else is said.
+    /// How far back the audit trail, releases, builds, automation and records of AWS Config are read; 24h unless something
+    /// else is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changes: Option<Length>,
     /// US dollars that one look may cost by the price list; 0.05 unless something else is said.

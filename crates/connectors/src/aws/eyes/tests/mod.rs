@@ -1,5 +1,6 @@
 //! The connector in simulated time, against a double that answers as AWS does on the wire.
 
+mod beside;
 pub(in crate::aws) mod double;
 mod running;
 mod services;
@@ -326,17 +327,23 @@ fn what_aws_answers_becomes_rows() {
 fn every_call_of_the_table_is_made_and_no_other() {
     let time = Time::new();
     let double = Double::new(&time, Duration::from_millis(20), services::whole);
-    let settings = Settings {
-        accounts: accounts(1),
-        ..one_region()
-    };
-    let eyes = eyes(&double, settings);
-    let _ = look(&double, &eyes);
-    let said = time.run(eyes.greeted()).unwrap();
-    assert!(
-        said.contains("assumed-role/midwatch/x in 1 places"),
-        "{said}"
-    );
+    for insights in [false, true] {
+        // In one of them a search never ends.
+        let regions = ["eu-west-1", "us-east-1"].map(str::to_string);
+        let settings = Settings {
+            accounts: accounts(1),
+            regions: regions.to_vec(),
+            insights,
+            ..Settings::default()
+        };
+        let eyes = eyes(&double, settings);
+        let _ = time.run(eyes.looked(hull(), BEGIN));
+        let said = time.run(eyes.greeted()).unwrap();
+        assert!(
+            said.contains("assumed-role/midwatch/x in 2 places"),
+            "{said}"
+        );
+    }
     let made: BTreeSet<String> = double.calls().into_iter().map(|call| call.action).collect();
     let table: BTreeSet<String> = CALLS.iter().map(|call| call.action.to_string()).collect();
     assert_eq!(made, table);

@@ -32,12 +32,12 @@ fn xml(operation: &str, result: &Value) -> Said {
 }
 
 /// So many minutes ago, as XML has moments.
-fn at(minutes: i64) -> String {
+pub fn at(minutes: i64) -> String {
     BEGIN.minus(Span(minutes * MINUTE)).to_string()
 }
 
 /// The same as JSON has them.
-fn seconds(minutes: i64) -> f64 {
+pub fn seconds(minutes: i64) -> f64 {
     ((BEGIN.0 - minutes * MINUTE) / SECOND) as f64
 }
 
@@ -49,6 +49,14 @@ pub fn nothing(call: &Call) -> Said {
         "states:ListStateMachines" => Said::Json(200, json!({ "stateMachines": [] })),
         "codepipeline:ListPipelines" => Said::Json(200, json!({ "pipelines": [] })),
         "codedeploy:ListDeployments" => Said::Json(200, json!({ "deployments": [] })),
+        "codebuild:ListBuilds" => Said::Json(200, json!({ "ids": [] })),
+        "config:DescribeConfigurationRecorderStatus" => {
+            Said::Json(200, json!({ "ConfigurationRecordersStatus": [] }))
+        }
+        "ssm:DescribeAutomationExecutions" => {
+            Said::Json(200, json!({ "AutomationExecutionMetadataList": [] }))
+        }
+        "logs:StartQuery" | "logs:GetQueryResults" | "logs:StopQuery" => beside::search(call),
         "rds:DescribeDBInstances" => xml(operation, &json!({ "DBInstances": "" })),
         "elasticloadbalancing:DescribeLoadBalancers" => {
             xml(operation, &json!({ "LoadBalancers": "" }))
@@ -80,6 +88,7 @@ fn task_definition(revision: i64) -> Value {
         "containerDefinitions": [{
             "name": "app", "image": image, "memory": memory, "cpu": 256,
             "environment": [{ "name": "LEDGER", "value": "ledger" }, { "name": "TOKEN", "value": "variable-canary-001" }],
+            "secrets": [{ "name": "POOL", "valueFrom": "arn:aws:ssm:eu-west-1:111111111111:parameter/shop/pool" }],
         }],
     })
 }
@@ -387,6 +396,9 @@ pub fn whole(call: &Call) -> Said {
         "cloudtrail" if call.body["LookupAttributes"][0]["AttributeValue"] == "GetSecretValue" => {
             refused()
         }
+        "codebuild" => beside::builds(call),
+        "config" => beside::recorded(call),
+        "ssm" => beside::systems(call),
         _ => answer(call),
     }
 }
