@@ -9,6 +9,8 @@
 mod hands;
 #[path = "aws/named.rs"]
 mod named;
+#[path = "aws/runs.rs"]
+mod runs;
 #[path = "aws/services.rs"]
 mod services;
 
