@@ -177,6 +177,11 @@ export function action(a: Action): string {
       return a.per_second === null || a.per_second === undefined
         ? `stop throttling ${s(a.entity)}`
         : `let at most ${s(a.per_second)} requests a second through to ${s(a.entity)}`;
+    case 'run_runbook': {
+      const given = Object.entries((a.parameters ?? {}) as Record<string, string>);
+      const said = given.map(([name, value]) => `${name}=${value}`).join(', ');
+      return `run ${s(a.runbook)} for ${s(a.entity)}${said === '' ? '' : ` with ${said}`}`;
+    }
     default:
       // What is approved must never be hidden by a word that this page is too old to know.
       return JSON.stringify(a);

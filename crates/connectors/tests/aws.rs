@@ -11,6 +11,8 @@ mod beside;
 mod hands;
 #[path = "aws/named.rs"]
 mod named;
+#[path = "aws/runs.rs"]
+mod runs;
 #[path = "aws/services.rs"]
 mod services;
 #[path = "aws/traces.rs"]

@@ -22,7 +22,7 @@ use crate::problem::Problem;
 
 pub use amount::{Bytes, Length};
 pub use connectors::{
-    Alertmanager, Argocd, Aws, AwsAccount, AwsHands, AwsTraffic, Bounds, Git, Github, Gitlab,
+    Alertmanager, Argocd, Aws, AwsAccount, AwsBuild, AwsHands, AwsRunbook, AwsTraffic, Bounds, Git, Github, Gitlab,
     Jaeger, Kubernetes, Loki, Prometheus, Pulled, Repositories, Statuspage, Tempo,
 };
 pub use entrance::{Oidc, Tls};

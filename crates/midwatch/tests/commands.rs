@@ -763,6 +763,15 @@ fn hands_have_permissions_of_their_own() {
         "{acts}"
     );
 
+    // So with what is run.
+    let runs = "builds = [{ project = \"shop-terraform\", entity = \"service/checkout\" }]\n";
+    std::fs::write(&config, written.clone() + runs).expect("the folder is writable");
+    let acts = run(&[&asked[..], &["--hands"]].concat()).json();
+    let allowed = acts["Statement"][2].to_string();
+    assert!(allowed.contains("codebuild:StartBuild"), "{acts}");
+    assert!(allowed.contains(":111111111111:project/shop-terraform"), "{acts}");
+    assert!(!acts.to_string().contains("ssm:"), "{acts}");
+
     // Somebody else takes the role that acts: whoever looks may not.
     std::fs::write(&config, written + "profile = \"acts\"\n").expect("the folder is writable");
     assert!(!run(&asked).out.contains(role));
@@ -833,6 +842,16 @@ fn permissions_of_nobody_and_logs_of_nothing_are_refused() {
             "",
             format!("{role}traffic = [{{ zone = \"Z1\", name = \"a.example\", type = \"A\", carries = {{ \"service/a\" = \"a\" }} }}]\n").as_str(),
             "among too few",
+        ),
+        (
+            "",
+            format!("{role}runbooks = [{{ document = \"Shop-Drain\", version = \"$LATEST\", entity = \"service/a\" }}]\n").as_str(),
+            "names version \"$LATEST\"",
+        ),
+        (
+            "",
+            format!("{role}builds = [{{ project = \"shop\", entity = \"service/a\", environment = {{ AWS_REGION = [\"x\"] }} }}]\n").as_str(),
+            "lets \"AWS_REGION\" be given",
         ),
         ("", format!("{role}{read}").as_str(), "is not read"),
         (

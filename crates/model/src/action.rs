@@ -11,7 +11,7 @@ use crate::entity::EntityId;
 /// One change to the world. A new kind of action is a variant here; the compiler leads to the rest.
 ///
 /// An action names what is to be so afterwards, never a difference: asking twice for the same thing does
-/// no harm even where an actuator cannot remember.
+/// no harm even where an actuator cannot remember. A runbook alone is a deed: its actuator must know it again by its key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Action {
@@ -97,6 +97,17 @@ pub enum Action {
         /// Requests per second.
         per_second: Option<u64>,
     },
+    /// Runs something that the owner of the hands keeps for it: a runbook, a command, a build. What will be so afterwards
+    /// only they know; that it is run once is kept by the key of its step.
+    RunRunbook {
+        /// What it is run for.
+        entity: EntityId,
+        /// Its name.
+        runbook: String,
+        /// What it is given: name to value.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        parameters: BTreeMap<String, String>,
+    },
 }
 
 impl Action {
@@ -113,7 +124,8 @@ impl Action {
             | Self::Renew { entity }
             | Self::SetAside { entity, .. }
             | Self::PutBack { entity, .. }
-            | Self::Throttle { entity, .. } => entity,
+            | Self::Throttle { entity, .. }
+            | Self::RunRunbook { entity, .. } => entity,
             Self::FailOver { from, .. } => from,
         }
     }
@@ -133,6 +145,7 @@ impl Action {
             Self::PutBack { .. } => "put_back",
             Self::FailOver { .. } => "fail_over",
             Self::Throttle { .. } => "throttle",
+            Self::RunRunbook { .. } => "run_runbook",
         }
     }
 }
@@ -177,6 +190,18 @@ impl fmt::Display for Action {
                 "let at most {rate} requests a second through to {entity}"
             ),
             Self::Throttle { entity, .. } => write!(f, "stop throttling {entity}"),
+            Self::RunRunbook {
+                entity,
+                runbook,
+                parameters,
+            } => {
+                write!(f, "run {runbook} for {entity}")?;
+                for (index, (name, value)) in parameters.iter().enumerate() {
+                    let before = if index == 0 { " with" } else { "," };
+                    write!(f, "{before} {name}={value}")?;
+                }
+                Ok(())
+            }
         }
     }
 }

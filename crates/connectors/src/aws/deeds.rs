@@ -13,6 +13,8 @@ pub use super::grants::policy;
 const ECS: Service = service("ecs", "ECS", "ecs");
 const SCALING: Service = service("autoscaling", "Auto Scaling", "autoscaling");
 const DNS: Service = service("route53", "Route 53", "route53");
+const SYSTEMS: Service = service("ssm", "SSM", "ssm");
+const BUILDS: Service = service("codebuild", "CodeBuild", "codebuild");
 
 const fn service(prefix: &'static str, sdk: &'static str, trail: &'static str) -> Service {
     Service { prefix, sdk, trail }
@@ -20,7 +22,7 @@ const fn service(prefix: &'static str, sdk: &'static str, trail: &'static str) -
 
 /// The table. Whatever alters is named in [`ALTERS`].
 #[rustfmt::skip]
-pub static DEEDS: [Call; 15] = [
+pub static DEEDS: [Call; 25] = [
     call(&TRAIL, "LookupEvents", "cloudtrail:LookupEvents", 2.0, "what a change set, and what was set before it"),
     call(&LAMBDA, "GetFunctionConfiguration", "lambda:GetFunctionConfiguration", 15.0, "how a function is set before it is altered, and whether it became so"),
     call(&LAMBDA, "GetFunctionConcurrency", "lambda:GetFunctionConcurrency", 15.0, "whether a function may run before that is altered, and whether it became so"),
@@ -36,17 +38,30 @@ pub static DEEDS: [Call; 15] = [
     call(&SCALING, "UpdateAutoScalingGroup", "autoscaling:UpdateAutoScalingGroup", 5.0, "to let a group grow or shrink as far as is said"),
     call(&DNS, "ListResourceRecordSets", "route53:ListResourceRecordSets", 4.0, "how traffic is shared out before that is altered, and whether it became so"),
     call(&DNS, "ChangeResourceRecordSets", "route53:ChangeResourceRecordSets", 4.0, "to share traffic out otherwise"),
+    call(&SYSTEMS, "DescribeDocument", "ssm:DescribeDocument", 2.0, "whether a document is there in that version, and what it has to be given"),
+    call(&SYSTEMS, "DescribeAutomationExecutions", "ssm:DescribeAutomationExecutions", 2.0, "whether an automation runs or ran, by whom it was begun, and how it ended"),
+    call(&SYSTEMS, "GetAutomationExecution", "ssm:GetAutomationExecution", 2.0, "how far the steps of an automation came"),
+    call(&SYSTEMS, "StartAutomationExecution", "ssm:StartAutomationExecution", 1.0, "to run an automation"),
+    call(&SYSTEMS, "DescribeInstanceInformation", "ssm:DescribeInstanceInformation", 2.0, "which machines a command would reach"),
+    call(&SYSTEMS, "ListCommands", "ssm:ListCommands", 2.0, "whether a command was sent, and how it ended"),
+    call(&SYSTEMS, "SendCommand", "ssm:SendCommand", 1.0, "to run a command on machines"),
+    call(&BUILDS, "ListBuildsForProject", "codebuild:ListBuildsForProject", 2.0, "which builds of a project there were"),
+    call(&BUILDS, "BatchGetBuilds", "codebuild:BatchGetBuilds", 2.0, "what was built last and how it ended, before another is begun, and how that ended"),
+    call(&BUILDS, "StartBuild", "codebuild:StartBuild", 1.0, "to build a project"),
 ];
 
 /// Those of them that alter.
-pub const ALTERS: [&str; 7] = [
+pub const ALTERS: [&str; 10] = [
     "autoscaling:SetDesiredCapacity",
     "autoscaling:UpdateAutoScalingGroup",
+    "codebuild:StartBuild",
     "ecs:UpdateService",
     "lambda:DeleteFunctionConcurrency",
     "lambda:PutFunctionConcurrency",
     "lambda:UpdateFunctionConfiguration",
     "route53:ChangeResourceRecordSets",
+    "ssm:SendCommand",
+    "ssm:StartAutomationExecution",
 ];
 
 /// The call that the SDK knows by these names; `None` if hands may not make it.
@@ -114,7 +129,7 @@ mod tests {
             assert!(calls::by_action(action).is_none(), "{action}");
         }
         for deed in &DEEDS {
-            let reads = ["Describe", "Get", "List", "Lookup"];
+            let reads = ["BatchGet", "Describe", "Get", "List", "Lookup"];
             let reads = reads.iter().any(|verb| deed.operation.starts_with(verb));
             assert_eq!(!reads, ALTERS.contains(&deed.action), "{}", deed.action);
             assert_eq!(

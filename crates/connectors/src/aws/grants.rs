@@ -1,5 +1,7 @@
 //! The policy of roles that act, written from the table of [`deeds`](super::deeds) and from what is named.
 
+mod runs;
+
 use serde_json::{Value, json};
 
 use super::deeds::{DEEDS, Scope};
@@ -101,6 +103,7 @@ pub fn policy(scopes: &[Scope]) -> Value {
         statements.push(allow(&sid, vec![wide.to_string()], vec!["*".to_string()]));
     }
     statements.extend(traffic(scopes, &mut allowed));
+    statements.extend(runs::statements(scopes, &mut allowed));
     let roles = all(&|scope| scope.roles.clone());
     if !roles.is_empty() {
         allowed.push(PASS_ROLE.to_string());
@@ -258,6 +261,7 @@ mod tests {
                 services: vec!["shop/checkout".to_string(), "office/*".to_string()],
                 groups: vec!["workers".to_string()],
                 traffic: vec![traffic],
+                ..Named::default()
             },
             ..scope(&[])
         };

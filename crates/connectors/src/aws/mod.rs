@@ -2,7 +2,8 @@
 //!
 //! [`iam`] is pure: why a call was denied. [`calls`] is every call that may be made, and [`needs`] the policy that lets
 //! them through; [`deeds`] the same for hands, which act under another role and alter what is [`named`]; [`proof`] holds a log
-//! against either. The connector itself, `eyes` and `hands`, is there with the feature `aws`.
+//! against either. What hands may run is in [`runs`]. The connector itself, `eyes` and `hands`, is there with the feature
+//! `aws`.
 
 pub mod calls;
 pub mod deeds;
@@ -16,3 +17,4 @@ pub mod named;
 pub mod needs;
 pub mod prices;
 pub mod proof;
+pub mod runs;

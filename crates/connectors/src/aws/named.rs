@@ -1,9 +1,12 @@
-//! What the owner of hands names for them to alter: services of ECS, Auto Scaling groups, records of Route 53. What is not
-//! named here they cannot alter, and it is not in the policy of their role either.
+//! What the owner of hands names for them to alter: services of ECS, Auto Scaling groups, records of Route 53; and what
+//! they may run ([`runs`](super::runs)). What is not named here they cannot alter, and it is not in the policy of their role
+//! either.
 
 use std::collections::BTreeMap;
 
 use model::EntityId;
+
+use super::runs::{self, Build, Runbook};
 
 /// What may be altered because it was named.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,6 +17,10 @@ pub struct Named {
     pub groups: Vec<String>,
     /// Records of Route 53 by which traffic is shared out.
     pub traffic: Vec<Traffic>,
+    /// Documents of Systems Manager that may be run.
+    pub runbooks: Vec<Runbook>,
+    /// Projects of CodeBuild that may be built.
+    pub builds: Vec<Build>,
 }
 
 /// The records of one name by which Route 53 shares out traffic, weighted or as primary and secondary.
@@ -33,7 +40,7 @@ pub struct Traffic {
 pub type Fault = (&'static str, String, &'static str);
 
 /// Letters, digits and these: nothing that means something else in an ARN or a policy.
-fn plain(name: &str, more: &str) -> bool {
+pub(super) fn plain(name: &str, more: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || more.contains(c);
     !name.is_empty() && name.len() <= 255 && name.chars().all(fits)
 }
@@ -65,7 +72,8 @@ impl Named {
             let what = format!("names {wrong:?}, which is no name of a group");
             return Some(("groups", what, "write them like [\"checkout-workers\"]"));
         }
-        self.traffic.iter().find_map(Traffic::fault)
+        let wrong = self.traffic.iter().find_map(Traffic::fault);
+        wrong.or_else(|| runs::fault(&self.runbooks, &self.builds))
     }
 }
 
@@ -130,6 +138,7 @@ mod tests {
             services: strings(&["shop/checkout", "back-office/*"]),
             groups: strings(&["checkout-workers"]),
             traffic: vec![traffic()],
+            ..Named::default()
         };
         assert_eq!(good.fault(), None);
         for wrong in [

@@ -100,6 +100,7 @@ impl Bench {
                     kind: "A".to_string(),
                     carries: carries.into(),
                 }],
+                ..Named::default()
             },
             call_log: Some(log.clone()),
             ..Settings::default()

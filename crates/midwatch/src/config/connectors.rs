@@ -321,7 +321,7 @@ asked! {
     }
 }
 
-pub use aws::{Aws, AwsAccount, AwsHands, AwsTraffic};
+pub use aws::{Aws, AwsAccount, AwsBuild, AwsHands, AwsRunbook, AwsTraffic};
 pub use bounds::Bounds;
 pub use changes::Git;
 pub use cluster::Kubernetes;

@@ -1,7 +1,8 @@
 //! The benches at which hands work: a region each, with clients behind a guard, under the role that acts.
 
+use std::collections::BTreeMap;
 use std::error::Error;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_config::retry::RetryConfig;
 use aws_config::{Region, SdkConfig};
@@ -12,7 +13,8 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use futures_util::future::{Either, select};
 use model::EntityId;
-use model::time::Span;
+use model::action::StepKey;
+use model::time::{Span, Timestamp};
 
 use super::{Hands, Settings, Trouble};
 use crate::aws::calls::{self, Call, TAKE_ROLE};
@@ -44,6 +46,8 @@ pub(super) struct Clients {
     pub ecs: aws_sdk_ecs::Client,
     pub scaling: aws_sdk_autoscaling::Client,
     pub dns: aws_sdk_route53::Client,
+    pub systems: aws_sdk_ssm::Client,
+    pub builds: aws_sdk_codebuild::Client,
 }
 
 /// One thing at one bench.
@@ -59,6 +63,11 @@ pub(super) struct At {
 pub(super) struct Work<'h> {
     pub settings: &'h Settings,
     pub benches: Vec<Bench>,
+    /// Under which key something is done, or was.
+    pub key: Option<StepKey>,
+    pub now: Timestamp,
+    /// AWS's names of what was begun, by the key of its step.
+    begun: &'h Mutex<BTreeMap<StepKey, String>>,
     look: Arc<Look>,
     shown: Shown,
     pub sleep: SharedAsyncSleep,
@@ -70,7 +79,7 @@ fn taking(service: &str, operation: &str) -> Option<&'static Call> {
 }
 
 /// A name that a session may have: `midwatch-` and what of this may stand in it.
-fn session(what: &str) -> String {
+pub(super) fn session(what: &str) -> String {
     let fits = |c: &char| c.is_ascii_alphanumeric() || "=,.@_-".contains(*c);
     let name = format!("midwatch-{what}");
     name.chars().filter(fits).take(SESSION).collect()
@@ -78,7 +87,11 @@ fn session(what: &str) -> String {
 
 impl Hands {
     /// Takes the role, under a name that says what for, and makes the benches.
-    pub(super) async fn work(&self, what: &str) -> Result<Work<'_>, Trouble> {
+    pub(super) async fn work(
+        &self,
+        what: &str,
+        key: Option<&StepKey>,
+    ) -> Result<Work<'_>, Trouble> {
         let settings = &self.settings;
         let look = Arc::new(Look::begin(&self.tally, self.tally.budget.look));
         let shown = Shown::default();
@@ -119,6 +132,9 @@ impl Hands {
         Ok(Work {
             settings,
             benches: benches.collect(),
+            key: key.cloned(),
+            now: self.now(),
+            begun: &self.begun,
             look: Arc::clone(&look),
             shown,
             sleep: self.means.sleep.clone(),
@@ -138,6 +154,8 @@ impl Bench {
             ecs: client!(aws_sdk_ecs, sdk, guard()),
             scaling: client!(aws_sdk_autoscaling, sdk, guard()),
             dns: client!(aws_sdk_route53, sdk, guard()),
+            systems: client!(aws_sdk_ssm, sdk, guard()),
+            builds: client!(aws_sdk_codebuild, sdk, guard()),
         };
         let once = sdk.to_builder().retry_config(RetryConfig::disabled());
         Self {
@@ -184,6 +202,11 @@ impl Work<'_> {
                 Err(missed(Missed::Timeout(why)))
             }
         }
+    }
+
+    /// Whoever panicked while noting left at worst one note missing.
+    pub fn begun(&self) -> MutexGuard<'_, BTreeMap<StepKey, String>> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits so long.

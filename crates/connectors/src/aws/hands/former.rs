@@ -9,7 +9,8 @@ use super::Trouble;
 use super::aim::Aim;
 use super::bench::{At, Work};
 use super::function::Present;
-use super::trail::{Earlier, Record, Told};
+use super::record::{Record, Told};
+use super::trail::Earlier;
 
 /// Lambda's calls that set how many copies may run, and the date behind each name in AWS's trail.
 const LIMITS: [(&str, &str); 3] = [

@@ -3,10 +3,12 @@
 
 use model::EntityId;
 use model::action::Action;
+use model::time::Span;
 
 use super::bench::Work;
 use super::function::Function;
 use super::group::Group;
+use super::run::{self, Run};
 use super::service::Service;
 use super::traffic::Shares;
 use super::{AGAIN, BECOMES, Trouble};
@@ -30,6 +32,7 @@ pub(super) enum Matter {
     Service(Service),
     Group(Group),
     Traffic(Shares),
+    Run(Box<Run>),
 }
 
 /// Asks whichever it is.
@@ -40,6 +43,7 @@ macro_rules! each {
             Matter::Service($one) => $asked,
             Matter::Group($one) => $asked,
             Matter::Traffic($one) => $asked,
+            Matter::Run($one) => $asked,
         }
     };
 }
@@ -56,6 +60,14 @@ impl Work<'_> {
                 "no traffic that {from} and {to} carry is among what these hands may share out; name it in their traffic"
             )));
         }
+        if let Action::RunRunbook { .. } = action {
+            return Ok(Matter::Run(Box::new(self.run(action).await?)));
+        }
+        if let Action::RevertChange { change, .. } = action
+            && let Some(run) = self.former_build(entity, change).await?
+        {
+            return Ok(Matter::Run(Box::new(run)));
+        }
         let kind = entity.as_str().split_once('/').map(|(kind, _)| kind);
         Ok(match kind {
             Some("function") => Matter::Function(Box::new(self.function(action).await?)),
@@ -63,7 +75,7 @@ impl Work<'_> {
             Some("workload") => Matter::Group(self.group(action).await?),
             _ => {
                 return Err(Trouble::Cannot(format!(
-                    "these hands alter functions, and what is named in their services, groups and traffic: not {entity}"
+                    "these hands alter functions, and what is named in their services, groups and traffic, and run what is named in their runbooks and builds: not {entity}"
                 )));
             }
         })
@@ -104,12 +116,30 @@ impl Matter {
     /// Whoever would feel it.
     pub fn touches(&self, action: &Action) -> Vec<EntityId> {
         let mut touched = vec![action.entity().clone()];
-        if let Self::Traffic(shares) = self {
-            touched.extend(shares.touches());
+        match self {
+            Self::Traffic(shares) => touched.extend(shares.touches()),
+            Self::Run(run) => touched.extend(run.touches()),
+            Self::Function(_) | Self::Service(_) | Self::Group(_) => {}
         }
         touched.sort();
         touched.dedup();
         touched
+    }
+
+    /// Why nobody can say what became of what was begun; of what is only set, AWS always says.
+    pub fn doubt(&self) -> Option<String> {
+        match self {
+            Self::Run(run) => run.doubt(),
+            _ => None,
+        }
+    }
+
+    /// Between two looks.
+    fn pace(&self) -> Span {
+        match self {
+            Self::Run(_) => run::PACE,
+            _ => AGAIN,
+        }
     }
 
     /// Writes what is to be so: one request, sent once.
@@ -133,6 +163,8 @@ impl Matter {
         self.until(work, |matter| match matter {
             // What a function will be is shown from the beginning.
             Self::Function(_) => matter.update() != Update::Going,
+            // What is begun is to end.
+            Self::Run(_) => matter.is_so() && matter.update() != Update::Going,
             _ => matter.is_so(),
         })
         .await
@@ -149,8 +181,8 @@ impl Matter {
             if holds(self) || waited >= BECOMES.0 {
                 return Ok(());
             }
-            work.pause(AGAIN).await;
-            waited += AGAIN.0;
+            work.pause(self.pace()).await;
+            waited += self.pace().0;
         }
     }
 }

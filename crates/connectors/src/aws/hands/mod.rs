@@ -1,9 +1,10 @@
 //! AWS, altered: how many copies of a function may run at once, its variables, its role; and what is named beside functions:
 //! what a service of ECS runs and how many copies, how large an Auto Scaling group is and may be, how records of Route 53
-//! share traffic out. And what one recorded change of a function or service set, put back to what it was before.
+//! share traffic out. And what one recorded change of a function or service set, put back to what it was before. And
+//! run: what is named of Systems Manager and CodeBuild.
 //!
 //! Hands act under a role of their own, which the eyes do not have; what they may call is in a table of its own
-//! ([`deeds`](super::deeds)). AWS has no token by which it would know a request of ours again, so nothing is written
+//! ([`deeds`](super::deeds)). AWS hardly ever has a token by which it would know a request of ours again, so nothing is written
 //! before it was read: what is so already is left alone, a whole configuration is written only onto the very revision
 //! that was read, a record is replaced only if it is the very one that was read, no request that alters is sent twice by
 //! the SDK, and where no answer came it is looked at, and not tried, for as long as a request may be on its way. Values of
@@ -11,20 +12,26 @@
 
 mod aim;
 mod bench;
+mod build;
+mod document;
+mod document_runs;
 mod former;
 mod function;
 mod group;
 mod matter;
+mod record;
+mod run;
 mod service;
 mod service_former;
+mod settings;
 mod traffic;
 mod trail;
+mod trouble;
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::EntityId;
@@ -35,11 +42,13 @@ use tokio::runtime::Runtime;
 
 use super::eyes::tally::Tally;
 use super::eyes::{Means, NotBuilt};
-use super::named::Named;
 use super::prices::Prices;
-use crate::pull::{Budget, Missed};
+use crate::pull::Budget;
 use bench::Work;
 use matter::{Matter, Update};
+use trouble::{Trouble, never_was};
+
+pub use settings::{Settings, Taken};
 
 /// So long after it was sent a request without an answer may still come to be carried out: its sender gives it up
 /// sooner, and whoever has it by then takes seconds.
@@ -48,54 +57,6 @@ const ON_ITS_WAY: Span = Span(20 * SECOND);
 const BECOMES: Span = Span(60 * SECOND);
 /// Between two looks at that.
 const AGAIN: Span = Span(SECOND);
-
-/// The role under which hands act.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Taken {
-    /// The role.
-    pub role_arn: String,
-    /// What its trust wants to be told.
-    pub external_id: Option<String>,
-}
-
-/// Where hands reach, and as whom.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Settings {
-    /// Regions; the profile's or the environment's if there is none.
-    pub regions: Vec<String>,
-    /// The account's name here, where several are read: it is a part of the names of what is there.
-    pub account: Option<String>,
-    /// Profile of the shared configuration files, of whoever takes the role.
-    pub profile: Option<String>,
-    /// An address that stands for all of AWS: an emulator.
-    pub endpoint: Option<String>,
-    /// The role that is taken; `None` only where an emulator knows no roles.
-    pub role: Option<Taken>,
-    /// Roles that a function may be given.
-    pub roles: Vec<String>,
-    /// What else may be altered.
-    pub named: Named,
-    /// How long one request may take.
-    pub timeout: Span,
-    /// Where every attempt is written down.
-    pub call_log: Option<PathBuf>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            regions: Vec::new(),
-            account: None,
-            profile: None,
-            endpoint: None,
-            role: None,
-            roles: Vec::new(),
-            named: Named::default(),
-            timeout: Span(8 * SECOND),
-            call_log: None,
-        }
-    }
-}
 
 /// The altering end.
 pub struct Hands {
@@ -106,6 +67,8 @@ pub struct Hands {
     born: Timestamp,
     /// When requests were sent of which it is not known what came of them, by the key of their step.
     unheard: Mutex<BTreeMap<StepKey, Timestamp>>,
+    /// AWS's names of what was begun, by the key of its step.
+    begun: Mutex<BTreeMap<StepKey, String>>,
     runtime: Option<Runtime>,
 }
 
@@ -114,61 +77,6 @@ impl Drop for Hands {
         // Its end must not be waited for where nobody may wait.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
-        }
-    }
-}
-
-/// Why nothing was, or will be, done.
-#[derive(Debug)]
-enum Trouble {
-    /// It cannot be done, and why.
-    Cannot(String),
-    /// What was asked, and why there is no answer.
-    Missed(&'static str, Missed),
-}
-
-impl Trouble {
-    /// For people, with what to do.
-    fn told(&self, name: &str) -> String {
-        match self {
-            Self::Cannot(why) => why.clone(),
-            Self::Missed(action, missed @ Missed::Permission(_)) => format!(
-                "{action}: {missed}; allow it to the role in [connectors.{name}.hands] \
-                 (`midwatch permissions aws --hands` prints the whole policy)"
-            ),
-            Self::Missed(action, missed) => format!("{action}: {missed}"),
-        }
-    }
-
-    fn error(&self, name: &str, action: &Action) -> HandsError {
-        let (actuator, why) = (name.to_string(), self.told(name));
-        match self {
-            Self::Missed(
-                _,
-                Missed::Timeout(_)
-                | Missed::Unreached(_)
-                | Missed::RateLimit(_)
-                | Missed::Budget(_),
-            ) => HandsError::Unreachable { actuator, why },
-            _ => HandsError::Cannot {
-                actuator,
-                action: aim::named(action),
-                why,
-            },
-        }
-    }
-}
-
-/// Is it certain, although there was no answer that says yes, that nothing came of it?
-fn never_was(missed: &Missed) -> bool {
-    match missed {
-        // Refused by AWS, or before it left this program.
-        Missed::Refused(status, _) => *status < 500,
-        Missed::Permission(_) | Missed::Stranger(_) | Missed::RateLimit(_) | Missed::Budget(_) => {
-            true
-        }
-        Missed::Timeout(_) | Missed::Unreached(_) | Missed::TooLong(_) | Missed::Strange(_) => {
-            false
         }
     }
 }
@@ -207,6 +115,7 @@ impl Hands {
             tally: Arc::new(tally),
             born: clock.now(),
             unheard: Mutex::default(),
+            begun: Mutex::default(),
             runtime: Some(runtime),
         })
     }
@@ -220,6 +129,11 @@ impl Hands {
         self.unheard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whoever panicked while noting left at worst one note missing.
+    fn begun(&self) -> MutexGuard<'_, BTreeMap<StepKey, String>> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Runs to its end on the hands' own threads; `None` while they are being ended.
     fn wait<T>(&self, future: impl Future<Output = T>) -> Option<T> {
         Some(self.runtime.as_ref()?.block_on(future))
@@ -227,7 +141,17 @@ impl Hands {
 
     /// What the action is about, as it is now.
     async fn looked(&self, action: &Action) -> Result<Matter, Trouble> {
-        self.work("hands").await?.matter(action).await
+        self.work("hands", None).await?.matter(action).await
+    }
+
+    /// The same, under the key of a step that was begun; what goes on is waited for.
+    async fn looked_after(&self, key: &StepKey, action: &Action) -> Result<Matter, Trouble> {
+        let work = self.work("hands", Some(key)).await?;
+        let mut matter = work.matter(action).await?;
+        if matter.doubt().is_some() {
+            matter.settled(&work).await?;
+        }
+        Ok(matter)
     }
 
     /// What the action would do.
@@ -250,8 +174,11 @@ impl Hands {
 
     /// Reads, compares, and writes at most once.
     async fn performed(&self, key: &StepKey, action: &Action) -> Outcome {
+        // What AWS has given a name is not on its way.
+        let begun = self.begun().contains_key(key);
         if let Some(sent) = self.unheard().get(key).copied()
             && self.now().since(sent) < ON_ITS_WAY
+            && !begun
         {
             return Outcome::Unknown {
                 why: "it was sent before under this key, and may be on its way".to_string(),
@@ -268,7 +195,7 @@ impl Hands {
 
     async fn tried(&self, key: &StepKey, action: &Action) -> Result<Outcome, Trouble> {
         // The step stands in AWS's own audit trail too, as the name under which the role was taken.
-        let work = self.work(&key.0).await?;
+        let work = self.work(&key.0, Some(key)).await?;
         let mut matter = work.matter(action).await?;
         if matter.update() == Update::Going && !matter.is_so() {
             // Until it is over, AWS takes no other; and what is written must rest on what came of it.
@@ -313,6 +240,9 @@ impl Hands {
                 ),
             };
         }
+        if let Some(why) = matter.doubt() {
+            return Outcome::Unknown { why };
+        }
         match (matter.is_so(), matter.update()) {
             (_, Update::Broken(why)) => Outcome::Failed {
                 why: format!("AWS took it, and the update failed: {why}"),
@@ -331,7 +261,7 @@ impl Hands {
 
     /// What is so now. `Failed` only once no request of ours can be on its way any more.
     async fn seen(&self, key: &StepKey, action: &Action) -> Outcome {
-        let matter = match self.looked(action).await {
+        let matter = match self.looked_after(key, action).await {
             Ok(looked) => looked,
             Err(trouble) => {
                 return Outcome::Unknown {
@@ -339,6 +269,9 @@ impl Hands {
                 };
             }
         };
+        if let Some(why) = matter.doubt() {
+            return Outcome::Unknown { why };
+        }
         let update = matter.update();
         if matter.is_so() && matches!(update, Update::Over | Update::Coming(_)) {
             return Outcome::Done {
@@ -363,9 +296,20 @@ impl Hands {
         }
     }
 
-    /// A function that may not run can be let run, whoever stopped it and whenever that was; and whoever carries traffic
-    /// that is shared out can be relieved of it.
+    /// A function that may not run can be let run, whoever stopped it and whenever that was; whoever carries traffic that
+    /// is shared out can be relieved of it; and what was named for that remedy can be run.
     async fn offered(&self, remedy: &str, entity: &EntityId) -> Vec<Action> {
+        let mut offered = self.offered_state(remedy, entity).await;
+        let named = &self.settings.named;
+        if !(named.runbooks.is_empty() && named.builds.is_empty())
+            && let Ok(work) = self.work("hands", None).await
+        {
+            offered.extend(work.runnable_for(remedy, entity).await);
+        }
+        offered
+    }
+
+    async fn offered_state(&self, remedy: &str, entity: &EntityId) -> Vec<Action> {
         if remedy == "failover" {
             return traffic::elsewhere(&self.settings.named, entity);
         }

@@ -7,7 +7,7 @@ use super::Trouble;
 use super::bench::Work;
 use super::former::cannot;
 use super::service::{Aim, Place, Present, short};
-use super::trail::{Record, field};
+use super::record::{Record, field};
 
 /// ECS's calls that say what a service runs, or end it.
 const CALLS: [&str; 3] = ["UpdateService", "CreateService", "DeleteService"];

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::super::stand::{Kept, Stand};
 use super::super::{SECRET, asked, until};
 
-const REGION: &str = "eu-west-1";
+pub const REGION: &str = "eu-west-1";
 
 /// A running emulator.
 pub struct Cloud {
@@ -64,14 +64,14 @@ impl Cloud {
     }
 
     /// A call of a service that takes its target in a header.
-    fn target(&self, service: &str, target: &str, body: &Value) -> Value {
+    pub fn target(&self, service: &str, target: &str, body: &Value) -> Value {
         let kind = format!("content-type: application/x-amz-json-1.1\r\nx-amz-target: {target}");
         let said = self.done(service, "POST /", &kind, &body.to_string());
         serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"))
     }
 
     /// A call of a service that takes a form.
-    fn form(&self, service: &str, fields: &[(&str, &str)]) -> String {
+    pub fn form(&self, service: &str, fields: &[(&str, &str)]) -> String {
         let plain = |text: &str| -> String {
             text.bytes()
                 .map(|byte| match byte {
@@ -124,6 +124,20 @@ impl Cloud {
             &json!({"LEDGER": "ledger", "STAGE": "live", "TOKEN": super::CANARY}),
         );
         self.function("api", include_str!("api.py"), &json!({"WORKER": "worker"}));
+        let topic = self.listener(api);
+        let alarm = [
+            ("Action", "PutMetricAlarm"),
+            ("AlarmName", "requests to the API fail"),
+            ("Namespace", "Shop"),
+            ("MetricName", "FailedRequests"),
+            ("Dimensions.member.1.Name", "FunctionName"),
+            ("Dimensions.member.1.Value", "api"),
+        ];
+        self.alarm(&alarm, &topic);
+    }
+
+    /// A topic of alarms, and what hears of it; they are posted to the inlet `aws` of a program at that port.
+    pub fn listener(&self, api: u16) -> String {
         let inlet = format!("http://localhost:{api}/v1/spaces/main/inlets/aws");
         self.function(
             "tell",
@@ -140,23 +154,22 @@ impl Cloud {
             ("Endpoint", &listener),
         ];
         self.form("sns", &subscription);
-        let alarm = [
-            ("Action", "PutMetricAlarm"),
-            ("AlarmName", "requests to the API fail"),
-            ("Namespace", "Shop"),
-            ("MetricName", "FailedRequests"),
-            ("Dimensions.member.1.Name", "FunctionName"),
-            ("Dimensions.member.1.Value", "api"),
+        topic
+    }
+
+    /// An alarm on the sum of half a minute, told to this topic.
+    pub fn alarm(&self, about: &[(&str, &str)], topic: &str) {
+        let rest = [
             ("Statistic", "Sum"),
             ("Period", "30"),
             ("EvaluationPeriods", "1"),
             ("Threshold", "3"),
             ("ComparisonOperator", "GreaterThanOrEqualToThreshold"),
-            ("AlarmActions.member.1", &topic),
+            ("AlarmActions.member.1", topic),
             // Whoever verifies wants to hear that it is over.
-            ("OKActions.member.1", &topic),
+            ("OKActions.member.1", topic),
         ];
-        self.form("monitoring", &alarm);
+        self.form("monitoring", &[about, &rest[..]].concat());
     }
 
     /// A request through the function that is called; was it served?

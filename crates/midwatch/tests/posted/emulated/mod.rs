@@ -5,6 +5,7 @@
 //! ministack, of PyPI. Run by `cargo xtask test`, which brings it and says where it is in `MIDWATCH_MINISTACK`.
 
 mod cloud;
+mod service;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -20,12 +21,21 @@ use self::cloud::Cloud;
 use super::stand::{Kept, Stand, free_ports};
 use super::{incidents, run, until};
 
-/// How long all is well first: every function has been called by then, and not a line of it was about trouble.
+/// How long all is well first, at least: every function has been called by then, and not a line of it was about trouble.
 const WELL: Duration = Duration::from_secs(15);
 
 /// What is broken, and what the report has to say of it.
 struct Breakage {
+    /// The system, whose alarm is posted to a program at that port.
+    sets_up: fn(&Cloud, u16),
+    /// A request; was it served?
+    asks: fn(&Cloud) -> bool,
+    /// Between two requests.
+    every: Duration,
     does: fn(&Cloud),
+    /// How the name of what the alarm is on begins.
+    alarmed: &'static str,
+    cause: &'static str,
     mechanism: &'static str,
     /// A setting that the change altered.
     setting: &'static str,
@@ -35,6 +45,8 @@ struct Breakage {
     undo: fn() -> Action,
     /// Is it as it was before it was broken?
     mended: fn(&Cloud) -> bool,
+    /// Whose call it is by which that came about.
+    service: &'static str,
 }
 
 /// A value that a variable has: it must be nowhere but at AWS.
@@ -46,6 +58,12 @@ const HANDS: &str =
 
 /// A worker that may not run.
 const STOPPED: Breakage = Breakage {
+    sets_up: Cloud::set_up,
+    asks: Cloud::request,
+    every: Duration::from_secs(1),
+    alarmed: "function/api",
+    cause: "function/worker",
+    service: "lambda",
     does: |cloud| cloud.reserve("worker", 0),
     mechanism: "resource.throttled-zero-concurrency",
     setting: "ReservedConcurrentExecutions",
@@ -60,6 +78,12 @@ const STOPPED: Breakage = Breakage {
 
 /// A worker that lacks the variable that names its table.
 const FORGETFUL: Breakage = Breakage {
+    sets_up: Cloud::set_up,
+    asks: Cloud::request,
+    every: Duration::from_secs(1),
+    alarmed: "function/api",
+    cause: "function/worker",
+    service: "lambda",
     does: |cloud| {
         cloud.variables("worker", json!({"STAGE": "live", "TOKEN": CANARY}));
     },
@@ -95,15 +119,15 @@ fn broken(breakage: &Breakage, hands: &str) -> Scene {
         "[inlets.aws]\nkind = \"eventbridge\"\nsecret_file = \"secret\"\n[connectors.aws.main]\nregions = [\"eu-west-1\"]\nendpoint = \"http://127.0.0.1:{port}\"\ncall_log = \"calls.jsonl\"\n{hands}[act]\npatience = \"8m\"\n"
     );
     let (server, config) = stand.midwatch(api, "", &more);
-    cloud.set_up(api);
+    (breakage.sets_up)(&cloud, api);
     let began = Instant::now();
     while began.elapsed() < WELL {
         assert!(
-            cloud.request(),
+            (breakage.asks)(&cloud),
             "it fails before it is broken\n{}",
             stand.logs()
         );
-        std::thread::sleep(Duration::from_secs(1));
+        std::thread::sleep(breakage.every);
     }
     assert!(incidents(&config).is_empty(), "{}", stand.logs());
 
@@ -112,7 +136,7 @@ fn broken(breakage: &Breakage, hands: &str) -> Scene {
     // them: no more is asked of it than what makes the alarm fire.
     let fails = |times| {
         for _ in 0..times {
-            assert!(!cloud.request(), "it works although it is broken");
+            assert!(!(breakage.asks)(&cloud), "it works although it is broken");
         }
         Instant::now()
     };
@@ -154,9 +178,9 @@ fn investigated(breakage: &Breakage, scene: &Scene) {
     println!("a report {took:.1} s after the incident");
     println!("{}", run(&["incidents", "report", id, "--config", config]));
 
-    assert_eq!(
-        report.alarms[0].entity.as_str(),
-        "function/api",
+    let alarmed = report.alarms[0].entity.as_str();
+    assert!(
+        alarmed.starts_with(breakage.alarmed),
         "{:?}",
         report.alarms
     );
@@ -166,7 +190,7 @@ fn investigated(breakage: &Breakage, scene: &Scene) {
         .iter()
         .map(|cause| (cause.entity.as_str(), cause.mechanism.0.as_str()))
         .collect();
-    assert_eq!(causes, [("function/worker", breakage.mechanism)]);
+    assert_eq!(causes, [(breakage.cause, breakage.mechanism)]);
     let change = report.causes[0].change.as_deref().expect("a change did it");
     let told = scene.cloud.changed(change);
     assert!(told.contains(breakage.setting), "{change}: {told}");
@@ -283,11 +307,11 @@ fn put_back(breakage: &Breakage, scene: &Scene) {
     // A second under way: the emulator lets one worker serve at a time.
     let ending = until("the end", Duration::from_secs(480), || {
         assert!(
-            cloud.request(),
+            (breakage.asks)(cloud),
             "it fails although it is mended\n{}",
             stand.logs()
         );
-        std::thread::sleep(Duration::from_secs(1));
+        std::thread::sleep(breakage.every);
         events(config, id)
             .into_iter()
             .find_map(|event| match event {
@@ -303,12 +327,14 @@ fn put_back(breakage: &Breakage, scene: &Scene) {
     let deeds = stand.at("deeds.jsonl");
     proven(&deeds, &["--hands"]);
     let wrong = run(&["permissions", "prove", &deeds.display().to_string()]);
-    assert!(wrong.contains("not in the list: lambda "), "{wrong}");
+    let foreign = format!("not in the list: {} ", breakage.service);
+    assert!(wrong.contains(&foreign), "{wrong}");
     let log = std::fs::read_to_string(&deeds).unwrap();
     let alters = [
         "PutFunctionConcurrency",
         "DeleteFunctionConcurrency",
         "UpdateFunctionConfiguration",
+        "UpdateService",
     ];
     let altered = log
         .lines()

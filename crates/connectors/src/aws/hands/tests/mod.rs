@@ -2,6 +2,8 @@
 
 mod named;
 mod others;
+mod ran;
+mod runs;
 mod world;
 
 use serde_json::json;

@@ -58,6 +58,8 @@ pub fn named() -> Named {
             kind: "A".to_string(),
             carries: carries.into(),
         }],
+        runbooks: super::ran::runbooks(),
+        builds: super::ran::builds(),
     }
 }
 

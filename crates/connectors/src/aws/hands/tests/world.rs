@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::super::*;
 use super::others::{self, Others};
+use super::ran::{self, Ran};
 use crate::aws::eyes::tests::double::{BEGIN, Call, Double, Said, Time};
 
 pub const ROLE: &str = "arn:aws:iam::111111111111:role/midwatch-acts";
@@ -32,6 +33,8 @@ pub struct State {
     pub trail: Vec<Value>,
     /// What else there is.
     pub others: Others,
+    /// What was run.
+    pub ran: Ran,
     /// How many looks an update takes to be over.
     pub slow: u64,
     pub going: u64,
@@ -115,6 +118,12 @@ fn denied() -> Said {
 
 fn answer(state: &mut State, call: &Call) -> Said {
     let ok = |value: Value| Said::Json(200, value);
+    if call.action == "sts:AssumeRole" {
+        ran::taken_as(&mut state.ran, call);
+    }
+    if let Some(said) = ran::answer(&mut state.ran, call) {
+        return said;
+    }
     match call.action.as_str() {
         "sts:AssumeRole" => Said::Xml(
             200,
@@ -155,7 +164,7 @@ fn answer(state: &mut State, call: &Call) -> Said {
 fn altered(state: &mut State, call: &Call) -> Said {
     match state.writes {
         Writes::Lost => return Said::Silence,
-        Writes::Hidden => return others::taken(call),
+        Writes::Hidden => return taken(call),
         Writes::Denied => return denied(),
         Writes::Late => {
             state.revision += 1;
@@ -193,6 +202,7 @@ fn altered(state: &mut State, call: &Call) -> Said {
             state.revision += 1;
             state.going = state.slow;
         }
+        _ if ran::alter(&mut state.ran, call) => {}
         _ => {
             if let Some(refused) = others::alter(&mut state.others, call) {
                 return refused;
@@ -201,8 +211,13 @@ fn altered(state: &mut State, call: &Call) -> Said {
     }
     match state.writes {
         Writes::Unheard => Said::Silence,
-        _ => others::taken(call),
+        _ => taken(call),
     }
+}
+
+/// As an answer to a request that alters looks.
+fn taken(call: &Call) -> Said {
+    ran::taken(call).map_or_else(|| others::taken(call), |said| Said::Json(200, said))
 }
 
 /// All of it.
@@ -224,6 +239,7 @@ impl World {
             versions: Vec::new(),
             trail: Vec::new(),
             others: Others::new(),
+            ran: Ran::new(),
             slow: 0,
             going: 0,
             writes: Writes::Answered,
