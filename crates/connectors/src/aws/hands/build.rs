@@ -313,7 +313,7 @@ impl Project {
             .idempotency_token(token(key))
             .send();
         let answer = work.ask(bench, "codebuild:StartBuild", sent).await?;
-        let begun = answer.build.and_then(|one| one.id);
+        let begun = answer.build_value.and_then(|one| one.id);
         Ok(begun.unwrap_or_default())
     }
 
