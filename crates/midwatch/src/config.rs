@@ -22,8 +22,8 @@ use crate::problem::Problem;
 
 pub use amount::{Bytes, Length};
 pub use connectors::{
-    Alertmanager, Argocd, Aws, AwsAccount, AwsBuild, AwsHands, AwsRunbook, AwsTraffic, Bounds, Git, Github, Gitlab,
-    Jaeger, Kubernetes, Loki, Prometheus, Pulled, Repositories, Statuspage, Tempo,
+    Alertmanager, Argocd, Aws, AwsAccount, AwsBuild, AwsHands, AwsRunbook, AwsTraffic, Bounds, Git,
+    Github, Gitlab, Jaeger, Kubernetes, Loki, Prometheus, Pulled, Repositories, Statuspage, Tempo,
 };
 pub use entrance::{Oidc, Tls};
 pub use inlets::{Inlet, Kind};

@@ -769,7 +769,10 @@ fn hands_have_permissions_of_their_own() {
     let acts = run(&[&asked[..], &["--hands"]].concat()).json();
     let allowed = acts["Statement"][2].to_string();
     assert!(allowed.contains("codebuild:StartBuild"), "{acts}");
-    assert!(allowed.contains(":111111111111:project/shop-terraform"), "{acts}");
+    assert!(
+        allowed.contains(":111111111111:project/shop-terraform"),
+        "{acts}"
+    );
     assert!(!acts.to_string().contains("ssm:"), "{acts}");
 
     // Somebody else takes the role that acts: whoever looks may not.

@@ -78,14 +78,21 @@ fn entity_like(entity: &EntityId) -> bool {
 }
 
 /// What both have.
-fn common(entity: &EntityId, touches: &[EntityId], remedies: &[String]) -> Option<(String, &'static str)> {
+fn common(
+    entity: &EntityId,
+    touches: &[EntityId],
+    remedies: &[String],
+) -> Option<(String, &'static str)> {
     if let Some(wrong) = touches.iter().chain([entity]).find(|one| !entity_like(one)) {
         let what = format!("names {:?}, which is no entity", wrong.as_str());
         return Some((what, "write entities like \"service/checkout\""));
     }
     let wrong = remedies.iter().find(|one| !plain(one, "_"))?;
     let what = format!("names {wrong:?}, which is no remedy");
-    Some((what, "write remedies by their words, like [\"restart\", \"rollback\"]"))
+    Some((
+        what,
+        "write remedies by their words, like [\"restart\", \"rollback\"]",
+    ))
 }
 
 impl Runbook {
@@ -106,17 +113,22 @@ impl Runbook {
         let document = &self.document;
         if !plain(document, "-_.") || !(3..=128).contains(&document.len()) {
             let what = format!("names the document {document:?}");
-            return Some((what, "write its name; a document of another account cannot be run"));
+            return Some((
+                what,
+                "write its name; a document of another account cannot be run",
+            ));
         }
         let digits = plain(&self.version, "") && self.version.parse::<u32>().is_ok();
         if !digits || self.version.starts_with('0') {
             let what = format!("names version {:?} of {document}", self.version);
-            let remedy = "write a number: what $LATEST or $DEFAULT is, whoever writes documents decides";
+            let remedy =
+                "write a number: what $LATEST or $DEFAULT is, whoever writes documents decides";
             return Some((what, remedy));
         }
         if let Some(name) = strange(&self.allows, |name| plain(name, "-_.")) {
             let what = format!("lets {name:?} be given to {document}");
-            let remedy = "name each parameter with the values that it may have, like { Mode = [\"soft\"] }";
+            let remedy =
+                "name each parameter with the values that it may have, like { Mode = [\"soft\"] }";
             return Some((what, remedy));
         }
         if let Some(name) = strange(&self.targets, target) {
@@ -129,8 +141,8 @@ impl Runbook {
             let what = format!("sends {document} to what is no machine's id");
             return Some((what, "write ids like \"i-0123456789abcdef0\""));
         }
-        if self.at_once.as_ref().is_some_and(|one| !share(one)) {
-            let what = format!("lets {:?} machines run {document} at once", self.at_once);
+        if let Some(at_once) = self.at_once.as_ref().filter(|one| !share(one)) {
+            let what = format!("lets {at_once:?} machines run {document} at once");
             return Some((what, "write a number, or a share like \"10%\""));
         }
         let role = self.role.as_deref();
@@ -172,7 +184,10 @@ fn share(text: &str) -> bool {
         None => (text, 1000),
     };
     let digits = number.bytes().all(|byte| byte.is_ascii_digit());
-    digits && number.parse().is_ok_and(|one: u32| (1..=most).contains(&one))
+    digits
+        && number
+            .parse()
+            .is_ok_and(|one: u32| (1..=most).contains(&one))
 }
 
 impl Build {
@@ -331,7 +346,11 @@ mod tests {
         for (index, alter) in wrong.into_iter().enumerate() {
             let mut one = build();
             alter(&mut one);
-            assert_eq!(fault(&[], &[one]).map(|one| one.0), Some("builds"), "{index}");
+            assert_eq!(
+                fault(&[], &[one]).map(|one| one.0),
+                Some("builds"),
+                "{index}"
+            );
         }
         assert!(fault(&[], &[build(), build()]).is_some());
     }

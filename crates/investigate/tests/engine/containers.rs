@@ -147,7 +147,12 @@ fn a_service_of_which_no_copy_is_to_run_is_the_cause() {
     let all = |at: i64| if at < 144 { 50.0 } else { 0.0 };
     let story = shop("ecs-nobody", "the shop answers 503")
         .reads("front", "RequestCount", "Count", |_| 90.0)
-        .reads("front", "HTTPCode_ELB_5XX_Count", "Count", from(144, 0.0, 50.0))
+        .reads(
+            "front",
+            "HTTPCode_ELB_5XX_Count",
+            "Count",
+            from(144, 0.0, 50.0),
+        )
         .reads("web", "CPUUtilization", "%", |_| 20.0)
         .reads("web", "RunningTaskCount", "Count", from(144, 2.0, 0.0))
         .reads("carts", "ConsumedReadCapacityUnits", "Count", all)
@@ -159,7 +164,11 @@ fn a_service_of_which_no_copy_is_to_run_is_the_cause() {
             "UpdateService",
             "+cluster: shop\n+desiredCount: 0\n+service: web\n",
         )
-        .looks("web", "ecs.workload", workload("web:41", 0, 0, "True", "COMPLETED", said))
+        .looks(
+            "web",
+            "ecs.workload",
+            workload("web:41", 0, 0, "True", "COMPLETED", said),
+        )
         .alarm("front", "HTTPCode_ELB_5XX_Count", 147, 5.0, 50.0);
     let (mechanism, entity, change) = cause(story);
     assert_eq!(

@@ -56,7 +56,8 @@ fn strings(all: &[&str]) -> Vec<String> {
 fn automations(scopes: &[Scope], allowed: &mut Vec<String>) -> Vec<Value> {
     let each = |arns: &dyn Fn(&Scope, &Runbook) -> Vec<String>| {
         let scopes = scopes.iter();
-        let all = scopes.flat_map(|scope| scope.runbooks(false).flat_map(move |one| arns(scope, one)));
+        let all =
+            scopes.flat_map(|scope| scope.runbooks(false).flat_map(move |one| arns(scope, one)));
         sorted(all)
     };
     let documents = each(&|scope, one| scope.of_document(one, "document", ""));
@@ -79,7 +80,11 @@ fn automations(scopes: &[Scope], allowed: &mut Vec<String>) -> Vec<Value> {
     ];
     allowed.extend([strings(&[START, DOCUMENT, STEPS, PASS_ROLE]), everywhere].concat());
     let roles = each(&|_, one| one.role.iter().cloned().collect());
-    let mut passes = allow("MidwatchGivesDocumentsTheseRoles", strings(&[PASS_ROLE]), roles);
+    let mut passes = allow(
+        "MidwatchGivesDocumentsTheseRoles",
+        strings(&[PASS_ROLE]),
+        roles,
+    );
     passes["Condition"] = json!({ "StringEquals": { "iam:PassedToService": SYSTEMS } });
     statements.push(passes);
     statements
@@ -98,7 +103,11 @@ fn commands(scopes: &[Scope], allowed: &mut Vec<String>) -> Vec<Value> {
     }
     let everywhere = strings(&["ssm:DescribeInstanceInformation", "ssm:ListCommands"]);
     let mut statements = vec![
-        allow("MidwatchSendsDocuments", strings(&[DOCUMENT, SEND]), documents),
+        allow(
+            "MidwatchSendsDocuments",
+            strings(&[DOCUMENT, SEND]),
+            documents,
+        ),
         allow("MidwatchReadsCommands", everywhere.clone(), strings(&["*"])),
     ];
     allowed.extend([strings(&[DOCUMENT, SEND]), everywhere].concat());
@@ -222,14 +231,26 @@ mod tests {
                 "arn:aws:ssm:eu-west-1::automation-definition/AWS-StopEC2Instance:3".to_string(),
             ),
             // A command is sent, and not run as an automation.
-            (start, ssm("document/Shop-Drain"), ssm("document/Shop-Restart")),
-            ("ssm:SendCommand", ssm("document/Shop-Restart"), ssm("document/Shop-Drain")),
+            (
+                start,
+                ssm("document/Shop-Drain"),
+                ssm("document/Shop-Restart"),
+            ),
+            (
+                "ssm:SendCommand",
+                ssm("document/Shop-Restart"),
+                ssm("document/Shop-Drain"),
+            ),
             (
                 "ssm:SendCommand",
                 "arn:aws:ec2:eu-west-1:111111111111:instance/i-0a".to_string(),
                 "arn:aws:ec2:eu-west-1:111111111111:instance/i-0b".to_string(),
             ),
-            ("ssm:DescribeDocument", ssm("document/Shop-Clean"), ssm("document/Others")),
+            (
+                "ssm:DescribeDocument",
+                ssm("document/Shop-Clean"),
+                ssm("document/Others"),
+            ),
             (
                 "codebuild:StartBuild",
                 "arn:aws:codebuild:eu-west-1:111111111111:project/shop-terraform".to_string(),
@@ -249,7 +270,11 @@ mod tests {
             ("pay", Verdict::ImplicitlyDenied),
         ] {
             let tag = json!({ "ssm:resourceTag/Role": role });
-            assert_eq!(verdict(&naming, "ssm:SendCommand", machine, tag), wanted, "{role}");
+            assert_eq!(
+                verdict(&naming, "ssm:SendCommand", machine, tag),
+                wanted,
+                "{role}"
+            );
         }
         for (role, to, wanted) in [
             (RUNS, "ssm.amazonaws.com", Verdict::Allowed),
@@ -257,7 +282,11 @@ mod tests {
             (ROLE, "ssm.amazonaws.com", Verdict::ImplicitlyDenied),
         ] {
             let passed = json!({ "iam:PassedToService": to });
-            assert_eq!(verdict(&naming, "iam:PassRole", role, passed), wanted, "{role} {to}");
+            assert_eq!(
+                verdict(&naming, "iam:PassRole", role, passed),
+                wanted,
+                "{role} {to}"
+            );
         }
         for action in [
             "ssm:StopAutomationExecution",

@@ -16,8 +16,8 @@ use super::Trouble;
 use super::bench::{At, Work};
 use super::former::cannot;
 use super::matter::Update;
-use super::run::{One, Run, What, only_values, permitted, token};
 use super::record::field;
+use super::run::{One, Run, What, only_values, permitted, token};
 use crate::aws::eyes::alarms::moment;
 use crate::aws::runs::{Build, MARK, SOURCE_VERSION};
 use crate::pull::Missed;
@@ -52,7 +52,9 @@ fn again(named: &Build, one: &Built) -> Option<Action> {
             continue;
         };
         let value = variable.value().to_string();
-        let plain = variable.r#type().is_none_or(|kind| *kind == EnvironmentVariableType::Plaintext);
+        let plain = variable
+            .r#type()
+            .is_none_or(|kind| *kind == EnvironmentVariableType::Plaintext);
         // It was built with what may not be given: that build cannot be had again.
         if !plain || !values.contains(&value) {
             return None;
@@ -97,7 +99,10 @@ impl Work<'_> {
             ));
         }
         // The last that went well, ours left out: what is altered now rests on it.
-        let last = builds.iter().filter(|one| !self.marked(one)).find(|one| took(one).is_some());
+        let last = builds
+            .iter()
+            .filter(|one| !self.marked(one))
+            .find(|one| took(one).is_some());
         // The same again overwrites what is in no version.
         let last = last.filter(|one| took(one) != Some(version.as_str()));
         let project = Project {
@@ -126,7 +131,10 @@ impl Work<'_> {
             }
         }
         if found.is_empty() {
-            return cannot(format!("there is no project {} where they reach", named.project));
+            return cannot(format!(
+                "there is no project {} where they reach",
+                named.project
+            ));
         }
         self.only(&named.entity, found)
     }
@@ -183,14 +191,19 @@ impl Work<'_> {
             if !record.is("StartBuild") || !same {
                 continue;
             }
-            let id = record.answered("build").and_then(|build| field(build, "id"));
+            let id = record
+                .answered("build")
+                .and_then(|build| field(build, "id"));
             let id = id.and_then(Value::as_str);
             let place = builds.iter().position(|one| one.id() == id);
             let (Some(_), Some(place)) = (id, place) else {
                 return cannot("that build is not among the newest of its project");
             };
             let (since, before) = builds.split_at(place);
-            if since.iter().any(|one| took(one).is_some() && !self.marked(one)) {
+            if since
+                .iter()
+                .any(|one| took(one).is_some() && !self.marked(one))
+            {
                 return cannot("it was built again since that change");
             }
             let former = before.iter().skip(1).find(|one| took(one).is_some());
@@ -200,7 +213,10 @@ impl Work<'_> {
                     "AWS tells of no build before that change that succeeded and could be had again",
                 );
             };
-            return self.building(at, named, &builds, &parameters).await.map(Some);
+            return self
+                .building(at, named, &builds, &parameters)
+                .await
+                .map(Some);
         }
         Ok(None)
     }
@@ -257,7 +273,9 @@ impl Project {
     pub fn after(&self) -> String {
         let mut said = format!("{} is built from {}", self.named.project, self.version);
         let given = self.environment.iter();
-        let given: Vec<String> = given.map(|(name, value)| format!("{name}={value}")).collect();
+        let given: Vec<String> = given
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
         if !given.is_empty() {
             said += &format!(" with {}", given.join(", "));
         }
@@ -295,7 +313,7 @@ impl Project {
             .idempotency_token(token(key))
             .send();
         let answer = work.ask(bench, "codebuild:StartBuild", sent).await?;
-        let begun = answer.build.and_then(|one| one.id);
+        let begun = answer.build_value.and_then(|one| one.id);
         Ok(begun.unwrap_or_default())
     }
 
@@ -318,7 +336,10 @@ impl Project {
                 ours: work.marked(one),
                 began: one.start_time().map(moment),
                 stands: stands(one),
-                far: format!("{status}{place}, of {}", version.unwrap_or("an unknown version")),
+                far: format!(
+                    "{status}{place}, of {}",
+                    version.unwrap_or("an unknown version")
+                ),
             }
         });
         Ok(told.collect())

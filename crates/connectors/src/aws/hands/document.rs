@@ -57,7 +57,9 @@ impl Work<'_> {
     ) -> Result<Run, Trouble> {
         permitted(&named.document, &named.allows, parameters)?;
         if !named.is_command() && self.settings.role.is_none() {
-            return cannot("a run is known again by the role under which it was begun, and there is none here");
+            return cannot(
+                "a run is known again by the role under which it was begun, and there is none here",
+            );
         }
         let (_, benches) = self.called(&named.entity)?;
         let mut found = Vec::new();
@@ -76,7 +78,9 @@ impl Work<'_> {
             let Runbook {
                 document, version, ..
             } = named;
-            return cannot(format!("there is no version {version} of {document} where they reach"));
+            return cannot(format!(
+                "there is no version {version} of {document} where they reach"
+            ));
         }
         let (at, said) = self.only(&named.entity, found)?;
         let takes_role = fitting(named, &said, parameters)?;
@@ -105,9 +109,9 @@ impl Work<'_> {
             .document_version(&named.version)
             .send();
         let answer = self.ask(bench, "ssm:DescribeDocument", sent).await?;
-        answer.document.ok_or_else(|| {
-            Trouble::Cannot(format!("AWS does not tell what {} is", named.document))
-        })
+        answer
+            .document
+            .ok_or_else(|| Trouble::Cannot(format!("AWS does not tell what {} is", named.document)))
     }
 
     /// The action that leads back, with what both may be given. What was named as the way back has to be there.
@@ -130,7 +134,9 @@ impl Work<'_> {
             let values = back.allows.get(name);
             values.is_some_and(|values| values.contains(value))
         };
-        let carried = parameters.iter().filter(|(name, value)| allowed(name, value));
+        let carried = parameters
+            .iter()
+            .filter(|(name, value)| allowed(name, value));
         given.extend(carried.map(|(name, value)| (name.clone(), value.clone())));
         let fits = match self.described(at, back).await {
             Ok(said) => fitting(back, &said, &given).map(|_| ()),
@@ -171,7 +177,10 @@ impl Work<'_> {
             .ask(bench, "ssm:DescribeInstanceInformation", sent)
             .await?;
         if answer.next_token().is_some_and(|next| !next.is_empty()) {
-            return cannot(format!("more than {PAGE} machines would run {}", named.document));
+            return cannot(format!(
+                "more than {PAGE} machines would run {}",
+                named.document
+            ));
         }
         let ids = named.targets.get("InstanceIds");
         let all = answer.instance_information_list().iter();
@@ -182,7 +191,10 @@ impl Work<'_> {
             .collect();
         machines.sort_unstable();
         if machines.is_empty() {
-            return cannot(format!("no machine that answers would run {}", named.document));
+            return cannot(format!(
+                "no machine that answers would run {}",
+                named.document
+            ));
         }
         Ok(machines)
     }
@@ -203,7 +215,9 @@ fn fitting(
         false => (DocumentType::Automation, "automation"),
     };
     if said.document_type() != Some(&wanted) {
-        return cannot(format!("{document} is named as a {what}, and is something else"));
+        return cannot(format!(
+            "{document} is named as a {what}, and is something else"
+        ));
     }
     let mut takes_role = false;
     let mut known = Vec::new();
@@ -230,7 +244,9 @@ impl Document {
     pub fn after(&self) -> String {
         let mut said = format!("version {} of {}", self.named.version, self.named.document);
         let given = self.parameters.iter();
-        let given: Vec<String> = given.map(|(name, value)| format!("{name}={value}")).collect();
+        let given: Vec<String> = given
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
         if !given.is_empty() {
             said += &format!(" with {}", given.join(", "));
         }
@@ -284,7 +300,9 @@ impl Document {
                 .set_parameters(Some(self.values()))
                 .client_token(token(key))
                 .send();
-            let answer = work.ask(bench, "ssm:StartAutomationExecution", sent).await?;
+            let answer = work
+                .ask(bench, "ssm:StartAutomationExecution", sent)
+                .await?;
             return Ok(answer.automation_execution_id.unwrap_or_default());
         }
         let targets = self.named.targets.iter().map(|(name, values)| {

@@ -49,14 +49,19 @@ impl Document {
         let bench = work.bench(at)?;
         let filter = |key, value: String| {
             let filter = AutomationExecutionFilter::builder().key(key).values(value);
-            filter.build().map_err(|error| Trouble::Cannot(error.to_string()))
+            filter
+                .build()
+                .map_err(|error| Trouble::Cannot(error.to_string()))
         };
         let filters = vec![
             filter(
                 AutomationExecutionFilterKey::DocumentNamePrefix,
                 self.named.document.clone(),
             )?,
-            filter(AutomationExecutionFilterKey::StartTimeAfter, since(work.now))?,
+            filter(
+                AutomationExecutionFilterKey::StartTimeAfter,
+                since(work.now),
+            )?,
         ];
         let mut all = Vec::new();
         let mut next = None;
@@ -141,7 +146,9 @@ impl Document {
         let bench = work.bench(at)?;
         let filter = |key, value: String| {
             let filter = CommandFilter::builder().key(key).value(value);
-            filter.build().map_err(|error| Trouble::Cannot(error.to_string()))
+            filter
+                .build()
+                .map_err(|error| Trouble::Cannot(error.to_string()))
         };
         let filters = vec![
             filter(CommandFilterKey::DocumentName, self.named.document.clone())?,
@@ -193,7 +200,9 @@ fn command(work: &Work<'_>, said: &Command) -> One {
     // Where nobody has its targets, AWS calls it a success.
     let nobody = said.target_count() == 0 || details == "NoInstancesInTag";
     let stands = match status {
-        Some(CommandStatus::Success) if nobody => Update::Broken("no machine has run it".to_string()),
+        Some(CommandStatus::Success) if nobody => {
+            Update::Broken("no machine has run it".to_string())
+        }
         Some(CommandStatus::Success) => Update::Over,
         Some(CommandStatus::Cancelled | CommandStatus::Failed | CommandStatus::TimedOut) => {
             Update::Broken(name.to_string())

@@ -96,7 +96,14 @@ pub(super) fn only_values(named: &BTreeMap<String, Vec<String>>) -> BTreeMap<Str
 pub(super) fn token(key: &StepKey) -> String {
     let hash = sha2::Sha256::digest(key.0.as_bytes());
     let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..32]].join("-")
+    [
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..32],
+    ]
+    .join("-")
 }
 
 impl Work<'_> {
@@ -112,10 +119,10 @@ impl Work<'_> {
         };
         let named = &self.settings.named;
         let ours = |name: &str, whose: &EntityId| name == runbook && whose == entity;
-        let document = named.runbooks.iter();
-        let document = document.clone().find(|one| ours(&one.document, &one.entity));
-        let build = named.builds.iter();
-        let build = build.clone().find(|one| ours(&one.project, &one.entity));
+        let mut documents = named.runbooks.iter();
+        let document = documents.find(|one| ours(&one.document, &one.entity));
+        let mut builds = named.builds.iter();
+        let build = builds.find(|one| ours(&one.project, &one.entity));
         match (document, build) {
             (Some(document), _) => self.documented(document, parameters).await,
             (None, Some(build)) => self.built(build, parameters).await,
@@ -186,7 +193,9 @@ impl Run {
         match self.seen.iter().find(|one| !one.ours) {
             None => format!("{name} was not run in the last 24 h"),
             Some(last) => {
-                let began = last.began.map_or(String::new(), |at| format!(", begun {at}"));
+                let began = last
+                    .began
+                    .map_or(String::new(), |at| format!(", begun {at}"));
                 format!("{name} was run last as {}{began}: {}", last.id, last.far)
             }
         }
@@ -237,7 +246,10 @@ impl Run {
             What::Document(one) => one.runs(work, &self.at).await?,
             What::Build(one) => one.runs(work, &self.at).await?,
         };
-        let begun = work.key.as_ref().and_then(|key| work.begun().get(key).cloned());
+        let begun = work
+            .key
+            .as_ref()
+            .and_then(|key| work.begun().get(key).cloned());
         self.begun = begun;
         Ok(())
     }
@@ -252,7 +264,10 @@ mod tests {
         let one = token(&StepKey("0123456789abcdef01234567-0-do-1".to_string()));
         let parts: Vec<usize> = one.split('-').map(str::len).collect();
         assert_eq!(parts, [8, 4, 4, 4, 12], "{one}");
-        assert!(one.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit()));
+        assert!(
+            one.bytes()
+                .all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
+        );
         let same = token(&StepKey("0123456789abcdef01234567-0-do-1".to_string()));
         let other = token(&StepKey("0123456789abcdef01234567-0-do-2".to_string()));
         assert!(one == same && one != other);
@@ -261,11 +276,17 @@ mod tests {
     #[test]
     fn what_has_one_value_is_no_choice() {
         let named = BTreeMap::from([
-            ("Mode".to_string(), vec!["soft".to_string(), "hard".to_string()]),
+            (
+                "Mode".to_string(),
+                vec!["soft".to_string(), "hard".to_string()],
+            ),
             ("Team".to_string(), vec!["shop".to_string()]),
         ]);
         let only = only_values(&named);
-        assert_eq!(only, BTreeMap::from([("Team".to_string(), "shop".to_string())]));
+        assert_eq!(
+            only,
+            BTreeMap::from([("Team".to_string(), "shop".to_string())])
+        );
         assert!(permitted("Drain", &named, &only).is_ok());
         for (name, value) in [("Team", "pay"), ("Size", "1")] {
             let given = BTreeMap::from([(name.to_string(), value.to_string())]);

@@ -6,8 +6,8 @@ use serde_json::Value;
 use super::Trouble;
 use super::bench::Work;
 use super::former::cannot;
-use super::service::{Aim, Place, Present, short};
 use super::record::{Record, field};
+use super::service::{Aim, Place, Present, short};
 
 /// ECS's calls that say what a service runs, or end it.
 const CALLS: [&str; 3] = ["UpdateService", "CreateService", "DeleteService"];

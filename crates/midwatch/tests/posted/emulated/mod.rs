@@ -179,11 +179,7 @@ fn investigated(breakage: &Breakage, scene: &Scene) {
     println!("{}", run(&["incidents", "report", id, "--config", config]));
 
     let alarmed = report.alarms[0].entity.as_str();
-    assert!(
-        alarmed.starts_with(breakage.alarmed),
-        "{:?}",
-        report.alarms
-    );
+    assert!(alarmed.starts_with(breakage.alarmed), "{:?}", report.alarms);
     assert_eq!(report.header.status, Status::CauseFound);
     let causes: Vec<_> = report
         .causes

@@ -33,7 +33,11 @@ const NOBODY: Breakage = Breakage {
     // The emulator's audit trail gives its newest 50 records, and each telling is one.
     every: Duration::from_secs(10),
     does: |cloud| {
-        ecs(cloud, "UpdateService", &json!({"cluster": "shop", "service": "checkout", "desiredCount": 0}));
+        ecs(
+            cloud,
+            "UpdateService",
+            &json!({"cluster": "shop", "service": "checkout", "desiredCount": 0}),
+        );
         until("the end of its copies", Duration::from_secs(30), || {
             (running(cloud) == 0).then_some(())
         });
@@ -80,7 +84,10 @@ fn elb(cloud: &Cloud, fields: &[(&str, &str)], wanted: &str) -> String {
 fn balancer(cloud: &Cloud) -> String {
     let arn = elb(
         cloud,
-        &[("Action", "DescribeLoadBalancers"), ("Names.member.1", "front")],
+        &[
+            ("Action", "DescribeLoadBalancers"),
+            ("Names.member.1", "front"),
+        ],
         "LoadBalancerArn",
     );
     arn.split_once(":loadbalancer/").unwrap().1.to_string()
@@ -122,12 +129,18 @@ fn put(cloud: &Cloud, space: &str, about: &[(&str, &str)], numbers: &[(&str, u64
         }
     }
     let fields = fields.iter();
-    let fields: Vec<(&str, &str)> = fields.map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let fields: Vec<(&str, &str)> = fields
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
     cloud.form("monitoring", &fields);
 }
 
 fn sets_up(cloud: &Cloud, api: u16) {
-    let made = [("Action", "CreateLoadBalancer"), ("Name", "front"), ("Subnets.member.1", "subnet-1")];
+    let made = [
+        ("Action", "CreateLoadBalancer"),
+        ("Name", "front"),
+        ("Subnets.member.1", "subnet-1"),
+    ];
     let front = elb(cloud, &made, "LoadBalancerArn");
     let made = [
         ("Action", "CreateTargetGroup"),
@@ -148,7 +161,8 @@ fn sets_up(cloud: &Cloud, api: u16) {
     ];
     elb(cloud, &made, "ListenerArn");
     ecs(cloud, "CreateCluster", &json!({"clusterName": "shop"}));
-    let container = json!({"name": "web", "image": "shop/checkout:1", "memory": 128, "essential": true});
+    let container =
+        json!({"name": "web", "image": "shop/checkout:1", "memory": 128, "essential": true});
     let definition = json!({"family": "checkout", "containerDefinitions": [container]});
     ecs(cloud, "RegisterTaskDefinition", &definition);
     let behind = json!([{"targetGroupArn": group, "containerName": "web", "containerPort": 80}]);

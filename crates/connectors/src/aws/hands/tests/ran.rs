@@ -150,10 +150,9 @@ pub fn answer(ran: &mut Ran, call: &Call) -> Option<Said> {
     let ok = |value: Value| Some(Said::Json(200, value));
     match call.action.as_str() {
         "ssm:DescribeDocument" => {
-            let [name, version] = ["Name", "DocumentVersion"].map(|of| call.body[of].as_str().unwrap());
-            let parameter = |name: &str, default: Option<&str>| {
-                json!({ "Name": name, "Type": "String", "DefaultValue": default })
-            };
+            let [name, version] =
+                ["Name", "DocumentVersion"].map(|of| call.body[of].as_str().unwrap());
+            let parameter = |name: &str, default: Option<&str>| json!({ "Name": name, "Type": "String", "DefaultValue": default });
             let role = || parameter("AutomationAssumeRole", None);
             let (kind, parameters) = match (name, version) {
                 ("Shop-Drain", "3") => ("Automation", vec![parameter("Mode", None), role()]),
@@ -177,7 +176,10 @@ pub fn answer(ran: &mut Ran, call: &Call) -> Option<Said> {
         "ssm:DescribeAutomationExecutions" => {
             let filters = &call.body["Filters"];
             let since = filters[1]["Values"][0].as_str().unwrap();
-            assert!(since.starts_with("2025-12-31T00:") && since.len() == 20, "{since}");
+            assert!(
+                since.starts_with("2025-12-31T00:") && since.len() == 20,
+                "{since}"
+            );
             let goes = ran.goes_on();
             let mut told = ran.automations.clone();
             if let Some(first) = told.first_mut().filter(|_| goes) {
@@ -228,7 +230,10 @@ pub fn alter(ran: &mut Ran, call: &Call) -> bool {
     let ends = |well: &'static str, ill: &'static str| if ran.well { well } else { ill };
     match call.action.as_str() {
         "ssm:StartAutomationExecution" => {
-            let by = format!("arn:aws:sts::111111111111:assumed-role/midwatch-acts/{}", ran.session);
+            let by = format!(
+                "arn:aws:sts::111111111111:assumed-role/midwatch-acts/{}",
+                ran.session
+            );
             let one = json!({
                 "AutomationExecutionId": body["ClientToken"], "DocumentName": body["DocumentName"],
                 "DocumentVersion": body["DocumentVersion"], "ExecutionStartTime": at, "ExecutedBy": by,
@@ -247,7 +252,11 @@ pub fn alter(ran: &mut Ran, call: &Call) -> bool {
         }
         "codebuild:StartBuild" => {
             let asked = body["sourceVersion"].as_str().unwrap();
-            let resolved = if asked.starts_with("refs/") { "c9" } else { asked };
+            let resolved = if asked.starts_with("refs/") {
+                "c9"
+            } else {
+                asked
+            };
             let mut one = built("", ends("SUCCEEDED", "FAILED"), resolved, "live", 0);
             one["id"] = json!(id(call));
             one["startTime"] = json!(at);

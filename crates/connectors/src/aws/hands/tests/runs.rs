@@ -81,11 +81,17 @@ fn what_is_named_is_run_once() {
 
         let done = world.perform("key-1", &action);
         assert!(done.is_done(), "{action}: {done:?}");
-        for outcome in [world.perform("key-1", &action), world.was_done("key-1", &action)] {
+        for outcome in [
+            world.perform("key-1", &action),
+            world.was_done("key-1", &action),
+        ] {
             assert!(outcome.is_done(), "{action}: {outcome:?}");
         }
         forget(&world);
-        for outcome in [world.was_done("key-1", &action), world.perform("key-1", &action)] {
+        for outcome in [
+            world.was_done("key-1", &action),
+            world.perform("key-1", &action),
+        ] {
             assert!(outcome.is_done(), "{action}: {outcome:?}");
         }
         assert_eq!(world.writes().len(), 1, "{action}: it is known by its key");
@@ -94,7 +100,11 @@ fn what_is_named_is_run_once() {
         assert_eq!(world.writes().len(), 2, "{action}");
         for call in world.double.calls() {
             let known = crate::aws::deeds::by_action(&call.action);
-            assert!(known.is_some() || call.action == "sts:AssumeRole", "{}", call.action);
+            assert!(
+                known.is_some() || call.action == "sts:AssumeRole",
+                "{}",
+                call.action
+            );
         }
     }
 }
@@ -127,7 +137,10 @@ fn an_answer_that_never_came_is_looked_for_by_the_key() {
         let world = World::new(|state| state.writes = Writes::Hidden);
         assert!(!world.perform("key", &action).is_done());
         world.later(ON_ITS_WAY);
-        for outcome in [world.was_done("key", &action), world.perform("key", &action)] {
+        for outcome in [
+            world.was_done("key", &action),
+            world.perform("key", &action),
+        ] {
             let Outcome::Unknown { why } = outcome else {
                 panic!("{outcome:?}");
             };
@@ -164,7 +177,10 @@ fn what_ended_badly_is_neither_begun_again_nor_called_undone() {
     let Outcome::Unknown { why } = world.perform("key", &drain()) else {
         panic!();
     };
-    assert!(why.contains("TimedOut (drain Success, wait Failed)"), "{why}");
+    assert!(
+        why.contains("TimedOut (drain Success, wait Failed)"),
+        "{why}"
+    );
 }
 
 #[test]
@@ -205,31 +221,64 @@ fn a_run_is_given_what_is_named_and_no_more() {
         sent["Parameters"],
         json!({ "Mode": ["soft"], "AutomationAssumeRole": [RUNS] })
     );
-    assert!(world.perform("0123-1-do-1", &run(CHECKOUT, "Shop-Restart", &[])).is_done());
+    assert!(
+        world
+            .perform("0123-1-do-1", &run(CHECKOUT, "Shop-Restart", &[]))
+            .is_done()
+    );
     let sent = &world.writes()[1].body;
     assert_eq!(
-        (&sent["MaxConcurrency"], &sent["MaxErrors"], &sent["Comment"]),
+        (
+            &sent["MaxConcurrency"],
+            &sent["MaxErrors"],
+            &sent["Comment"]
+        ),
         (&json!("1"), &json!("0"), &json!("midwatch 0123-1-do-1"))
     );
-    assert_eq!(sent["Targets"], json!([{ "Key": "tag:Role", "Values": ["checkout"] }]));
-    assert!(world.perform("0123-2-do-1", &build("refs/heads/main")).is_done());
+    assert_eq!(
+        sent["Targets"],
+        json!([{ "Key": "tag:Role", "Values": ["checkout"] }])
+    );
+    assert!(
+        world
+            .perform("0123-2-do-1", &build("refs/heads/main"))
+            .is_done()
+    );
     let sent = &world.writes()[2];
     assert_eq!(sent.body["sourceVersion"], "refs/heads/main");
     assert_eq!(mark(sent).as_deref(), Some("0123-2-do-1"));
 
     for (action, why) in [
-        (run(CHECKOUT, "Shop-Wipe", &[]), "is not among what these hands may run"),
-        (run(STOCK, "Shop-Drain", &[]), "is not among what these hands may run"),
-        (run(CHECKOUT, "Shop-Drain", &[("Mode", "now")]), "may be soft, hard"),
-        (run(CHECKOUT, "Shop-Drain", &[("All", "1")]), "is not among what Shop-Drain may be given"),
+        (
+            run(CHECKOUT, "Shop-Wipe", &[]),
+            "is not among what these hands may run",
+        ),
+        (
+            run(STOCK, "Shop-Drain", &[]),
+            "is not among what these hands may run",
+        ),
+        (
+            run(CHECKOUT, "Shop-Drain", &[("Mode", "now")]),
+            "may be soft, hard",
+        ),
+        (
+            run(CHECKOUT, "Shop-Drain", &[("All", "1")]),
+            "is not among what Shop-Drain may be given",
+        ),
         (run(CHECKOUT, "Shop-Drain", &[]), "has to be given Mode"),
         (
             run(CHECKOUT, "Shop-Drain", &[("Mode", "soft"), ("Odd", "1")]),
             "knows no Odd",
         ),
         (run(CHECKOUT, "Shop-Gone", &[]), "no version 9 of Shop-Gone"),
-        (run(CHECKOUT, "Shop-Refill", &[]), "its way back, version 9 of Shop-Gone"),
-        (run(CHECKOUT, "Shop-Turn", &[]), "named as a command, and is something else"),
+        (
+            run(CHECKOUT, "Shop-Refill", &[]),
+            "its way back, version 9 of Shop-Gone",
+        ),
+        (
+            run(CHECKOUT, "Shop-Turn", &[]),
+            "named as a command, and is something else",
+        ),
         (run(STOCK, "shop-terraform", &[]), "say which version"),
         (build("pr/666"), "neither among the versions"),
         // It failed.
@@ -240,7 +289,9 @@ fn a_run_is_given_what_is_named_and_no_more() {
         assert!(!world.perform("key", &action).is_done(), "{action}");
     }
     world.state().ran.machines.clear();
-    let said = world.preview(&run(CHECKOUT, "Shop-Restart", &[])).unwrap_err();
+    let said = world
+        .preview(&run(CHECKOUT, "Shop-Restart", &[]))
+        .unwrap_err();
     assert!(said.contains("no machine that answers"), "{said}");
     assert_eq!(world.writes().len(), 3);
 }
@@ -251,7 +302,11 @@ fn the_same_version_again_has_no_way_back() {
     // What it overwrites stands in no version.
     let seen = world.preview(&build("c2")).unwrap();
     assert_eq!(seen.undo, None);
-    assert!(seen.after.contains("no build is known that leads back"), "{}", seen.after);
+    assert!(
+        seen.after.contains("no build is known that leads back"),
+        "{}",
+        seen.after
+    );
     // The last that went well was built with what may not be given.
     world.state().ran.builds.drain(..3);
     assert_eq!(world.preview(&build("refs/heads/main")).unwrap().undo, None);
@@ -265,7 +320,13 @@ fn a_build_that_the_trail_tells_of_is_put_back() {
     };
     let started = |id: &str| {
         let answer = json!({ "build": { "id": format!("shop-terraform:{id}") } });
-        told("guilty", "StartBuild", ago(5), json!({ "projectName": "shop-terraform" }), answer)
+        told(
+            "guilty",
+            "StartBuild",
+            ago(5),
+            json!({ "projectName": "shop-terraform" }),
+            answer,
+        )
     };
     for (id, wanted) in [
         ("b2", Ok("built from c1")),
