@@ -25,7 +25,8 @@ pub struct Call {
     pub service: &'static Service,
     /// Its name in the API.
     pub operation: &'static str,
-    /// The IAM action that lets it through.
+    /// What it is called in our own words, and the IAM action that lets it through where a service has one for each
+    /// operation ([`permission`](Self::permission)).
     pub action: &'static str,
     /// How many of them an account may send each second in one region, as the service's quotas say; where they are
     /// not published, less than what is commonly let through. At most half of that is used: others work there too.
@@ -54,6 +55,16 @@ const AUTOSCALING: Service = service("autoscaling", "Auto Scaling", "autoscaling
 const STATES: Service = service("states", "SFN", "states");
 const PIPELINES: Service = service("codepipeline", "CodePipeline", "codepipeline");
 const DEPLOYMENTS: Service = service("codedeploy", "CodeDeploy", "codedeploy");
+const EC2: Service = service("ec2", "EC2", "ec2");
+const REST: Service = service("apigateway", "API Gateway", "apigateway");
+// IAM and the audit trail know both by the first one's name.
+const HTTP: Service = service("apigatewayv2", "ApiGatewayV2", "apigateway");
+const DNS: Service = service("route53", "Route 53", "route53");
+const EXPLORER: Service = service(
+    "resource-explorer-2",
+    "Resource Explorer 2",
+    "resource-explorer-2",
+);
 const STS: Service = service("sts", "STS", "sts");
 
 const fn service(prefix: &'static str, sdk: &'static str, trail: &'static str) -> Service {
@@ -76,13 +87,35 @@ pub(super) const fn call(
     }
 }
 
+impl Call {
+    /// The IAM action that lets it through. API Gateway's are verbs of HTTP, on paths.
+    pub fn permission(&self) -> &'static str {
+        match self.service.prefix {
+            "apigateway" | "apigatewayv2" => BY_PATH,
+            _ => self.action,
+        }
+    }
+}
+
+/// The action of every read of API Gateway: what is read, its resource says.
+const BY_PATH: &str = "apigateway:GET";
+/// The paths that are read there. Others hold keys, and exports of whole interfaces.
+const PATHS: [&str; 6] = [
+    "arn:*:apigateway:*::/restapis",
+    "arn:*:apigateway:*::/restapis/*/stages",
+    "arn:*:apigateway:*::/restapis/*/resources",
+    "arn:*:apigateway:*::/apis",
+    "arn:*:apigateway:*::/apis/*/stages",
+    "arn:*:apigateway:*::/apis/*/integrations",
+];
+
 /// The one call that opens a door, and alters nothing: its answer is a credential that ends on its own.
 pub const TAKE_ROLE: &str = "sts:AssumeRole";
 
 /// The table, by service. Quotas: the service's own pages of "endpoints and quotas" in the AWS General Reference.
-/// Calls of ECS that share one quota have half of it each.
+/// Calls of ECS that share one quota have half of it each, those of API Gateway its ten between them.
 #[rustfmt::skip]
-pub static CALLS: [Call; 46] = [
+pub static CALLS: [Call; 57] = [
     call(&CLOUDWATCH, "DescribeAlarms", "cloudwatch:DescribeAlarms", 9.0, "which alarms there are, and which fire"),
     call(&CLOUDWATCH, "DescribeAlarmHistory", "cloudwatch:DescribeAlarmHistory", 3.0, "when alarms turned"),
     call(&CLOUDWATCH, "ListMetrics", "cloudwatch:ListMetrics", 25.0, "which metrics there are"),
@@ -127,6 +160,17 @@ pub static CALLS: [Call; 46] = [
     call(&DEPLOYMENTS, "ListDeployments", "codedeploy:ListDeployments", 5.0, "which deployments there were"),
     call(&DEPLOYMENTS, "BatchGetDeployments", "codedeploy:BatchGetDeployments", 5.0, "what was deployed, and how it ended"),
     call(&DEPLOYMENTS, "BatchGetDeploymentGroups", "codedeploy:BatchGetDeploymentGroups", 5.0, "onto what was deployed"),
+    call(&EC2, "DescribeInstances", "ec2:DescribeInstances", 10.0, "which machines run, and why others stopped"),
+    call(&EC2, "DescribeInstanceStatus", "ec2:DescribeInstanceStatus", 10.0, "which machines fail their status checks, and what is planned with them"),
+    call(&REST, "GetRestApis", "apigateway:GetRestApis", 1.0, "which REST APIs there are"),
+    call(&REST, "GetStages", "apigateway:GetStages", 2.0, "what is deployed where, and how many requests are let in"),
+    call(&REST, "GetResources", "apigateway:GetResources", 2.0, "whom a REST API calls"),
+    call(&HTTP, "GetApis", "apigatewayv2:GetApis", 1.0, "which HTTP and WebSocket APIs there are"),
+    call(&HTTP, "GetStages", "apigatewayv2:GetStages", 2.0, "what is deployed where, and how many requests are let in"),
+    call(&HTTP, "GetIntegrations", "apigatewayv2:GetIntegrations", 2.0, "whom an HTTP or WebSocket API calls"),
+    call(&DNS, "ListHealthChecks", "route53:ListHealthChecks", 2.0, "which health checks there are, and what they look at"),
+    call(&DNS, "GetHealthCheckStatus", "route53:GetHealthCheckStatus", 3.0, "what the checkers saw"),
+    call(&EXPLORER, "Search", "resource-explorer-2:Search", 5.0, "names and tags of what no other call lists"),
     call(&STS, "GetCallerIdentity", "sts:GetCallerIdentity", 100.0, "as whom it is asked, for `midwatch doctor`"),
     call(&STS, "AssumeRole", TAKE_ROLE, 100.0, "reading another account, or acting, under a role that is named"),
 ];
@@ -154,7 +198,7 @@ pub(super) fn named(
         .find(|call| call.operation == operation && plain(call.service.sdk) == service)
 }
 
-/// The call that needs this action.
+/// The call that has this name: `ecs:ListClusters`.
 pub fn by_action(action: &str) -> Option<&'static Call> {
     CALLS.iter().find(|call| call.action == action)
 }
@@ -185,17 +229,20 @@ pub(super) fn told(table: &'static [Call], source: &str, name: &str) -> Option<&
 /// for the hands; without any it may take none.
 pub fn policy(reads: &[String], acts: &[String]) -> Value {
     let actions = |role: bool| -> Vec<&str> {
-        let wanted = CALLS.iter().map(|call| call.action);
+        let wanted = CALLS.iter().map(Call::permission);
         let mut actions: Vec<&str> = wanted
             .filter(|action| role || *action != TAKE_ROLE)
             .collect();
         actions.sort_unstable();
+        actions.dedup();
         actions
     };
+    let mut everywhere = actions(false);
+    everywhere.retain(|action| *action != BY_PATH);
     let mut statements = vec![json!({
         "Sid": "MidwatchReads",
         "Effect": "Allow",
-        "Action": actions(false),
+        "Action": everywhere,
         "Resource": "*",
     })];
     for (sid, roles) in [
@@ -212,6 +259,18 @@ pub fn policy(reads: &[String], acts: &[String]) -> Value {
         }
     }
     statements.push(json!({
+        "Sid": "MidwatchReadsGateways",
+        "Effect": "Allow",
+        "Action": BY_PATH,
+        "Resource": PATHS,
+    }));
+    statements.push(json!({
+        "Sid": "MidwatchReadsNothingElseOfThem",
+        "Effect": "Deny",
+        "Action": BY_PATH,
+        "NotResource": PATHS,
+    }));
+    statements.push(json!({
         "Sid": "MidwatchAltersNothing",
         "Effect": "Deny",
         "NotAction": actions(!(reads.is_empty() && acts.is_empty())),
@@ -227,14 +286,18 @@ mod tests {
     use super::*;
 
     /// How the names of operations begin that alter nothing.
-    const READS: [&str; 6] = ["BatchGet", "Describe", "Filter", "Get", "List", "Lookup"];
+    const READS: [&str; 7] = [
+        "BatchGet", "Describe", "Filter", "Get", "List", "Lookup", "Search",
+    ];
 
     #[test]
     fn every_call_is_a_read() {
         for call in &CALLS {
             let reads = READS.iter().any(|verb| {
                 let rest = call.operation.strip_prefix(verb);
-                rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase()))
+                rest.is_some_and(|rest| {
+                    rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_uppercase())
+                })
             });
             assert!(reads || call.action == TAKE_ROLE, "{} alters", call.action);
             let (prefix, action) = call.action.split_once(':').unwrap();
@@ -273,7 +336,28 @@ mod tests {
                 TAKE_ROLE => Verdict::ExplicitlyDenied,
                 _ => Verdict::Allowed,
             };
-            assert_eq!(verdict(&[], call.action, "*"), wanted, "{}", call.action);
+            let path = PATHS.map(|path| {
+                let path = path.replace("arn:*:apigateway:*", "arn:aws:apigateway:eu-west-1");
+                path.replace('*', "a1b2c3")
+            });
+            let resources = match call.permission() {
+                BY_PATH => path.to_vec(),
+                _ => vec!["*".to_string()],
+            };
+            for resource in resources {
+                let verdict = verdict(&[], call.permission(), &resource);
+                assert_eq!(verdict, wanted, "{} {resource}", call.action);
+            }
+        }
+        for path in [
+            "apikeys",
+            "apikeys/k",
+            "restapis/a/stages/prod/exports/oas30",
+            "account",
+        ] {
+            let resource = format!("arn:aws:apigateway:eu-west-1::/{path}");
+            let verdict = verdict(&[], BY_PATH, &resource);
+            assert_eq!(verdict, Verdict::ExplicitlyDenied, "{path}");
         }
         let alters = [
             "lambda:PutFunctionConcurrency",
@@ -348,6 +432,19 @@ mod tests {
             ),
             ("lambda.amazonaws.com", "DeleteFunction20150331", None),
             ("iam.amazonaws.com", "ListTables", None),
+            // The audit trail calls both of API Gateway's interfaces by one name, our own log does not.
+            (
+                "apigateway.amazonaws.com",
+                "GetApis",
+                Some("apigatewayv2:GetApis"),
+            ),
+            (
+                "apigateway.amazonaws.com",
+                "GetStages",
+                Some("apigateway:GetStages"),
+            ),
+            ("apigatewayv2", "GetStages", Some("apigatewayv2:GetStages")),
+            ("apigateway.amazonaws.com", "GetApiKeys", None),
             ("", "", None),
         ] {
             assert_eq!(found(by_trail(source, name)), wanted, "{source} {name}");

@@ -229,10 +229,11 @@ fn what_runs_is_seen_through_ministack() {
         "traces",
         "what pipelines released",
         "deployments",
+        "resources that nothing else lists",
     ]);
     assert_eq!(
         gaps, missing,
-        "it has neither X-Ray nor pipelines: {:?}",
+        "it has neither X-Ray, pipelines nor Resource Explorer: {:?}",
         brought.gaps
     );
 

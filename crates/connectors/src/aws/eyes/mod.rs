@@ -10,15 +10,20 @@
 pub(super) mod alarms;
 pub(super) mod ask;
 mod balancers;
+mod checks;
 mod containers;
 mod databases;
 mod deployments;
+mod explorer;
 mod fleets;
 mod found;
 mod functions;
+mod gateways;
 pub(super) mod guard;
 pub(super) mod identity;
 mod logs;
+#[cfg(feature = "aws-ec2")]
+mod machines;
 mod metrics;
 pub(super) mod place;
 mod queues;
@@ -102,7 +107,7 @@ pub struct Settings {
     /// Traces of one place and look.
     pub traces: usize,
     /// Functions, tables, queues, services, target groups, state machines and pipelines of one place that are asked
-    /// about one by one, of each kind.
+    /// about one by one, of each kind; a part of it of APIs and health checks.
     pub details: usize,
     /// How far back the audit trail is read.
     pub changes: Span,
@@ -355,8 +360,13 @@ impl Eyes {
         let paid = tally::dollars(self.tally.paid.spent(now).requests);
         Ok(format!(
             "asked as {}. It sees alarms, metrics, logs, traces, the audit trail, functions, tables, queues, tags, services of ECS, \
-             databases, load balancers, groups of machines, state machines and releases, by {} calls that all read. Asked {} times in the last hour, for {paid}",
+             databases, load balancers, {}groups of machines, APIs, health checks, state machines and releases, by {} calls that all read. Asked {} times in the last hour, for {paid}",
             said.join("; "),
+            if cfg!(feature = "aws-ec2") {
+                "machines, "
+            } else {
+                ""
+            },
             CALLS.len(),
             hour.requests
         ))

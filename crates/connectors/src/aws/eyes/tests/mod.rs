@@ -1,8 +1,10 @@
 //! The connector in simulated time, against a double that answers as AWS does on the wire.
 
 pub(in crate::aws) mod double;
+mod entrances;
 mod running;
 mod services;
+mod ways;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -325,7 +327,7 @@ fn what_aws_answers_becomes_rows() {
 #[test]
 fn every_call_of_the_table_is_made_and_no_other() {
     let time = Time::new();
-    let double = Double::new(&time, Duration::from_millis(20), services::whole);
+    let double = Double::new(&time, Duration::from_millis(20), ways::whole);
     let settings = Settings {
         accounts: accounts(1),
         ..one_region()
@@ -338,7 +340,9 @@ fn every_call_of_the_table_is_made_and_no_other() {
         "{said}"
     );
     let made: BTreeSet<String> = double.calls().into_iter().map(|call| call.action).collect();
-    let table: BTreeSet<String> = CALLS.iter().map(|call| call.action.to_string()).collect();
+    let table = CALLS.iter().map(|call| call.action.to_string());
+    let built = |action: &String| cfg!(feature = "aws-ec2") || !action.starts_with("ec2:");
+    let table: BTreeSet<String> = table.filter(built).collect();
     assert_eq!(made, table);
 }
 

@@ -3,8 +3,13 @@
 
 use super::*;
 
-/// An answer of the query protocols: objects and texts as elements, a list as one element each.
+/// An answer of the query protocols.
 fn xml(operation: &str, result: &Value) -> Said {
+    bare(&json!({ format!("{operation}Response"): { format!("{operation}Result"): result } }))
+}
+
+/// A document of XML: objects and texts as elements, a list as one element each.
+pub fn bare(document: &Value) -> Said {
     fn write(value: &Value, out: &mut String) {
         match value {
             Value::Object(fields) => {
@@ -24,20 +29,17 @@ fn xml(operation: &str, result: &Value) -> Said {
         }
     }
     let mut text = String::new();
-    write(
-        &json!({ format!("{operation}Response"): { format!("{operation}Result"): result } }),
-        &mut text,
-    );
+    write(document, &mut text);
     Said::Xml(200, text)
 }
 
 /// So many minutes ago, as XML has moments.
-fn at(minutes: i64) -> String {
+pub fn at(minutes: i64) -> String {
     BEGIN.minus(Span(minutes * MINUTE)).to_string()
 }
 
 /// The same as JSON has them.
-fn seconds(minutes: i64) -> f64 {
+pub fn seconds(minutes: i64) -> f64 {
     ((BEGIN.0 - minutes * MINUTE) / SECOND) as f64
 }
 
@@ -56,7 +58,7 @@ pub fn nothing(call: &Call) -> Said {
         "autoscaling:DescribeAutoScalingGroups" => {
             xml(operation, &json!({ "AutoScalingGroups": "" }))
         }
-        other => panic!("nobody taught the double {other}"),
+        _ => ways::nothing(call),
     }
 }
 
@@ -200,7 +202,7 @@ fn balancers(operation: &str) -> Said {
                 "DNSName": "front-1.eu-west-1.elb.amazonaws.com", "State": { "Code": "active" },
             }]}}),
             "DescribeTargetGroups" => json!({ "TargetGroups": { "member": [
-                { "TargetGroupArn": GROUP, "TargetGroupName": "web", "TargetType": "ip", "Port": 80, "HealthCheckPath": "/health",
+                { "TargetGroupArn": GROUP, "TargetGroupName": "web", "TargetType": "ip", "VpcId": "vpc-1", "Port": 80, "HealthCheckPath": "/health",
                   "LoadBalancerArns": { "member": [BALANCER] } },
                 { "TargetGroupArn": format!("{GROUP}0"), "TargetGroupName": "nobody", "LoadBalancerArns": "" },
             ]}}),
@@ -315,7 +317,7 @@ fn releases(call: &Call) -> Said {
 }
 
 /// The small account, and all of this in it.
-pub fn whole(call: &Call) -> Said {
+pub fn runs(call: &Call) -> Said {
     let (service, operation) = call.action.split_once(':').unwrap_or_default();
     match service {
         "ecs" => containers(call),
