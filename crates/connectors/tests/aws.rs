@@ -7,6 +7,8 @@
 
 #[path = "aws/beside.rs"]
 mod beside;
+#[path = "aws/entrances.rs"]
+mod entrances;
 #[path = "aws/hands.rs"]
 mod hands;
 #[path = "aws/named.rs"]
@@ -403,6 +405,7 @@ fn a_function_that_may_not_run_is_seen_through_ministack() {
         "what pipelines released",
         "deployments",
         "what automation did",
+        "resources that nothing else lists",
     ]);
     assert_eq!(gaps, missing, "{:?}", brought.gaps);
     use SourceKind::{Changes, Events, Logs, Metrics, State};

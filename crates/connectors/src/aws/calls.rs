@@ -23,7 +23,8 @@ pub struct Call {
     pub service: &'static Service,
     /// Its name in the API.
     pub operation: &'static str,
-    /// The IAM action that lets it through.
+    /// What it is called in our own words, and the IAM action that lets it through where a service has one for each
+    /// operation ([`permission`](Self::permission)).
     pub action: &'static str,
     /// How many of them an account may send each second in one region, as the service's quotas say; where they are
     /// not published, less than what is commonly let through. At most half of that is used: others work there too.
@@ -52,6 +53,16 @@ const AUTOSCALING: Service = service("autoscaling", "Auto Scaling", "autoscaling
 const STATES: Service = service("states", "SFN", "states");
 const PIPELINES: Service = service("codepipeline", "CodePipeline", "codepipeline");
 const DEPLOYMENTS: Service = service("codedeploy", "CodeDeploy", "codedeploy");
+const EC2: Service = service("ec2", "EC2", "ec2");
+const REST: Service = service("apigateway", "API Gateway", "apigateway");
+// IAM and the audit trail know both by the first one's name.
+const HTTP: Service = service("apigatewayv2", "ApiGatewayV2", "apigateway");
+const DNS: Service = service("route53", "Route 53", "route53");
+const EXPLORER: Service = service(
+    "resource-explorer-2",
+    "Resource Explorer 2",
+    "resource-explorer-2",
+);
 const BUILDS: Service = service("codebuild", "CodeBuild", "codebuild");
 const CONFIG: Service = service("config", "Config Service", "config");
 const SYSTEMS: Service = service("ssm", "SSM", "ssm");
@@ -78,6 +89,28 @@ pub(super) const fn call(
     }
 }
 
+impl Call {
+    /// The IAM action that lets it through. API Gateway's are verbs of HTTP, on paths.
+    pub fn permission(&self) -> &'static str {
+        match self.service.prefix {
+            "apigateway" | "apigatewayv2" => BY_PATH,
+            _ => self.action,
+        }
+    }
+}
+
+/// The action of every read of API Gateway: what is read, its resource says.
+pub(super) const BY_PATH: &str = "apigateway:GET";
+/// The paths that are read there. Others hold keys, and exports of whole interfaces.
+pub(super) const PATHS: [&str; 6] = [
+    "arn:*:apigateway:*::/restapis",
+    "arn:*:apigateway:*::/restapis/*/stages",
+    "arn:*:apigateway:*::/restapis/*/resources",
+    "arn:*:apigateway:*::/apis",
+    "arn:*:apigateway:*::/apis/*/stages",
+    "arn:*:apigateway:*::/apis/*/integrations",
+];
+
 /// The one call that opens a door, and alters nothing: its answer is a credential that ends on its own.
 pub const TAKE_ROLE: &str = "sts:AssumeRole";
 
@@ -89,9 +122,9 @@ pub const READS_BY_ANOTHER_NAME: [(&str, &str); 2] = [
 ];
 
 /// The table, by service. Quotas: the service's own pages of "endpoints and quotas" in the AWS General Reference.
-/// Calls of ECS that share one quota have half of it each.
+/// Calls of ECS that share one quota have half of it each, those of API Gateway its ten between them.
 #[rustfmt::skip]
-pub static CALLS: [Call; 58] = [
+pub static CALLS: [Call; 69] = [
     call(&CLOUDWATCH, "DescribeAlarms", "cloudwatch:DescribeAlarms", 9.0, "which alarms there are, and which fire"),
     call(&CLOUDWATCH, "DescribeAlarmHistory", "cloudwatch:DescribeAlarmHistory", 3.0, "when alarms turned"),
     call(&CLOUDWATCH, "ListMetrics", "cloudwatch:ListMetrics", 25.0, "which metrics there are"),
@@ -139,6 +172,17 @@ pub static CALLS: [Call; 58] = [
     call(&DEPLOYMENTS, "ListDeployments", "codedeploy:ListDeployments", 5.0, "which deployments there were"),
     call(&DEPLOYMENTS, "BatchGetDeployments", "codedeploy:BatchGetDeployments", 5.0, "what was deployed, and how it ended"),
     call(&DEPLOYMENTS, "BatchGetDeploymentGroups", "codedeploy:BatchGetDeploymentGroups", 5.0, "onto what was deployed"),
+    call(&EC2, "DescribeInstances", "ec2:DescribeInstances", 10.0, "which machines run, and why others stopped"),
+    call(&EC2, "DescribeInstanceStatus", "ec2:DescribeInstanceStatus", 10.0, "which machines fail their status checks, and what is planned with them"),
+    call(&REST, "GetRestApis", "apigateway:GetRestApis", 1.0, "which REST APIs there are"),
+    call(&REST, "GetStages", "apigateway:GetStages", 2.0, "what is deployed where, and how many requests are let in"),
+    call(&REST, "GetResources", "apigateway:GetResources", 2.0, "whom a REST API calls"),
+    call(&HTTP, "GetApis", "apigatewayv2:GetApis", 1.0, "which HTTP and WebSocket APIs there are"),
+    call(&HTTP, "GetStages", "apigatewayv2:GetStages", 2.0, "what is deployed where, and how many requests are let in"),
+    call(&HTTP, "GetIntegrations", "apigatewayv2:GetIntegrations", 2.0, "whom an HTTP or WebSocket API calls"),
+    call(&DNS, "ListHealthChecks", "route53:ListHealthChecks", 2.0, "which health checks there are, and what they look at"),
+    call(&DNS, "GetHealthCheckStatus", "route53:GetHealthCheckStatus", 3.0, "what the checkers saw"),
+    call(&EXPLORER, "Search", "resource-explorer-2:Search", 5.0, "names and tags of what no other call lists"),
     call(&BUILDS, "ListBuilds", "codebuild:ListBuilds", 5.0, "which builds there were"),
     call(&BUILDS, "BatchGetBuilds", "codebuild:BatchGetBuilds", 5.0, "what was built, from which commit, and why it failed"),
     call(&CONFIG, "DescribeConfigurationRecorderStatus", "config:DescribeConfigurationRecorderStatus", 3.0, "whether anything is recorded"),
@@ -175,7 +219,7 @@ pub(super) fn named(
         .find(|call| call.operation == operation && plain(call.service.sdk) == service)
 }
 
-/// The call that needs this action.
+/// The call that has this name: `ecs:ListClusters`.
 pub fn by_action(action: &str) -> Option<&'static Call> {
     CALLS.iter().find(|call| call.action == action)
 }
@@ -208,14 +252,18 @@ mod tests {
     use super::*;
 
     /// How the names of operations begin that alter nothing.
-    const READS: [&str; 6] = ["BatchGet", "Describe", "Filter", "Get", "List", "Lookup"];
+    const READS: [&str; 7] = [
+        "BatchGet", "Describe", "Filter", "Get", "List", "Lookup", "Search",
+    ];
 
     #[test]
     fn every_call_is_a_read() {
         for call in &CALLS {
             let reads = READS.iter().any(|verb| {
                 let rest = call.operation.strip_prefix(verb);
-                rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase()))
+                rest.is_some_and(|rest| {
+                    rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_uppercase())
+                })
             });
             let named = READS_BY_ANOTHER_NAME
                 .iter()
@@ -275,6 +323,19 @@ mod tests {
             ),
             ("lambda.amazonaws.com", "DeleteFunction20150331", None),
             ("iam.amazonaws.com", "ListTables", None),
+            // The audit trail calls both of API Gateway's interfaces by one name, our own log does not.
+            (
+                "apigateway.amazonaws.com",
+                "GetApis",
+                Some("apigatewayv2:GetApis"),
+            ),
+            (
+                "apigateway.amazonaws.com",
+                "GetStages",
+                Some("apigateway:GetStages"),
+            ),
+            ("apigatewayv2", "GetStages", Some("apigatewayv2:GetStages")),
+            ("apigateway.amazonaws.com", "GetApiKeys", None),
             ("", "", None),
         ] {
             assert_eq!(found(by_trail(source, name)), wanted, "{source} {name}");

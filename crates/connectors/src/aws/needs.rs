@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::calls::{CALLS, TAKE_ROLE};
+use super::calls::{BY_PATH, CALLS, Call, PATHS, TAKE_ROLE};
 
 /// What only searches need (`insights`): nobody is allowed it for whom they are off.
 const SEARCHES: [&str; 3] = ["logs:GetQueryResults", "logs:StartQuery", "logs:StopQuery"];
@@ -14,18 +14,21 @@ const SEARCHES: [&str; 3] = ["logs:GetQueryResults", "logs:StartQuery", "logs:St
 pub fn policy(reads: &[String], acts: &[String], searches: bool) -> Value {
     let roles = !(reads.is_empty() && acts.is_empty());
     let actions = |role: bool, search: bool| -> Vec<&str> {
-        let wanted = CALLS.iter().map(|call| call.action);
+        let wanted = CALLS.iter().map(Call::permission);
         let mut actions: Vec<&str> = wanted
             .filter(|action| role || *action != TAKE_ROLE)
             .filter(|action| search || !SEARCHES.contains(action))
             .collect();
         actions.sort_unstable();
+        actions.dedup();
         actions
     };
+    let mut everywhere = actions(false, false);
+    everywhere.retain(|action| *action != BY_PATH);
     let mut statements = vec![json!({
         "Sid": "MidwatchReads",
         "Effect": "Allow",
-        "Action": actions(false, false),
+        "Action": everywhere,
         "Resource": "*",
     })];
     if searches {
@@ -49,6 +52,18 @@ pub fn policy(reads: &[String], acts: &[String], searches: bool) -> Value {
             }));
         }
     }
+    statements.push(json!({
+        "Sid": "MidwatchReadsGateways",
+        "Effect": "Allow",
+        "Action": BY_PATH,
+        "Resource": PATHS,
+    }));
+    statements.push(json!({
+        "Sid": "MidwatchReadsNothingElseOfThem",
+        "Effect": "Deny",
+        "Action": BY_PATH,
+        "NotResource": PATHS,
+    }));
     statements.push(json!({
         "Sid": "MidwatchAltersNothing",
         "Effect": "Deny",
@@ -94,11 +109,32 @@ mod tests {
                 search if SEARCHES.contains(&search) => Verdict::ExplicitlyDenied,
                 _ => Verdict::Allowed,
             };
-            assert_eq!(verdict(&[], call.action, "*"), wanted, "{}", call.action);
+            let path = PATHS.map(|path| {
+                let path = path.replace("arn:*:apigateway:*", "arn:aws:apigateway:eu-west-1");
+                path.replace('*', "a1b2c3")
+            });
+            let resources = match call.permission() {
+                BY_PATH => path.to_vec(),
+                _ => vec!["*".to_string()],
+            };
+            for resource in resources {
+                let verdict = verdict(&[], call.permission(), &resource);
+                assert_eq!(verdict, wanted, "{} {resource}", call.action);
+            }
             if SEARCHES.contains(&call.action) {
                 let searched = searching(true, &[], call.action, "*");
                 assert_eq!(searched, Verdict::Allowed, "{}", call.action);
             }
+        }
+        for path in [
+            "apikeys",
+            "apikeys/k",
+            "restapis/a/stages/prod/exports/oas30",
+            "account",
+        ] {
+            let resource = format!("arn:aws:apigateway:eu-west-1::/{path}");
+            let verdict = verdict(&[], BY_PATH, &resource);
+            assert_eq!(verdict, Verdict::ExplicitlyDenied, "{path}");
         }
         let alters = searching(true, &[], "logs:PutQueryDefinition", "*");
         assert_eq!(alters, Verdict::ExplicitlyDenied);

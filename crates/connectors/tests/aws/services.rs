@@ -230,10 +230,11 @@ fn what_runs_is_seen_through_ministack() {
         "what pipelines released",
         "deployments",
         "what automation did",
+        "resources that nothing else lists",
     ]);
     assert_eq!(
         gaps, missing,
-        "it has neither X-Ray nor pipelines nor automation: {:?}",
+        "it has neither X-Ray, pipelines, automation nor Resource Explorer: {:?}",
         brought.gaps
     );
 

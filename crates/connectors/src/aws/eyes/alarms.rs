@@ -28,6 +28,13 @@ pub(super) struct Alarms {
     about: BTreeMap<String, EntityId>,
 }
 
+impl Alarms {
+    /// Whom the alarm of this name is about.
+    pub fn whom(&self, name: &str) -> Option<&EntityId> {
+        self.about.get(name)
+    }
+}
+
 /// A moment of the SDK's as ours.
 pub(in crate::aws) fn moment(at: &DateTime) -> Timestamp {
     let nanos = i64::from(at.subsec_nanos());

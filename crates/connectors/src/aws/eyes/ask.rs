@@ -19,7 +19,7 @@ use super::Settings;
 use super::identity::Shown;
 use super::place::Place;
 use super::tally::Look;
-use crate::aws::calls;
+use crate::aws::calls::{self, Call};
 use crate::pull::Missed;
 
 /// Letters of a refusal that are told.
@@ -279,7 +279,7 @@ pub(super) fn gap(source: &str, here: &str, wanted: &str, miss: &Miss) -> Gap {
             GapReason::Permission,
             format!(
                 "allow {} to whom the watch asks as; `midwatch permissions aws` prints the whole policy",
-                miss.action
+                calls::by_action(miss.action).map_or(miss.action, Call::permission)
             ),
         ),
         Missed::Unreached(_) => (

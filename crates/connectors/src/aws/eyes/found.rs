@@ -117,6 +117,20 @@ impl Found {
         things
     }
 
+    /// Everybody who has an address, by it: a host name, or numbers that the whole world knows.
+    pub fn addresses(&self) -> BTreeMap<String, EntityId> {
+        let mut addresses = BTreeMap::new();
+        for (id, entity) in &self.directory.met {
+            for label in ["endpoint", "address"] {
+                if let Some(address) = entity.labels.get(label) {
+                    let address = address.trim_end_matches('.').to_ascii_lowercase();
+                    addresses.entry(address).or_insert_with(|| id.clone());
+                }
+            }
+        }
+        addresses
+    }
+
     /// Whom dimensions are about; without any that tell, `otherwise`.
     pub fn by_dimensions(&mut self, dimensions: &[(String, String)], otherwise: &str) -> EntityId {
         let pairs = dimensions.iter().map(|(n, v)| (n.as_str(), v.as_str()));

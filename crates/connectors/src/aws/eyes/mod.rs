@@ -11,17 +11,22 @@ pub(super) mod alarms;
 pub(super) mod ask;
 mod balancers;
 mod builds;
+mod checks;
 mod containers;
 mod databases;
 mod denials;
 mod deployments;
+mod explorer;
 mod fleets;
 mod found;
 mod functions;
+mod gateways;
 pub(super) mod guard;
 pub(super) mod identity;
 mod insights;
 mod logs;
+#[cfg(feature = "aws-ec2")]
+mod machines;
 mod means;
 mod metrics;
 mod parameters;
@@ -108,7 +113,7 @@ pub struct Settings {
     /// Traces of one place and look.
     pub traces: usize,
     /// Functions, tables, queues, services, target groups, state machines and pipelines of one place that are asked
-    /// about one by one, of each kind.
+    /// about one by one, of each kind; a part of it of APIs and health checks.
     pub details: usize,
     /// How far back the audit trail is read.
     pub changes: Span,
@@ -315,8 +320,13 @@ impl Eyes {
         let paid = tally::dollars(self.tally.paid.spent(now).requests);
         Ok(format!(
             "asked as {}. It sees alarms, metrics, logs, traces, the audit trail, functions, tables, queues, tags, services of ECS, \
-             databases, load balancers, groups of machines, state machines, builds, releases, automation and what AWS Config recorded, by {} calls that all read. Asked {} times in the last hour, for {paid}",
+             databases, load balancers, {}groups of machines, APIs, health checks, state machines, builds, releases, automation and what AWS Config recorded, by {} calls that all read. Asked {} times in the last hour, for {paid}",
             said.join("; "),
+            if cfg!(feature = "aws-ec2") {
+                "machines, "
+            } else {
+                ""
+            },
             CALLS.len(),
             hour.requests
         ))

@@ -22,6 +22,8 @@ use crate::pull::Missed;
 const TRIES: u32 = 3;
 /// The first of these waits at most.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
+/// Where metrics and alarms are of what belongs to no region.
+const HOME: &str = "us-east-1";
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(3);
 
@@ -32,6 +34,8 @@ pub(super) struct Place {
     /// The account as it is configured; empty for the one that the watch itself is in.
     pub account: String,
     pub region: String,
+    /// Is here asked what belongs to no region? In one place of an account.
+    pub global: bool,
     pub cloudwatch: aws_sdk_cloudwatch::Client,
     pub logs: aws_sdk_cloudwatchlogs::Client,
     pub trail: aws_sdk_cloudtrail::Client,
@@ -53,6 +57,12 @@ pub(super) struct Place {
     pub builds: aws_sdk_codebuild::Client,
     pub config: aws_sdk_config::Client,
     pub systems: aws_sdk_ssm::Client,
+    #[cfg(feature = "aws-ec2")]
+    pub machines: aws_sdk_ec2::Client,
+    pub rest: aws_sdk_apigateway::Client,
+    pub http: aws_sdk_apigatewayv2::Client,
+    pub dns: aws_sdk_route53::Client,
+    pub explorer: aws_sdk_resourceexplorer2::Client,
 }
 
 /// A client with a guard before it.
@@ -78,6 +88,7 @@ impl Place {
         Self {
             account: account.to_string(),
             region: region.to_string(),
+            global: false,
             cloudwatch: client!(aws_sdk_cloudwatch, sdk, guard()),
             logs: client!(aws_sdk_cloudwatchlogs, sdk, guard()),
             trail: client!(aws_sdk_cloudtrail, sdk, guard()),
@@ -99,6 +110,12 @@ impl Place {
             builds: client!(aws_sdk_codebuild, sdk, guard()),
             config: client!(aws_sdk_config, sdk, guard()),
             systems: client!(aws_sdk_ssm, sdk, guard()),
+            #[cfg(feature = "aws-ec2")]
+            machines: client!(aws_sdk_ec2, sdk, guard()),
+            rest: client!(aws_sdk_apigateway, sdk, guard()),
+            http: client!(aws_sdk_apigatewayv2, sdk, guard()),
+            dns: client!(aws_sdk_route53, sdk, guard()),
+            explorer: client!(aws_sdk_resourceexplorer2, sdk, guard()),
             name,
         }
     }
@@ -176,6 +193,13 @@ pub(in crate::aws) fn own(
     Ok(remembered(own, shown))
 }
 
+/// The region in which what belongs to no region is asked about: that in which its metrics and alarms are, if it is
+/// among them.
+fn chosen(regions: &[String]) -> Option<&String> {
+    let home = regions.iter().find(|region| *region == HOME);
+    home.or(regions.first())
+}
+
 /// All places of one look, in the order of the configuration.
 pub(super) async fn places(
     settings: &Settings,
@@ -199,7 +223,9 @@ pub(super) async fn places(
         for region in &regions {
             let there = sdk.to_builder().region(Region::new(region.clone())).build();
             let name = Arc::from(region.as_str());
-            out.push(Place::new(name, "", region, &there, look));
+            let mut place = Place::new(name, "", region, &there, look);
+            place.global = chosen(&regions) == Some(region);
+            out.push(place);
         }
     }
     for account in &settings.accounts {
@@ -220,7 +246,9 @@ pub(super) async fn places(
         for region in &regions {
             let there = sdk.to_builder().region(Region::new(region.clone())).build();
             let name = Arc::from(format!("{}/{region}", account.name).as_str());
-            out.push(Place::new(name, &account.name, region, &there, look));
+            let mut place = Place::new(name, &account.name, region, &there, look);
+            place.global = chosen(&regions) == Some(region);
+            out.push(place);
         }
     }
     Ok(out)

@@ -8,10 +8,11 @@ use serde_json::Value;
 use crate::files::entities::Who;
 
 /// What a dimension, parameter or resource type names, the most telling first.
-const NAMES: [(&str, EntityKind); 26] = [
+const NAMES: [(&str, EntityKind); 29] = [
     ("functionname", EntityKind::Function),
     ("dbinstanceidentifier", EntityKind::Database),
     ("dbclusteridentifier", EntityKind::Database),
+    ("clusteridentifier", EntityKind::Database),
     ("tablename", EntityKind::Table),
     ("bucketname", EntityKind::Table),
     ("queuename", EntityKind::Queue),
@@ -19,6 +20,7 @@ const NAMES: [(&str, EntityKind); 26] = [
     ("topicname", EntityKind::Queue),
     ("topicarn", EntityKind::Queue),
     ("streamname", EntityKind::Queue),
+    ("deliverystreamname", EntityKind::Queue),
     ("cacheclusterid", EntityKind::Cache),
     ("replicationgroupid", EntityKind::Cache),
     ("servicename", EntityKind::Service),
@@ -28,6 +30,7 @@ const NAMES: [(&str, EntityKind); 26] = [
     ("targetgroup", EntityKind::Gateway),
     ("apiname", EntityKind::Gateway),
     ("apiid", EntityKind::Gateway),
+    ("restapiid", EntityKind::Gateway),
     ("distributionid", EntityKind::Gateway),
     ("autoscalinggroupname", EntityKind::Workload),
     ("instanceid", EntityKind::Host),

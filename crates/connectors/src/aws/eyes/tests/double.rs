@@ -247,6 +247,14 @@ fn read(request: &HttpRequest, at: Timestamp) -> (Call, bool) {
             ("GET", "versions") => "ListVersionsByFunction",
             ("GET", "rrset") => "ListResourceRecordSets",
             ("POST", "rrset") => "ChangeResourceRecordSets",
+            ("GET", "restapis") => "GetRestApis",
+            ("GET", "apis") => "GetApis",
+            ("GET", "stages") => "GetStages",
+            ("GET", "resources") => "GetResources",
+            ("GET", "integrations") => "GetIntegrations",
+            ("GET", "healthcheck") => "ListHealthChecks",
+            ("GET", "status") => "GetHealthCheckStatus",
+            ("POST", "Search") => "Search",
             ("GET", "event-source-mappings") => "ListEventSourceMappings",
             ("POST", "TraceSummaries") => "GetTraceSummaries",
             ("POST", "Traces") => "BatchGetTraces",
@@ -262,7 +270,11 @@ fn read(request: &HttpRequest, at: Timestamp) -> (Call, bool) {
         .map_or("", |(_, rest)| rest);
     let scope: Vec<&str> = scope.split([',', '/']).collect();
     let part = |at: usize| scope.get(at).copied().unwrap_or_default().to_string();
-    let service = host.split('.').next().unwrap_or_default();
+    // API Gateway has two interfaces at one address.
+    let service = match host.split('.').next().unwrap_or_default() {
+        "apigateway" if path.starts_with("v2/") => "apigatewayv2",
+        service => service,
+    };
     let known = crate::aws::calls::by_trail(service, &operation);
     let action = known.map_or(format!("{service}:{operation}"), |call| {
         call.action.to_string()

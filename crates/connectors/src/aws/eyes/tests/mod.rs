@@ -2,8 +2,10 @@
 
 mod beside;
 pub(in crate::aws) mod double;
+mod entrances;
 mod running;
 mod services;
+mod ways;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -326,7 +328,7 @@ fn what_aws_answers_becomes_rows() {
 #[test]
 fn every_call_of_the_table_is_made_and_no_other() {
     let time = Time::new();
-    let double = Double::new(&time, Duration::from_millis(20), services::whole);
+    let double = Double::new(&time, Duration::from_millis(20), ways::whole);
     for insights in [false, true] {
         // In one of them a search never ends.
         let regions = ["eu-west-1", "us-east-1"].map(str::to_string);
@@ -345,7 +347,9 @@ fn every_call_of_the_table_is_made_and_no_other() {
         );
     }
     let made: BTreeSet<String> = double.calls().into_iter().map(|call| call.action).collect();
-    let table: BTreeSet<String> = CALLS.iter().map(|call| call.action.to_string()).collect();
+    let table = CALLS.iter().map(|call| call.action.to_string());
+    let built = |action: &String| cfg!(feature = "aws-ec2") || !action.starts_with("ec2:");
+    let table: BTreeSet<String> = table.filter(built).collect();
     assert_eq!(made, table);
 }
 

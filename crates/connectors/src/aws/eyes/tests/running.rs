@@ -1,7 +1,7 @@
 //! What runs, seen through the double: rows and documents, what it costs, and what is left where something is denied or
 //! strange.
 
-use super::services::{COMMIT, whole};
+use super::services::{COMMIT, runs as whole};
 use super::*;
 
 fn brought() -> (Brought, Arc<Double>) {
@@ -400,7 +400,7 @@ fn strange_answers_break_nothing() {
     }
 }
 
-fn twisted(value: Value, odd: &str) -> Value {
+pub fn twisted(value: Value, odd: &str) -> Value {
     match value {
         Value::String(_) => Value::from(odd),
         Value::Array(all) => all.into_iter().map(|one| twisted(one, odd)).collect(),

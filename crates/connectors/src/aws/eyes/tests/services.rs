@@ -3,8 +3,13 @@
 
 use super::*;
 
-/// An answer of the query protocols: objects and texts as elements, a list as one element each.
+/// An answer of the query protocols.
 fn xml(operation: &str, result: &Value) -> Said {
+    bare(&json!({ format!("{operation}Response"): { format!("{operation}Result"): result } }))
+}
+
+/// A document of XML: objects and texts as elements, a list as one element each.
+pub fn bare(document: &Value) -> Said {
     fn write(value: &Value, out: &mut String) {
         match value {
             Value::Object(fields) => {
@@ -24,10 +29,7 @@ fn xml(operation: &str, result: &Value) -> Said {
         }
     }
     let mut text = String::new();
-    write(
-        &json!({ format!("{operation}Response"): { format!("{operation}Result"): result } }),
-        &mut text,
-    );
+    write(document, &mut text);
     Said::Xml(200, text)
 }
 
@@ -64,7 +66,7 @@ pub fn nothing(call: &Call) -> Said {
         "autoscaling:DescribeAutoScalingGroups" => {
             xml(operation, &json!({ "AutoScalingGroups": "" }))
         }
-        other => panic!("nobody taught the double {other}"),
+        _ => ways::nothing(call),
     }
 }
 
@@ -209,7 +211,7 @@ fn balancers(operation: &str) -> Said {
                 "DNSName": "front-1.eu-west-1.elb.amazonaws.com", "State": { "Code": "active" },
             }]}}),
             "DescribeTargetGroups" => json!({ "TargetGroups": { "member": [
-                { "TargetGroupArn": GROUP, "TargetGroupName": "web", "TargetType": "ip", "Port": 80, "HealthCheckPath": "/health",
+                { "TargetGroupArn": GROUP, "TargetGroupName": "web", "TargetType": "ip", "VpcId": "vpc-1", "Port": 80, "HealthCheckPath": "/health",
                   "LoadBalancerArns": { "member": [BALANCER] } },
                 { "TargetGroupArn": format!("{GROUP}0"), "TargetGroupName": "nobody", "LoadBalancerArns": "" },
             ]}}),
@@ -323,7 +325,6 @@ fn releases(call: &Call) -> Said {
     )
 }
 
-/// The small account, and all of this in it.
 /// A role that may write to a table, but for what its second policy forbids.
 fn rights(operation: &str) -> Said {
     let allow = json!({ "Version": "2012-10-17", "Statement": [
@@ -383,7 +384,8 @@ fn refused() -> Said {
     )
 }
 
-pub fn whole(call: &Call) -> Said {
+/// The small account, and all of this in it.
+pub fn runs(call: &Call) -> Said {
     let (service, operation) = call.action.split_once(':').unwrap_or_default();
     match service {
         "ecs" => containers(call),
