@@ -32,5 +32,6 @@ fn list(folder: &str, what: &str) {
     }
     code.push_str("];\n");
     let out = std::env::var("OUT_DIR").expect("cargo sets it");
-    std::fs::write(Path::new(&out).join(format!("{folder}.rs")), code).expect("cargo's folder can be written");
+    std::fs::write(Path::new(&out).join(format!("{folder}.rs")), code)
+        .expect("cargo's folder can be written");
 }

@@ -39,9 +39,9 @@ pub(super) fn by_words(metric: &str, statistic: &str, unit: &str) -> Role {
     let has = |any: &[&str]| words.iter().any(|w| any.contains(&w.as_str()));
     let starts = |any: &[&str]| words.iter().any(|w| any.iter().any(|p| w.starts_with(p)));
     // Members, and a cache of that name, begin like memory.
-    let memory = words.iter().any(|w| {
-        w.starts_with("mem") && !w.starts_with("member") && !w.starts_with("memcache")
-    });
+    let memory = words
+        .iter()
+        .any(|w| w.starts_with("mem") && !w.starts_with("member") && !w.starts_with("memcache"));
     let timed = has(&[
         "ms",
         "s",

@@ -5,7 +5,9 @@ use super::*;
 #[test]
 fn names_tell_what_is_measured() {
     let table = include_str!("names.txt");
-    let rows = table.lines().filter(|row| !row.is_empty() && !row.starts_with("# "));
+    let rows = table
+        .lines()
+        .filter(|row| !row.is_empty() && !row.starts_with("# "));
     let mut wrong = Vec::new();
     for row in rows {
         let (series, expected) = row.trim().rsplit_once(' ').expect("row");

@@ -1,8 +1,8 @@
 //! Groups of machines as the eyes on AWS tell of them (`connectors/src/aws/eyes/fleets.rs`: events and documents in
 //! just these words).
 
-use model::report::Status;
 use model::EntityKind;
+use model::report::Status;
 use serde_json::{Value, json};
 
 use crate::cases::{Story, from, leaders, report_on};
@@ -57,7 +57,10 @@ fn a_provider_without_machines_is_the_cause_not_the_processor_of_those_that_are_
         assert_eq!(report.header.status, Status::CauseFound, "{as_it_is}");
         let cause = &report.causes[0];
         assert_eq!(
-            (cause.mechanism.0.as_ref(), cause.entity.to_string().as_str()),
+            (
+                cause.mechanism.0.as_ref(),
+                cause.entity.to_string().as_str()
+            ),
             ("platform.capacity-unavailable", "web"),
             "{as_it_is}"
         );
@@ -72,5 +75,9 @@ fn a_limit_of_the_account_is_told_from_a_provider_without_machines() {
     let as_it_is = leaders(&case);
     assert_eq!(report.header.status, Status::CauseFound, "{as_it_is}");
     let cause = &report.causes[0];
-    assert_eq!(cause.mechanism.0.as_ref() as &str, "resource.quota-exceeded", "{as_it_is}");
+    assert_eq!(
+        cause.mechanism.0.as_ref() as &str,
+        "resource.quota-exceeded",
+        "{as_it_is}"
+    );
 }

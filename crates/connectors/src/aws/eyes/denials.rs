@@ -155,9 +155,7 @@ impl Printed {
 }
 
 fn inline(policies: &[PolicyDetail]) -> Value {
-    let one = |policy: &PolicyDetail| {
-        json!({ "PolicyName": policy.policy_name(), "PolicyDocument": policy.policy_document() })
-    };
+    let one = |policy: &PolicyDetail| json!({ "PolicyName": policy.policy_name(), "PolicyDocument": policy.policy_document() });
     policies.iter().map(one).collect()
 }
 

@@ -25,8 +25,6 @@ pub(super) mod guard;
 pub(super) mod identity;
 mod insights;
 mod logs;
-#[cfg(feature = "aws-ec2")]
-mod machines;
 mod means;
 mod metrics;
 mod parameters;
@@ -320,13 +318,8 @@ impl Eyes {
         let paid = tally::dollars(self.tally.paid.spent(now).requests);
         Ok(format!(
             "asked as {}. It sees alarms, metrics, logs, traces, the audit trail, functions, tables, queues, tags, services of ECS, \
-             databases, load balancers, {}groups of machines, APIs, health checks, state machines, builds, releases, automation and what AWS Config recorded, by {} calls that all read. Asked {} times in the last hour, for {paid}",
+             databases, load balancers, groups of machines, APIs, health checks, state machines, builds, releases, automation and what AWS Config recorded, by {} calls that all read. Asked {} times in the last hour, for {paid}",
             said.join("; "),
-            if cfg!(feature = "aws-ec2") {
-                "machines, "
-            } else {
-                ""
-            },
             CALLS.len(),
             hour.requests
         ))

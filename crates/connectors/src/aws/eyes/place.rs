@@ -57,8 +57,6 @@ pub(super) struct Place {
     pub builds: aws_sdk_codebuild::Client,
     pub config: aws_sdk_config::Client,
     pub systems: aws_sdk_ssm::Client,
-    #[cfg(feature = "aws-ec2")]
-    pub machines: aws_sdk_ec2::Client,
     pub rest: aws_sdk_apigateway::Client,
     pub http: aws_sdk_apigatewayv2::Client,
     pub dns: aws_sdk_route53::Client,
@@ -110,8 +108,6 @@ impl Place {
             builds: client!(aws_sdk_codebuild, sdk, guard()),
             config: client!(aws_sdk_config, sdk, guard()),
             systems: client!(aws_sdk_ssm, sdk, guard()),
-            #[cfg(feature = "aws-ec2")]
-            machines: client!(aws_sdk_ec2, sdk, guard()),
             rest: client!(aws_sdk_apigateway, sdk, guard()),
             http: client!(aws_sdk_apigatewayv2, sdk, guard()),
             dns: client!(aws_sdk_route53, sdk, guard()),

@@ -2,29 +2,11 @@
 
 use super::ask::Asking;
 use super::found::Found;
-#[cfg(feature = "aws-ec2")]
-use super::machines;
 use super::{
     alarms, balancers, builds, checks, containers, databases, deployments, explorer, fleets,
     functions, gateways, logs, metrics, parameters, queues, recorded, releases, repeats, rollouts,
     systems, tables, tags, traces, trail, twice, workflows,
 };
-
-/// Without that feature machines are known by their groups and by who sends to them.
-#[cfg(not(feature = "aws-ec2"))]
-mod machines {
-    use std::collections::BTreeSet;
-
-    use model::EntityId;
-
-    use super::super::{ask::Asking, balancers::Hosts, found::Found};
-
-    pub(super) const ID: &str = "ec2:";
-
-    pub(super) async fn look(_: &Asking<'_>, _: &BTreeSet<EntityId>) -> (Found, Hosts) {
-        Default::default()
-    }
-}
 
 /// Looks at all of it. Alarms first: they say who matters. Each part is put on the heap: together they would not
 /// fit on the stack of a small thread.
@@ -62,7 +44,6 @@ pub(super) async fn look(asking: &Asking<'_>) -> Found {
     };
     let ways = async {
         futures_util::join!(
-            Box::pin(machines::look(asking, firing)),
             Box::pin(gateways::look(asking, firing)),
             Box::pin(checks::look(asking, &alarms)),
             Box::pin(explorer::look(asking)),
@@ -81,8 +62,8 @@ pub(super) async fn look(asking: &Asking<'_>) -> Found {
         (lists, builds),
         automation,
     ) = runs;
-    let (fleets, groups) = fleets;
-    let ((hosts, at), (gateways, apis), (checked, checks), listed) = ways;
+    let (fleets, machines) = fleets;
+    let ((gateways, apis), (checked, checks), listed) = ways;
     for part in [
         numbers,
         lines,
@@ -101,7 +82,6 @@ pub(super) async fn look(asking: &Asking<'_>) -> Found {
         deployments,
         lists,
         automation,
-        hosts,
         gateways,
         checked,
         listed,
@@ -122,14 +102,13 @@ pub(super) async fn look(asking: &Asking<'_>) -> Found {
     rollouts::told_once(&mut found.changes);
     twice::told_once(&mut found.changes);
     recorded::told_once(&mut found.changes);
-    fronts.lead(&[tasks, groups], &mut found);
-    fronts.reach(&at, &mut found);
+    fronts.lead(&[tasks, machines], &mut found);
     let addresses = found.addresses();
     apis.lead(&addresses, &mut found);
     checks.lead(&addresses, &mut found);
     names.lean(&mut found);
     // Last: it turns everybody whom it finds into a map that is only read.
     apis.rename(&mut found);
-    repeats::told_once(&mut found.changes, &[machines::ID, gateways::ID]);
+    repeats::told_once(&mut found.changes, &[gateways::ID]);
     found
 }

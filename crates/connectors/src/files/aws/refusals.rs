@@ -109,7 +109,10 @@ pub(crate) fn explained(gathered: &mut Gathered<'_>) {
 /// and where they alone decide. A role whose trust is asked about has to be known too.
 pub(crate) fn explained_now(gathered: &mut Gathered<'_>, known: impl Fn(&str) -> bool) {
     for refusal in std::mem::take(&mut gathered.refusals) {
-        if refusal.asks_about().is_some_and(|arns| arns.iter().all(|arn| known(arn))) {
+        if refusal
+            .asks_about()
+            .is_some_and(|arns| arns.iter().all(|arn| known(arn)))
+        {
             tell(gathered, &refusal, Stand::Now);
         }
     }

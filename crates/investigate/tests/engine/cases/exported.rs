@@ -190,7 +190,8 @@ pub fn newcomer() -> Told {
 
 /// A table lost its index: each page reads all of it. Requests are as many as ever, and the processor is busy.
 pub fn read_whole() -> Told {
-    let slow = "duration: 4#.118 ms  statement: SELECT stars, words FROM reviews WHERE product = $1";
+    let slow =
+        "duration: 4#.118 ms  statement: SELECT stars, words FROM reviews WHERE product = $1";
     let case = Story::new("read-whole", "pages are slow")
         .with(EntityKind::Service, &["storefront", "catalogue"])
         .with(EntityKind::Database, &["reviews"])

@@ -1,11 +1,10 @@
-//! Machines, APIs, health checks and what is known by name alone, seen through the double.
+//! APIs, health checks and what is known by name alone, seen through the double.
 
 use super::ways::whole;
 use super::*;
 
 /// What comes before the colon of these services' calls.
-const OWN: [&str; 5] = [
-    "ec2",
+const OWN: [&str; 4] = [
     "apigateway",
     "apigatewayv2",
     "route53",
@@ -213,12 +212,7 @@ fn a_service_that_nobody_uses_costs_one_call() {
         *calls.entry(service.to_string()).or_default() += 1;
     }
     for service in OWN {
-        let wanted = usize::from(service != "ec2" || cfg!(feature = "aws-ec2"));
-        assert_eq!(
-            calls.get(service).copied().unwrap_or(0),
-            wanted,
-            "{service}"
-        );
+        assert_eq!(calls.get(service), Some(&1), "{service}");
     }
     assert!(double.calls().len() < 40, "{calls:?}");
 }
@@ -230,19 +224,10 @@ fn what_may_not_be_asked_is_a_gap_that_names_the_permission() {
         .iter()
         .filter(|call| OWN.contains(&call.service.prefix))
     {
-        if denied.service.prefix == "ec2" && !cfg!(feature = "aws-ec2") {
-            continue;
-        }
         let (brought, _) = brought(move |call| {
             let why = "User: x is not authorized";
             match denied.service.prefix {
                 _ if call.action != denied.action => whole(call),
-                "ec2" => Said::Xml(
-                    403,
-                    format!(
-                        "<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>{why}</Message></Error></Errors></Response>"
-                    ),
-                ),
                 "route53" => Said::Xml(
                     403,
                     format!(
@@ -287,9 +272,7 @@ fn strange_answers_break_nothing() {
                 Said::Xml(status, text) if OWN.contains(&service) => {
                     let odd = odd.replace(['\u{0}', '\u{202e}'], "?");
                     let mut text = text;
-                    for known in [
-                        "i-0", "GMT", "h-", "Front-1", "Failure", "impaired", "10.0.",
-                    ] {
+                    for known in ["h-", "Front-1", "Failure"] {
                         text = text.replace(known, &odd);
                     }
                     Said::Xml(status, text)
@@ -301,81 +284,5 @@ fn strange_answers_break_nothing() {
         assert!(brought.series.len() >= 6);
         let longest = brought.events.iter().map(|one| one.message.len()).max();
         assert!(longest.unwrap_or(0) < 10_000);
-    }
-}
-
-#[cfg(feature = "aws-ec2")]
-#[test]
-fn machines_tell_what_fails_what_is_planned_and_why_others_ended() {
-    let (brought, _) = brought(whole);
-    assert_eq!(
-        said(&brought, "ec2"),
-        [
-            "host/i-0spot x1 SpotInterruption: spot instance terminated or stopped by AWS, which took its capacity back: \
-             Server.SpotInstanceTermination: Spot instance termination",
-            "host/i-0web x2 StatusCheckFailed_System: instance i-0web fails its system status check: AWS's own machine beneath it is \
-             at fault"
-        ]
-    );
-    let web = state(&brought, "host/i-0web", "ec2.instance");
-    assert_eq!(
-        (&web["Status"], &web["State"]),
-        (&json!("impaired"), &json!("running"))
-    );
-    let message = web["message"].as_str().unwrap();
-    assert!(
-        message.contains("instance-retirement is due from 2026-01-07T06:00:00"),
-        "{message}"
-    );
-    assert!(
-        !message.contains("reboot") && !message.contains("network"),
-        "{message}"
-    );
-    assert_eq!(
-        state(&brought, "host/i-0abc", "ec2.instance")["Status"],
-        "running"
-    );
-    assert_eq!(
-        state(&brought, "host/i-0late", "ec2.instance")["Status"],
-        "stopped"
-    );
-    let told: BTreeSet<&str> = brought
-        .snapshots
-        .iter()
-        .filter(|one| one.kind == "ec2.instance")
-        .map(|one| one.entity.as_str())
-        .collect();
-    let wanted = ["host/i-0abc", "host/i-0late", "host/i-0spot", "host/i-0web"];
-    assert_eq!(
-        told,
-        BTreeSet::from(wanted),
-        "what ended long ago or on purpose is not told of"
-    );
-    let changes: BTreeSet<String> = brought
-        .changes
-        .iter()
-        .filter(|one| one.id.starts_with("ec2"))
-        .map(|one| {
-            format!(
-                "{:?} {} {}",
-                one.kind,
-                BEGIN.since(one.start).as_minutes(),
-                one.title
-            )
-        })
-        .collect();
-    assert_eq!(
-        changes,
-        BTreeSet::from([
-            "Infrastructure 20 host/i-0web (m7g.large): launched, or started again".to_string(),
-            "Maintenance 40 system-maintenance: network".to_string(),
-        ])
-    );
-    let edges = edges(&brought);
-    for edge in [
-        format!("{FRONT} Calls host/i-0web"),
-        "workload/workers ServedBy host/i-0abc".to_string(),
-    ] {
-        assert!(edges.contains(&edge), "{edge}: {edges:#?}");
     }
 }

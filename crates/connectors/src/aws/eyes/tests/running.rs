@@ -22,7 +22,7 @@ fn what_runs_becomes_rows() {
     let (brought, double) = brought();
     assert_eq!(brought.gaps, []);
     let calls = double.calls();
-    assert!(calls.len() <= 60, "{}", calls.len());
+    assert!(calls.len() <= 64, "{}", calls.len());
     let time = double.time.now().since(BEGIN);
     assert!(time < Span::seconds(5), "{time}");
     let whole = format!("{brought:?}");
@@ -186,7 +186,7 @@ fn a_refusal_names_the_statement_that_decides() {
         .filter(|one| one.message.contains("GetSecretValue"))
         .map(|one| format!("{}: {}", one.entity, one.message))
         .collect();
-    insta::assert_snapshot!(refusals.join("\n"), @"");
+    insta::assert_snapshot!(refusals.join("\n"), @r#"role/pay-runs: denied by identity policy "guard", statement 1 (NoLedgerKey), as its policies stand now: GetSecretValue by pay: User: arn:aws:sts::111111111111:assumed-role/pay-runs/pay is not authorized to perform: secretsmanager:GetSecretValue on resource: arn:aws:secretsmanager:eu-west-1:111111111111:secret:ledger-AbCdEf"#);
     let asked = double.calls().into_iter();
     let asked = asked.filter(|call| call.action.starts_with("iam:")).count();
     assert_eq!(asked, 1);
@@ -213,9 +213,19 @@ fn policies_that_cannot_be_read_or_are_of_others_explain_nothing() {
         });
         let eyes = eyes(&double, one_region());
         let brought = look(&double, &eyes);
-        let told = brought.events.iter().find(|one| one.message.contains("GetSecretValue"));
-        let gaps: Vec<String> = brought.gaps.iter().map(|gap| format!("{}: {}", gap.wanted, gap.detail)).collect();
-        let asked = double.calls().iter().any(|call| call.action.starts_with("iam:"));
+        let told = brought
+            .events
+            .iter()
+            .find(|one| one.message.contains("GetSecretValue"));
+        let gaps: Vec<String> = brought
+            .gaps
+            .iter()
+            .map(|gap| format!("{}: {}", gap.wanted, gap.detail))
+            .collect();
+        let asked = double
+            .calls()
+            .iter()
+            .any(|call| call.action.starts_with("iam:"));
         (told.unwrap().message.clone(), gaps, asked)
     };
     let denied = |_: &Call| {
@@ -223,14 +233,27 @@ fn policies_that_cannot_be_read_or_are_of_others_explain_nothing() {
     };
     let (told, gaps, asked) = said("nothing", "nothing", denied);
     assert!(told.starts_with("GetSecretValue by pay: User: "), "{told}");
-    assert_eq!(gaps, ["why calls were denied: aws.main in eu-west-1: iam:GetAccountAuthorizationDetails: AccessDenied: no"]);
+    assert_eq!(
+        gaps,
+        [
+            "why calls were denied: aws.main in eu-west-1: iam:GetAccountAuthorizationDetails: AccessDenied: no"
+        ]
+    );
     assert!(asked);
     // A caller of another account: its policies are not there to be asked for, and nobody is told that it has none.
-    let (told, gaps, _) = said("111111111111:role/pay-runs", "222222222222:role/pay-runs", whole);
+    let (told, gaps, _) = said(
+        "111111111111:role/pay-runs",
+        "222222222222:role/pay-runs",
+        whole,
+    );
     assert!(told.starts_with("GetSecretValue by pay: User: "), "{told}");
     assert_eq!(gaps, Vec::<String>::new());
     // A key has the last word on itself.
-    let (told, _, asked) = said("perform: secretsmanager:GetSecretValue", "perform: kms:Decrypt", whole);
+    let (told, _, asked) = said(
+        "perform: secretsmanager:GetSecretValue",
+        "perform: kms:Decrypt",
+        whole,
+    );
     assert!(told.starts_with("GetSecretValue by pay: User: "), "{told}");
     assert!(!asked);
 }

@@ -334,9 +334,7 @@ fn rights(operation: &str) -> Said {
         { "Sid": "NoLedgerKey", "Effect": "Deny", "Action": "secretsmanager:GetSecretValue",
           "Resource": "arn:aws:secretsmanager:*:*:secret:ledger-*" },
     ]});
-    let version = |document: &Value, is: bool| {
-        json!({ "VersionId": "v1", "IsDefaultVersion": is, "Document": document.to_string() })
-    };
+    let version = |document: &Value, is: bool| json!({ "VersionId": "v1", "IsDefaultVersion": is, "Document": document.to_string() });
     let role = |name: &str, inline: Value, attached: Value| {
         json!({
             "RoleName": name, "Path": "/", "RoleId": "AROA", "Arn": format!("arn:aws:iam::111111111111:role/{name}"),
