@@ -481,7 +481,10 @@ fn a_function_that_may_not_run_is_seen_through_ministack() {
     assert!(own.foreign.is_empty(), "{own:?}");
     assert_eq!(own.calls, spent.requests + before.asked.spent.requests + 1);
     // A function fires, and there is no recorder: AWS Config is asked for that, and for nothing else.
-    assert!(own.known.contains_key("config:DescribeConfigurationRecorderStatus"));
+    assert!(
+        own.known
+            .contains_key("config:DescribeConfigurationRecorderStatus")
+    );
     assert!(!own.known.contains_key("config:GetResourceConfigHistory"));
 }
 

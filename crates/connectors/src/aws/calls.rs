@@ -83,8 +83,14 @@ pub const TAKE_ROLE: &str = "sts:AssumeRole";
 /// Calls that only read although their names do not say so, and why that is so. A search of logs is something that is started,
 /// and stopped; it writes no line, no group and no setting, and what it found is gone after a while.
 pub const READS_BY_ANOTHER_NAME: [(&str, &str); 2] = [
-    ("logs:StartQuery", "starts a search of log lines, which alters nothing that is stored"),
-    ("logs:StopQuery", "ends a search of its own, so that it reads, and costs, no more"),
+    (
+        "logs:StartQuery",
+        "starts a search of log lines, which alters nothing that is stored",
+    ),
+    (
+        "logs:StopQuery",
+        "ends a search of its own, so that it reads, and costs, no more",
+    ),
 ];
 
 /// The table, by service. Quotas: the service's own pages of "endpoints and quotas" in the AWS General Reference.

@@ -135,7 +135,10 @@ mod tests {
         assert_eq!(more[0]["Resource"], json!([acts]));
         // A managed policy of a customer's may have 6,144 characters.
         for (action, _) in READS_BY_ANOTHER_NAME {
-            assert!(SEARCHES.contains(&action), "{action} is allowed without need");
+            assert!(
+                SEARCHES.contains(&action),
+                "{action} is allowed without need"
+            );
         }
         let longest = policy(&[role.to_string()], &[acts.to_string()], true);
         assert!(longest.to_string().len() < 6_144);

@@ -18,7 +18,7 @@ pub(crate) mod kubernetes;
 mod layout;
 mod limits;
 mod memory;
-mod moment;
+pub(crate) mod moment;
 mod number;
 pub(crate) mod otlp;
 #[cfg(feature = "parquet")]

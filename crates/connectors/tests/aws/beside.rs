@@ -98,7 +98,10 @@ fn builds_and_parameters_are_seen_through_ministack() {
     assert!(pool.title.ends_with("version 1, which is new"), "{pool:?}");
     let edges = edges(&brought);
     assert!(edges.contains("function/web UsesConfig config/shop/pool"));
-    assert!(!edges.iter().any(|edge| edge.contains("office")), "{edges:?}");
+    assert!(
+        !edges.iter().any(|edge| edge.contains("office")),
+        "{edges:?}"
+    );
     let whole = format!("{built:?} {pool:?}");
     assert!(!whole.contains("canary"), "a value is told: {whole}");
 

@@ -107,12 +107,18 @@ fn traces_are_seen_through_moto() {
         spans.iter().all(|(trace, ..)| **trace == *of),
         "what began hours ago is told: {spans:?}"
     );
-    let own = spans.iter().find(|(_, who, ..)| *who == "function/pay").unwrap();
+    let own = spans
+        .iter()
+        .find(|(_, who, ..)| *who == "function/pay")
+        .unwrap();
     assert!(own.2 && (799..=800).contains(&own.3), "{own:?}");
     assert!(spans.len() >= 2, "{spans:?}");
 
     // As it comes from moto, the list of traces cannot be read: if it can be some day, the relay is not needed any more.
     let plain = look(emulator.port);
     let unread = plain.gaps.iter().any(|gap| gap.wanted == "traces");
-    assert!(unread, "moto writes a list of users now: do without the relay");
+    assert!(
+        unread,
+        "moto writes a list of users now: do without the relay"
+    );
 }

@@ -133,11 +133,7 @@ impl Vendor {
                 let acts = hands.filter(|hands| hands.profile.is_none());
                 let acts = acts.filter_map(|hands| hands.role_arn.clone()).collect();
                 let searches = sources().any(|one| one.insights);
-                dress::json(&aws::needs::policy(
-                    &sorted(reads),
-                    &sorted(acts),
-                    searches,
-                ))
+                dress::json(&aws::needs::policy(&sorted(reads), &sorted(acts), searches))
             }
             #[cfg(feature = "kubernetes")]
             Self::Kubernetes => {

@@ -25,7 +25,14 @@ const QUESTIONS: usize = 2;
 const PIPELINE: &str = "codepipeline/";
 /// Words around the name of what a project builds: `web-build`, `deploy-web`.
 const AROUND: [&str; 8] = [
-    "build", "builds", "codebuild", "deploy", "image", "project", "release", "ci",
+    "build",
+    "builds",
+    "codebuild",
+    "deploy",
+    "image",
+    "project",
+    "release",
+    "ci",
 ];
 
 /// What one build has to tell.
@@ -309,7 +316,9 @@ mod tests {
         use aws_sdk_codebuild::types::PhaseContext;
         let context = PhaseContext::builder()
             .status_code("COMMAND_EXECUTION_ERROR")
-            .message("Error while executing command: push AKIAIOSFODNN7EXAMPLA. Reason: exit status 1");
+            .message(
+                "Error while executing command: push AKIAIOSFODNN7EXAMPLA. Reason: exit status 1",
+            );
         let phase = BuildPhase::builder().contexts(context.build()).build();
         let said = why(&phase);
         assert!(said.starts_with("COMMAND_EXECUTION_ERROR: Error while"));

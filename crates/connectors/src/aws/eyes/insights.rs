@@ -6,6 +6,7 @@
 
 use aws_sdk_cloudwatchlogs::operation::get_query_results::GetQueryResultsOutput;
 use aws_sdk_cloudwatchlogs::types::QueryStatus;
+use aws_smithy_async::rt::sleep::AsyncSleep as _;
 use model::SourceKind;
 use model::source::Asked;
 use model::time::{SECOND, Span, Timestamp};
@@ -63,7 +64,9 @@ fn estimate(asking: &Asking<'_>, groups: &[Group]) -> u64 {
         .map(|group| {
             let made = group.made.map(|at| Timestamp(at.saturating_mul(1_000_000)));
             let age = made.map_or(i64::MAX, |made| asking.now.since(made).0);
-            let kept = group.days.map_or(i64::MAX, |days| DAY.saturating_mul(days.into()));
+            let kept = group
+                .days
+                .map_or(i64::MAX, |days| DAY.saturating_mul(days.into()));
             let share = length / (age.min(kept).max(1) as f64).max(length);
             group.stored.max(0) as f64 * share
         })
@@ -140,14 +143,21 @@ pub(super) async fn read(asking: &Asking<'_>, groups: &[Group], found: &mut Foun
     match searched(asking, groups, found).await {
         Ok(()) => true,
         Err(miss) => {
-            found.missed(asking, "lines by Logs Insights, which are read group by group", &miss);
+            found.missed(
+                asking,
+                "lines by Logs Insights, which are read group by group",
+                &miss,
+            );
             false
         }
     }
 }
 
 async fn searched(asking: &Asking<'_>, groups: &[Group], found: &mut Found) -> Result<(), Miss> {
-    let miss = |missed| Miss { action: START, missed };
+    let miss = |missed| Miss {
+        action: START,
+        missed,
+    };
     let mut bill = Bill::open(asking, estimate(asking, groups)).map_err(miss)?;
     let names: Vec<String> = groups.iter().map(|group| group.name.clone()).collect();
     let sent = asking
@@ -175,7 +185,9 @@ async fn searched(asking: &Asking<'_>, groups: &[Group], found: &mut Found) -> R
     let (ended, answer) = awaited(asking, id, &mut bill).await;
     let read = answer.as_ref().and_then(|answer| answer.statistics());
     let read = read.map(|statistics| units(statistics.bytes_scanned()));
-    let all = answer.as_ref().map_or(0, |answer| rows(asking, answer, found));
+    let all = answer
+        .as_ref()
+        .map_or(0, |answer| rows(asking, answer, found));
     match ended {
         Ended::Whole => {
             let paid = bill.units;
@@ -187,7 +199,14 @@ async fn searched(asking: &Asking<'_>, groups: &[Group], found: &mut Found) -> R
             bill.settle(read.unwrap_or(paid));
             let gave = Missed::Strange(format!("the search ended as {status}"));
             let action = "logs:GetQueryResults";
-            found.missed(asking, "all lines by Logs Insights", &Miss { action, missed: gave });
+            found.missed(
+                asking,
+                "all lines by Logs Insights",
+                &Miss {
+                    action,
+                    missed: gave,
+                },
+            );
         }
         Ended::Left(miss) => {
             // What it read until it stopped is paid, and not told any more.
@@ -281,7 +300,12 @@ fn rows(asking: &Asking<'_>, answer: &GetQueryResultsOutput, found: &mut Found) 
     let text = json!({ "results": lines }).to_string();
     let file = DataFile::in_memory("logs/answer.json", text.as_bytes());
     // Made here a moment ago, it can be read.
-    let _ = aws::rows(&file, aws::Rows::QueryResults, &Limits::default(), &mut rows);
+    let _ = aws::rows(
+        &file,
+        aws::Rows::QueryResults,
+        &Limits::default(),
+        &mut rows,
+    );
     rows.pour(found);
     count
 }
@@ -338,7 +362,11 @@ mod tests {
         ] {
             assert!(words.is_match(line), "{line}");
         }
-        for line in ["INFO order 17 paid", "GET /health 200", "INFO room 12 is free"] {
+        for line in [
+            "INFO order 17 paid",
+            "GET /health 200",
+            "INFO room 12 is free",
+        ] {
             assert!(!words.is_match(line), "{line}");
         }
     }

@@ -29,11 +29,7 @@ struct Wanted {
 }
 
 /// What was recorded of whoever fires, as it is known by now.
-pub(super) async fn look(
-    asking: &Asking<'_>,
-    firing: &BTreeSet<EntityId>,
-    known: &Found,
-) -> Found {
+pub(super) async fn look(asking: &Asking<'_>, firing: &BTreeSet<EntityId>, known: &Found) -> Found {
     let mut found = Found::default();
     let wanted: Vec<Wanted> = firing
         .iter()
@@ -61,17 +57,20 @@ fn wanted(entity: &Entity, known: &Found) -> Option<Wanted> {
         (EntityKind::Gateway, "elasticloadbalancing") => {
             (ResourceType::LoadBalancerV2, arn.to_string())
         }
-        (EntityKind::Workload, "autoscaling") => {
-            (ResourceType::AutoScalingGroup, arn.to_string())
-        }
+        (EntityKind::Workload, "autoscaling") => (ResourceType::AutoScalingGroup, arn.to_string()),
         (EntityKind::Database, "rds") => {
             let id = entity.labels.get("resource_id")?;
             let cluster = id.starts_with("cluster-");
-            let kind = if cluster { ResourceType::DbCluster } else { ResourceType::DbInstance };
+            let kind = if cluster {
+                ResourceType::DbCluster
+            } else {
+                ResourceType::DbInstance
+            };
             (kind, id.clone())
         }
         (EntityKind::Queue, "sqs") => {
-            let same = |one: &&model::StateSnapshot| one.entity == entity.id && one.kind == "sqs.queue";
+            let same =
+                |one: &&model::StateSnapshot| one.entity == entity.id && one.kind == "sqs.queue";
             let url = known.snapshots.iter().find(same)?.document["QueueUrl"].as_str()?;
             (ResourceType::Queue, url.to_string())
         }
@@ -80,16 +79,29 @@ fn wanted(entity: &Entity, known: &Found) -> Option<Wanted> {
         }
         _ => return None,
     };
-    Some(Wanted { entity: entity.id.clone(), name: entity.name.clone(), kind, id })
+    Some(Wanted {
+        entity: entity.id.clone(),
+        name: entity.name.clone(),
+        kind,
+        id,
+    })
 }
 
 async fn records(asking: &Asking<'_>, wanted: &[Wanted], found: &mut Found) -> Result<(), Miss> {
-    let sent = asking.place.config.describe_configuration_recorder_status().send();
+    let sent = asking
+        .place
+        .config
+        .describe_configuration_recorder_status()
+        .send();
     let answer = asking
         .ask("config:DescribeConfigurationRecorderStatus", 1, sent)
         .await?;
     // Where nobody records, there is nothing to be missed.
-    if !answer.configuration_recorders_status().iter().any(|one| one.recording()) {
+    if !answer
+        .configuration_recorders_status()
+        .iter()
+        .any(|one| one.recording())
+    {
         return Ok(());
     }
     found.seen.insert(SourceKind::Changes);
@@ -158,7 +170,10 @@ pub(super) fn told_once(changes: &mut Vec<Change>) {
     for record in records {
         let mut same = others.iter_mut().filter(|other| {
             (record.start..=record.end).contains(&other.start)
-                && other.entities.iter().any(|one| record.entities.contains(one))
+                && other
+                    .entities
+                    .iter()
+                    .any(|one| record.entities.contains(one))
         });
         match (same.next(), same.next()) {
             (None, _) => changes.push(record),

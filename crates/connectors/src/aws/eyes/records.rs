@@ -48,7 +48,10 @@ pub(super) fn change(
     (before, old): Recorded<'_>,
 ) -> Option<Change> {
     let status = new.configuration_item_status();
-    let gone = matches!(status, Some(Status::ResourceDeleted | Status::ResourceDeletedNotRecorded));
+    let gone = matches!(
+        status,
+        Some(Status::ResourceDeleted | Status::ResourceDeletedNotRecorded)
+    );
     let (mut was, mut is) = (document(old), document(new));
     let set = set_at(&is).filter(|set| (before..=at).contains(set));
     for value in [&mut was, &mut is] {
@@ -67,17 +70,31 @@ pub(super) fn change(
     } else {
         let more = if paths.len() > NAMED { ", …" } else { "" };
         paths.truncate(NAMED);
-        format!("{name}: {}{more} altered, as AWS Config recorded", paths.join(", "))
+        format!(
+            "{name}: {}{more} altered, as AWS Config recorded",
+            paths.join(", ")
+        )
     };
     Some(Change {
-        id: format!("{ID}{name}:{}", new.configuration_state_id().unwrap_or_default()),
-        kind: if gone { ChangeKind::Infrastructure } else { ChangeKind::Config },
+        id: format!(
+            "{ID}{name}:{}",
+            new.configuration_state_id().unwrap_or_default()
+        ),
+        kind: if gone {
+            ChangeKind::Infrastructure
+        } else {
+            ChangeKind::Config
+        },
         start: set.unwrap_or(at.minus(RECORDED).max(before)),
         end: set.unwrap_or(at),
         entities: vec![entity.clone()],
         actor: String::new(),
         title: clip(&title),
-        diff: if gone { None } else { manifest::diff(&path, &was, &is) },
+        diff: if gone {
+            None
+        } else {
+            manifest::diff(&path, &was, &is)
+        },
         files: vec![path],
         version: String::new(),
         carries: Vec::new(),
@@ -94,8 +111,9 @@ fn document(item: &ConfigurationItem) -> Value {
         out.insert("configuration".to_string(), parsed(text));
     }
     let supplements = item.supplementary_configuration().into_iter().flatten();
-    let supplements: BTreeMap<&String, Value> =
-        supplements.map(|(name, text)| (name, parsed(text))).collect();
+    let supplements: BTreeMap<&String, Value> = supplements
+        .map(|(name, text)| (name, parsed(text)))
+        .collect();
     if !supplements.is_empty() {
         out.insert("supplements".to_string(), json!(supplements));
     }
@@ -156,14 +174,22 @@ fn conceal(value: &mut Value, was: Option<&Value>, hidden: bool) {
     match value {
         Value::Object(fields) => {
             // `{ name, value }`: of these the name stays.
-            let pair = ["value", "Value"].iter().any(|name| fields.contains_key(*name));
-            let named = ["name", "Name"].iter().find_map(|name| fields.get(*name)?.as_str());
+            let pair = ["value", "Value"]
+                .iter()
+                .any(|name| fields.contains_key(*name));
+            let named = ["name", "Name"]
+                .iter()
+                .find_map(|name| fields.get(*name)?.as_str());
             let secret = pair && named.is_some_and(is_secret);
             for (name, inner) in fields.iter_mut() {
                 let stays = pair && matches!(name.as_str(), "name" | "Name");
                 let here = hidden || VARIABLES.contains(&folded(name).as_str()) || is_secret(name);
                 let own = secret && matches!(name.as_str(), "value" | "Value");
-                conceal(inner, was.and_then(|was| was.get(name)), (here && !stays) || own);
+                conceal(
+                    inner,
+                    was.and_then(|was| was.get(name)),
+                    (here && !stays) || own,
+                );
             }
         }
         Value::Array(values) => {
@@ -217,7 +243,10 @@ mod tests {
                 "containerDefinitions": [{ "environment": [{ "name": "POOL", "value": pool }] }],
             })
         };
-        let change = between(&of(30, "canary-a", "canary-1"), &of(3, "canary-b", "canary-2"));
+        let change = between(
+            &of(30, "canary-a", "canary-1"),
+            &of(3, "canary-b", "canary-2"),
+        );
         let change = change.unwrap();
         assert_eq!(
             change.title,
@@ -233,8 +262,14 @@ mod tests {
         ] {
             assert!(diff.contains(line), "{line}: {diff}");
         }
-        assert!(!diff.contains("canary") && !diff.contains("revisionId"), "{diff}");
-        assert_eq!((change.start.0, change.end.0), (19_100 * SECOND, 20_000 * SECOND));
+        assert!(
+            !diff.contains("canary") && !diff.contains("revisionId"),
+            "{diff}"
+        );
+        assert_eq!(
+            (change.start.0, change.end.0),
+            (19_100 * SECOND, 20_000 * SECOND)
+        );
     }
 
     #[test]
@@ -247,7 +282,10 @@ mod tests {
     fn a_function_says_when_it_was_set() {
         let of = |timeout: u32, at: &str| json!({ "timeout": timeout, "lastModified": at });
         let change = between(&of(1, ""), &of(2, "1970-01-01T05:30:00.000+0000")).unwrap();
-        assert_eq!((change.start.0, change.end.0), (19_800 * SECOND, 19_800 * SECOND));
+        assert_eq!(
+            (change.start.0, change.end.0),
+            (19_800 * SECOND, 19_800 * SECOND)
+        );
         // Out of the time between the records it says nothing.
         let change = between(&of(1, ""), &of(2, "2026-01-01T00:00:00.000+0000")).unwrap();
         assert_eq!(change.end.0, 20_000 * SECOND);
@@ -256,7 +294,15 @@ mod tests {
     #[test]
     fn strange_records_break_nothing() {
         let deep = "[".repeat(10_000);
-        for odd in ["", "{", "7", "\"\"", "null", deep.as_str(), "{\"environment\":7}"] {
+        for odd in [
+            "",
+            "{",
+            "7",
+            "\"\"",
+            "null",
+            deep.as_str(),
+            "{\"environment\":7}",
+        ] {
             let (old, new) = (item(1, &json!({})), item(2, &json!({})));
             let new = ConfigurationItem::builder()
                 .set_configuration_item_capture_time(new.configuration_item_capture_time)

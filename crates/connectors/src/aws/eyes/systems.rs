@@ -62,11 +62,7 @@ fn before(at: Timestamp, asking: &Asking<'_>) -> Timestamp {
     at.min(Timestamp(asking.now.0.saturating_sub(1)))
 }
 
-async fn runs(
-    asking: &Asking<'_>,
-    found: &mut Found,
-    repeats: &mut Repeats,
-) -> Result<(), Miss> {
+async fn runs(asking: &Asking<'_>, found: &mut Found, repeats: &mut Repeats) -> Result<(), Miss> {
     let since = asking.reaches_back();
     let after = AutomationExecutionFilter::builder()
         .key(Key::StartTimeAfter)
@@ -94,7 +90,9 @@ async fn runs(
             continue;
         };
         // What a run starts in its turn is part of it.
-        let child = one.parent_automation_execution_id().is_some_and(|id| !id.is_empty());
+        let child = one
+            .parent_automation_execution_id()
+            .is_some_and(|id| !id.is_empty());
         if child || !(since..asking.now).contains(&began) {
             continue;
         }
@@ -152,7 +150,9 @@ async fn given_targets(
         .automation_execution_id(id)
         .send();
     let answer = asking.ask("ssm:GetAutomationExecution", 1, sent).await?;
-    let given = answer.automation_execution().and_then(|run| run.parameters());
+    let given = answer
+        .automation_execution()
+        .and_then(|run| run.parameters());
     let given = given.into_iter().flatten();
     let named = given.flat_map(|(name, values)| {
         let telling = names::telling(singular(name));
@@ -199,7 +199,10 @@ fn ran(
         Some(Status::Failed | Status::Timedout | Status::CompletedWithFailure)
     );
     let mut title = format!("automation {short}");
-    if !matches!(status, None | Some(Status::Success | Status::CompletedWithSuccess)) {
+    if !matches!(
+        status,
+        None | Some(Status::Success | Status::CompletedWithSuccess)
+    ) {
         title += &format!(": {}", status.map_or("", |status| status.as_str()));
     }
     if failed {
@@ -227,7 +230,11 @@ fn ran(
 }
 
 /// A change that says no more than this.
-pub(super) fn plain(title: String, (start, end): (Timestamp, Timestamp), entities: Vec<EntityId>) -> Change {
+pub(super) fn plain(
+    title: String,
+    (start, end): (Timestamp, Timestamp),
+    entities: Vec<EntityId>,
+) -> Change {
     Change {
         id: String::new(),
         kind: ChangeKind::Config,
@@ -302,17 +309,29 @@ fn commanded(
     if !matches!(status, None | Some(CommandStatus::Success)) {
         title += &format!(": {}", one.status_details().unwrap_or_default());
     }
-    if matches!(status, Some(CommandStatus::Failed | CommandStatus::TimedOut)) {
+    if matches!(
+        status,
+        Some(CommandStatus::Failed | CommandStatus::TimedOut)
+    ) {
         let said = one.status_details().unwrap_or_default();
         let (bad, all) = (one.error_count(), one.target_count());
         let message = format!("command {document} failed on {bad} of {all} machines: {said}");
         for entity in &entities {
-            repeats.say(entity, at, ("ssm", "CommandFailed"), &message, Severity::Warn);
+            repeats.say(
+                entity,
+                at,
+                ("ssm", "CommandFailed"),
+                &message,
+                Severity::Warn,
+            );
         }
         found.seen.insert(SourceKind::Events);
     }
     found.changes.push(Change {
-        id: format!("ssm:command:{document}:{}", one.command_id().unwrap_or_default()),
+        id: format!(
+            "ssm:command:{document}:{}",
+            one.command_id().unwrap_or_default()
+        ),
         kind: ChangeKind::Maintenance,
         ..plain(title, (at, at), entities)
     });
@@ -330,7 +349,10 @@ mod tests {
         let some = |text: &str| Some(text.to_string());
         assert_eq!(of("InstanceIds", "i-0abc"), some("host i-0abc"));
         assert_eq!(of("FunctionName", "pay"), some("function pay"));
-        assert_eq!(of("DBInstanceIdentifier", "orders"), some("database orders"));
+        assert_eq!(
+            of("DBInstanceIdentifier", "orders"),
+            some("database orders")
+        );
         let arn = "arn:aws:dynamodb:eu-west-1:1:table/ledger";
         assert_eq!(of("ResourceArn", arn), some("table ledger"));
         for nobody in ["", "hello", "arn:aws:kms:eu-west-1:1:key/a"] {

@@ -31,7 +31,10 @@ fn ordered(change: &Change, (own, call, _): (&str, &str, bool), other: &Change) 
         && apart <= ORDERED.0
         && (said(&other.title)
             || other.diff.as_deref().is_some_and(said)
-            || other.entities.iter().any(|one| change.entities.contains(one)))
+            || other
+                .entities
+                .iter()
+                .any(|one| change.entities.contains(one)))
 }
 
 /// Leaves each of them told once.
@@ -41,7 +44,9 @@ pub(super) fn told_once(changes: &mut Vec<Change>) {
             .into_iter()
             .partition(|change| change.id.starts_with(order.0));
         for change in &mut own {
-            let found = others.iter().position(|other| ordered(change, order, other));
+            let found = others
+                .iter()
+                .position(|other| ordered(change, order, other));
             let Some(found) = found else { continue };
             let mut other = others.remove(found);
             if !order.2 {
@@ -85,18 +90,35 @@ mod tests {
             raw: model::telemetry::RawRef::default(),
         };
         let mut changes = vec![
-            change("e-1", "PutParameter", 100, "+name: /shop/pool\n+value: 20\n"),
+            change(
+                "e-1",
+                "PutParameter",
+                100,
+                "+name: /shop/pool\n+value: 20\n",
+            ),
             change("e-2", "PutParameter", 100, "+name: /shop/other\n"),
             change("e-3", "StartBuild", 205, "+projectName: web\n"),
             change("e-4", "StartBuild", 300, "+projectName: web\n"),
-            change("ssm:parameter:/shop/pool:3", "parameter /shop/pool", 101, ""),
+            change(
+                "ssm:parameter:/shop/pool:3",
+                "parameter /shop/pool",
+                101,
+                "",
+            ),
             change("codebuild:web:77", "build of web", 206, ""),
             change("codebuild:nobody", "build", 300, ""),
         ];
         told_once(&mut changes);
         let told: Vec<(&str, i64, &str, bool)> = changes
             .iter()
-            .map(|one| (one.id.as_str(), one.start.0 / SECOND, one.actor.as_str(), one.diff.is_some()))
+            .map(|one| {
+                (
+                    one.id.as_str(),
+                    one.start.0 / SECOND,
+                    one.actor.as_str(),
+                    one.diff.is_some(),
+                )
+            })
             .collect();
         assert_eq!(
             told,

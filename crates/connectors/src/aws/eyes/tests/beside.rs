@@ -23,7 +23,9 @@ pub fn builds(call: &Call) -> Said {
     Said::Json(
         200,
         match call.action.as_str() {
-            "codebuild:ListBuilds" => json!({ "ids": ["web-build:3", "web:2", "tools:1", "tools:0"] }),
+            "codebuild:ListBuilds" => {
+                json!({ "ids": ["web-build:3", "web:2", "tools:1", "tools:0"] })
+            }
             _ => json!({ "builds": [
                 build("web-build:3", 12, "FAILED", COMMIT, "GitHub-Hookshot/1"),
                 build("web:2", 13, "SUCCEEDED", COMMIT, "codepipeline/web"),
@@ -76,8 +78,7 @@ pub fn systems(call: &Call) -> Said {
     let mut restart = run("r-1", "AWS-RestartEC2Instance", 18, "Failed");
     restart["TargetParameterName"] = json!("InstanceId");
     restart["ResolvedTargets"] = json!({ "ParameterValues": ["i-0abc"], "Truncated": false });
-    restart["FailureMessage"] =
-        json!("Step fails when it is Poll action status for completion.");
+    restart["FailureMessage"] = json!("Step fails when it is Poll action status for completion.");
     let mut child = run("r-2", "AWS-RestartEC2Instance", 18, "Failed");
     child["ParentAutomationExecutionId"] = json!("r-1");
     Said::Json(
@@ -112,11 +113,15 @@ fn results(status: &str, lines: usize, matched: usize, megabytes: f64) -> Value 
     let line = |nth: usize| {
         let cell = |field: &str, value: &str| json!({ "field": field, "value": value });
         // The newest first.
-        let time = BEGIN.minus(Span(5 * MINUTE + nth as i64 * SECOND / 4)).to_string();
+        let time = BEGIN
+            .minus(Span(5 * MINUTE + nth as i64 * SECOND / 4))
+            .to_string();
         json!([
             cell("@timestamp", &time.replace('T', " ").replace('Z', "")),
-            cell("@message", "ERROR Rate exceeded"), cell("@log", "111111111111:/aws/lambda/pay"),
-            cell("@logStream", "a"), cell("@ptr", "p"),
+            cell("@message", "ERROR Rate exceeded"),
+            cell("@log", "111111111111:/aws/lambda/pay"),
+            cell("@logStream", "a"),
+            cell("@ptr", "p"),
         ])
     };
     json!({
@@ -238,7 +243,10 @@ fn what_would_cost_too_much_is_not_searched() {
         panic!("{:?}", brought.gaps)
     };
     assert_eq!(gap.why, GapReason::Budget);
-    assert!(gap.detail.contains("the $0.05 of a look are spent"), "{gap:?}");
+    assert!(
+        gap.detail.contains("the $0.05 of a look are spent"),
+        "{gap:?}"
+    );
     assert_eq!(made(&double, "logs:StartQuery").len(), 0);
     assert_eq!(made(&double, "logs:FilterLogEvents").len(), 1);
     assert!(brought.asked.spent.micro_usd < 200);
@@ -283,7 +291,10 @@ fn more_lines_than_one_search_gives_are_a_gap() {
     let [gap] = &brought.gaps[..] else {
         panic!("{:?}", brought.gaps)
     };
-    assert_eq!((gap.wanted.as_str(), gap.why), ("all log lines", GapReason::Budget));
+    assert_eq!(
+        (gap.wanted.as_str(), gap.why),
+        ("all log lines", GapReason::Budget)
+    );
     assert!(
         gap.detail.contains("the newest 10000 of 31000 lines"),
         "{gap:?}"
@@ -312,7 +323,10 @@ fn a_search_that_may_not_be_started_leaves_the_groups() {
     assert!(gap.how_to_close.starts_with("allow logs:StartQuery "));
     assert_eq!(made(&double, "logs:FilterLogEvents").len(), 2);
     let spent = brought.asked.spent.micro_usd;
-    assert!((90..=100).contains(&spent), "what was not started costs nothing: {spent}");
+    assert!(
+        (90..=100).contains(&spent),
+        "what was not started costs nothing: {spent}"
+    );
 }
 
 #[test]
@@ -324,7 +338,10 @@ fn values_are_in_nothing_that_is_told() {
     assert_eq!(brought.gaps, []);
     let told = format!("{brought:?}");
     assert!(!told.contains("variable-canary"), "{told}");
-    let record = brought.changes.iter().find(|one| one.id.starts_with("config:pay"));
+    let record = brought
+        .changes
+        .iter()
+        .find(|one| one.id.starts_with("config:pay"));
     let diff = record.unwrap().diff.as_deref().unwrap();
     for line in ["-  timeout: 30", "+  timeout: 3", "(left out), another"] {
         assert!(diff.contains(line), "{line}: {diff}");
@@ -340,9 +357,7 @@ fn values_are_in_nothing_that_is_told() {
 
 #[test]
 fn builds_are_read_until_the_time_that_counts_is_over() {
-    let build = |id: &str, minutes: i64| {
-        json!({ "id": id, "projectName": "web", "startTime": seconds(minutes), "endTime": seconds(minutes - 1), "buildStatus": "SUCCEEDED" })
-    };
+    let build = |id: &str, minutes: i64| json!({ "id": id, "projectName": "web", "startTime": seconds(minutes), "endTime": seconds(minutes - 1), "buildStatus": "SUCCEEDED" });
     for (late, questions, gaps) in [(10, 1, 0), (70, 2, 0), (100, 2, 1)] {
         let time = Time::new();
         let double = Double::new(&time, Duration::from_millis(20), move |call| {
@@ -366,9 +381,16 @@ fn builds_are_read_until_the_time_that_counts_is_over() {
         });
         let eyes = eyes(&double, one_region());
         let brought = look(&double, &eyes);
-        assert_eq!(made(&double, "codebuild:BatchGetBuilds").len(), questions, "{late}");
+        assert_eq!(
+            made(&double, "codebuild:BatchGetBuilds").len(),
+            questions,
+            "{late}"
+        );
         assert_eq!(brought.gaps.len(), gaps, "{late}: {:?}", brought.gaps);
-        let built = brought.changes.iter().filter(|one| one.id.starts_with("codebuild:"));
+        let built = brought
+            .changes
+            .iter()
+            .filter(|one| one.id.starts_with("codebuild:"));
         assert_eq!(built.count() as i64, late);
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use model::ports::Clock;
 use model::query::GapReason;
 use model::time::{MINUTE, SECOND, Span, TimeWindow};
 use model::{EntityId, SourceKind};
