@@ -26,8 +26,10 @@ fn build(version: &str) -> Action {
     run(STOCK, "shop-terraform", &given)
 }
 
-/// What there is to be run, what is said of it, and the way back.
-fn all() -> Vec<(Action, [&'static str; 2], Option<Action>, Vec<&'static str>)> {
+/// What there is to be run, what is said of it, the way back, and who feels it.
+type Case = (Action, [&'static str; 2], Option<Action>, Vec<&'static str>);
+
+fn all() -> Vec<Case> {
     vec![
         (
             drain(),
