@@ -80,7 +80,7 @@ fn what_runs_becomes_rows() {
     Deploy 12 min ago [service/web] build of web-build from c0ffee1234ab: FAILED in BUILD
     Deploy 14 min ago [service/web] pipeline web released c0ffee1234ab (Cache carts): Failed
     Deploy 29 min ago [workload/workers] shop/workers: c0ffee1234abcdc0ffee1234abcdc0ffee1234ab, failed
-    Deploy 40 min ago [component/codebuild.project/tools] build of tools from main
+    Deploy 40 min ago [resource/codebuild.project/tools] build of tools from main
     Maintenance 18 min ago [host/i-0abc] automation AWS-RestartEC2Instance: Failed
     Maintenance 26 min ago [function/pay] automation AWS-Tune
     Maintenance 31 min ago [host/i-0abc] command AWS-RunPatchBaseline on 1 machines: Failed
