@@ -228,7 +228,7 @@ impl Seen {
     /// Is the endpoint taken as healthy? `None` if no checker told.
     fn healthy(&self) -> Option<bool> {
         let well = self.all.saturating_sub(self.failed.len());
-        (self.all > 0).then(|| well as f64 > ENOUGH * self.all as f64)
+        (self.all > 0).then_some(well as f64 > ENOUGH * self.all as f64)
     }
 
     /// Failures as events. Where the check is inverted, they are what is wanted.
