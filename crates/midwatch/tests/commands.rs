@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::CommandFactory as _;
 use midwatch::console::{Console, Surroundings};
 use midwatch::exit::Exit;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const SAMPLE: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
