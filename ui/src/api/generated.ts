@@ -1,6 +1,6 @@
 // Generated from docs/api/openapi.json by scripts/types.mjs; not to be altered by hand.
 
-/** One change to the world. A new kind of action is a variant here; the compiler leads to the rest. An action names what is to be so afterwards, never a difference: asking twice for the same thing does no harm even where an actuator cannot remember. */
+/** One change to the world. A new kind of action is a variant here; the compiler leads to the rest. An action names what is to be so afterwards, never a difference: asking twice for the same thing does no harm even where an actuator cannot remember. A runbook alone is a deed: its actuator must know it again by its key. */
 export type Action = {
   do: "revert_change";
   /** What the change touched. */
@@ -71,6 +71,14 @@ export type Action = {
   entity: EntityId;
   /** Requests per second. */
   per_second?: number | null;
+} | {
+  do: "run_runbook";
+  /** What it is run for. */
+  entity: EntityId;
+  /** Its name. */
+  runbook: string;
+  /** What it is given: name to value. */
+  parameters?: Record<string, string>;
 };
 
 /** One thing to do so that it does not happen again. */
