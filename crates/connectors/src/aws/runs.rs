@@ -62,10 +62,10 @@ fn told(value: &str) -> bool {
 }
 
 /// The first name or value that cannot be given.
-fn strange<'n>(
-    allowed: &'n BTreeMap<String, Vec<String>>,
+fn strange(
+    allowed: &BTreeMap<String, Vec<String>>,
     fits: impl Fn(&str) -> bool,
-) -> Option<&'n String> {
+) -> Option<&String> {
     let wrong = |values: &[String]| values.is_empty() || !values.iter().all(|one| told(one));
     let mut named = allowed.iter();
     let found = named.find(|(name, values)| !fits(name) || wrong(values));
