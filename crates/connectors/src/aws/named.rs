@@ -1,5 +1,5 @@
 //! What the owner of hands names for them to alter: services of ECS, Auto Scaling groups, records of Route 53; and what
-//! they may run ([`runs`](super::runs)). What is not named here they cannot alter, and it is not in the policy of their role
+//! they may run ([`runs`]). What is not named here they cannot alter, and it is not in the policy of their role
 //! either.
 
 use std::collections::BTreeMap;

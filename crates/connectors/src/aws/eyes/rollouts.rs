@@ -186,6 +186,26 @@ async fn definition(
     Ok(found)
 }
 
+/// Does the call begin a deployment? One that sets nothing but these does not; of one whose parameters are not told
+/// nobody knows.
+fn begins(call: &Change) -> bool {
+    const STILL: [&str; 8] = [
+        "cluster",
+        "deploymentConfiguration",
+        "desiredCount",
+        "enableECSManagedTags",
+        "enableExecuteCommand",
+        "healthCheckGracePeriodSeconds",
+        "propagateTags",
+        "service",
+    ];
+    call.diff.as_ref().is_none_or(|diff| {
+        let set = diff.lines().filter_map(|line| line.strip_prefix('+'));
+        let mut names = set.filter_map(|line| line.split([':', '.']).next());
+        names.any(|name| !STILL.contains(&name))
+    })
+}
+
 /// What ECS and the audit trail both tell of is one change: that of ECS, which knows what was altered, with whom the
 /// trail names.
 pub(super) fn told_once(changes: &mut Vec<Change>) {
@@ -193,7 +213,7 @@ pub(super) fn told_once(changes: &mut Vec<Change>) {
         .into_iter()
         .partition(|change| change.id.starts_with(ID));
     for other in others {
-        let ordered = ORDERS.iter().any(|call| other.title.starts_with(call));
+        let ordered = ORDERS.iter().any(|call| other.title.starts_with(call)) && begins(&other);
         let same = rollouts.iter_mut().find(|rollout| {
             let apart = rollout.start.since(other.start).0.saturating_abs();
             ordered
@@ -247,6 +267,12 @@ mod tests {
             change("e-4", "TagResource web", 100, "service/web"),
             change("ecs:web:1", "web: web:42", 102, "service/web"),
         ];
+        // How many copies there are to be is no deployment.
+        let count = "+cluster: shop\n+service: web\n+desiredCount: 0\n".to_string();
+        changes.push(Change {
+            diff: Some(count),
+            ..change("e-5", "UpdateService web", 101, "service/web")
+        });
         told_once(&mut changes);
         let told: Vec<(&str, &str, i64)> = changes
             .iter()
@@ -258,6 +284,7 @@ mod tests {
                 ("e-2", "anna", 900),
                 ("e-3", "anna", 101),
                 ("e-4", "anna", 100),
+                ("e-5", "anna", 101),
                 ("ecs:web:1", "anna", 100)
             ]
         );

@@ -226,6 +226,17 @@ fn is_password(key: &str) -> bool {
     key.to_ascii_lowercase().contains("password")
 }
 
+/// Are these variables, such as those of an API's stage? Their names tell what was altered, their values may be secrets.
+fn holds_variables(path: &str) -> bool {
+    let last = path.rsplit('.').next().unwrap_or(path);
+    last.to_ascii_lowercase().ends_with("variables")
+}
+
+/// What stands before a question mark: behind it a health check may carry a token.
+fn before_query(text: &str) -> &str {
+    text.split('?').next().unwrap_or(text)
+}
+
 /// Parameters as lines of a diff: what the call set.
 fn flatten(path: &str, value: &Value, out: &mut String) {
     let join = |key: &str| {
@@ -243,7 +254,11 @@ fn flatten(path: &str, value: &Value, out: &mut String) {
             for (key, inner) in fields {
                 match inner {
                     // AWS leaves passwords out itself; what stands in for it may not.
-                    Value::String(_) if (secret && key == "value") || is_password(key) => {
+                    Value::String(_)
+                        if (secret && key == "value")
+                            || is_password(key)
+                            || holds_variables(path) =>
+                    {
                         out.push_str(&format!("+{}: {HIDDEN}\n", join(key)));
                     }
                     inner => flatten(&join(key), inner, out),
@@ -256,6 +271,9 @@ fn flatten(path: &str, value: &Value, out: &mut String) {
             }
         }
         Value::Null => {}
+        Value::String(text) if path.to_ascii_lowercase().ends_with("resourcepath") => {
+            out.push_str(&format!("+{path}: {}\n", before_query(text)));
+        }
         Value::String(text) => out.push_str(&format!("+{path}: {text}\n")),
         other => out.push_str(&format!("+{path}: {other}\n")),
     }
