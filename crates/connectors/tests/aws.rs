@@ -405,7 +405,6 @@ fn a_function_that_may_not_run_is_seen_through_ministack() {
         "what pipelines released",
         "deployments",
         "what automation did",
-        "resources that nothing else lists",
     ]);
     assert_eq!(gaps, missing, "{:?}", brought.gaps);
     use SourceKind::{Changes, Events, Logs, Metrics, State};

@@ -1,4 +1,5 @@
-//! Resource Explorer: names and tags of what no other part lists, where somebody has set it up.
+//! Resource Explorer: names and tags of what no other part lists, where somebody has set it up and wants it (`explorer`):
+//! they are worth more to a map than to an incident, in which every call counts.
 //!
 //! It finds nothing where its index or default view is missing; that is no gap, for most accounts have neither.
 
@@ -31,6 +32,9 @@ const SORTS: [(&str, EntityKind); 9] = [
 /// What it finds here.
 pub(super) async fn look(asking: &Asking<'_>) -> Found {
     let mut found = Found::default();
+    if !asking.settings.explorer {
+        return found;
+    }
     let sent = asking
         .place
         .explorer

@@ -104,6 +104,8 @@ pub struct Settings {
     /// Lines by one search of Logs Insights over all groups, those with words of trouble, which is paid by what it reads;
     /// else group by group.
     pub insights: bool,
+    /// Ask Resource Explorer too: names for the map, at one call more.
+    pub explorer: bool,
     /// Metrics of one place and look.
     pub metrics: usize,
     /// Log groups of one place and look.
@@ -135,6 +137,7 @@ impl Default for Settings {
             namespaces: Vec::new(),
             log_groups: Vec::new(),
             insights: false,
+            explorer: false,
             metrics: 1_000,
             groups: 20,
             traces: 60,

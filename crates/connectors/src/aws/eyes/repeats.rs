@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use model::time::{MINUTE, Span, Timestamp};
-use model::{Change, EntityId, Event, Severity};
+use model::time::Timestamp;
+use model::{EntityId, Event, Severity};
 
 use super::found::Found;
 
@@ -62,43 +62,6 @@ impl Repeats {
     }
 }
 
-/// Calls that bring about what their service tells of too.
-const ORDERS: [&str; 10] = [
-    "CreateDeployment",
-    "CreateStage",
-    "ImportApi",
-    "ImportRestApi",
-    "PutRestApi",
-    "ReimportApi",
-    "RunInstances",
-    "StartInstances",
-    "UpdateDeployment",
-    "UpdateStage",
-];
-/// So long after a call that brought it about a change may be told of by its service.
-const ORDERED: Span = Span(2 * MINUTE);
-
-/// What the audit trail tells of is not told of once more: changes whose ids begin so are left out where it names a call
-/// that brought them about, by whom and with what.
-pub(super) fn told_once(changes: &mut Vec<Change>, ids: &[&str]) {
-    let (own, others): (Vec<Change>, Vec<Change>) = std::mem::take(changes)
-        .into_iter()
-        .partition(|change| ids.iter().any(|id| change.id.starts_with(id)));
-    let ordered = |change: &Change| {
-        others.iter().any(|other| {
-            ORDERS.iter().any(|call| other.title.starts_with(call))
-                && change.start.since(other.start).0.saturating_abs() <= ORDERED.0
-                && change
-                    .entities
-                    .iter()
-                    .all(|one| other.entities.contains(one))
-        })
-    };
-    let own: Vec<Change> = own.into_iter().filter(|change| !ordered(change)).collect();
-    *changes = others;
-    changes.extend(own);
-}
-
 /// As much of a text as a person reads.
 pub(super) fn clip(text: &str) -> String {
     match text.char_indices().nth(LONGEST) {
@@ -130,35 +93,6 @@ mod tests {
             .collect();
         assert_eq!(told, [(5, 5, 1), (10, 30, 3)]);
         assert_eq!(found.events[0].message.chars().count(), LONGEST + 1);
-    }
-
-    #[test]
-    fn what_the_audit_trail_tells_of_is_told_once() {
-        let change = |id: &str, title: &str, minutes: i64, who: &str| Change {
-            id: id.to_string(),
-            kind: model::ChangeKind::Infrastructure,
-            start: Timestamp(minutes * MINUTE),
-            end: Timestamp(minutes * MINUTE),
-            entities: vec![EntityId::from(who)],
-            actor: String::new(),
-            title: title.to_string(),
-            files: Vec::new(),
-            diff: None,
-            version: String::new(),
-            carries: Vec::new(),
-            undone: None,
-            raw: model::telemetry::RawRef::default(),
-        };
-        let mut changes = vec![
-            change("ec2:r-1", "host/i-1: launched", 10, "host/i-1"),
-            change("ec2:r-2", "host/i-2: launched", 10, "host/i-2"),
-            change("ec2:r-3", "host/i-1: launched", 20, "host/i-1"),
-            change("e-1", "RunInstances i-1", 9, "host/i-1"),
-            change("e-2", "CreateTags i-2", 10, "host/i-2"),
-        ];
-        told_once(&mut changes, &["ec2:", "apigateway:"]);
-        let ids: Vec<&str> = changes.iter().map(|one| one.id.as_str()).collect();
-        assert_eq!(ids, ["e-1", "e-2", "ec2:r-2", "ec2:r-3"]);
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! What a service tells of itself and the audit trail tells as the call that ordered it is one change: the service's, with
-//! when it was ordered and by whom.
+//! when it was ordered and by whom; or the trail's, where the service tells nothing more ([`left_to_the_trail`]).
+//!
+//! Rollouts of ECS know best themselves what they altered ([`rollouts`](super::rollouts)), and records of AWS Config tell
+//! it to whoever else tells of it ([`recorded`](super::recorded)).
 
 use model::Change;
-use model::time::{SECOND, Span};
+use model::time::{MINUTE, SECOND, Span};
 
 /// How the changes of a service are called, by which call they are ordered, as the trail names it, and whether what the call
 /// was given is told with them. (Names of changes are made of the first, of whom they are called, a colon, and which one.)
@@ -65,29 +68,79 @@ pub(super) fn told_once(changes: &mut Vec<Change>) {
     }
 }
 
+/// Calls that alter what a stage of an API serves.
+const STAGES: [&str; 8] = [
+    "CreateDeployment",
+    "CreateStage",
+    "ImportApi",
+    "ImportRestApi",
+    "PutRestApi",
+    "ReimportApi",
+    "UpdateDeployment",
+    "UpdateStage",
+];
+/// So long after such a call a stage tells of it.
+const STAGED: Span = Span(2 * MINUTE);
+
+/// Leaves out the changes of this name of which the trail names the call that brought them about: it says by whom and with
+/// what, and they say no more than that it was.
+pub(super) fn left_to_the_trail(changes: &mut Vec<Change>, id: &str) {
+    let (mut own, others): (Vec<Change>, Vec<Change>) = std::mem::take(changes)
+        .into_iter()
+        .partition(|change| change.id.starts_with(id));
+    own.retain(|change| {
+        !others.iter().any(|other| {
+            STAGES.iter().any(|call| other.title.starts_with(call))
+                && change.start.since(other.start).0.saturating_abs() <= STAGED.0
+                && change
+                    .entities
+                    .iter()
+                    .all(|one| other.entities.contains(one))
+        })
+    });
+    *changes = others;
+    changes.append(&mut own);
+}
+
 #[cfg(test)]
 mod tests {
+    use model::EntityId;
     use model::time::Timestamp;
-    use model::{ChangeKind, EntityId};
 
+    use super::super::systems::plain;
     use super::*;
+
+    fn change(id: &str, title: &str, at: i64, who: &str) -> Change {
+        let at = Timestamp(at * SECOND);
+        Change {
+            id: id.to_string(),
+            ..plain(title.to_string(), (at, at), vec![EntityId::from(who)])
+        }
+    }
+
+    #[test]
+    fn what_the_audit_trail_tells_of_is_left_to_it() {
+        let mut changes = vec![
+            change("apigateway:a:prod", "prod of a", 600, "gateway/a"),
+            change("apigateway:b:prod", "prod of b", 600, "gateway/b"),
+            change("apigateway:a:test", "test of a", 1_200, "gateway/a"),
+            change("e-1", "CreateDeployment a", 540, "gateway/a"),
+            change("e-2", "TagResource b", 600, "gateway/b"),
+        ];
+        left_to_the_trail(&mut changes, "apigateway:");
+        let ids: Vec<&str> = changes.iter().map(|one| one.id.as_str()).collect();
+        assert_eq!(
+            ids,
+            ["e-1", "e-2", "apigateway:b:prod", "apigateway:a:test"]
+        );
+    }
 
     #[test]
     fn an_order_and_what_it_made_are_one_change() {
         let change = |id: &str, title: &str, at: i64, diff: &str| Change {
-            id: id.to_string(),
-            kind: ChangeKind::Config,
-            start: Timestamp(at * SECOND),
-            end: Timestamp(at * SECOND),
-            entities: vec![EntityId::from(if diff.is_empty() { "a" } else { "b" })],
             actor: if diff.is_empty() { "" } else { "anna" }.to_string(),
-            title: title.to_string(),
-            files: Vec::new(),
             diff: (!diff.is_empty()).then(|| diff.to_string()),
-            version: String::new(),
-            carries: Vec::new(),
-            undone: None,
-            raw: model::telemetry::RawRef::default(),
+            ..change(id, title, at, if diff.is_empty() { "a" } else { "b" })
         };
         let mut changes = vec![
             change(

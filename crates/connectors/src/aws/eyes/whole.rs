@@ -4,8 +4,8 @@ use super::ask::Asking;
 use super::found::Found;
 use super::{
     alarms, balancers, builds, checks, containers, databases, deployments, explorer, fleets,
-    functions, gateways, logs, metrics, parameters, queues, recorded, releases, repeats, rollouts,
-    systems, tables, tags, traces, trail, twice, workflows,
+    functions, gateways, logs, metrics, parameters, queues, recorded, releases, rollouts, systems,
+    tables, tags, traces, trail, twice, workflows,
 };
 
 /// Looks at all of it. Alarms first: they say who matters. Each part is put on the heap: together they would not
@@ -109,6 +109,6 @@ pub(super) async fn look(asking: &Asking<'_>) -> Found {
     names.lean(&mut found);
     // Last: it turns everybody whom it finds into a map that is only read.
     apis.rename(&mut found);
-    repeats::told_once(&mut found.changes, &[gateways::ID]);
+    twice::left_to_the_trail(&mut found.changes, gateways::ID);
     found
 }

@@ -226,10 +226,21 @@ fn is_password(key: &str) -> bool {
     key.to_ascii_lowercase().contains("password")
 }
 
-/// Are these variables, such as those of an API's stage? Their names tell what was altered, their values may be secrets.
-fn holds_variables(path: &str) -> bool {
-    let last = path.rsplit('.').next().unwrap_or(path);
-    last.to_ascii_lowercase().ends_with("variables")
+/// Is this what a variable holds, of an API's stage (`variables: { NAME: value }`) or of a build
+/// (`environmentVariablesOverride: [{ name, value }]`)? Names tell what was altered, values may be secrets.
+fn is_of_variable(path: &str, key: &str) -> bool {
+    let are_variables = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        name.ends_with("variables") || name.ends_with("variablesoverride")
+    };
+    let mut parts = path.rsplit('.');
+    match (parts.next(), parts.next()) {
+        (Some(place), Some(list)) if place.bytes().all(|b| b.is_ascii_digit()) => {
+            key == "value" && are_variables(list)
+        }
+        (Some(map), _) => are_variables(map),
+        (None, _) => false,
+    }
 }
 
 /// What stands before a question mark: behind it a health check may carry a token.
@@ -257,7 +268,7 @@ fn flatten(path: &str, value: &Value, out: &mut String) {
                     Value::String(_)
                         if (secret && key == "value")
                             || is_password(key)
-                            || holds_variables(path) =>
+                            || is_of_variable(path, key) =>
                     {
                         out.push_str(&format!("+{}: {HIDDEN}\n", join(key)));
                     }
@@ -276,5 +287,40 @@ fn flatten(path: &str, value: &Value, out: &mut String) {
         }
         Value::String(text) => out.push_str(&format!("+{path}: {text}\n")),
         other => out.push_str(&format!("+{path}: {other}\n")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_a_call_set_is_told_without_secrets() {
+        let set = json!({
+            "masterUserPassword": "canary",
+            "createStageInput": { "stageName": "prod", "variables": { "fn": "canary" } },
+            "environmentVariablesOverride": [{ "name": "POOL", "value": "canary", "type": "PLAINTEXT" }],
+            "healthCheckConfig": { "resourcePath": "/health?token=canary" },
+            "containerDefinitions": [{ "environment": [
+                { "name": "DB_TOKEN", "value": "canary" }, { "name": "DB_HOST", "value": "db-2" },
+            ]}],
+            "desiredCount": 0,
+        });
+        let mut lines = String::new();
+        flatten("", &set, &mut lines);
+        assert!(!lines.contains("canary"), "{lines}");
+        for line in [
+            "+createStageInput.stageName: prod",
+            "+createStageInput.variables.fn: (left out)",
+            "+environmentVariablesOverride.0.name: POOL",
+            "+environmentVariablesOverride.0.type: PLAINTEXT",
+            "+healthCheckConfig.resourcePath: /health",
+            "+containerDefinitions.0.environment.1.value: db-2",
+            "+desiredCount: 0",
+        ] {
+            assert!(lines.lines().any(|one| one == line), "{line}: {lines}");
+        }
     }
 }

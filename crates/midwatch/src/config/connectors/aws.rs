@@ -44,6 +44,10 @@ pub struct Aws {
     /// unless it is turned on. `midwatch permissions aws` then allows it too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub insights: bool,
+    /// Asks Resource Explorer too, for names and tags of what no other call lists, at one call more; off unless it is turned
+    /// on: they are worth more to a map than to an incident.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub explorer: bool,
     /// Metrics of one look at one account in one region; 1000 unless something else is said. They are paid for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metrics: Option<usize>,

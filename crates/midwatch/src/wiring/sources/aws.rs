@@ -36,6 +36,7 @@ pub(super) fn source(house: &House, name: &str, config: &Aws) -> Result<Box<dyn 
         namespaces: config.namespaces.clone(),
         log_groups: config.log_groups.clone(),
         insights: config.insights,
+        explorer: config.explorer,
         metrics: config.metrics.unwrap_or(usual.metrics),
         groups: config.groups.unwrap_or(usual.groups),
         traces: config.traces.unwrap_or(usual.traces),

@@ -15,7 +15,11 @@ const FRONT: &str = "gateway/app/front/50dc6c495c0c9188";
 fn brought(answering: impl Fn(&Call) -> Said + Send + Sync + 'static) -> (Brought, Arc<Double>) {
     let time = Time::new();
     let double = Double::new(&time, Duration::from_millis(20), answering);
-    let eyes = eyes(&double, one_region());
+    let settings = Settings {
+        explorer: true,
+        ..one_region()
+    };
+    let eyes = eyes(&double, settings);
     (look(&double, &eyes), double)
 }
 

@@ -337,6 +337,7 @@ fn every_call_of_the_table_is_made_and_no_other() {
             accounts: accounts(1),
             regions: regions.to_vec(),
             insights,
+            explorer: true,
             ..Settings::default()
         };
         let eyes = eyes(&double, settings);
