@@ -53,6 +53,7 @@ const AUTOSCALING: Service = service("autoscaling", "Auto Scaling", "autoscaling
 const STATES: Service = service("states", "SFN", "states");
 const PIPELINES: Service = service("codepipeline", "CodePipeline", "codepipeline");
 const DEPLOYMENTS: Service = service("codedeploy", "CodeDeploy", "codedeploy");
+const EC2: Service = service("ec2", "EC2", "ec2");
 const REST: Service = service("apigateway", "API Gateway", "apigateway");
 // IAM and the audit trail know both by the first one's name.
 const HTTP: Service = service("apigatewayv2", "ApiGatewayV2", "apigateway");
@@ -129,7 +130,7 @@ pub const READS_BY_ANOTHER_NAME: [(&str, &str); 2] = [
 /// The table, by service. Quotas: the service's own pages of "endpoints and quotas" in the AWS General Reference.
 /// Calls of ECS that share one quota have half of it each, those of API Gateway its ten between them.
 #[rustfmt::skip]
-pub static CALLS: [Call; 67] = [
+pub static CALLS: [Call; 69] = [
     call(&CLOUDWATCH, "DescribeAlarms", "cloudwatch:DescribeAlarms", 9.0, "which alarms there are, and which fire"),
     call(&CLOUDWATCH, "DescribeAlarmHistory", "cloudwatch:DescribeAlarmHistory", 3.0, "when alarms turned"),
     call(&CLOUDWATCH, "ListMetrics", "cloudwatch:ListMetrics", 25.0, "which metrics there are"),
@@ -177,6 +178,8 @@ pub static CALLS: [Call; 67] = [
     call(&DEPLOYMENTS, "ListDeployments", "codedeploy:ListDeployments", 5.0, "which deployments there were"),
     call(&DEPLOYMENTS, "BatchGetDeployments", "codedeploy:BatchGetDeployments", 5.0, "what was deployed, and how it ended"),
     call(&DEPLOYMENTS, "BatchGetDeploymentGroups", "codedeploy:BatchGetDeploymentGroups", 5.0, "onto what was deployed"),
+    call(&EC2, "DescribeInstances", "ec2:DescribeInstances", 10.0, "which machines run, and why others stopped"),
+    call(&EC2, "DescribeInstanceStatus", "ec2:DescribeInstanceStatus", 10.0, "which machines fail their status checks, and what is planned with them"),
     call(&REST, "GetRestApis", "apigateway:GetRestApis", 1.0, "which REST APIs there are"),
     call(&REST, "GetStages", "apigateway:GetStages", 2.0, "what is deployed where, and how many requests are let in"),
     call(&REST, "GetResources", "apigateway:GetResources", 2.0, "whom a REST API calls"),

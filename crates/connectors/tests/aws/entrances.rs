@@ -1,4 +1,4 @@
-//! APIs and health checks through an emulator: a REST API with a stage and a function behind it, an HTTP API that sends to a
+//! Machines, APIs and health checks through an emulator: two machines, a REST API with a stage and a function behind it, an HTTP API that sends to a
 //! balancer's address, and a check that looks at the same.
 
 use aws_sdk_apigateway::types::IntegrationType;
@@ -168,5 +168,51 @@ fn apis_and_health_checks_are_seen_through_ministack() {
             .any(|who| who.as_str() == "gateway/orders-api")),
         "{:?}",
         titles(&brought)
+    );
+}
+
+#[test]
+#[ignore = "needs ministack: run by cargo xtask test"]
+fn machines_are_seen_through_ministack() {
+    let emulator = Emulator::ministack();
+    let kind = "application/x-www-form-urlencoded";
+    let ec2 = |form: &str| {
+        let answer = emulator.posted("ec2", "/", kind, &format!("{form}&Version=2016-11-15"));
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        answer
+    };
+    let launched =
+        ec2("Action=RunInstances&ImageId=ami-12345678&InstanceType=t3.micro&MinCount=2&MaxCount=2");
+    let ids = launched.split("<instanceId>").skip(1);
+    let ids: Vec<&str> = ids.filter_map(|rest| rest.split('<').next()).collect();
+    let [runs, stopped] = ids[..] else {
+        panic!("{launched}")
+    };
+    ec2(&format!("Action=StopInstances&InstanceId.1={stopped}"));
+    let eyes = emulator.eyes(Settings::default());
+    let (hull, now) = lately();
+    let brought = eyes.look(hull, now.plus(Span(MINUTE)));
+    for gap in &brought.gaps {
+        println!("{}: {}", gap.wanted, gap.detail);
+    }
+    let told: Vec<String> = brought
+        .snapshots
+        .iter()
+        .filter(|one| one.kind == "ec2.instance")
+        .map(|one| format!("{} {}", one.entity, one.document))
+        .collect();
+    println!("{told:#?} {:?}", titles(&brought));
+    // It does not tell when a machine was stopped: one that stands still is then nobody's trouble.
+    assert_eq!(told.len(), 1, "{stopped}");
+    assert!(told[0].starts_with(&format!("host/{runs} ")));
+    assert!(
+        told[0].contains("\"Status\":\"running\"") && told[0].contains("\"SystemStatus\":\"ok\"")
+    );
+    let host = EntityId::from(format!("host/{runs}").as_str());
+    assert!(
+        brought
+            .changes
+            .iter()
+            .any(|one| one.entities.contains(&host))
     );
 }

@@ -1,6 +1,7 @@
 //! Load balancers: how they are, whether what stands behind them is well, and who that is.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use aws_sdk_elasticloadbalancingv2::types::{TargetGroup, TargetHealthDescription};
 use model::{EdgeKind, EntityId, EntityKind, SourceKind};
@@ -27,16 +28,33 @@ impl Behind {
     }
 }
 
-/// Which balancers send to which target group, by its ARN.
+/// Machines by the network and the private address in it.
+pub(super) type Hosts = BTreeMap<(String, String), EntityId>;
+
+/// To whom balancers send.
 #[derive(Default)]
-pub(super) struct Fronts(BTreeMap<String, Vec<EntityId>>);
+pub(super) struct Fronts {
+    /// Which balancers send to which target group, by its ARN.
+    groups: BTreeMap<String, Vec<EntityId>>,
+    /// Which of them send to which address, and in which network that is.
+    addresses: Vec<(EntityId, (String, String))>,
+}
 
 impl Fronts {
     /// Draws an edge from each balancer to whoever stands behind its target groups.
     pub fn lead(&self, behind: &[Behind], found: &mut Found) {
         for (who, group) in behind.iter().flat_map(|some| &some.0) {
-            for front in self.0.get(group).into_iter().flatten() {
+            for front in self.groups.get(group).into_iter().flatten() {
                 found.edge(front, who, EdgeKind::Calls, "the balancer's target group");
+            }
+        }
+    }
+
+    /// Draws an edge from each balancer to the machines whose addresses it sends to.
+    pub fn reach(&self, hosts: &Hosts, found: &mut Found) {
+        for (front, address) in &self.addresses {
+            if let Some(host) = hosts.get(address) {
+                found.edge(front, host, EdgeKind::Calls, "the balancer's target group");
             }
         }
     }
@@ -132,7 +150,7 @@ async fn groups(
             wanted.push((first.clone(), arn));
             groups.insert(arn, group);
         }
-        fronts.0.insert(arn.to_string(), balancers);
+        fronts.groups.insert(arn.to_string(), balancers);
     }
     let more = answer
         .next_marker()
@@ -148,15 +166,18 @@ async fn groups(
         let answer = asking
             .ask("elasticloadbalancing:DescribeTargetHealth", 1, sent)
             .await?;
-        let fronts = fronts.0.get(arn).map_or(&[][..], Vec::as_slice);
+        let before = fronts.groups.get(arn).map_or(&[][..], Vec::as_slice);
         if let Some(group) = groups.get(arn) {
-            tell(
-                asking,
-                group,
-                answer.target_health_descriptions(),
-                fronts,
-                found,
-            );
+            let targets = answer.target_health_descriptions();
+            tell(asking, group, targets, before, found);
+            let network = group.vpc_id().unwrap_or_default();
+            let ids = targets.iter().filter_map(|one| one.target()?.id());
+            let addresses = ids.filter(|id| id.parse::<IpAddr>().is_ok());
+            for address in addresses {
+                let address = (network.to_string(), address.to_string());
+                let sends = before.iter().map(|front| (front.clone(), address.clone()));
+                fronts.addresses.extend(sends);
+            }
         }
     }
     Ok(())

@@ -25,6 +25,7 @@ pub(super) mod guard;
 pub(super) mod identity;
 mod insights;
 mod logs;
+mod machines;
 mod means;
 mod metrics;
 mod parameters;
@@ -321,7 +322,7 @@ impl Eyes {
         let paid = tally::dollars(self.tally.paid.spent(now).requests);
         Ok(format!(
             "asked as {}. It sees alarms, metrics, logs, traces, the audit trail, functions, tables, queues, tags, services of ECS, \
-             databases, load balancers, groups of machines, APIs, health checks, state machines, builds, releases, automation and what AWS Config recorded, by {} calls that all read. Asked {} times in the last hour, for {paid}",
+             databases, load balancers, machines and their groups, APIs, health checks, state machines, builds, releases, automation and what AWS Config recorded, by {} calls that all read. Asked {} times in the last hour, for {paid}",
             said.join("; "),
             CALLS.len(),
             hour.requests

@@ -14,7 +14,7 @@ use super::ask::duration;
 use super::guard::Guard;
 use super::identity::{Remembered, Role, SESSION, Shown};
 use super::tally::Look;
-use super::{Means, Settings};
+use super::{Means, Settings, machines};
 use crate::aws::calls;
 use crate::pull::Missed;
 
@@ -57,6 +57,7 @@ pub(super) struct Place {
     pub builds: aws_sdk_codebuild::Client,
     pub config: aws_sdk_config::Client,
     pub systems: aws_sdk_ssm::Client,
+    pub machines: machines::Client,
     pub rest: aws_sdk_apigateway::Client,
     pub http: aws_sdk_apigatewayv2::Client,
     pub dns: aws_sdk_route53::Client,
@@ -108,6 +109,7 @@ impl Place {
             builds: client!(aws_sdk_codebuild, sdk, guard()),
             config: client!(aws_sdk_config, sdk, guard()),
             systems: client!(aws_sdk_ssm, sdk, guard()),
+            machines: machines::Client::new(sdk, guard),
             rest: client!(aws_sdk_apigateway, sdk, guard()),
             http: client!(aws_sdk_apigatewayv2, sdk, guard()),
             dns: client!(aws_sdk_route53, sdk, guard()),

@@ -34,24 +34,30 @@ pub(super) async fn look(asking: &Asking<'_>) -> Found {
     let Some(window) = TimeWindow::new(from, to) else {
         return found;
     };
-    if let Err(miss) = graph(asking, window, &mut found).await {
-        found.missed(asking, "who calls whom", &miss);
-        // Whoever may not see the graph may still see traces; where nobody answers, nobody will.
-        if !matches!(
-            miss.missed,
-            Missed::Permission(_) | Missed::Refused(..) | Missed::Strange(_)
-        ) {
-            return found;
-        }
-    }
-    match summaries(asking, window, &mut found).await {
+    let ids = match summaries(asking, window, &mut found).await {
         Ok(ids) => {
             found.seen.insert(SourceKind::Traces);
-            if let Err(miss) = spans(asking, &ids, &mut found).await {
-                found.missed(asking, "traces", &miss);
-            }
+            Some(ids)
         }
-        Err(miss) => found.missed(asking, "traces", &miss),
+        Err(miss) => {
+            found.missed(asking, "traces", &miss);
+            // Whoever may not see traces may still see the graph; where X-Ray does not answer, it will not.
+            if !matches!(miss.missed, Missed::Permission(_)) {
+                return found;
+            }
+            None
+        }
+    };
+    // The graph is made of traces: where there are none, it is empty.
+    if ids.as_ref().is_none_or(|ids| !ids.is_empty())
+        && let Err(miss) = graph(asking, window, &mut found).await
+    {
+        found.missed(asking, "who calls whom", &miss);
+    }
+    if let Some(ids) = ids
+        && let Err(miss) = spans(asking, &ids, &mut found).await
+    {
+        found.missed(asking, "traces", &miss);
     }
     found
 }

@@ -7,6 +7,8 @@
 use model::Change;
 use model::time::{MINUTE, SECOND, Span};
 
+use super::{gateways, machines};
+
 /// How the changes of a service are called, by which call they are ordered, as the trail names it, and whether what the call
 /// was given is told with them. (Names of changes are made of the first, of whom they are called, a colon, and which one.)
 const ORDERS: [(&str, &str, bool); 4] = [
@@ -69,7 +71,7 @@ pub(super) fn told_once(changes: &mut Vec<Change>) {
 }
 
 /// Calls that alter what a stage of an API serves.
-const STAGES: [&str; 8] = [
+const STAGES: &[&str] = &[
     "CreateDeployment",
     "CreateStage",
     "ImportApi",
@@ -79,27 +81,32 @@ const STAGES: [&str; 8] = [
     "UpdateDeployment",
     "UpdateStage",
 ];
-/// So long after such a call a stage tells of it.
-const STAGED: Span = Span(2 * MINUTE);
+/// How changes are called that say no more than that something was, and the calls of which the trail tells by whom and
+/// with what.
+const LEFT: [(&str, &[&str]); 2] = [
+    (gateways::ID, STAGES),
+    (machines::ID, &["RunInstances", "StartInstances"]),
+];
+/// So long after such a call its service tells of it.
+const TOLD: Span = Span(2 * MINUTE);
 
-/// Leaves out the changes of this name of which the trail names the call that brought them about: it says by whom and with
-/// what, and they say no more than that it was.
-pub(super) fn left_to_the_trail(changes: &mut Vec<Change>, id: &str) {
-    let (mut own, others): (Vec<Change>, Vec<Change>) = std::mem::take(changes)
-        .into_iter()
-        .partition(|change| change.id.starts_with(id));
-    own.retain(|change| {
-        !others.iter().any(|other| {
-            STAGES.iter().any(|call| other.title.starts_with(call))
-                && change.start.since(other.start).0.saturating_abs() <= STAGED.0
-                && change
-                    .entities
-                    .iter()
-                    .all(|one| other.entities.contains(one))
-        })
-    });
-    *changes = others;
-    changes.append(&mut own);
+/// Leaves out what says less than the trail does.
+pub(super) fn left_to_the_trail(changes: &mut Vec<Change>) {
+    for (id, calls) in LEFT {
+        let (mut own, others): (Vec<Change>, Vec<Change>) = std::mem::take(changes)
+            .into_iter()
+            .partition(|change| change.id.starts_with(id));
+        own.retain(|change| {
+            !others.iter().any(|other| {
+                let entities = &change.entities;
+                calls.iter().any(|call| other.title.starts_with(call))
+                    && change.start.since(other.start).0.saturating_abs() <= TOLD.0
+                    && entities.iter().all(|one| other.entities.contains(one))
+            })
+        });
+        *changes = others;
+        changes.append(&mut own);
+    }
 }
 
 #[cfg(test)]
@@ -126,12 +133,26 @@ mod tests {
             change("apigateway:a:test", "test of a", 1_200, "gateway/a"),
             change("e-1", "CreateDeployment a", 540, "gateway/a"),
             change("e-2", "TagResource b", 600, "gateway/b"),
+            change("ec2:r-1:600", "host/i-1: launched", 600, "host/i-1"),
+            change("ec2:r-2:600", "host/i-2: launched", 600, "host/i-2"),
+            change("ec2:r-1:1200", "host/i-1: launched", 1_200, "host/i-1"),
+            change("e-3", "RunInstances i-1", 540, "host/i-1"),
+            change("e-4", "CreateTags i-2", 600, "host/i-2"),
         ];
-        left_to_the_trail(&mut changes, "apigateway:");
+        left_to_the_trail(&mut changes);
         let ids: Vec<&str> = changes.iter().map(|one| one.id.as_str()).collect();
         assert_eq!(
             ids,
-            ["e-1", "e-2", "apigateway:b:prod", "apigateway:a:test"]
+            [
+                "e-1",
+                "e-2",
+                "e-3",
+                "e-4",
+                "apigateway:b:prod",
+                "apigateway:a:test",
+                "ec2:r-2:600",
+                "ec2:r-1:1200",
+            ]
         );
     }
 

@@ -4,8 +4,8 @@ use super::ask::Asking;
 use super::found::Found;
 use super::{
     alarms, balancers, builds, checks, containers, databases, deployments, explorer, fleets,
-    functions, gateways, logs, metrics, parameters, queues, recorded, releases, rollouts, systems,
-    tables, tags, traces, trail, twice, workflows,
+    functions, gateways, logs, machines, metrics, parameters, queues, recorded, releases, rollouts,
+    systems, tables, tags, traces, trail, twice, workflows,
 };
 
 /// Looks at all of it. Alarms first: they say who matters. Each part is put on the heap: together they would not
@@ -44,6 +44,7 @@ pub(super) async fn look(asking: &Asking<'_>) -> Found {
     };
     let ways = async {
         futures_util::join!(
+            Box::pin(machines::look(asking, firing)),
             Box::pin(gateways::look(asking, firing)),
             Box::pin(checks::look(asking, &alarms)),
             Box::pin(explorer::look(asking)),
@@ -62,8 +63,8 @@ pub(super) async fn look(asking: &Asking<'_>) -> Found {
         (lists, builds),
         automation,
     ) = runs;
-    let (fleets, machines) = fleets;
-    let ((gateways, apis), (checked, checks), listed) = ways;
+    let (fleets, groups) = fleets;
+    let ((hosts, at), (gateways, apis), (checked, checks), listed) = ways;
     for part in [
         numbers,
         lines,
@@ -82,6 +83,7 @@ pub(super) async fn look(asking: &Asking<'_>) -> Found {
         deployments,
         lists,
         automation,
+        hosts,
         gateways,
         checked,
         listed,
@@ -102,13 +104,14 @@ pub(super) async fn look(asking: &Asking<'_>) -> Found {
     rollouts::told_once(&mut found.changes);
     twice::told_once(&mut found.changes);
     recorded::told_once(&mut found.changes);
-    fronts.lead(&[tasks, machines], &mut found);
+    fronts.lead(&[tasks, groups], &mut found);
+    fronts.reach(&at, &mut found);
     let addresses = found.addresses();
     apis.lead(&addresses, &mut found);
     checks.lead(&addresses, &mut found);
     names.lean(&mut found);
     // Last: it turns everybody whom it finds into a map that is only read.
     apis.rename(&mut found);
-    twice::left_to_the_trail(&mut found.changes, gateways::ID);
+    twice::left_to_the_trail(&mut found.changes);
     found
 }

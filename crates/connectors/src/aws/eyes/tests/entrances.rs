@@ -1,10 +1,11 @@
-//! APIs, health checks and what is known by name alone, seen through the double.
+//! Machines, APIs, health checks and what is known by name alone, seen through the double.
 
 use super::ways::whole;
 use super::*;
 
 /// What comes before the colon of these services' calls.
-const OWN: [&str; 4] = [
+const OWN: [&str; 5] = [
+    "ec2",
     "apigateway",
     "apigatewayv2",
     "route53",
@@ -167,6 +168,7 @@ fn what_belongs_to_no_region_is_asked_about_once_in_an_account() {
         let settings = Settings {
             regions: regions.iter().map(|region| (*region).to_string()).collect(),
             accounts: accounts(2),
+            explorer: true,
             ..Settings::default()
         };
         let eyes = eyes(&double, settings);
@@ -232,6 +234,12 @@ fn what_may_not_be_asked_is_a_gap_that_names_the_permission() {
             let why = "User: x is not authorized";
             match denied.service.prefix {
                 _ if call.action != denied.action => whole(call),
+                "ec2" => Said::Xml(
+                    403,
+                    format!(
+                        "<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>{why}</Message></Error></Errors></Response>"
+                    ),
+                ),
                 "route53" => Said::Xml(
                     403,
                     format!(
@@ -276,7 +284,9 @@ fn strange_answers_break_nothing() {
                 Said::Xml(status, text) if OWN.contains(&service) => {
                     let odd = odd.replace(['\u{0}', '\u{202e}'], "?");
                     let mut text = text;
-                    for known in ["h-", "Front-1", "Failure"] {
+                    for known in [
+                        "i-0", "GMT", "h-", "Front-1", "Failure", "impaired", "10.0.",
+                    ] {
                         text = text.replace(known, &odd);
                     }
                     Said::Xml(status, text)
@@ -288,5 +298,80 @@ fn strange_answers_break_nothing() {
         assert!(brought.series.len() >= 6);
         let longest = brought.events.iter().map(|one| one.message.len()).max();
         assert!(longest.unwrap_or(0) < 10_000);
+    }
+}
+
+#[test]
+fn machines_tell_what_fails_what_is_planned_and_why_others_ended() {
+    let (brought, _) = brought(whole);
+    assert_eq!(
+        said(&brought, "ec2"),
+        [
+            "host/i-0spot x1 SpotInterruption: spot instance terminated or stopped by AWS, which took its capacity back: \
+             Server.SpotInstanceTermination: Spot instance termination",
+            "host/i-0web x2 StatusCheckFailed_System: instance i-0web fails its system status check: AWS's own machine beneath it is \
+             at fault"
+        ]
+    );
+    let web = state(&brought, "host/i-0web", "ec2.instance");
+    assert_eq!(
+        (&web["Status"], &web["State"]),
+        (&json!("impaired"), &json!("running"))
+    );
+    let message = web["message"].as_str().unwrap();
+    assert!(
+        message.contains("instance-retirement is due from 2026-01-07T06:00:00"),
+        "{message}"
+    );
+    assert!(
+        !message.contains("reboot") && !message.contains("network"),
+        "{message}"
+    );
+    assert_eq!(
+        state(&brought, "host/i-0abc", "ec2.instance")["Status"],
+        "running"
+    );
+    assert_eq!(
+        state(&brought, "host/i-0late", "ec2.instance")["Status"],
+        "stopped"
+    );
+    let told: BTreeSet<&str> = brought
+        .snapshots
+        .iter()
+        .filter(|one| one.kind == "ec2.instance")
+        .map(|one| one.entity.as_str())
+        .collect();
+    let wanted = ["host/i-0abc", "host/i-0late", "host/i-0spot", "host/i-0web"];
+    assert_eq!(
+        told,
+        BTreeSet::from(wanted),
+        "what ended long ago or on purpose is not told of"
+    );
+    let changes: BTreeSet<String> = brought
+        .changes
+        .iter()
+        .filter(|one| one.id.starts_with("ec2"))
+        .map(|one| {
+            format!(
+                "{:?} {} {}",
+                one.kind,
+                BEGIN.since(one.start).as_minutes(),
+                one.title
+            )
+        })
+        .collect();
+    assert_eq!(
+        changes,
+        BTreeSet::from([
+            "Infrastructure 20 host/i-0web (m7g.large): launched, or started again".to_string(),
+            "Maintenance 40 system-maintenance: network".to_string(),
+        ])
+    );
+    let edges = edges(&brought);
+    for edge in [
+        format!("{FRONT} Calls host/i-0web"),
+        "workload/workers ServedBy host/i-0abc".to_string(),
+    ] {
+        assert!(edges.contains(&edge), "{edge}: {edges:#?}");
     }
 }

@@ -1,4 +1,4 @@
-//! The ways in to what runs, and what is known by name alone, in the double.
+//! Machines, the ways in to what runs, and what is known by name alone, in the double.
 
 use super::services::{at, bare, runs, seconds};
 use super::*;
@@ -8,6 +8,9 @@ const LISTENER: &str = "arn:aws:elasticloadbalancing:eu-west-1:111111111111:list
 /// A place that uses none of these.
 pub fn nothing(call: &Call) -> Said {
     match call.action.as_str() {
+        "ec2:DescribeInstances" => {
+            bare(&json!({ "DescribeInstancesResponse": { "reservationSet": "" } }))
+        }
         "apigateway:GetRestApis" => Said::Json(200, json!({ "item": [] })),
         "apigatewayv2:GetApis" => Said::Json(200, json!({ "items": [] })),
         "route53:ListHealthChecks" => checks(&[]),
@@ -17,6 +20,63 @@ pub fn nothing(call: &Call) -> Said {
         ),
         other => panic!("nobody taught the double {other}"),
     }
+}
+
+/// How EC2 says when a machine was stopped.
+fn gmt(minutes: i64) -> String {
+    let at = at(minutes);
+    format!("{} {} GMT", &at[..10], &at[11..19])
+}
+
+fn machines(operation: &str) -> Said {
+    let machine = |id: &str, state: &str, launched: i64, more: Value| {
+        let mut all = json!({
+            "instanceId": id, "instanceState": { "code": 16, "name": state }, "instanceType": "m7g.large", "vpcId": "vpc-1",
+            "launchTime": at(launched), "placement": { "availabilityZone": "eu-west-1a" },
+        });
+        let own = all.as_object_mut().unwrap();
+        own.extend(more.as_object().unwrap().clone());
+        all
+    };
+    let one = |reservation: &str, machine: Value| json!({ "reservationId": reservation, "instancesSet": { "item": machine } });
+    if operation == "DescribeInstances" {
+        let group = json!({ "tagSet": { "item": { "key": "aws:autoscaling:groupName", "value": "workers" } } });
+        let web = json!({ "privateIpAddress": "10.0.0.4", "ipAddress": "192.0.2.4" });
+        let spot = json!({
+            "reason": format!("Service initiated ({})", gmt(12)), "instanceLifecycle": "spot",
+            "stateReason": { "code": "Server.SpotInstanceTermination", "message": "Server.SpotInstanceTermination: Spot instance termination" },
+        });
+        let user = |minutes| {
+            json!({
+                "reason": format!("User initiated ({})", gmt(minutes)),
+                "stateReason": { "code": "Client.UserInitiatedShutdown", "message": "Client.UserInitiatedShutdown: User initiated shutdown" },
+            })
+        };
+        return bare(
+            &json!({ "DescribeInstancesResponse": { "reservationSet": { "item": [
+                one("r-1", machine("i-0abc", "running", 5, group)),
+                one("r-2", machine("i-0web", "running", 20, web)),
+                one("r-3", machine("i-0spot", "terminated", 9_000, spot)),
+                one("r-4", machine("i-0old", "stopped", 90_000, user(9_000))),
+                one("r-5", machine("i-0gone", "terminated", 9_000, user(10))),
+                one("r-6", machine("i-0late", "stopped", 9_000, user(9))),
+            ]}}}),
+        );
+    }
+    let impaired = json!({
+        "status": "impaired", "details": { "item": { "name": "reachability", "status": "failed", "impairedSince": at(8) } },
+    });
+    let planned = json!({ "item": [
+        { "code": "instance-retirement", "description": "The instance is running on degraded hardware", "notBefore": at(-9_000) },
+        { "code": "system-reboot", "description": "[Canceled] scheduled reboot", "notBefore": at(30) },
+        { "code": "system-maintenance", "description": "[Completed] network", "notBefore": at(40), "notAfter": at(30) },
+    ]});
+    let status = json!({ "instanceStatusSet": { "item": [
+        { "instanceId": "i-0abc", "instanceState": { "name": "running" }, "systemStatus": { "status": "ok" }, "instanceStatus": { "status": "ok" } },
+        { "instanceId": "i-0web", "instanceState": { "name": "running" }, "systemStatus": impaired,
+          "instanceStatus": { "status": "ok" }, "eventsSet": planned },
+    ]}});
+    bare(&json!({ "DescribeInstanceStatusResponse": status }))
 }
 
 fn gateways(action: &str) -> Said {
@@ -123,8 +183,9 @@ fn names() -> Said {
 
 /// All that runs, and all of this.
 pub fn whole(call: &Call) -> Said {
-    let (service, _) = call.action.split_once(':').unwrap_or_default();
+    let (service, operation) = call.action.split_once(':').unwrap_or_default();
     match service {
+        "ec2" => machines(operation),
         "apigateway" | "apigatewayv2" => gateways(&call.action),
         "route53" => health(&call.action),
         "resource-explorer-2" => names(),
