@@ -88,7 +88,9 @@ pub fn calm_words(calm: &Value) -> String {
     format!(
         "{} minutes of health at {}, the longest stretch {}: {} incidents, {} causes named.",
         calm["minutes"],
-        calm["commit"].as_str().unwrap_or_default(),
+        calm["commit"]
+            .as_str()
+            .unwrap_or("a commit that is not known"),
         calm["longest"],
         calm["incidents"],
         calm["named"]

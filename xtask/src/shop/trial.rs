@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
@@ -93,7 +93,7 @@ pub fn watched(
         Some(program) => program.clone(),
         None => built(&options.profile)?.program,
     };
-    at_commit();
+    BEGAN.get_or_init(|| options.program.is_none().then(commit).flatten());
     let machine = machine();
     let mine = !shop.is_up();
     if mine {
@@ -134,10 +134,12 @@ pub fn write(machine: &Value, runs: &[Value], calm: &Value) -> anyhow::Result<()
         .with_context(|| file.display().to_string())
 }
 
-/// The commit that was checked out when this began; others may be made while it runs.
+static BEGAN: OnceLock<Option<String>> = OnceLock::new();
+
+/// The commit that was checked out when this began, and of which the program was built; others may be made while it runs.
+/// Of which a program is that was named is not known.
 pub fn at_commit() -> Option<&'static str> {
-    static BEGAN: LazyLock<Option<String>> = LazyLock::new(commit);
-    BEGAN.as_deref()
+    BEGAN.get()?.as_deref()
 }
 
 /// The moment, as in 2026-01-01T00:00:00Z.
@@ -355,6 +357,7 @@ fn once(
         run["answer"] = json!(answer);
         run["said"] = json!(said);
         run["at_first"] = json!(judge(fault, first).0);
+        run["rules"] = first["header"]["engine"]["rules"].clone();
         run["page_to_report_s"] = json!(page_to_report(first));
         let mut others = Vec::new();
         for other in fresh()?.iter().filter(|other| *other != id) {
