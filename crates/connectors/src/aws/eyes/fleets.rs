@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::alarms::moment;
 use super::ask::{Asking, Miss};
 use super::balancers::Behind;
-use super::found::Found;
+use super::found::{Found, plain};
 use super::repeats::{Repeats, clip};
 
 /// Groups and activities of one answer: the most that may be asked for.
@@ -144,14 +144,14 @@ async fn activities(asking: &Asking<'_>, found: &mut Found) -> Result<(), Miss> 
         match activity.status_code() {
             Some(Status::Failed | Status::Cancelled) => {
                 let why = activity.status_message().unwrap_or_default();
-                let what = plain(activity);
+                let what = shortened(activity);
                 let message = format!("{what} failed: {why}");
                 let reason = ("autoscaling", "ScalingActivityFailed");
                 repeats.say(&entity, end, reason, &message, Severity::Error);
                 continue;
             }
             _ if cause.contains("health check") => {
-                let message = format!("{}: {cause}", plain(activity));
+                let message = format!("{}: {cause}", shortened(activity));
                 let reason = ("autoscaling", "Unhealthy");
                 repeats.say(&entity, began, reason, &message, Severity::Warn);
             }
@@ -159,20 +159,12 @@ async fn activities(asking: &Asking<'_>, found: &mut Found) -> Result<(), Miss> 
         }
         let key = (entity.clone(), cause.clone());
         let (change, count) = changes.entry(key).or_insert_with(|| {
+            let title = format!("{group}: {}", shortened(activity));
             let change = Change {
                 id: format!("autoscaling:{}", activity.activity_id().unwrap_or_default()),
                 kind: ChangeKind::Scaling,
-                start: began,
-                end,
-                entities: vec![entity],
-                actor: String::new(),
-                title: format!("{group}: {}", plain(activity)),
-                files: Vec::new(),
                 diff: (!cause.is_empty()).then_some(cause),
-                version: String::new(),
-                carries: Vec::new(),
-                undone: None,
-                raw: model::telemetry::RawRef::default(),
+                ..plain(&title, (began, end), vec![entity])
             };
             (change, 0)
         });
@@ -198,7 +190,7 @@ async fn activities(asking: &Asking<'_>, found: &mut Found) -> Result<(), Miss> 
 }
 
 /// `Launching a new EC2 instance`, without which one: several of one cause are one step.
-fn plain(activity: &Activity) -> String {
+fn shortened(activity: &Activity) -> String {
     let text = activity.description().unwrap_or("a step of scaling");
     clip(text.split(':').next().unwrap_or(text))
 }

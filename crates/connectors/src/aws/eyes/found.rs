@@ -7,18 +7,44 @@ use std::sync::{Arc, Mutex, PoisonError};
 use model::case::{OwnedLog, OwnedSpan};
 use model::query::Gap;
 use model::source::Asked;
+use model::telemetry::RawRef;
 use model::time::{TimeWindow, Timestamp};
 use model::{
-    Change, EdgeKind, EntityId, Event, Series, Severity, SourceKind, StateSnapshot, Topology,
+    Change, ChangeKind, EdgeKind, EntityId, Event, Series, Severity, SourceKind, StateSnapshot,
+    Topology,
 };
 use serde_json::Value;
 
 use super::ask::{Asking, Miss};
+use super::repeats::clip;
 use crate::files::aws::names;
 use crate::files::entities::{Declared, Directory, Who};
 use crate::files::rows::{LogParts, SpanParts};
 use crate::files::stream::{Flow, ON, Place as Row, Sink, sort_fields};
 use crate::pull::Brought;
+
+/// A change that says no more than this.
+pub(super) fn plain(
+    title: &str,
+    (start, end): (Timestamp, Timestamp),
+    entities: Vec<EntityId>,
+) -> Change {
+    Change {
+        id: String::new(),
+        kind: ChangeKind::Config,
+        start,
+        end,
+        entities,
+        actor: String::new(),
+        title: clip(title),
+        files: Vec::new(),
+        diff: None,
+        version: String::new(),
+        carries: Vec::new(),
+        undone: None,
+        raw: RawRef::default(),
+    }
+}
 
 /// What one place showed.
 pub(super) struct Found {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::ask::{Asking, Miss};
 use super::balancers::Hosts;
-use super::found::Found;
+use super::found::{Found, plain};
 use super::repeats::{Repeats, clip};
 
 mod documents;
@@ -241,21 +241,12 @@ impl Launches {
                     [one] => one.to_string(),
                     all => format!("{} machines", all.len()),
                 };
+                // AWS tells of the last start only.
+                let title = format!("{who} ({kind}): launched, or started again");
                 Change {
                     id: format!("{ID}{reservation}:{}", at.0 / SECOND),
                     kind: ChangeKind::Infrastructure,
-                    start: at,
-                    end: at,
-                    entities,
-                    actor: String::new(),
-                    // AWS tells of the last start only.
-                    title: format!("{who} ({kind}): launched, or started again"),
-                    files: Vec::new(),
-                    diff: None,
-                    version: String::new(),
-                    carries: Vec::new(),
-                    undone: None,
-                    raw: model::telemetry::RawRef::default(),
+                    ..plain(&title, (at, at), entities)
                 }
             })
     }

@@ -12,10 +12,9 @@ use serde_json::json;
 
 use super::alarms::moment;
 use super::ask::{Asking, Miss};
-use super::found::Found;
+use super::found::{Found, plain};
 use super::functions::Names;
 use super::repeats::clip;
-use super::systems::plain;
 use crate::files::aws::names;
 
 /// Parameters of one answer: the most that may be asked for.
@@ -133,7 +132,7 @@ fn altered(
         id: format!("ssm:parameter:{name}:{version}"),
         actor: parameter.last_modified_user().map(clip).unwrap_or_default(),
         version: version.to_string(),
-        ..plain(title, (at, at), vec![entity])
+        ..plain(&title, (at, at), vec![entity])
     });
 }
 

@@ -191,26 +191,19 @@ pub(super) fn told_once(changes: &mut Vec<Change>) {
 
 #[cfg(test)]
 mod tests {
-    use model::ChangeKind;
-
+    use super::super::found::plain;
     use super::*;
 
     #[test]
     fn what_others_tell_too_is_told_once() {
         let record = |id: &str, from: i64, to: i64, who: &str| Change {
             id: id.to_string(),
-            kind: ChangeKind::Config,
-            start: Timestamp(from),
-            end: Timestamp(to),
-            entities: vec![EntityId::from(who)],
-            actor: String::new(),
-            title: String::new(),
-            files: Vec::new(),
             diff: Some(id.to_string()),
-            version: String::new(),
-            carries: Vec::new(),
-            undone: None,
-            raw: model::telemetry::RawRef::default(),
+            ..plain(
+                "",
+                (Timestamp(from), Timestamp(to)),
+                vec![EntityId::from(who)],
+            )
         };
         let mut changes = vec![
             record("config:a", 10, 20, "function/a"),

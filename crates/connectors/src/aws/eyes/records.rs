@@ -9,7 +9,7 @@ use model::time::{MINUTE, Span, Timestamp};
 use model::{Change, ChangeKind, EntityId};
 use serde_json::{Map, Value, json};
 
-use super::repeats::clip;
+use super::found::plain;
 use crate::files::kubernetes::manifest::{self, HIDDEN, is_secret};
 
 /// How the change of a record is called.
@@ -75,6 +75,10 @@ pub(super) fn change(
             paths.join(", ")
         )
     };
+    let when = (
+        set.unwrap_or(at.minus(RECORDED).max(before)),
+        set.unwrap_or(at),
+    );
     Some(Change {
         id: format!(
             "{ID}{name}:{}",
@@ -85,21 +89,13 @@ pub(super) fn change(
         } else {
             ChangeKind::Config
         },
-        start: set.unwrap_or(at.minus(RECORDED).max(before)),
-        end: set.unwrap_or(at),
-        entities: vec![entity.clone()],
-        actor: String::new(),
-        title: clip(&title),
         diff: if gone {
             None
         } else {
             manifest::diff(&path, &was, &is)
         },
         files: vec![path],
-        version: String::new(),
-        carries: Vec::new(),
-        undone: None,
-        raw: model::telemetry::RawRef::default(),
+        ..plain(&title, when, vec![entity.clone()])
     })
 }
 

@@ -241,6 +241,7 @@ pub(super) fn told_once(changes: &mut Vec<Change>) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::found::plain;
     use super::*;
 
     #[test]
@@ -248,17 +249,12 @@ mod tests {
         let change = |id: &str, title: &str, at: i64, who: &str| Change {
             id: id.to_string(),
             kind: ChangeKind::Deploy,
-            start: Timestamp(at * SECOND),
-            end: Timestamp(at * SECOND),
-            entities: vec![EntityId::from(who)],
             actor: if id.starts_with(ID) { "" } else { "anna" }.to_string(),
-            title: title.to_string(),
-            files: Vec::new(),
-            diff: None,
-            version: String::new(),
-            carries: Vec::new(),
-            undone: None,
-            raw: model::telemetry::RawRef::default(),
+            ..plain(
+                title,
+                (Timestamp(at * SECOND), Timestamp(at * SECOND)),
+                vec![EntityId::from(who)],
+            )
         };
         let mut changes = vec![
             change("e-1", "UpdateService web", 100, "service/web"),

@@ -15,7 +15,7 @@ use model::{Change, ChangeKind, EntityId, EntityKind, Severity, SourceKind};
 
 use super::alarms::moment;
 use super::ask::{Asking, Miss};
-use super::found::Found;
+use super::found::{Found, plain};
 use super::repeats::{Repeats, clip};
 use crate::files::aws::names;
 use crate::files::entities::Who;
@@ -225,31 +225,8 @@ fn ran(
         kind: ChangeKind::Maintenance,
         actor: one.executed_by().map(clip).unwrap_or_default(),
         version: one.document_version().unwrap_or_default().to_string(),
-        ..plain(title, (began, end), entities)
+        ..plain(&title, (began, end), entities)
     });
-}
-
-/// A change that says no more than this.
-pub(super) fn plain(
-    title: String,
-    (start, end): (Timestamp, Timestamp),
-    entities: Vec<EntityId>,
-) -> Change {
-    Change {
-        id: String::new(),
-        kind: ChangeKind::Config,
-        start,
-        end,
-        entities,
-        actor: String::new(),
-        title: clip(&title),
-        files: Vec::new(),
-        diff: None,
-        version: String::new(),
-        carries: Vec::new(),
-        undone: None,
-        raw: model::telemetry::RawRef::default(),
-    }
 }
 
 async fn ordered(
@@ -333,7 +310,7 @@ fn commanded(
             one.command_id().unwrap_or_default()
         ),
         kind: ChangeKind::Maintenance,
-        ..plain(title, (at, at), entities)
+        ..plain(&title, (at, at), entities)
     });
 }
 

@@ -114,14 +114,14 @@ mod tests {
     use model::EntityId;
     use model::time::Timestamp;
 
-    use super::super::systems::plain;
+    use super::super::found::plain;
     use super::*;
 
     fn change(id: &str, title: &str, at: i64, who: &str) -> Change {
         let at = Timestamp(at * SECOND);
         Change {
             id: id.to_string(),
-            ..plain(title.to_string(), (at, at), vec![EntityId::from(who)])
+            ..plain(title, (at, at), vec![EntityId::from(who)])
         }
     }
 

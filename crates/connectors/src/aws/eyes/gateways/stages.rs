@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::super::alarms::moment;
 use super::super::ask::Asking;
+use super::super::found::plain;
 use super::super::repeats::clip;
 
 /// How the ids of changes begin that a stage tells of.
@@ -163,17 +164,7 @@ impl Stage {
         Some(Change {
             id: format!("{ID}{id}:{}:{}", self.name, at.0 / SECOND),
             kind: ChangeKind::Deploy,
-            start: at,
-            end: at,
-            entities: vec![api.clone()],
-            actor: String::new(),
-            title: clip(&title),
-            files: Vec::new(),
-            diff: None,
-            version: String::new(),
-            carries: Vec::new(),
-            undone: None,
-            raw: model::telemetry::RawRef::default(),
+            ..plain(&title, (at, at), vec![api.clone()])
         })
     }
 }

@@ -5,7 +5,7 @@ use model::{Change, ChangeKind, EntityId, Severity};
 use serde_json::{Value, json};
 
 use super::super::ask::Asking;
-use super::super::found::Found;
+use super::super::found::{Found, plain};
 use super::super::repeats::{Repeats, clip};
 use super::documents::{Check, Planned, Status, at, told};
 
@@ -160,20 +160,12 @@ impl Troubles {
                 .ends
                 .unwrap_or(begins)
                 .clamp(begins, newest.max(begins));
+            let title = format!("{}: {}", plan.code, plan.description);
             found.changes.push(Change {
                 id: format!("ec2-plan:{entity}:{}:{}", plan.code, begins.0 / SECOND),
                 kind: ChangeKind::Maintenance,
-                start: begins,
-                end: ends,
-                entities: vec![entity.clone()],
                 actor: "AWS".to_string(),
-                title: clip(&format!("{}: {}", plan.code, plan.description)),
-                files: Vec::new(),
-                diff: None,
-                version: String::new(),
-                carries: Vec::new(),
-                undone: None,
-                raw: model::telemetry::RawRef::default(),
+                ..plain(&title, (begins, ends), vec![entity.clone()])
             });
             if plan.is_retirement() {
                 let says = format!("instance scheduled for retirement: {}", plan.description);
