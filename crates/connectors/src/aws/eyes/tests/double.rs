@@ -145,6 +145,7 @@ pub struct Call {
 }
 
 /// What is answered: a status, and JSON or a document of XML.
+#[derive(Clone)]
 pub enum Said {
     Json(u16, Value),
     Xml(u16, String),

@@ -491,7 +491,7 @@ fn whatever_fails_is_a_gap_and_the_rest_is_read() {
                 400,
                 json!({ "__type": "ThrottlingException", "message": "slower" }),
             ),
-            "xray:GetServiceGraph" => Said::Silence,
+            "xray:GetTraceSummaries" => Said::Silence,
             "sqs:ListQueues" => Said::Json(500, json!({})),
             "tag:GetResources" => Said::Json(200, json!([7])),
             _ => answer(call),
@@ -511,7 +511,7 @@ fn whatever_fails_is_a_gap_and_the_rest_is_read() {
     );
     assert!(logs.how_to_close.contains("midwatch permissions aws"));
     assert_eq!(why("dynamodb:ListTables").why, GapReason::RateLimit);
-    assert_eq!(why("xray:GetServiceGraph").why, GapReason::Timeout);
+    assert_eq!(why("xray:GetTraceSummaries").why, GapReason::Timeout);
     assert_eq!(why("sqs:ListQueues").why, GapReason::Connector);
     // Nothing hangs beyond the look.
     assert!(time.now().since(BEGIN) <= eyes.settings.budget.look);
@@ -524,6 +524,40 @@ fn whatever_fails_is_a_gap_and_the_rest_is_read() {
         .count();
     assert_eq!(tables, 3);
     assert!(brought.asked.spent.retries >= 2);
+}
+
+/// Of how many calls of X-Ray each answer to the first is the beginning.
+#[test]
+fn the_graph_is_asked_for_where_there_may_be_traces() {
+    let asked = |summaries: Said| {
+        let time = Time::new();
+        let double = Double::new(&time, Duration::from_millis(20), move |call| {
+            match call.action.as_str() {
+                "xray:GetTraceSummaries" => summaries.clone(),
+                _ => answer(call),
+            }
+        });
+        let eyes = eyes(&double, one_region());
+        let brought = look(&double, &eyes);
+        let calls = double.calls().into_iter();
+        let calls: BTreeSet<String> = calls
+            .filter_map(|call| Some(call.action.strip_prefix("xray:")?.to_string()))
+            .collect();
+        (
+            calls.into_iter().collect::<Vec<_>>().join(" "),
+            brought.seen.contains(&SourceKind::Traces),
+        )
+    };
+    let some = Said::Json(200, json!({ "TraceSummaries": [{ "Id": "1-aaaa-bbbb" }] }));
+    let all = "BatchGetTraces GetServiceGraph GetTraceSummaries".to_string();
+    assert_eq!(asked(some), (all, true));
+    let none = Said::Json(200, json!({ "TraceSummaries": [] }));
+    assert_eq!(asked(none), ("GetTraceSummaries".to_string(), true));
+    let denied = Said::Json(403, json!({ "__type": "AccessDeniedException" }));
+    let both = "GetServiceGraph GetTraceSummaries".to_string();
+    assert_eq!(asked(denied), (both, false));
+    let unknown = Said::Json(404, json!({ "__type": "UnknownOperationException" }));
+    assert_eq!(asked(unknown), ("GetTraceSummaries".to_string(), false));
 }
 
 #[test]
