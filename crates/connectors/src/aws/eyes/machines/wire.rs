@@ -13,6 +13,7 @@ use aws_runtime::request_info::RequestInfoInterceptor;
 use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
 use aws_runtime::service_clock_skew::{ServiceClockSkewClassifier, ServiceClockSkewInterceptor};
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
+use aws_smithy_runtime::client::retries::RetryPartition;
 use aws_smithy_runtime::client::retries::classifiers::{
     HttpStatusCodeClassifier, TransientErrorClassifier,
 };
@@ -109,6 +110,8 @@ fn operation(
     let region = sdk.region().map_or("", |region| region.as_ref());
     let mut config = Layer::new("EC2");
     config.store_put(AuthSchemeOptionResolverParams::new(()));
+    // Where one region is slow, others are tried again as if it were not.
+    config.store_put(RetryPartition::new(format!("ec2-{region}")));
     config.store_put(SigV4OperationSigningConfig {
         region: sdk.region().cloned().map(SigningRegion::from),
         name: Some(SigningName::from_static("ec2")),
