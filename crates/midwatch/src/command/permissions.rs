@@ -132,8 +132,11 @@ impl Vendor {
                 let hands = sources().filter_map(|one| one.hands.as_ref());
                 let acts = hands.filter(|hands| hands.profile.is_none());
                 let acts = acts.filter_map(|hands| hands.role_arn.clone()).collect();
-                let searches = sources().any(|one| one.insights);
-                dress::json(&aws::needs::policy(&sorted(reads), &sorted(acts), searches))
+                let more = aws::needs::More {
+                    searches: sources().any(|one| one.insights),
+                    explores: sources().any(|one| one.explorer),
+                };
+                dress::json(&aws::needs::policy(&sorted(reads), &sorted(acts), more))
             }
             #[cfg(feature = "kubernetes")]
             Self::Kubernetes => {

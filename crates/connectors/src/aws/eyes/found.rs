@@ -143,13 +143,15 @@ impl Found {
         things
     }
 
-    /// Everybody who has an address, by it: a host name.
+    /// Everybody who has an address, by it: a host name, or numbers that the whole world knows.
     pub fn addresses(&self) -> BTreeMap<String, EntityId> {
         let mut addresses = BTreeMap::new();
         for (id, entity) in &self.directory.met {
-            if let Some(address) = entity.labels.get("endpoint") {
-                let address = address.trim_end_matches('.').to_ascii_lowercase();
-                addresses.entry(address).or_insert_with(|| id.clone());
+            for label in ["endpoint", "address"] {
+                if let Some(address) = entity.labels.get(label) {
+                    let address = address.trim_end_matches('.').to_ascii_lowercase();
+                    addresses.entry(address).or_insert_with(|| id.clone());
+                }
             }
         }
         addresses

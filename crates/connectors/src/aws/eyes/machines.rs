@@ -117,7 +117,13 @@ async fn listed(asking: &Asking<'_>, found: &mut Found) -> Result<Vec<Listed>, M
     let mut next = None;
     for _ in 0..PAGES {
         let sent = asking.place.machines.describe_instances(PAGE, next);
-        let answer = asking.ask("ec2:DescribeInstances", 1, sent).await?;
+        let answer = match asking.ask("ec2:DescribeInstances", 1, sent).await {
+            Err(miss) if !out.is_empty() => {
+                found.missed(asking, "all machines", &miss);
+                return Ok(out);
+            }
+            answer => answer?,
+        };
         for reservation in answer.reservation_set.item {
             let id = reservation.reservation_id;
             let machines = reservation.instances_set.item.into_iter();
@@ -143,7 +149,13 @@ async fn checked(asking: &Asking<'_>, found: &mut Found) -> Result<BTreeMap<Stri
     let mut next = None;
     for _ in 0..PAGES {
         let sent = asking.place.machines.describe_instance_status(PAGE, next);
-        let answer = asking.ask("ec2:DescribeInstanceStatus", 1, sent).await?;
+        let answer = match asking.ask("ec2:DescribeInstanceStatus", 1, sent).await {
+            Err(miss) if !out.is_empty() => {
+                found.missed(asking, "status checks of all machines", &miss);
+                return Ok(out);
+            }
+            answer => answer?,
+        };
         let statuses = answer.instance_status_set.item.into_iter();
         out.extend(statuses.map(|status| (status.instance_id.clone(), status)));
         next = told(&answer.next_token).map(str::to_string);
@@ -168,10 +180,11 @@ fn group(machine: &Machine) -> Option<&str> {
     tag.and_then(|tag| told(&tag.value))
 }
 
-/// By which name others call it, and where it is.
+/// By which name and number others call it, and where it is.
 fn label(entity: &EntityId, machine: &Machine, found: &mut Found) {
     for (name, value) in [
         ("endpoint", &machine.dns_name),
+        ("address", &machine.ip_address),
         ("cloud.zone", &machine.placement.availability_zone),
     ] {
         found.directory.label(entity, name, value);

@@ -43,6 +43,7 @@ pub(super) async fn look(asking: &Asking<'_>) -> Found {
             found.missed(asking, "traces", &miss);
             // Whoever may not see traces may still see the graph; where X-Ray does not answer, it will not.
             if !matches!(miss.missed, Missed::Permission(_)) {
+                found.missed(asking, "who calls whom", &miss);
                 return found;
             }
             None
@@ -117,8 +118,15 @@ async fn summaries(
     sampled(asking, found);
     let mut ids = Vec::new();
     for slice in slices(window, SLICES) {
-        let (some, _) = page(asking, slice).await?;
-        ids.extend(evenly(some, most / SLICES as usize));
+        match page(asking, slice).await {
+            Ok((some, _)) => ids.extend(evenly(some, most / SLICES as usize)),
+            // What was found is something.
+            Err(miss) if !ids.is_empty() => {
+                found.missed(asking, "all traces", &miss);
+                break;
+            }
+            Err(miss) => return Err(miss),
+        }
     }
     ids.sort();
     ids.dedup();

@@ -2,7 +2,7 @@
 //! nothing.
 
 use model::{Change, ChangeKind, EntityId, EntityKind, Event, Severity};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{names, refusals};
 use crate::files::documents::typed;
@@ -226,17 +226,18 @@ fn is_password(key: &str) -> bool {
     key.to_ascii_lowercase().contains("password")
 }
 
-/// Is this what a variable holds, of an API's stage (`variables: { NAME: value }`) or of a build
-/// (`environmentVariablesOverride: [{ name, value }]`)? Names tell what was altered, values may be secrets.
-fn is_of_variable(path: &str, key: &str) -> bool {
-    let are_variables = |name: &str| {
-        let name = name.to_ascii_lowercase();
-        name.ends_with("variables") || name.ends_with("variablesoverride")
-    };
+/// Is this what a variable holds: of an API's stage (`variables: { NAME: value }`, `stageVariableOverrides`), of a build
+/// (`environmentVariablesOverride: [{ name, value }]`), or by the path to one (`{ path: "/variables/NAME", value }`)? Names
+/// tell what was altered, values may be secrets.
+fn is_of_variable(path: &str, fields: &Map<String, Value>, key: &str) -> bool {
+    let are_variables = |name: &str| name.to_ascii_lowercase().contains("variable");
     let mut parts = path.rsplit('.');
-    match (parts.next(), parts.next()) {
-        (Some(place), Some(list)) if place.bytes().all(|b| b.is_ascii_digit()) => {
-            key == "value" && are_variables(list)
+    let (last, before) = (parts.next(), parts.next());
+    let is_place = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    match (last, before) {
+        (Some(place), Some(list)) if is_place(place) => {
+            let pointer = fields.get("path").and_then(Value::as_str);
+            key == "value" && (are_variables(list) || pointer.is_some_and(are_variables))
         }
         (Some(map), _) => are_variables(map),
         (None, _) => false,
@@ -268,7 +269,7 @@ fn flatten(path: &str, value: &Value, out: &mut String) {
                     Value::String(_)
                         if (secret && key == "value")
                             || is_password(key)
-                            || is_of_variable(path, key) =>
+                            || is_of_variable(path, fields, key) =>
                     {
                         out.push_str(&format!("+{}: {HIDDEN}\n", join(key)));
                     }
@@ -301,6 +302,12 @@ mod tests {
         let set = json!({
             "masterUserPassword": "canary",
             "createStageInput": { "stageName": "prod", "variables": { "fn": "canary" } },
+            "canarySettings": { "stageVariableOverrides": { "fn": "canary" } },
+            "patchOperations": [
+                { "op": "replace", "path": "/variables/DB", "value": "canary" },
+                { "op": "replace", "path": "/canarySettings/stageVariableOverrides/DB", "value": "canary" },
+                { "op": "replace", "path": "/throttling/rateLimit", "value": "7" },
+            ],
             "environmentVariablesOverride": [{ "name": "POOL", "value": "canary", "type": "PLAINTEXT" }],
             "healthCheckConfig": { "resourcePath": "/health?token=canary" },
             "containerDefinitions": [{ "environment": [
@@ -314,6 +321,8 @@ mod tests {
         for line in [
             "+createStageInput.stageName: prod",
             "+createStageInput.variables.fn: (left out)",
+            "+patchOperations.0.path: /variables/DB",
+            "+patchOperations.2.value: 7",
             "+environmentVariablesOverride.0.name: POOL",
             "+environmentVariablesOverride.0.type: PLAINTEXT",
             "+healthCheckConfig.resourcePath: /health",

@@ -121,6 +121,8 @@ pub(super) struct Machine {
     pub placement: Placement,
     pub vpc_id: String,
     pub private_ip_address: String,
+    /// The address by which the internet knows it.
+    pub ip_address: String,
     /// The name by which the internet calls it.
     pub dns_name: String,
     pub network_interface_set: Items<Interface>,

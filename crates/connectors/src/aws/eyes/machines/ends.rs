@@ -18,7 +18,7 @@ const ENDED: [(&str, &str, &str); 3] = [
     (
         "Server.SpotInstance",
         "SpotInterruption",
-        "spot instance terminated or stopped by AWS, which took its capacity back",
+        "spot interruption: AWS took the capacity back",
     ),
     (
         "Server.ScheduledStop",
@@ -65,15 +65,19 @@ pub(super) fn end(asking: &Asking<'_>, machine: &Machine) -> Option<End> {
         None if never => ("LaunchFailed", "the launch did not come to its end"),
         None => ("", ""),
     };
-    let at = told_at(&machine.reason);
-    let launched = documents::at(&machine.launch_time).filter(|_| never);
-    let at = at.or(launched);
-    let lately = at.map(|at| (asking.reaches_back()..asking.now).contains(&at));
+    let launched = documents::at(&machine.launch_time);
+    let at = told_at(&machine.reason).or(launched.filter(|_| never));
+    let is_lately = |at: Timestamp| (asking.reaches_back()..asking.now).contains(&at);
+    // It ended after it was launched: what was launched lately ended lately.
+    let lately = at
+        .map(is_lately)
+        .or(launched.filter(|at| is_lately(*at)).map(|_| true));
     let for_good = matches!(state, "shutting-down" | "terminated");
+    let under_way = matches!(state, "shutting-down" | "stopping");
     let matters = match lately {
         Some(lately) => lately && !(for_good && ON_PURPOSE.contains(&code)),
         // For an hour AWS tells of what was terminated; of what was stopped, for ever.
-        None => for_good && !reason.is_empty(),
+        None => (for_good || under_way) && !reason.is_empty(),
     };
     let why = match (what, message) {
         ("", message) => message.to_string(),
@@ -114,7 +118,9 @@ impl End {
 /// `User initiated (2026-01-01 12:00:00 GMT)`: when that was.
 fn told_at(reason: &str) -> Option<Timestamp> {
     let (_, rest) = reason.rsplit_once('(')?;
-    let (day, time) = rest.strip_suffix(" GMT)")?.split_once(' ')?;
+    let rest = rest.strip_suffix(')')?;
+    let rest = rest.strip_suffix(" GMT").or(rest.strip_suffix(" UTC"))?;
+    let (day, time) = rest.split_once(' ')?;
     format!("{day}T{time}Z").parse().ok()
 }
 
@@ -124,13 +130,16 @@ mod tests {
 
     #[test]
     fn a_reason_says_when() {
-        let at = told_at("User initiated (2026-01-01 12:30:00 GMT)").unwrap();
-        assert_eq!(at.to_string(), "2026-01-01T12:30:00Z");
+        for zone in ["GMT", "UTC"] {
+            let at = told_at(&format!("User initiated (2026-01-01 12:30:00 {zone})")).unwrap();
+            assert_eq!(at.to_string(), "2026-01-01T12:30:00Z");
+        }
         for odd in [
             "",
             "()",
             "User initiated",
             "x (2026-01-01)",
+            "x (2026-01-01 12:30:00)",
             "( GMT)",
             "(a b GMT)",
         ] {

@@ -103,13 +103,6 @@ fn plan(event: &Planned) -> Option<Plan> {
     })
 }
 
-impl Plan {
-    /// Does AWS's machine go, and what is on it with it?
-    fn is_retirement(&self) -> bool {
-        matches!(self.code.as_str(), "instance-retirement" | "instance-stop")
-    }
-}
-
 impl Troubles {
     /// Does it fail a status check?
     pub fn fails(&self) -> bool {
@@ -142,7 +135,7 @@ impl Troubles {
             .collect()
     }
 
-    /// Failing checks as events, and what was carried out as changes.
+    /// Failing checks as events, and plans that were carried out as changes.
     pub fn pour(&self, entity: &EntityId, found: &mut Found, repeats: &mut Repeats) {
         let newest = Timestamp(self.now.0.saturating_sub(1));
         for one in &self.failing {
@@ -160,18 +153,17 @@ impl Troubles {
                 .ends
                 .unwrap_or(begins)
                 .clamp(begins, newest.max(begins));
-            let title = format!("{}: {}", plan.code, plan.description);
+            // When a plan was carried out is not told, only when it was to be; one that is not may never be.
+            if !plan.done {
+                continue;
+            }
+            let title = format!("{}, completed: {}", plan.code, plan.description);
             found.changes.push(Change {
                 id: format!("ec2-plan:{entity}:{}:{}", plan.code, begins.0 / SECOND),
                 kind: ChangeKind::Maintenance,
                 actor: "AWS".to_string(),
                 ..plain(&title, (begins, ends), vec![entity.clone()])
             });
-            if plan.is_retirement() {
-                let says = format!("instance scheduled for retirement: {}", plan.description);
-                let reason = ("ec2", "InstanceRetirement");
-                repeats.say(entity, begins, reason, &says, Severity::Warn);
-            }
         }
     }
 }

@@ -166,6 +166,11 @@ fn operation(
 /// Where EC2 is: where the configuration says, else by the rules of its region.
 /// Source: <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-endpoints.html>.
 fn endpoint(sdk: &SdkConfig, region: &str) -> String {
+    let whole = sdk.endpoint_url().map(str::to_string);
+    // What our own configuration names stands for all of AWS.
+    if let (Some(whole), true) = (&whole, sdk.get_origin("endpoint_url").is_client_config()) {
+        return whole.clone();
+    }
     let key = ServiceConfigKey::builder()
         .service_id(SERVICE)
         .env("AWS_ENDPOINT_URL")
@@ -174,32 +179,31 @@ fn endpoint(sdk: &SdkConfig, region: &str) -> String {
     let own = key
         .ok()
         .and_then(|key| sdk.service_config()?.load_config(key));
-    match (own, sdk.endpoint_url()) {
-        (Some(own), _) => own,
-        (None, Some(all)) => all.to_string(),
-        (None, None) => by_region(
-            region,
-            sdk.use_fips().unwrap_or(false),
-            sdk.use_dual_stack().unwrap_or(false),
-        ),
-    }
+    own.or(whole).unwrap_or_else(|| {
+        let certified = sdk.use_fips().unwrap_or(false);
+        by_region(region, certified, sdk.use_dual_stack().unwrap_or(false))
+    })
 }
 
+/// How the names of regions begin that are no part of the AWS that all know, and where their services are by IPv4, and by
+/// either.
+const PARTITIONS: [(&str, [&str; 2]); 6] = [
+    ("cn-", ["amazonaws.com.cn", "api.amazonwebservices.com.cn"]),
+    ("us-iso-", ["c2s.ic.gov", "api.aws.ic.gov"]),
+    ("us-isob-", ["sc2s.sgov.gov", "api.aws.scloud"]),
+    ("us-isof-", ["csp.hci.ic.gov", "api.aws.hci.ic.gov"]),
+    ("eu-isoe-", ["cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"]),
+    ("eusc-", ["amazonaws.eu", "api.amazonwebservices.eu"]),
+];
+
 fn by_region(region: &str, fips: bool, dual: bool) -> String {
-    let starts = |with: &str| region.starts_with(with);
-    let domain = match dual {
-        true if starts("cn-") => "api.amazonwebservices.com.cn",
-        true => "api.aws",
-        false if starts("cn-") => "amazonaws.com.cn",
-        false if starts("us-isob-") => "sc2s.sgov.gov",
-        false if starts("us-isof-") => "csp.hci.ic.gov",
-        false if starts("us-iso-") => "c2s.ic.gov",
-        false if starts("eu-isoe-") => "cloud.adc-e.uk",
-        false if starts("eusc-") => "amazonaws.eu",
-        false => "amazonaws.com",
-    };
+    let partition = PARTITIONS
+        .iter()
+        .find(|(begins, _)| region.starts_with(begins));
+    let [single, double] = partition.map_or(["amazonaws.com", "api.aws"], |(_, domains)| *domains);
+    let domain = if dual { double } else { single };
     // What stands in regions of the government is certified, and has no other name.
-    let service = match fips && (dual || !starts("us-gov-")) {
+    let service = match fips && (dual || !region.starts_with("us-gov-")) {
         true => "ec2-fips",
         false => "ec2",
     };
@@ -231,7 +235,8 @@ fn read(response: &HttpResponse) -> Result<Answer, OrchestratorError<Refused>> {
     match parsed(body) {
         Ok(Answer::Response(errors)) => Err(OrchestratorError::operation(errors.into())),
         Ok(answer) if status.is_success() => Ok(answer),
-        Err(why) if status.is_success() => Err(OrchestratorError::response(why)),
+        // Read again it would say the same.
+        Err(why) if status.is_success() => Err(OrchestratorError::other(why)),
         _ => Err(OrchestratorError::operation(Refused::default())),
     }
 }
@@ -258,6 +263,8 @@ mod tests {
         assert_eq!(certified, "https://ec2.us-gov-west-1.amazonaws.com");
         let dual = by_region("eu-west-1", false, true);
         assert_eq!(dual, "https://ec2.eu-west-1.api.aws");
+        let dual = by_region("eusc-de-east-1", false, true);
+        assert_eq!(dual, "https://ec2.eusc-de-east-1.api.amazonwebservices.eu");
     }
 
     #[test]

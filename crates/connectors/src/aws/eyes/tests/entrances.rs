@@ -307,7 +307,7 @@ fn machines_tell_what_fails_what_is_planned_and_why_others_ended() {
     assert_eq!(
         said(&brought, "ec2"),
         [
-            "host/i-0spot x1 SpotInterruption: spot instance terminated or stopped by AWS, which took its capacity back: \
+            "host/i-0spot x1 SpotInterruption: spot interruption: AWS took the capacity back: \
              Server.SpotInstanceTermination: Spot instance termination",
             "host/i-0web x2 StatusCheckFailed_System: instance i-0web fails its system status check: AWS's own machine beneath it is \
              at fault"
@@ -364,7 +364,7 @@ fn machines_tell_what_fails_what_is_planned_and_why_others_ended() {
         changes,
         BTreeSet::from([
             "Infrastructure 20 host/i-0web (m7g.large): launched, or started again".to_string(),
-            "Maintenance 40 system-maintenance: network".to_string(),
+            "Maintenance 40 system-maintenance, completed: network".to_string(),
         ])
     );
     let edges = edges(&brought);
