@@ -33,6 +33,10 @@ pub fn run() -> anyhow::Result<bool> {
             "warnings",
         ]))
     });
+    // What the README builds: something that only a feature uses is told by no other step.
+    steps.step("lints without features", || {
+        told(cargo_in_root().args(["clippy", "--package", "midwatch", "--", "-D", "warnings"]))
+    });
     // Generated files (schemas) and the catalogue of mechanisms are compared by tests of their crates.
     steps.step("tests", || {
         let tests = ["--workspace", "--all-features"];

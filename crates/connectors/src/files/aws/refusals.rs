@@ -4,8 +4,6 @@
 //! (`aws/eyes/denials.rs`). A refusal says who asked for what in a sentence of fixed form; what else is known of the call stands in its record. Without policies nothing is
 //! said, and what cannot be evaluated never spoils the case: it is said in the event.
 
-use std::collections::BTreeSet;
-
 use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 
@@ -92,6 +90,7 @@ enum Stand {
     /// Those of the recording.
     Recorded,
     /// The caller's, some time after the refusal; those of others were not read.
+    #[cfg(feature = "aws")]
     Now,
 }
 
@@ -107,6 +106,7 @@ pub(crate) fn explained(gathered: &mut Gathered<'_>) {
 
 /// Tells it by policies that were read after the refusals, where `known` says that those of the caller are among them,
 /// and where they alone decide. A role whose trust is asked about has to be known too.
+#[cfg(feature = "aws")]
 pub(crate) fn explained_now(gathered: &mut Gathered<'_>, known: impl Fn(&str) -> bool) {
     for refusal in std::mem::take(&mut gathered.refusals) {
         if refusal
@@ -119,11 +119,13 @@ pub(crate) fn explained_now(gathered: &mut Gathered<'_>, known: impl Fn(&str) ->
 }
 
 /// The ARNs of roles and users whose policies would tell why calls were refused, each once, in order.
-pub(crate) fn asks_about(gathered: &Gathered<'_>) -> BTreeSet<String> {
+#[cfg(feature = "aws")]
+pub(crate) fn asks_about(gathered: &Gathered<'_>) -> std::collections::BTreeSet<String> {
     let refusals = gathered.refusals.iter().filter_map(Refusal::asks_about);
     refusals.flatten().map(str::to_string).collect()
 }
 
+#[cfg(feature = "aws")]
 impl Refusal {
     /// The role or user that was refused, and the role that it wanted to take; `None` where policies of others have the
     /// last word: those of a key, those of a resource in another account, and where only a session's name is known.
@@ -172,6 +174,7 @@ fn decided(request: &Value, files: &[(String, String)], stand: Stand) -> String 
     };
     let (whose, when, unread) = match stand {
         Stand::Recorded => ("the recorded policies", "", ""),
+        #[cfg(feature = "aws")]
         Stand::Now => (
             "the caller's policies",
             ", as its policies stand now",
