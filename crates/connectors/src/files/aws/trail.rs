@@ -300,24 +300,24 @@ mod tests {
     #[test]
     fn what_a_call_set_is_told_without_secrets() {
         let set = json!({
-            "masterUserPassword": "canary",
-            "createStageInput": { "stageName": "prod", "variables": { "fn": "canary" } },
-            "canarySettings": { "stageVariableOverrides": { "fn": "canary" } },
+            "masterUserPassword": "sesame",
+            "createStageInput": { "stageName": "prod", "variables": { "fn": "sesame" } },
+            "canarySettings": { "stageVariableOverrides": { "fn": "sesame" } },
             "patchOperations": [
-                { "op": "replace", "path": "/variables/DB", "value": "canary" },
-                { "op": "replace", "path": "/canarySettings/stageVariableOverrides/DB", "value": "canary" },
+                { "op": "replace", "path": "/variables/DB", "value": "sesame" },
+                { "op": "replace", "path": "/canarySettings/stageVariableOverrides/DB", "value": "sesame" },
                 { "op": "replace", "path": "/throttling/rateLimit", "value": "7" },
             ],
-            "environmentVariablesOverride": [{ "name": "POOL", "value": "canary", "type": "PLAINTEXT" }],
-            "healthCheckConfig": { "resourcePath": "/health?token=canary" },
+            "environmentVariablesOverride": [{ "name": "POOL", "value": "sesame", "type": "PLAINTEXT" }],
+            "healthCheckConfig": { "resourcePath": "/health?token=sesame" },
             "containerDefinitions": [{ "environment": [
-                { "name": "DB_TOKEN", "value": "canary" }, { "name": "DB_HOST", "value": "db-2" },
+                { "name": "DB_TOKEN", "value": "sesame" }, { "name": "DB_HOST", "value": "db-2" },
             ]}],
             "desiredCount": 0,
         });
         let mut lines = String::new();
         flatten("", &set, &mut lines);
-        assert!(!lines.contains("canary"), "{lines}");
+        assert!(!lines.contains("sesame"), "{lines}");
         for line in [
             "+createStageInput.stageName: prod",
             "+createStageInput.variables.fn: (left out)",
