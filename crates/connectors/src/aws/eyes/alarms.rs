@@ -4,13 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_cloudwatch::types::{AlarmType, HistoryItemType, ScanBy};
 use aws_smithy_types::DateTime;
+use model::query::{Gap, GapReason};
 use model::time::Timestamp;
 use model::{EntityId, Severity, SourceKind};
 use serde_json::json;
 
 use super::ask::{Asking, Miss};
+use super::formulas::{Formula, Watched};
 use super::found::Found;
 use super::metrics::Metric;
+use super::repeats::clip;
+use crate::files::aws::names;
 
 /// Alarms of one answer: the most that may be asked for.
 const PAGE: i32 = 100;
@@ -24,6 +28,8 @@ pub(super) struct Alarms {
     pub firing: BTreeSet<EntityId>,
     /// What they look at, those that fire first.
     pub metrics: Vec<Metric>,
+    /// What they compute of metrics, and whom they are about, those that fire first.
+    pub formulas: Vec<(EntityId, Formula)>,
     /// Whom each alarm is about.
     about: BTreeMap<String, EntityId>,
 }
@@ -73,6 +79,8 @@ pub(super) async fn look(asking: &Asking<'_>) -> (Found, Alarms) {
 /// How alarms stand.
 async fn standing(asking: &Asking<'_>, found: &mut Found, alarms: &mut Alarms) -> Result<(), Miss> {
     let mut calm = Vec::new();
+    let mut computed = Vec::new();
+    let mut beyond = Vec::new();
     let mut next = None;
     for page in 0.. {
         if page == PAGES {
@@ -93,9 +101,15 @@ async fn standing(asking: &Asking<'_>, found: &mut Found, alarms: &mut Alarms) -
         let answer = asking.ask("cloudwatch:DescribeAlarms", 1, sent).await?;
         for alarm in answer.metric_alarms() {
             let name = alarm.alarm_name().unwrap_or_default();
-            let metric = Metric::of_alarm(alarm);
-            let dimensions = metric.as_ref().map_or(&[][..], |metric| &metric.dimensions);
-            let entity = found.by_dimensions(dimensions, name);
+            let watched = Watched::by(alarm);
+            // Of several metrics the one that tells of somebody.
+            let mut about = watched.metrics.iter().map(|metric| &metric.dimensions[..]);
+            let tells = |dimensions: &&[(String, String)]| {
+                let pairs = dimensions.iter().map(|(n, v)| (n.as_str(), v.as_str()));
+                names::most_telling(pairs).is_some()
+            };
+            let entity = found.by_dimensions(about.find(tells).unwrap_or_default(), name);
+            let metric = watched.metrics.first();
             let state = alarm.state_value().map_or("", |state| state.as_str());
             let since = alarm
                 .state_transitioned_timestamp()
@@ -106,9 +120,10 @@ async fn standing(asking: &Asking<'_>, found: &mut Found, alarms: &mut Alarms) -
                 "StateValue": state,
                 "StateReason": alarm.state_reason(),
                 "Since": since.map(|at| at.to_string()),
-                "Metric": metric.as_ref().map(|metric| metric.name.as_str()),
-                "Namespace": metric.as_ref().map(|metric| metric.namespace.as_str()),
-                "Statistic": metric.as_ref().map(|metric| metric.statistic.as_str()),
+                "Metric": metric.map(|metric| metric.name.as_str()),
+                "Namespace": metric.map(|metric| metric.namespace.as_str()),
+                "Statistic": metric.map(|metric| metric.statistic.as_str()),
+                "Expression": watched.formula.as_ref().map(|formula| clip(&formula.expression)),
                 "Threshold": alarm.threshold(),
                 "ComparisonOperator": alarm.comparison_operator().map(|operator| operator.as_str()),
                 "TreatMissingData": alarm.treat_missing_data(),
@@ -117,13 +132,18 @@ async fn standing(asking: &Asking<'_>, found: &mut Found, alarms: &mut Alarms) -
             found.state(entity.clone(), "cloudwatch.alarm", document, asking.now);
             alarms.about.insert(name.to_string(), entity.clone());
             let fires = state == "ALARM";
-            if fires {
-                alarms.firing.insert(entity);
+            if watched.beyond {
+                beyond.push(name.to_string());
             }
-            match metric {
-                Some(metric) if fires => alarms.metrics.push(metric),
-                Some(metric) => calm.push(metric),
-                None => {}
+            if let Some(formula) = watched.formula {
+                computed.push((!fires, (entity.clone(), formula)));
+            }
+            match fires {
+                true => {
+                    alarms.firing.insert(entity);
+                    alarms.metrics.extend(watched.metrics);
+                }
+                false => calm.extend(watched.metrics),
             }
         }
         for alarm in answer.composite_alarms() {
@@ -144,6 +164,21 @@ async fn standing(asking: &Asking<'_>, found: &mut Found, alarms: &mut Alarms) -
         }
     }
     alarms.metrics.extend(calm);
+    computed.sort_by_key(|(calm, _)| *calm);
+    alarms.formulas = computed.into_iter().map(|(_, one)| one).collect();
+    if !beyond.is_empty() {
+        let all = clip(&beyond.join(", "));
+        let detail = format!(
+            "{}: what {all} computes ranges over more than it names",
+            asking.here()
+        );
+        found.gaps.push(Gap::new(
+            "what alarms compute",
+            GapReason::Connector,
+            detail,
+            "let the alarm name the metrics that it looks at",
+        ));
+    }
     Ok(())
 }
 

@@ -14,7 +14,9 @@ use model::{EntityId, Series, SourceKind};
 
 use super::alarms::{Alarms, moment, stamp};
 use super::ask::{Asking, Miss};
+use super::formulas::Formula;
 use super::found::Found;
+use super::repeats::clip;
 use crate::files::aws::names;
 
 /// Metrics of one question.
@@ -25,6 +27,8 @@ const POINTS: usize = 100_800;
 const LONGEST: i64 = 1_440;
 /// Lists of metrics that are read, each of 500.
 const PAGES: usize = 8;
+/// Computations of alarms that are read.
+const FORMULAS: usize = 100;
 /// Answers that one question may have.
 const PARTS: usize = 20;
 
@@ -48,9 +52,9 @@ fn pairs(dimensions: &[Dimension]) -> Vec<(String, String)> {
 }
 
 impl Metric {
-    /// What an alarm looks at; the first of them where it looks at several.
+    /// What an alarm looks at that looks at one.
     pub fn of_alarm(alarm: &MetricAlarm) -> Option<Self> {
-        let own = alarm.metric_name().map(|name| Self {
+        alarm.metric_name().map(|name| Self {
             namespace: alarm.namespace().unwrap_or_default().to_string(),
             name: name.to_string(),
             dimensions: pairs(alarm.dimensions()),
@@ -60,19 +64,40 @@ impl Metric {
                 .or(alarm.extended_statistic())
                 .unwrap_or("Average")
                 .to_string(),
-        });
-        own.or_else(|| {
-            alarm.metrics().iter().find_map(|one| {
-                let stat = one.metric_stat()?;
-                let metric = stat.metric()?;
-                Some(Self {
-                    namespace: metric.namespace()?.to_string(),
-                    name: metric.metric_name()?.to_string(),
-                    dimensions: pairs(metric.dimensions()),
-                    statistic: stat.stat().unwrap_or("Average").to_string(),
-                })
-            })
         })
+    }
+
+    /// What a question is about that computes nothing.
+    pub fn of_query(query: &MetricDataQuery) -> Option<Self> {
+        let stat = query.metric_stat()?;
+        let metric = stat.metric()?;
+        Some(Self {
+            namespace: metric.namespace()?.to_string(),
+            name: metric.metric_name()?.to_string(),
+            dimensions: pairs(metric.dimensions()),
+            statistic: stat.stat().unwrap_or("Average").to_string(),
+        })
+    }
+
+    /// The question about it, under this id.
+    pub fn query(&self, id: &str, step: Span, returned: bool) -> MetricDataQuery {
+        let dimensions = self.dimensions.iter();
+        let dimensions = dimensions.map(|(n, v)| Dimension::builder().name(n).value(v).build());
+        let about = aws_sdk_cloudwatch::types::Metric::builder()
+            .namespace(&self.namespace)
+            .metric_name(&self.name)
+            .set_dimensions(Some(dimensions.collect()))
+            .build();
+        let stat = MetricStat::builder()
+            .metric(about)
+            .period(i32::try_from(step.0 / SECOND).unwrap_or(i32::MAX))
+            .stat(&self.statistic)
+            .build();
+        MetricDataQuery::builder()
+            .id(id)
+            .metric_stat(stat)
+            .return_data(returned)
+            .build()
     }
 
     /// The question, ready to be copied.
@@ -195,10 +220,90 @@ pub(super) async fn look(asking: &Asking<'_>, alarms: &Alarms) -> Found {
         found.gaps.push(gap);
         wanted.truncate(most);
     }
-    if !wanted.is_empty() {
-        read(asking, &wanted, &mut found).await;
+    let computed = alarms.formulas.len();
+    if computed > FORMULAS {
+        let detail = format!("{FORMULAS} of {computed} were read");
+        let how = "name fewer regions and accounts";
+        found
+            .gaps
+            .push(asking.cut("all that alarms compute", detail, how));
     }
+    let computed = alarms.formulas.iter().take(FORMULAS);
+    let computed = computed.map(|(who, formula)| Wanted::Formula(who, formula));
+    let wanted: Vec<Wanted<'_>> = computed.chain(wanted.iter().map(Wanted::Metric)).collect();
+    read(asking, &wanted, &mut found).await;
     found
+}
+
+/// Something whose points are read.
+enum Wanted<'w> {
+    Metric(&'w Metric),
+    /// What an alarm computes, and whom the alarm is about.
+    Formula(&'w EntityId, &'w Formula),
+}
+
+impl Wanted<'_> {
+    /// How many questions it takes, and how many of them are paid for.
+    fn size(&self) -> (usize, usize) {
+        match self {
+            Self::Metric(_) => (1, 1),
+            Self::Formula(_, formula) => formula.size(),
+        }
+    }
+
+    fn queries(&self, id: &str, step: Span) -> Vec<MetricDataQuery> {
+        match self {
+            Self::Metric(metric) => vec![metric.query(id, step, true)],
+            Self::Formula(_, formula) => formula.queries(id, step),
+        }
+    }
+
+    /// What its series is called, and how it is asked for.
+    fn told(&self, asking: &Asking<'_>, step: Span, found: &mut Found) -> (SeriesKey, String) {
+        let region = &asking.place.region;
+        match self {
+            Self::Metric(metric) => {
+                let entity = found.by_dimensions(&metric.dimensions, &metric.name);
+                let key = SeriesKey {
+                    labels: rest(metric, &entity),
+                    entity,
+                    metric: metric.name.clone(),
+                    statistic: metric.statistic.clone(),
+                    unit: metric.unit().to_string(),
+                };
+                (key, metric.asked(region, step))
+            }
+            Self::Formula(who, formula) => {
+                found.directory.meet(who);
+                let key = SeriesKey {
+                    labels: BTreeMap::from([("expression".to_string(), clip(&formula.expression))]),
+                    entity: (*who).clone(),
+                    metric: formula.name.clone(),
+                    statistic: "expression".to_string(),
+                    unit: String::new(),
+                };
+                (key, formula.asked(region, step))
+            }
+        }
+    }
+}
+
+/// As many at once as fit into one question.
+fn portions<'w>(wanted: &'w [Wanted<'w>], most: usize) -> Vec<&'w [Wanted<'w>]> {
+    let mut portions = Vec::new();
+    let (mut begin, mut size) = (0, 0);
+    for (i, one) in wanted.iter().enumerate() {
+        let own = one.size().0;
+        if size + own > most && i > begin {
+            portions.push(&wanted[begin..i]);
+            (begin, size) = (i, 0);
+        }
+        size += own;
+    }
+    if begin < wanted.len() {
+        portions.push(&wanted[begin..]);
+    }
+    portions
 }
 
 /// Which metrics there are.
@@ -279,17 +384,17 @@ fn chosen(listed: Vec<Metric>, alarms: &Alarms) -> Vec<Metric> {
 }
 
 /// The points of these.
-async fn read(asking: &Asking<'_>, wanted: &[Metric], found: &mut Found) {
+async fn read(asking: &Asking<'_>, wanted: &[Wanted<'_>], found: &mut Found) {
     let step = period(asking.hull);
     let from = Timestamp(asking.hull.from().0.div_euclid(step.0) * step.0);
     let points = (asking.hull.to().since(from).0 / step.0 + 1).max(1) as usize;
     let at_once = (POINTS / points).clamp(1, AT_ONCE);
-    for some in wanted.chunks(at_once) {
+    for some in portions(wanted, at_once) {
         match answers(asking, some, from, step).await {
             Ok((columns, troubled)) => {
                 found.seen.insert(SourceKind::Metrics);
-                for (metric, (times, values)) in some.iter().zip(columns) {
-                    take(asking, metric, times, values, step, found);
+                for (one, (times, values)) in some.iter().zip(columns) {
+                    take(asking, one, times, values, step, found);
                 }
                 if troubled > 0 {
                     let detail =
@@ -311,37 +416,19 @@ type Columns = Vec<(Vec<i64>, Vec<f64>)>;
 /// Times and values of each, in the order of the question; and how many did not come whole.
 async fn answers(
     asking: &Asking<'_>,
-    some: &[Metric],
+    some: &[Wanted<'_>],
     from: Timestamp,
     step: Span,
 ) -> Result<(Columns, usize), Miss> {
     let queries: Vec<MetricDataQuery> = some
         .iter()
         .enumerate()
-        .map(|(i, metric)| {
-            let dimensions = metric.dimensions.iter();
-            let dimensions = dimensions.map(|(n, v)| Dimension::builder().name(n).value(v).build());
-            let about = aws_sdk_cloudwatch::types::Metric::builder()
-                .namespace(&metric.namespace)
-                .metric_name(&metric.name)
-                .set_dimensions(Some(dimensions.collect()))
-                .build();
-            let stat = MetricStat::builder()
-                .metric(about)
-                .period(i32::try_from(step.0 / SECOND).unwrap_or(i32::MAX))
-                .stat(&metric.statistic)
-                .build();
-            MetricDataQuery::builder()
-                .id(format!("m{i}"))
-                .metric_stat(stat)
-                .return_data(true)
-                .build()
-        })
+        .flat_map(|(i, one)| one.queries(&format!("m{i}"), step))
         .collect();
     let mut columns: Columns = vec![Default::default(); some.len()];
     let mut troubled = 0;
     let mut next = None;
-    let mut units = some.len() as u64;
+    let mut units = some.iter().map(|one| one.size().1 as u64).sum();
     for _ in 0..PARTS {
         let sent = asking
             .place
@@ -384,7 +471,7 @@ async fn answers(
 /// A series of these points, if there are any.
 fn take(
     asking: &Asking<'_>,
-    metric: &Metric,
+    one: &Wanted<'_>,
     times: Vec<i64>,
     values: Vec<f64>,
     step: Span,
@@ -395,29 +482,22 @@ fn take(
     if points.is_empty() {
         return;
     }
-    let entity = found.by_dimensions(&metric.dimensions, &metric.name);
-    let key = SeriesKey {
-        labels: rest(metric, &entity),
-        entity: entity.clone(),
-        metric: metric.name.clone(),
-        statistic: metric.statistic.clone(),
-        unit: metric.unit().to_string(),
-    };
+    let (key, text) = one.told(asking, step, found);
     // Dimensions that name the same one twice would make one series of two.
     if found.series.iter().any(|known| known.key == key) {
         return;
     }
+    found.asked.push(Asked {
+        kind: SourceKind::Metrics,
+        entity: Some(key.entity.clone()),
+        metric: key.metric.clone(),
+        statistic: key.statistic.clone(),
+        text,
+    });
     found.series.push(Series {
         key,
         times: points.keys().copied().collect(),
         values: points.values().copied().collect(),
-    });
-    found.asked.push(Asked {
-        kind: SourceKind::Metrics,
-        entity: Some(entity),
-        metric: metric.name.clone(),
-        statistic: metric.statistic.clone(),
-        text: metric.asked(&asking.place.region, step),
     });
 }
 

@@ -18,6 +18,7 @@ mod denials;
 mod deployments;
 mod explorer;
 mod fleets;
+mod formulas;
 mod found;
 mod functions;
 mod gateways;

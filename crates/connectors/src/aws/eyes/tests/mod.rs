@@ -3,6 +3,7 @@
 mod beside;
 pub(in crate::aws) mod double;
 mod entrances;
+mod formulas;
 mod running;
 mod services;
 mod ways;
