@@ -54,13 +54,20 @@ struct Emulator {
     port: u16,
     /// The same number for datagrams, which nobody sends: other tests that look for a port pass it over.
     _held: UdpSocket,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Drop for Emulator {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        // Whatever a test is about: all that the eyes called is in the table of calls that read.
+        if let Ok(read) = std::fs::read_to_string(self.calls())
+            && !std::thread::panicking()
+        {
+            let proof = prove(&read, "", by_trail).unwrap();
+            assert!(proof.calls > 0 && proof.foreign.is_empty(), "{proof:?}");
+        }
     }
 }
 
@@ -77,6 +84,11 @@ fn free_port() -> (u16, UdpSocket) {
 }
 
 impl Emulator {
+    /// What its eyes called.
+    fn calls(&self) -> PathBuf {
+        self.folder.path().join("looked.jsonl")
+    }
+
     fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
@@ -99,7 +111,7 @@ impl Emulator {
             child,
             port,
             _held: held,
-            _folder: folder,
+            folder,
         };
         let began = Instant::now();
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
@@ -168,6 +180,7 @@ impl Emulator {
         let settings = Settings {
             regions: vec!["eu-west-1".to_string()],
             endpoint: Some(self.endpoint()),
+            call_log: settings.call_log.clone().or(Some(self.calls())),
             ..settings
         };
         Eyes::new("aws.emulated", settings, means()).unwrap()
@@ -396,7 +409,8 @@ fn a_function_that_may_not_run_is_seen_through_ministack() {
     for gap in &brought.gaps {
         println!("{}: {}", gap.wanted, gap.detail);
     }
-    assert!(spent.requests < 40, "{spent:?}");
+    // What is sent again because this machine is too busy to answer in time is no further question.
+    assert!(spent.requests - spent.retries < 40, "{spent:?}");
     // X-Ray is not there, nor what releases, and that is all that is missing.
     let gaps: BTreeSet<&str> = brought.gaps.iter().map(|gap| gap.wanted.as_str()).collect();
     let missing = BTreeSet::from([

@@ -54,6 +54,27 @@ const FIRST_WAIT: i64 = 250_000_000;
 /// A source whose clock is further off than this is told of.
 pub(crate) const CLOCK_OFF: Span = Span(30 * model::time::SECOND);
 
+/// How clocks are brought together.
+pub(crate) const SET_CLOCK: &str = "set the clock of that machine, or of this one, by NTP";
+
+/// By how much a source's clock is ahead of ours by the date of an answer, if that is far enough to matter; 0 otherwise.
+pub(crate) fn ahead(date: Option<Timestamp>, now: Timestamp) -> Span {
+    date.map(|date| date.since(now))
+        .filter(|ahead| ahead.0.saturating_abs() > CLOCK_OFF.0)
+        .unwrap_or(Span(0))
+}
+
+/// That the clock of the source of this name is not ours.
+pub(crate) fn off(name: &str, ahead: Span) -> Gap {
+    let way = if ahead.0 > 0 { "ahead of" } else { "behind" };
+    Gap::new(
+        format!("the right time of {name}"),
+        GapReason::Connector,
+        format!("its clock is {} {way} ours", Span(ahead.0.saturating_abs())),
+        SET_CLOCK,
+    )
+}
+
 /// Waits. Beside [`Clock`], so that tests need no time to pass.
 pub trait Patience: Clock {
     /// Returns when this long has passed.
@@ -136,6 +157,9 @@ pub enum Missed {
     /// Its answer is not what was expected.
     #[error("its answer cannot be read: {0}")]
     Strange(String),
+    /// Its clock and ours are too far apart for it to take what we send.
+    #[error("{0}")]
+    Clock(String),
 }
 
 impl Missed {
@@ -148,6 +172,7 @@ impl Missed {
                 | Self::Stranger(_)
                 | Self::Timeout(_)
                 | Self::Unreached(_)
+                | Self::Clock(_)
         )
     }
 
@@ -191,6 +216,7 @@ impl Missed {
                     "narrow what is read with match in [connectors.{name}], or raise its bytes"
                 ),
             ),
+            Self::Clock(_) => (GapReason::Connector, SET_CLOCK.to_string()),
         };
         Gap::new(wanted, why, format!("{name}: {self}"), how_to_close)
     }
@@ -320,20 +346,12 @@ impl Source {
 
     /// By how much its clock is ahead of ours by the date of an answer, if that is far enough to matter; 0 otherwise.
     pub(crate) fn ahead(&self, date: Option<Timestamp>) -> Span {
-        date.map(|date| date.since(self.now()))
-            .filter(|ahead| ahead.0.saturating_abs() > CLOCK_OFF.0)
-            .unwrap_or(Span(0))
+        ahead(date, self.now())
     }
 
     /// That its clock is not ours.
     pub(crate) fn off(&self, ahead: Span) -> Gap {
-        let way = if ahead.0 > 0 { "ahead of" } else { "behind" };
-        Gap::new(
-            format!("the right time of {}", self.name),
-            GapReason::Connector,
-            format!("its clock is {} {way} ours", Span(ahead.0.saturating_abs())),
-            "set the clock of that machine, or of this one, by NTP",
-        )
+        off(&self.name, ahead)
     }
 
     /// What a look is to fill; questions are put in this language.

@@ -237,8 +237,13 @@ async fn history(asking: &Asking<'_>, found: &mut Found, alarms: &mut Alarms) ->
         }
         next = answer.next_token().map(str::to_string);
         if next.is_none() {
-            break;
+            return Ok(());
         }
     }
+    let detail = format!("the newest {} turns were read", PAGES * PAGE as usize);
+    let how = "name fewer regions and accounts, or look at less time";
+    found
+        .gaps
+        .push(asking.cut("when all alarms turned", detail, how));
     Ok(())
 }

@@ -20,7 +20,7 @@ use super::identity::Shown;
 use super::place::Place;
 use super::tally::Look;
 use crate::aws::calls::{self, Call};
-use crate::pull::Missed;
+use crate::pull::{Missed, SET_CLOCK};
 
 /// Letters of a refusal that are told.
 const LONGEST: usize = 300;
@@ -42,6 +42,19 @@ const DENIED: [&str; 12] = [
     "UnauthorizedOperation",
     "UnrecognizedClientException",
 ];
+/// Words for "your clock is not mine", and for a signature that is wrong, perhaps for that reason: then its message says so.
+const CLOCK: [&str; 4] = [
+    "RequestExpired",
+    "RequestInTheFuture",
+    "RequestTimeTooSkewed",
+    "RequestTimeTooSkewedException",
+];
+const SIGNED: [&str; 3] = [
+    "AuthFailure",
+    "InvalidSignatureException",
+    "SignatureDoesNotMatch",
+];
+const EXPIRED: [&str; 2] = ["Signature expired", "Signature not yet current"];
 /// Words for "not so fast".
 const THROTTLED: [&str; 8] = [
     "LimitExceededException",
@@ -234,7 +247,11 @@ where
                 (code, told) => format!("{code}: {told}"),
             };
             let code = code.rsplit('#').next().unwrap_or(code);
-            if DENIED.contains(&code) || matches!(status, 401 | 403) {
+            if CLOCK.contains(&code)
+                || (SIGNED.contains(&code) && EXPIRED.iter().any(|word| told.contains(word)))
+            {
+                (service, Missed::Clock(said))
+            } else if DENIED.contains(&code) || matches!(status, 401 | 403) {
                 (None, Missed::Permission(said))
             } else if THROTTLED.contains(&code) || status == 429 {
                 (service, Missed::RateLimit(said))
@@ -286,6 +303,7 @@ pub(super) fn gap(source: &str, here: &str, wanted: &str, miss: &Miss) -> Gap {
             GapReason::Connector,
             "see whether this machine reaches AWS there (network, proxy, endpoint)".to_string(),
         ),
+        Missed::Clock(_) => (GapReason::Connector, SET_CLOCK.to_string()),
         Missed::Refused(..) | Missed::Strange(_) => (
             GapReason::Connector,
             format!("check regions, profile and endpoint in [connectors.{source}]"),

@@ -261,10 +261,16 @@ async fn mappings(asking: &Asking<'_>, found: &mut Found) -> Result<(), Miss> {
             found.state(function, "lambda.mapping", document, asking.now);
         }
         next = answer.next_marker().map(str::to_string);
+        next = next.filter(|next| !next.is_empty());
         if next.is_none() {
-            break;
+            return Ok(());
         }
     }
+    let detail = format!("the first {PAGES} answers were read");
+    let how = "name fewer regions and accounts";
+    found
+        .gaps
+        .push(asking.cut("what all functions read", detail, how));
     Ok(())
 }
 

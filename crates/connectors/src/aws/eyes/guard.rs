@@ -18,6 +18,7 @@ use aws_smithy_types::config_bag::ConfigBag;
 use super::tally::Look;
 use crate::aws::calls::Call;
 use crate::pull::Missed;
+use crate::pull::http::http_date;
 
 /// The guard of one look in one place.
 #[derive(Debug)]
@@ -80,7 +81,8 @@ impl Intercept for Guard {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let bytes = context.response().body().bytes().map_or(0, <[u8]>::len);
-        self.look.heard(bytes as u64);
+        let date = context.response().headers().get("date").and_then(http_date);
+        self.look.heard(bytes as u64, date);
         Ok(())
     }
 }

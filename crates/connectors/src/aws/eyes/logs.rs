@@ -34,8 +34,8 @@ const MILLI: i64 = SECOND / 1_000;
 /// Lines in this time.
 pub(super) async fn look(asking: &Asking<'_>, firing: &BTreeSet<EntityId>) -> Found {
     let mut found = Found::default();
-    let mut groups = match list(asking).await {
-        Ok(groups) => groups,
+    let (mut groups, more) = match list(asking).await {
+        Ok(listed) => listed,
         Err(miss) => {
             found.missed(asking, "log groups", &miss);
             return found;
@@ -52,8 +52,13 @@ pub(super) async fn look(asking: &Asking<'_>, firing: &BTreeSet<EntityId>) -> Fo
     });
     groups.dedup_by(|one, other| one.name == other.name);
     let most = asking.settings.groups;
-    if groups.len() > most {
-        let detail = format!("{most} of {} log groups were read", groups.len());
+    if groups.len() > most || more {
+        let least = if more { "at least " } else { "" };
+        let detail = format!(
+            "{} of {least}{} log groups were read",
+            most.min(groups.len()),
+            groups.len()
+        );
         let gap = asking.cut("all log groups", detail, "name log_groups, or raise groups");
         found.gaps.push(gap);
         groups.truncate(most);
@@ -85,8 +90,8 @@ pub(super) async fn look(asking: &Asking<'_>, firing: &BTreeSet<EntityId>) -> Fo
     found
 }
 
-/// The groups that may be read.
-async fn list(asking: &Asking<'_>) -> Result<Vec<Group>, Miss> {
+/// The groups that may be read, and whether there are more.
+async fn list(asking: &Asking<'_>) -> Result<(Vec<Group>, bool), Miss> {
     let all = [String::new()];
     let prefixes = match &asking.settings.log_groups[..] {
         [] => &all[..],
@@ -94,8 +99,10 @@ async fn list(asking: &Asking<'_>) -> Result<Vec<Group>, Miss> {
     };
     let mut groups = Vec::new();
     let mut pages = 0;
+    let mut more = false;
     for prefix in prefixes {
         let mut next = None;
+        let mut whole = false;
         while pages < PAGES.max(prefixes.len()) {
             pages += 1;
             let sent = asking
@@ -121,11 +128,13 @@ async fn list(asking: &Asking<'_>) -> Result<Vec<Group>, Miss> {
             }
             next = answer.next_token().map(str::to_string);
             if next.is_none() {
+                whole = true;
                 break;
             }
         }
+        more |= !whole;
     }
-    Ok(groups)
+    Ok((groups, more))
 }
 
 /// Lines of one group; are they all?

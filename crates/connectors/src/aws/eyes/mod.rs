@@ -65,7 +65,7 @@ use tokio::runtime::Runtime;
 
 use super::calls::CALLS;
 use super::prices::{BadPrice, Prices};
-use crate::pull::{Brought, Budget, GREETING, Live, Missed};
+use crate::pull::{Brought, Budget, GREETING, Live, Missed, off};
 use ask::{Asking, Miss};
 use found::Found;
 use identity::Shown;
@@ -260,6 +260,9 @@ impl Eyes {
             seen.extend(&found.seen);
             found.pour(&mut brought);
         }
+        if look.ahead().0 != 0 {
+            brought.gaps.push(off(&self.name, look.ahead()));
+        }
         brought.seen = found::kinds(&seen);
         brought.topology.normalise();
         let sorted = |a: &model::source::Asked, b: &model::source::Asked| {
@@ -318,6 +321,9 @@ impl Eyes {
                 failed.len(),
                 miss.missed
             ));
+        }
+        if look.ahead().0 != 0 {
+            said.push(off(&self.name, look.ahead()).detail);
         }
         let hour = self.tally.hour.spent(now);
         let paid = tally::dollars(self.tally.paid.spent(now).requests);

@@ -128,8 +128,15 @@ async fn subscriptions(asking: &Asking<'_>, found: &mut Found) -> Result<(), Mis
             .map(str::to_string)
             .filter(|next| !next.is_empty());
         if next.is_none() {
-            break;
+            return Ok(());
         }
     }
+    let detail = format!("the first {PAGES} answers were read");
+    let gap = asking.cut(
+        "all subscriptions",
+        detail,
+        "name fewer regions and accounts",
+    );
+    found.gaps.push(gap);
     Ok(())
 }

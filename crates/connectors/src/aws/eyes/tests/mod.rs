@@ -4,6 +4,7 @@ mod beside;
 pub(in crate::aws) mod double;
 mod entrances;
 mod formulas;
+mod lying;
 mod running;
 mod services;
 mod ways;
