@@ -157,11 +157,16 @@ impl Emulator {
     }
 
     fn moto() -> Self {
-        Self::start("MIDWATCH_MOTO", |program, port| {
+        let emulator = Self::start("MIDWATCH_MOTO", |program, port| {
             let mut command = Command::new(program);
             command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
             command
-        })
+        });
+        // It reads what it knows of a service when it is first asked for it, on a busy machine for longer than a look lasts.
+        let kind = "application/x-www-form-urlencoded";
+        let asked = "Action=GetCallerIdentity&Version=2011-06-15";
+        let _ = emulator.posted("sts", "/", kind, asked);
+        emulator
     }
 
     /// Whoever sets the system up: with the whole API, unlike the connector.
