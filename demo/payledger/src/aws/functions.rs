@@ -146,6 +146,8 @@ pub(super) async fn set_up(cloud: &Cloud, place: &Place, wanted: &Function) -> R
             .role(&role)
             .timeout(TIMEOUT)
             .code(FunctionCode::builder().zip_file(code.clone()).build())
+            // The audit trail hides what variables hold: a published version still tells what it was.
+            .publish(true)
             .environment(
                 Environment::builder()
                     .set_variables(Some(variables(cloud, wanted)))
@@ -194,13 +196,15 @@ pub(super) async fn restore(
         ))
     })
     .await?;
+    let kept = place.lambda.publish_version().function_name(&name);
+    kept.send().await.map_err(|error| failed(&what, &error))?;
     Ok(found)
 }
 
 /// Handler, role and variables.
 type Setting = (String, String, HashMap<String, String>);
 
-/// Sets a function as `to` says of how it stands; whoever says nothing wants nothing altered.
+/// Sets a function as `to` says of how it stands, and names what differs alone; whoever says nothing wants nothing altered.
 async fn configure(
     place: &Place,
     name: &str,
@@ -209,20 +213,27 @@ async fn configure(
     let what = format!("{}: {name}", place.region);
     until(&what, async || {
         let now = settled(place, name).await?;
-        let Some((handler, role, variables)) = to((now.handler, now.role, now.variables)).await
-        else {
+        let setting = (now.handler, now.role, now.variables);
+        let Some((handler, role, variables)) = to(setting.clone()).await else {
             return Ok(Some(()));
         };
-        let environment = Environment::builder()
-            .set_variables(Some(variables))
-            .build();
+        let altered = |differs: bool, text: String| differs.then_some(text);
+        let handler = altered(handler != setting.0, handler);
+        let role = altered(role != setting.1, role);
+        let environment = (variables != setting.2).then(|| {
+            let all = Environment::builder().set_variables(Some(variables));
+            all.build()
+        });
+        if handler.is_none() && role.is_none() && environment.is_none() {
+            return Ok(Some(()));
+        }
         let sent = place
             .lambda
             .update_function_configuration()
             .function_name(name)
-            .handler(handler)
-            .role(role)
-            .environment(environment)
+            .set_handler(handler)
+            .set_role(role)
+            .set_environment(environment)
             .send()
             .await;
         match sent {

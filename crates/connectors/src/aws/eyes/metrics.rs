@@ -228,10 +228,12 @@ pub(super) async fn look(asking: &Asking<'_>, alarms: &Alarms) -> Found {
             .gaps
             .push(asking.cut("all that alarms compute", detail, how));
     }
+    let metrics: Vec<Wanted<'_>> = wanted.iter().map(Wanted::Metric).collect();
+    read(asking, &metrics, &mut found).await;
+    // CloudWatch refuses a whole question for one expression that it takes for wrong: no metric stands in theirs.
     let computed = alarms.formulas.iter().take(FORMULAS);
     let computed = computed.map(|(who, formula)| Wanted::Formula(who, formula));
-    let wanted: Vec<Wanted<'_>> = computed.chain(wanted.iter().map(Wanted::Metric)).collect();
-    read(asking, &wanted, &mut found).await;
+    read(asking, &computed.collect::<Vec<_>>(), &mut found).await;
     found
 }
 

@@ -23,18 +23,20 @@ fn computing(call: &Call) -> Said {
                 ]},
             ]}),
         ),
-        "cloudwatch:GetMetricData" => {
-            assert!(call.all.contains("100 * m0_m1 / m0_m2"), "{}", call.all);
-            Said::Json(
-                200,
-                json!({ "MetricDataResults": [
-                    { "Id": "m0", "StatusCode": "Complete", "Timestamps": [ago(3), ago(2)], "Values": [0.5, 40.0] },
-                    // What was not to be returned, as an emulator may answer.
-                    { "Id": "m0_m1", "StatusCode": "Complete", "Timestamps": [ago(3)], "Values": [7.0] },
-                    { "Id": "m1", "StatusCode": "Complete", "Timestamps": [ago(3), ago(2)], "Values": [1.0, 80.0] },
-                ]}),
-            )
-        }
+        // What was not to be returned comes too, as an emulator may answer.
+        "cloudwatch:GetMetricData" if call.all.contains("100 * m0_m1 / m0_m2") => Said::Json(
+            200,
+            json!({ "MetricDataResults": [
+                { "Id": "m0", "StatusCode": "Complete", "Timestamps": [ago(3), ago(2)], "Values": [0.5, 40.0] },
+                { "Id": "m0_m1", "StatusCode": "Complete", "Timestamps": [ago(3)], "Values": [7.0] },
+            ]}),
+        ),
+        "cloudwatch:GetMetricData" => Said::Json(
+            200,
+            json!({ "MetricDataResults": [
+                { "Id": "m0", "StatusCode": "Complete", "Timestamps": [ago(3), ago(2)], "Values": [1.0, 80.0] },
+            ]}),
+        ),
         _ => answer(call),
     }
 }
@@ -76,5 +78,32 @@ fn what_an_alarm_computes_is_a_series_of_whom_it_is_about() {
     );
     let calls = double.calls().into_iter();
     let calls = calls.filter(|call| call.action == "cloudwatch:GetMetricData");
-    assert_eq!(calls.count(), 1);
+    assert_eq!(calls.count(), 2, "metrics, and what is computed");
+}
+
+#[test]
+fn an_expression_that_is_taken_for_wrong_costs_no_metric() {
+    let time = Time::new();
+    let double = Double::new(&time, Duration::from_millis(20), |call| {
+        match call.action.as_str() {
+            "cloudwatch:GetMetricData" if call.all.contains("100 * m0_m1") => Said::Json(
+                400,
+                json!({ "__type": "ValidationError", "message": "Error in expression 'm0'" }),
+            ),
+            _ => computing(call),
+        }
+    });
+    let eyes = eyes(&double, one_region());
+    let brought = look(&double, &eyes);
+    let named = |name: &str| brought.series.iter().any(|one| one.key.metric == name);
+    assert!(
+        named("Errors") && !named("error rate"),
+        "{:?}",
+        brought.series
+    );
+    let told = brought
+        .gaps
+        .iter()
+        .filter(|gap| gap.detail.contains("Error in expression"));
+    assert_eq!(told.count(), 1, "{:?}", brought.gaps);
 }
