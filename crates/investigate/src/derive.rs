@@ -151,6 +151,8 @@ impl<'w, 'e> Ledger<'w, 'e> {
                 .map_or(String::new(), |o| format!(" {}", words::interval(o)));
             let now = if fact.active {
                 ", and is still there"
+            } else if fact.recovered.is_none() {
+                ", at its last reading"
             } else {
                 ", and has come back since"
             };

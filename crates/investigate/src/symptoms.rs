@@ -206,10 +206,13 @@ pub fn seen(scene: &Scene, eyes: &dyn Eyes, facts: &Facts) -> Vec<Seen> {
 }
 
 /// Is it still out of its band, or back for too short a time to believe it? Where few requests come, a second
-/// without a failure is no recovery.
+/// without a failure is no recovery; and what was out of it at its last reading has not come back.
 fn lasts(scene: &Scene, fact: &SeriesFact) -> bool {
-    let (Some(onset), Some(back)) = (fact.onset, fact.recovered) else {
+    let Some(onset) = fact.onset else {
         return fact.active;
+    };
+    let Some(back) = fact.recovered else {
+        return true;
     };
     let well = scene.window.to().since(back.lo);
     let ill = back.lo.since(onset.lo);

@@ -245,9 +245,12 @@ fn stands_alone(ground: &Ground<'_>, hypothesis: &Hypothesis, columns: &[usize])
     if ill && direct { k::STANDS_ALONE } else { 0.0 }
 }
 
-/// Signs of its own, and a change that can have done just this: what the one leaves open, the other tells.
+/// Signs of its own, and a change that can have done just this: what the one leaves open, the other tells. Where the
+/// sign is plain, a change of its kind is enough: an audit trail may not tell more.
 fn is_seen_with_its_change(hypothesis: &Hypothesis) -> bool {
-    hypothesis.score.signature >= k::SIGN_BESIDE_CHANGE && hypothesis.score.change >= k::STRONG_SIGN
+    let (sign, change) = (hypothesis.score.signature, hypothesis.score.change);
+    sign >= k::SIGN_BESIDE_CHANGE && change >= k::STRONG_SIGN
+        || sign >= k::PLAIN_SIGN && change >= k::SIGN_BESIDE_CHANGE
 }
 
 /// p(hypothesis explains symptom): the way between them, times compatible onset, times compatible sort.

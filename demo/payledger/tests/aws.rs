@@ -141,7 +141,7 @@ fn payledger_is_set_up_broken_and_brought_back_through_ministack() {
     // Three at once: one alarm, by what the front counts.
     emulator.done(&["fault", "three"]);
     let tally = emulator.done(&load);
-    assert!(tally["failures"].as_u64() >= Some(3), "{tally:#}");
+    assert!(tally["failures"].as_u64() >= Some(20), "{tally:#}");
     let status: Value = serde_json::from_slice(&emulator.run(&["status"]).stdout).unwrap();
     let alarms = &status["regions"][0]["alarms"];
     assert_eq!(alarms["payledger-requests-fail"], "ALARM", "{status:#}");

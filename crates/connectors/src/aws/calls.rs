@@ -130,7 +130,7 @@ pub const READS_BY_ANOTHER_NAME: [(&str, &str); 2] = [
 /// The table, by service. Quotas: the service's own pages of "endpoints and quotas" in the AWS General Reference.
 /// Calls of ECS that share one quota have half of it each, those of API Gateway its ten between them.
 #[rustfmt::skip]
-pub static CALLS: [Call; 69] = [
+pub static CALLS: [Call; 70] = [
     call(&CLOUDWATCH, "DescribeAlarms", "cloudwatch:DescribeAlarms", 9.0, "which alarms there are, and which fire"),
     call(&CLOUDWATCH, "DescribeAlarmHistory", "cloudwatch:DescribeAlarmHistory", 3.0, "when alarms turned"),
     call(&CLOUDWATCH, "ListMetrics", "cloudwatch:ListMetrics", 25.0, "which metrics there are"),
@@ -174,6 +174,7 @@ pub static CALLS: [Call; 69] = [
     call(&STATES, "DescribeStateMachine", "states:DescribeStateMachine", 20.0, "what a state machine calls"),
     call(&PIPELINES, "ListPipelines", "codepipeline:ListPipelines", 5.0, "which pipelines there are"),
     call(&PIPELINES, "ListPipelineExecutions", "codepipeline:ListPipelineExecutions", 5.0, "which commit was released, when"),
+    call(&PIPELINES, "GetPipelineState", "codepipeline:GetPipelineState", 5.0, "which stage failed, or holds what"),
     call(&PIPELINES, "GetPipeline", "codepipeline:GetPipeline", 5.0, "what a pipeline brings out"),
     call(&DEPLOYMENTS, "ListDeployments", "codedeploy:ListDeployments", 5.0, "which deployments there were"),
     call(&DEPLOYMENTS, "BatchGetDeployments", "codedeploy:BatchGetDeployments", 5.0, "what was deployed, and how it ended"),

@@ -212,14 +212,7 @@ impl Lookout for Live {
         }
         let first = first_seen(&case);
         case.manifest.window = known_half(window, first);
-        case.manifest.baselines = before(case.manifest.window, 3)
-            .into_iter()
-            .filter_map(|b| TimeWindow::new(b.from().max(first), b.to()))
-            .map(|window| BaselineWindow {
-                window,
-                kind: BaselineKind::Near,
-            })
-            .collect();
+        case.manifest.baselines = healthy(case.manifest.window, first);
         let from = now.minus(self.changes);
         let since = TimeWindow::new(from.min(window.from()), now).unwrap_or(window);
         if let Some(payledger) = &self.payledger {
@@ -294,6 +287,19 @@ fn known_half(window: TimeWindow, first: Timestamp) -> TimeWindow {
     TimeWindow::new(window.from().max(half), window.to()).unwrap_or(window)
 }
 
+/// Where health is learned: the stretches before the window, as far as anything is known of them. What is left of one
+/// that began before anything was known is none if it is short: a few readings would stand for what is usual.
+fn healthy(window: TimeWindow, first: Timestamp) -> Vec<BaselineWindow> {
+    let stretches = before(window, 3).into_iter();
+    let known = stretches.filter_map(|b| TimeWindow::new(b.from().max(first), b.to()));
+    let long = known.filter(|b| b.length().0 >= window.length().0 / 4);
+    long.map(|window| BaselineWindow {
+        window,
+        kind: BaselineKind::Near,
+    })
+    .collect()
+}
+
 /// When the oldest thing in the case was seen.
 fn first_seen(case: &Case) -> Timestamp {
     let series = case
@@ -308,4 +314,23 @@ fn first_seen(case: &Case) -> Timestamp {
         .chain(spans)
         .min()
         .unwrap_or(case.manifest.now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_of_a_stretch_is_no_baseline() {
+        for rest in [0, 1] {
+            let (first, now) = (Timestamp(1_000), Timestamp(3_000 + rest));
+            let window = known_half(TimeWindow::new(first, now).unwrap(), first);
+            let healthy = healthy(window, first);
+            let [near] = &healthy[..] else {
+                panic!("{healthy:?}")
+            };
+            assert_eq!(near.window.to(), window.from());
+            assert!(near.window.length().0 >= 1_000, "{near:?}");
+        }
+    }
 }

@@ -139,6 +139,17 @@ impl Stand {
     /// The program, with an inlet `alerts` for Alertmanager and what else is written here; up when this returns. Gives
     /// its configuration too.
     pub fn midwatch(&self, api: u16, watch: &str, more: &str) -> (Kept, String) {
+        self.midwatch_as(&[], api, watch, more)
+    }
+
+    /// The same in these surroundings, such as somebody's credentials.
+    pub fn midwatch_as(
+        &self,
+        whose: &[(&str, &str)],
+        api: u16,
+        watch: &str,
+        more: &str,
+    ) -> (Kept, String) {
         std::fs::write(self.at("secret"), SECRET).unwrap();
         let file = self.at("midwatch.toml");
         std::fs::write(
@@ -151,6 +162,7 @@ impl Stand {
         let config = file.display().to_string();
         let mut command = Command::new(env!("CARGO_BIN_EXE_midwatch"));
         command.args(["serve", "--config", &config]);
+        command.envs(whose.iter().copied());
         let kept = self.started("midwatch", command);
         until("the server", Duration::from_secs(120), || {
             self.log("midwatch")

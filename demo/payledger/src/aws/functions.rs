@@ -218,20 +218,21 @@ async fn configure(
             return Ok(Some(()));
         };
         let altered = |differs: bool, text: String| differs.then_some(text);
-        let handler = altered(handler != setting.0, handler);
+        let other = handler != setting.0;
         let role = altered(role != setting.1, role);
         let environment = (variables != setting.2).then(|| {
             let all = Environment::builder().set_variables(Some(variables));
             all.build()
         });
-        if handler.is_none() && role.is_none() && environment.is_none() {
+        if !other && role.is_none() && environment.is_none() {
             return Ok(Some(()));
         }
         let sent = place
             .lambda
             .update_function_configuration()
             .function_name(name)
-            .set_handler(handler)
+            // Lambda starts copies anew after any change; ministack's go on under the old role unless this is named.
+            .handler(handler)
             .set_role(role)
             .set_environment(environment)
             .send()

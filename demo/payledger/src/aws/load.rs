@@ -27,18 +27,18 @@ struct Tally {
     said: Option<String>,
 }
 
-/// The request of that number: six pay, two list, two look at a balance, of ten.
+/// The request of that number: of ten, six pay, two list and two look at a balance, well mixed.
 fn request(run: &str, number: u64) -> Value {
     let account = format!("account-{}", number % ACCOUNTS);
     match number % 10 {
-        0..=5 => json!({"method": "POST", "path": "/transaction", "body": {
+        1 | 6 => {
+            json!({"method": "GET", "path": "/transactions", "body": {"account": account, "limit": 10}})
+        }
+        2 | 7 => json!({"method": "GET", "path": "/balance", "body": {"account": account}}),
+        _ => json!({"method": "POST", "path": "/transaction", "body": {
             "key": format!("{run}-{number}"), "account": account, "amount": 100 + (number % 900),
             "description": "load",
         }}),
-        6 | 7 => {
-            json!({"method": "GET", "path": "/transactions", "body": {"account": account, "limit": 10}})
-        }
-        _ => json!({"method": "GET", "path": "/balance", "body": {"account": account}}),
     }
 }
 

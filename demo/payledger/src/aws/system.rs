@@ -115,7 +115,7 @@ pub(super) const WATCHED: [Alarm; 2] = [
         name: "requests-fail",
         metric: "FailedRequests",
         statistic: "Sum",
-        threshold: 3.0,
+        threshold: 10.0,
     },
     Alarm {
         name: "requests-are-slow",

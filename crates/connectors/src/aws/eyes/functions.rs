@@ -1,6 +1,6 @@
-//! Functions of Lambda: how they are set, whether they may run at all, what they read, and what they lean on.
+//! Functions of Lambda: how they are set, what they read, and what they lean on.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use model::topology::Edge;
 use model::{EdgeKind, EntityId, EntityKind, SourceKind};
@@ -83,7 +83,7 @@ impl Names {
 }
 
 /// Functions, and what their variables name.
-pub(super) async fn look(asking: &Asking<'_>, firing: &BTreeSet<EntityId>) -> (Found, Names) {
+pub(super) async fn look(asking: &Asking<'_>) -> (Found, Names) {
     let mut found = Found::default();
     let mut names = Names::default();
     let listed = match list(asking, &mut found, &mut names).await {
@@ -94,17 +94,7 @@ pub(super) async fn look(asking: &Asking<'_>, firing: &BTreeSet<EntityId>) -> (F
         }
     };
     found.seen.insert(SourceKind::State);
-    let limits = match concurrency(asking, &listed, firing, &mut found).await {
-        Ok(limits) => limits,
-        Err((limits, miss)) => {
-            found.missed(asking, "how often functions may run at once", &miss);
-            limits
-        }
-    };
-    for (entity, name, mut document) in listed {
-        if let Some(limit) = limits.get(&name) {
-            document["ReservedConcurrentExecutions"] = json!(limit);
-        }
+    for (entity, document) in listed {
         found.state(entity, "lambda.function", document, asking.now);
     }
     if let Err(miss) = mappings(asking, &mut found).await {
@@ -113,7 +103,7 @@ pub(super) async fn look(asking: &Asking<'_>, firing: &BTreeSet<EntityId>) -> (F
     (found, names)
 }
 
-type Listed = Vec<(EntityId, String, serde_json::Value)>;
+type Listed = Vec<(EntityId, serde_json::Value)>;
 
 /// All functions and how they are set. Values of variables may be secrets: their names are enough.
 async fn list(asking: &Asking<'_>, found: &mut Found, names: &mut Names) -> Result<Listed, Miss> {
@@ -183,7 +173,7 @@ async fn list(asking: &Asking<'_>, found: &mut Found, names: &mut Names) -> Resu
                 "LastUpdateStatusReason": function.last_update_status_reason(),
                 "Variables": variables,
             });
-            listed.push((entity, name.to_string(), document));
+            listed.push((entity, document));
         }
         next = answer.next_marker().map(str::to_string);
         if next.is_none() {
@@ -191,38 +181,6 @@ async fn list(asking: &Asking<'_>, found: &mut Found, names: &mut Names) -> Resu
         }
     }
     Ok(listed)
-}
-
-/// How often each may run at once where that is limited; who fires is asked about first.
-async fn concurrency(
-    asking: &Asking<'_>,
-    listed: &Listed,
-    firing: &BTreeSet<EntityId>,
-    found: &mut Found,
-) -> Result<BTreeMap<String, i32>, (BTreeMap<String, i32>, Miss)> {
-    let functions = listed
-        .iter()
-        .map(|(entity, name, _)| (entity.clone(), name.as_str()))
-        .collect();
-    let wanted = ("how often functions may run at once", "functions");
-    let mut limits = BTreeMap::new();
-    for (_, name) in found.first(asking, firing, wanted, functions, false) {
-        let sent = asking
-            .place
-            .lambda
-            .get_function_concurrency()
-            .function_name(name)
-            .send();
-        match asking.ask("lambda:GetFunctionConcurrency", 1, sent).await {
-            Ok(answer) => {
-                if let Some(limit) = answer.reserved_concurrent_executions() {
-                    limits.insert(name.to_string(), limit);
-                }
-            }
-            Err(miss) => return Err((limits, miss)),
-        }
-    }
-    Ok(limits)
 }
 
 /// Which queues and streams functions read.

@@ -479,7 +479,11 @@ fn take(
     step: Span,
     found: &mut Found,
 ) {
-    let mut points: BTreeMap<i64, f64> = times.into_iter().zip(values).collect();
+    // CloudWatch stamps a period with its beginning. What it counts was so by its end, or by now: stamped so, whatever
+    // altered it lies before the first point that shows it.
+    let last = asking.hull.to().0 - 1;
+    let ends = times.into_iter().map(|at| (at + step.0).min(last));
+    let mut points: BTreeMap<i64, f64> = ends.zip(values).collect();
     points.retain(|at, value| value.is_finite() && asking.hull.contains(Timestamp(*at)));
     if points.is_empty() {
         return;

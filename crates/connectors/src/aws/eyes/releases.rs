@@ -12,6 +12,7 @@ use super::alarms::moment;
 use super::ask::{Asking, Miss};
 use super::found::Found;
 use super::repeats::{Repeats, clip};
+use super::stages::{self, Held};
 use crate::files::aws::names;
 
 /// Executions of one pipeline that are read, the newest first.
@@ -82,11 +83,38 @@ async fn pipelines(
         let answer = asking.ask("codepipeline:GetPipeline", 1, sent).await?;
         let touched = answer.pipeline().map(|pipeline| brings(pipeline, found));
         let touched = touched.unwrap_or_default();
+        let held = held(asking, name, &lately, found).await;
         for (began, one) in lately {
-            released(asking, name, (began, one), &touched, found, repeats);
+            let held = one.pipeline_execution_id().and_then(|id| held.get(id));
+            released(asking, name, (began, one), held, &touched, found, repeats);
         }
     }
     Ok(())
+}
+
+/// What holds those executions that did not end well; nobody is asked where all did.
+async fn held(
+    asking: &Asking<'_>,
+    name: &str,
+    lately: &[(Timestamp, &PipelineExecutionSummary)],
+    found: &mut Found,
+) -> BTreeMap<String, Held> {
+    let ended = |one: &PipelineExecutionSummary| {
+        let well = [Ended::Succeeded, Ended::Superseded, Ended::Cancelled];
+        one.status().is_some_and(|status| well.contains(status))
+    };
+    if lately.iter().all(|(_, one)| ended(one)) {
+        return BTreeMap::new();
+    }
+    let sent = asking.place.pipelines.get_pipeline_state();
+    let sent = sent.name(name).send();
+    match asking.ask("codepipeline:GetPipelineState", 1, sent).await {
+        Ok(answer) => stages::held(answer.stage_states()),
+        Err(miss) => {
+            found.missed(asking, &format!("which stage of {name} holds what"), &miss);
+            BTreeMap::new()
+        }
+    }
 }
 
 /// What a pipeline brings out, as its actions that deploy name it.
@@ -118,6 +146,7 @@ fn released(
     asking: &Asking<'_>,
     pipeline: &str,
     (began, one): (Timestamp, &PipelineExecutionSummary),
+    held: Option<&Held>,
     touched: &[EntityId],
     found: &mut Found,
     repeats: &mut Repeats,
@@ -150,12 +179,16 @@ fn released(
         title += ", going back";
     }
     let done = matches!(one.status(), Some(Ended::Succeeded));
+    let place = held.map_or("", |held| held.place.as_str());
     if !done {
-        title += &format!(": {status}");
+        title += &format!(": {status}{place}");
     }
     if one.status() == Some(&Ended::Failed) {
-        let why = one.status_summary().unwrap_or("it does not say why");
-        let message = format!("pipeline {pipeline} failed: {why}");
+        let said = held.map(|held| held.why.as_str());
+        let said = said.filter(|said| !said.is_empty());
+        let why = said.or(one.status_summary());
+        let why = why.unwrap_or("it does not say why");
+        let message = format!("pipeline {pipeline} failed{place}: {why}");
         for entity in touched {
             let reason = ("codepipeline", "PipelineExecutionFailed");
             repeats.say(entity, end, reason, &message, Severity::Warn);

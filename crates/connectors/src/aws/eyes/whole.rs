@@ -4,8 +4,8 @@ use super::ask::Asking;
 use super::found::Found;
 use super::{
     alarms, balancers, builds, checks, containers, databases, deployments, explorer, fleets,
-    functions, gateways, logs, machines, metrics, parameters, queues, recorded, releases, rollouts,
-    systems, tables, tags, traces, trail, twice, workflows,
+    functions, gateways, limits, logs, machines, metrics, parameters, queues, recorded, releases,
+    rollouts, systems, tables, tags, traces, trail, twice, workflows,
 };
 
 /// Looks at all of it. Alarms first: they say who matters. Each part is put on the heap: together they would not
@@ -23,7 +23,7 @@ pub(super) async fn look(asking: &Asking<'_>) -> Found {
     };
     let inventory = async {
         futures_util::join!(
-            Box::pin(functions::look(asking, firing)),
+            Box::pin(functions::look(asking)),
             Box::pin(tables::look(asking, firing)),
             Box::pin(queues::look(asking, firing)),
             Box::pin(tags::look(asking)),
@@ -92,14 +92,16 @@ pub(super) async fn look(asking: &Asking<'_>) -> Found {
     }
     names.join(own_names);
     // What is only worth a question now that it is known what is there, and what fires.
-    let (parameters, commands, records) = futures_util::join!(
+    let (parameters, commands, records, (told, limits)) = futures_util::join!(
         Box::pin(parameters::look(asking, &names)),
         Box::pin(systems::commands(asking, &found)),
         Box::pin(recorded::look(asking, firing, &found)),
+        Box::pin(limits::look(asking, firing, &found)),
     );
-    for part in [parameters, commands, records] {
+    for part in [parameters, commands, records, told] {
         found.join(part);
     }
+    limits.stand(&mut found);
     builds.tell(&mut found);
     rollouts::told_once(&mut found.changes);
     twice::told_once(&mut found.changes);

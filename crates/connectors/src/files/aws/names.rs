@@ -83,7 +83,7 @@ pub(crate) fn arn(text: &str) -> (Option<EntityKind>, &str) {
         let name = if name.is_empty() { resource } else { name };
         return (Some(entity), name);
     }
-    if text.starts_with("https://") {
+    if text.starts_with("https://") || text.starts_with("http://") {
         return (None, text.rsplit('/').next().unwrap_or(text));
     }
     (None, text)

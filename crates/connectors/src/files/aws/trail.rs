@@ -85,7 +85,7 @@ pub(super) fn read(
         };
         gathered.changes.push(Change {
             id,
-            kind: kind(source(&event), name),
+            kind: kind(source(&event), name, &detail["requestParameters"]),
             start: at,
             end: at,
             entities,
@@ -124,8 +124,16 @@ fn title(name: &str, event: &Value) -> String {
     format!("{name} {}", resources.join(", "))
 }
 
-/// What sort of change a call is, by the service and the words of its name.
-fn kind(source: &str, name: &str) -> ChangeKind {
+/// What sort of change a call is, by the service, the words of its name, and what it sets.
+fn kind(source: &str, name: &str, set: &Value) -> ChangeKind {
+    // Under another role a function may do other things; its code and its settings stay.
+    let sets = |word: &str| {
+        let keys = set.as_object().into_iter().flat_map(Map::keys);
+        keys.into_iter().any(|key| key.eq_ignore_ascii_case(word))
+    };
+    if name.starts_with("UpdateFunctionConfiguration") && sets("role") && !sets("environment") {
+        return ChangeKind::Permission;
+    }
     // `UpdateFunctionCode20150331v2`: Lambda dates its calls.
     let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
     match source {
@@ -215,6 +223,22 @@ fn touched(event: &Value, detail: &Value, gathered: &mut Gathered<'_>) -> Vec<En
         if let Some(who) = names::most_telling(named) {
             out.push(gathered.directory.id(&who));
         }
+        // Whose rights were altered, where it is no role: nobody else can be meant by it.
+        if out.is_empty() && source(event) == "iam" {
+            let keys = [
+                "userName",
+                "UserName",
+                "groupName",
+                "GroupName",
+                "policyName",
+                "PolicyName",
+            ];
+            let name = keys.iter().find_map(|key| parameters.get(*key)?.as_str());
+            if let Some(name) = name.filter(|name| !name.is_empty()) {
+                let who = Who::Named(EntityKind::Role, name.into());
+                out.push(gathered.directory.id(&who));
+            }
+        }
     }
     out.sort();
     out.dedup();
@@ -259,6 +283,10 @@ fn flatten(path: &str, value: &Value, out: &mut String) {
         }
     };
     match value {
+        // Of variables of functions AWS tells no more than that they were set.
+        Value::Object(fields) if fields.is_empty() && !path.is_empty() => {
+            out.push_str(&format!("+{path}: {{}}\n"));
+        }
         Value::Object(fields) => {
             // A variable of a container, whose name says that it holds a secret.
             let name = fields.get("name").and_then(Value::as_str);

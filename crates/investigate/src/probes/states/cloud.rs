@@ -145,9 +145,13 @@ pub(super) fn certificate(document: &Value, time: Timestamp) -> Verdict {
     v
 }
 
-/// A function or another resource with its settings: its status, and how many copies may run at once.
+/// A function or another resource with its settings: its status, and how many copies may run at once. One that is
+/// `Active` can be called; how its calls end, its owner's API does not tell.
 pub(super) fn function(document: &Value) -> Verdict {
     let mut v = status(document);
+    if v.health == Health::Healthy {
+        v.health = Health::Unknown;
+    }
     let limit = concurrency(document);
     v.sayings.extend(limit.sayings);
     if limit.health == Health::Unhealthy {

@@ -2,6 +2,7 @@
 //! works for it, the table that this one writes to, and an alarm on the first.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -14,6 +15,19 @@ use super::super::{SECRET, asked, until};
 
 pub const REGION: &str = "eu-west-1";
 
+/// A file of this folder.
+pub fn beside(name: &str) -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.join("tests/posted/emulated").join(name)
+}
+
+/// The Python that the emulator is installed in, and AWS's client with it.
+pub fn python() -> PathBuf {
+    let program = std::env::var_os("MIDWATCH_MINISTACK")
+        .expect("MIDWATCH_MINISTACK names the program: cargo xtask test sets it");
+    Path::new(&program).with_file_name("python")
+}
+
 /// A running emulator.
 pub struct Cloud {
     at: SocketAddr,
@@ -21,16 +35,31 @@ pub struct Cloud {
 }
 
 impl Cloud {
-    /// Starts one on this port of this machine alone; it listens when this returns.
+    /// Starts one on this port of this machine alone, which asks nobody who he is; it listens when this returns.
     pub fn start(stand: &Stand, port: u16) -> Self {
-        let program = std::env::var_os("MIDWATCH_MINISTACK")
-            .expect("MIDWATCH_MINISTACK names the program: cargo xtask test sets it");
-        let mut command = Command::new(program);
+        let cloud = Self::listening(stand, port, &[]);
+        // Asked for the first time for a service that it does not have, it reads all that it knows of services, for as
+        // long as 17 s, and answers nobody meanwhile.
+        let kind = "content-type: application/json";
+        let _ = cloud.ask("xray", "POST /ServiceGraph", kind, "{}");
+        cloud
+    }
+
+    /// The same, but everybody signs and may do what his policies say; and what is altered before the file `lived` is
+    /// there was so an hour ago.
+    pub fn enforcing(stand: &Stand, port: u16) -> Self {
+        Self::listening(stand, port, &[("AUTH", "true"), ("MENDED_LIVED", "lived")])
+    }
+
+    fn listening(stand: &Stand, port: u16, more: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(python());
         command
+            .arg(beside("mended.py"))
             .env("BIND_HOST", "127.0.0.1")
             .env("MINISTACK_HOST", "127.0.0.1")
             .env("GATEWAY_PORT", port.to_string())
             .env("CLOUDTRAIL_RECORDING", "1")
+            .envs(more.iter().copied())
             .env("TMPDIR", stand.path())
             .current_dir(stand.path());
         let kept = stand.started("ministack", command);
@@ -38,12 +67,7 @@ impl Cloud {
         until("the emulator", Duration::from_secs(90), || {
             std::net::TcpStream::connect(at).ok()
         });
-        let cloud = Self { at, _kept: kept };
-        // Asked for the first time for a service that it does not have, it reads all that it knows of services, for as
-        // long as 17 s, and answers nobody meanwhile.
-        let kind = "content-type: application/json";
-        let _ = cloud.ask("xray", "POST /ServiceGraph", kind, "{}");
-        cloud
+        Self { at, _kept: kept }
     }
 
     /// What it answers. It looks at whom a signature names, and not whether it holds.

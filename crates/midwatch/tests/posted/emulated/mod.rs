@@ -5,6 +5,7 @@
 //! ministack, of PyPI. Run by `cargo xtask test`, which brings it and says where it is in `MIDWATCH_MINISTACK`.
 
 mod cloud;
+mod payledger;
 mod service;
 
 use std::path::Path;

@@ -50,7 +50,7 @@ fn what_runs_becomes_rows() {
     workload/workers error x1 ScalingActivityFailed: Launching a new EC2 instance failed: We currently do not have sufficient m7g.large capacity in the Availability Zone you requested (eu-west-1a).
     function/settle error x2 ExecutionFailed: an execution failed
     function/settle error x1 StepFailed: execution c failed in Charge: Lambda.TooManyRequestsException: Rate Exceeded.
-    service/web warn x1 PipelineExecutionFailed: pipeline web failed: it does not say why
+    service/web warn x1 PipelineExecutionFailed: pipeline web failed in Out, Deploy: JobFailed: The service did not become stable.
     workload/workers error x1 DeploymentFailed: deployment failed: d-1: HEALTH_CONSTRAINTS: Too few healthy instances are available. d-2 goes back.
     host/i-0abc warn x1 AutomationFailed: automation AWS-RestartEC2Instance failed: Step fails when it is Poll action status for completion.
     host/i-0abc warn x1 CommandFailed: command AWS-RunPatchBaseline failed on 1 of 1 machines: Failed
@@ -78,7 +78,7 @@ fn what_runs_becomes_rows() {
     Config 24 min ago [config/shop/pool] parameter /shop/pool, version 3
     Deploy 10 min ago [service/web] web: web:42 in place of web:41, image shop/web:c0ffee1234abcdc0ffee1234abcdc0ffee1234ab
     Deploy 12 min ago [service/web] build of web-build from c0ffee1234ab: FAILED in BUILD
-    Deploy 14 min ago [service/web] pipeline web released c0ffee1234ab (Cache carts): Failed
+    Deploy 14 min ago [service/web] pipeline web released c0ffee1234ab (Cache carts): Failed in Out, Deploy
     Deploy 29 min ago [workload/workers] shop/workers: c0ffee1234abcdc0ffee1234abcdc0ffee1234ab, failed
     Deploy 40 min ago [resource/codebuild.project/tools] build of tools from main
     Maintenance 18 min ago [host/i-0abc] automation AWS-RestartEC2Instance: Failed

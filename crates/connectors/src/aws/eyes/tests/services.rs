@@ -302,6 +302,12 @@ fn releases(call: &Call) -> Said {
                 { "pipelineExecutionId": "p-1", "status": "Superseded", "startTime": seconds(15), "lastUpdateTime": seconds(15) },
                 { "pipelineExecutionId": "p-0", "status": "Succeeded", "startTime": seconds(90_000), "lastUpdateTime": seconds(90_000) },
             ]}),
+            "codepipeline:GetPipelineState" => json!({ "pipelineName": "web", "stageStates": [
+                { "stageName": "Source", "latestExecution": { "pipelineExecutionId": "p-2", "status": "Succeeded" } },
+                { "stageName": "Out", "latestExecution": { "pipelineExecutionId": "p-2", "status": "Failed" },
+                  "actionStates": [{ "actionName": "Deploy", "latestExecution": { "status": "Failed", "errorDetails":
+                      { "code": "JobFailed", "message": "The service did not become stable." } } }] },
+            ]}),
             "codepipeline:GetPipeline" => {
                 json!({ "pipeline": { "name": "web", "roleArn": "arn:aws:iam::1:role/x", "stages": [{
                     "name": "Out", "actions": [{ "name": "Out", "actionTypeId":
