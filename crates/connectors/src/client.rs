@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use reqwest::blocking::{Client, RequestBuilder};
 
+use crate::hidden::Hidden;
+
 /// Answers longer than this are cut off and refused.
 const LONGEST: u64 = 64 << 20;
 
@@ -64,7 +66,7 @@ pub fn link_local(url: &reqwest::Url) -> bool {
     }
 }
 
-/// What the other end answered, whatever it was.
+/// What the other end answered, whatever it was, without what it was shown.
 #[derive(Clone, Debug)]
 pub struct Answered {
     /// HTTP status.
@@ -75,28 +77,38 @@ pub struct Answered {
     pub left: Option<u64>,
     /// All that it said.
     pub body: Vec<u8>,
+    /// What it was shown: words of it may be left in the body.
+    hidden: Hidden,
 }
 
 impl Answered {
     /// Its beginning, as one line for people.
     pub fn said(&self) -> String {
-        let text = String::from_utf8_lossy(&self.body);
+        // Nothing is cut off before secrets are out: half of one would be left.
+        let text = self.hidden.said(&String::from_utf8_lossy(&self.body));
         text.trim().chars().take(300).collect()
     }
 }
 
-/// Sends, and reads the whole answer, a refusal too.
-pub fn exchange(request: RequestBuilder) -> Result<Answered, ClientError> {
-    exchange_within(request, LONGEST)
+/// Sends, and reads the whole answer, a refusal too; without what is `hidden`, which is whatever the request shows.
+pub fn exchange(request: RequestBuilder, hidden: &Hidden) -> Result<Answered, ClientError> {
+    exchange_within(request, hidden, LONGEST)
 }
 
 /// The same, reading no more of the answer than one byte beyond `longest`.
-pub fn exchange_within(request: RequestBuilder, longest: u64) -> Result<Answered, ClientError> {
+pub fn exchange_within(
+    request: RequestBuilder,
+    hidden: &Hidden,
+    longest: u64,
+) -> Result<Answered, ClientError> {
     let response = request.send().map_err(|error| {
-        if error.is_connect() || error.is_builder() {
-            ClientError::Unreached(reasons(&error))
+        let unreached = error.is_connect() || error.is_builder();
+        // The address is known to whoever is told, and may hold a secret.
+        let said = hidden.said(&reasons(&error.without_url()));
+        if unreached {
+            ClientError::Unreached(said)
         } else {
-            ClientError::Unanswered(reasons(&error))
+            ClientError::Unanswered(said)
         }
     })?;
     let number = |name: &str| -> Option<u64> {
@@ -115,13 +127,14 @@ pub fn exchange_within(request: RequestBuilder, longest: u64) -> Result<Answered
         status,
         after,
         left,
-        body,
+        body: hidden.told(body),
+        hidden: hidden.clone(),
     })
 }
 
 /// Sends, and reads the whole answer.
-pub fn send(request: RequestBuilder) -> Result<Arc<[u8]>, ClientError> {
-    let answered = exchange(request)?;
+pub fn send(request: RequestBuilder, hidden: &Hidden) -> Result<Arc<[u8]>, ClientError> {
+    let answered = exchange(request, hidden)?;
     if !(200..300).contains(&answered.status) {
         return Err(ClientError::Refused {
             status: answered.status,
@@ -137,9 +150,9 @@ pub fn send(request: RequestBuilder) -> Result<Arc<[u8]>, ClientError> {
     Ok(answered.body.into())
 }
 
-/// Sends, and reads the answer as JSON.
+/// Sends what shows no secret, and reads the answer as JSON.
 pub fn json<T: serde::de::DeserializeOwned>(request: RequestBuilder) -> Result<T, ClientError> {
-    let body = send(request)?;
+    let body = send(request, &Hidden::default())?;
     serde_json::from_slice(&body).map_err(|error| ClientError::Strange(error.to_string()))
 }
 

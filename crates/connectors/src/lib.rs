@@ -46,6 +46,15 @@ pub mod github;
 pub mod gitlab;
 #[cfg(feature = "inlets")]
 pub mod grafana;
+#[cfg(any(
+    feature = "inlets",
+    feature = "notifiers",
+    feature = "oidc",
+    feature = "payledger",
+    feature = "prometheus",
+    feature = "webhook"
+))]
+pub mod hidden;
 #[cfg(feature = "jaeger")]
 pub mod jaeger;
 #[cfg(feature = "kubernetes")]

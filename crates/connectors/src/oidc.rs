@@ -22,6 +22,7 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::client;
+use crate::hidden::Hidden;
 use metadata::Metadata;
 use token::{Keys, Wanted};
 
@@ -60,6 +61,8 @@ type Known<T> = Option<(Timestamp, Arc<T>)>;
 pub struct Issuer {
     settings: Settings,
     http: Client,
+    /// The secret, also as it is written before it is joined with the client.
+    hidden: Hidden,
     metadata: Mutex<Known<Metadata>>,
     keys: Mutex<Known<Keys>>,
 }
@@ -98,9 +101,12 @@ impl Issuer {
             return Err(format!("{:?} has a query; no issuer has", settings.issuer));
         }
         let http = client::client(PATIENCE).map_err(|error| error.to_string())?;
+        let form = written(&[(&settings.secret, "")]).replace('=', "");
+        let hidden = Hidden::of([settings.secret.as_str(), &form]);
         Ok(Self {
             settings,
             http,
+            hidden,
             metadata: Mutex::new(None),
             keys: Mutex::new(None),
         })
@@ -127,7 +133,7 @@ impl Issuer {
         let strange = |why: String| {
             IdentityError::Unavailable(format!("{}: {what}: {why}", self.settings.issuer))
         };
-        let answered = client::exchange_within(self.http.get(url), LONGEST)
+        let answered = client::exchange_within(self.http.get(url), &self.hidden, LONGEST)
             .map_err(|error| strange(error.to_string()))?;
         if answered.status != 200 {
             return Err(strange(format!("it answered {}", answered.status)));
@@ -218,7 +224,7 @@ impl Issuer {
             .header("content-type", "application/x-www-form-urlencoded")
             .header("accept", "application/json")
             .body(written(&form));
-        let answered = client::exchange_within(request, LONGEST)
+        let answered = client::exchange_within(request, &self.hidden, LONGEST)
             .map_err(|error| unavailable(error.to_string()))?;
         if answered.body.len() as u64 > LONGEST {
             return Err(unavailable(format!("longer than {LONGEST} bytes")));

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::client;
+use crate::hidden::Hidden;
 use crate::legible::{fitted, plain};
 
 /// How long a server may take for one answer.
@@ -106,6 +107,7 @@ pub struct Mail {
     name: String,
     from: Mailbox,
     to: Vec<Mailbox>,
+    hidden: Hidden,
     transport: SmtpTransport,
 }
 
@@ -163,6 +165,7 @@ impl Mail {
             name: name.to_string(),
             from,
             to,
+            hidden: Hidden::of(settings.login.iter().map(|(_, password)| password.as_str())),
             transport: transport.build(),
         })
     }
@@ -242,7 +245,8 @@ impl Notifier for Mail {
                 }
                 Err(error) => {
                     hopeless &= about_recipient(&error);
-                    failed.push(format!("{address}: {}", reasons(&error)));
+                    let said = self.hidden.said(&client::reasons(&error));
+                    failed.push(format!("{address}: {}", plain(&said, 400)));
                     // Who cannot be reached or does not let us in will not for the next either.
                     if error.status().is_none() || about_login(&error) {
                         break;
@@ -271,10 +275,6 @@ fn about_recipient(error: &lettre::transport::smtp::Error) -> bool {
 fn about_login(error: &lettre::transport::smtp::Error) -> bool {
     let code = error.status().map(|code| code.to_string());
     code.is_some_and(|code| ["530", "534", "535", "538"].contains(&code.as_str()))
-}
-
-fn reasons(error: &dyn std::error::Error) -> String {
-    plain(&client::reasons(error), 400)
 }
 
 fn mailbox(address: &str) -> Result<Mailbox, MailError> {

@@ -14,11 +14,15 @@ use model::time::Timestamp;
 use sha2::Sha256;
 
 use crate::client::{self, ClientError};
+use crate::hidden::Hidden;
 
 /// A signed webhook.
 pub struct Webhook {
     name: String,
     url: String,
+    /// The address for people: of many receivers, whoever knows all of it may post.
+    shown: String,
+    hidden: Hidden,
     secret: Vec<u8>,
     client: reqwest::blocking::Client,
 }
@@ -29,7 +33,7 @@ pub enum WebhookError {
     /// The address is none.
     #[error("{url:?} is no address that a notice can be sent to; expected http:// or https://")]
     Address {
-        /// What was written.
+        /// What was written, without what may be a secret.
         url: String,
     },
     /// It leads to where clouds keep their machines' credentials.
@@ -55,14 +59,10 @@ impl Webhook {
     /// To this address, signed with this secret; `name` is how it is known.
     pub fn new(name: &str, url: &str, secret: &[u8]) -> Result<Self, WebhookError> {
         if !(url.starts_with("http://") || url.starts_with("https://")) {
-            return Err(WebhookError::Address {
-                url: url.to_string(),
-            });
+            return Err(WebhookError::Address { url: shown(url) });
         }
         if reqwest::Url::parse(url).is_ok_and(|url| client::link_local(&url)) {
-            return Err(WebhookError::Inside {
-                url: url.to_string(),
-            });
+            return Err(WebhookError::Inside { url: shown(url) });
         }
         if secret.len() < 16 {
             return Err(WebhookError::Secret {
@@ -72,6 +72,8 @@ impl Webhook {
         Ok(Self {
             name: name.to_string(),
             url: url.to_string(),
+            shown: shown(url),
+            hidden: hidden(url),
             secret: secret.to_vec(),
             client: client::client(Duration::from_secs(10))?,
         })
@@ -101,10 +103,36 @@ impl Notifier for Webhook {
             .header("webhook-timestamp", seconds)
             .header("webhook-signature", signature)
             .body(body);
-        client::send(request)
+        client::send(request, &self.hidden)
             .map(|_| String::new())
-            .map_err(|error| TellError::from(format!("{}: {error}", self.url)))
+            .map_err(|error| TellError::from(format!("{}: {error}", self.shown)))
     }
+}
+
+/// Parts of a path that are as long as this may be what opens it.
+const LONG_PART: usize = 16;
+
+/// Scheme, host and port of an address.
+fn shown(url: &str) -> String {
+    let Ok(url) = reqwest::Url::parse(url) else {
+        return "its address".to_string();
+    };
+    let port = url.port().map_or(String::new(), |port| format!(":{port}"));
+    let host = url.host_str().unwrap_or_default();
+    format!("{}://{host}{port}", url.scheme())
+}
+
+/// What of an address may open it to whoever reads it, as receivers say it back: a password, values of its query, and
+/// long parts of its path.
+fn hidden(url: &str) -> Hidden {
+    let Ok(url) = reqwest::Url::parse(url) else {
+        return Hidden::default();
+    };
+    let mut secrets: Vec<String> = url.query_pairs().map(|(_, value)| value.into()).collect();
+    secrets.extend(url.password().map(str::to_string));
+    let parts = url.path().split('/').filter(|part| part.len() >= LONG_PART);
+    secrets.extend(parts.map(str::to_string));
+    Hidden::of(secrets.iter().map(String::as_str))
 }
 
 /// The notice as a CloudEvent.

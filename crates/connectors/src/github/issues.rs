@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use crate::client::{self, ClientError};
+use crate::hidden::Hidden;
 use crate::legible::plain;
 
 /// Where the API is, unless told otherwise; GitHub Enterprise Server has it at `https://HOST/api/v3`.
@@ -60,6 +61,7 @@ pub struct Issues {
     repository: String,
     labels: Vec<String>,
     token: String,
+    hidden: Hidden,
     client: reqwest::blocking::Client,
 }
 
@@ -122,6 +124,7 @@ impl Issues {
             repository: repository.to_string(),
             labels: labels.to_vec(),
             token: token.to_string(),
+            hidden: Hidden::of([token]),
             client: client::client(Duration::from_secs(10))?,
         })
     }
@@ -141,7 +144,7 @@ impl Issues {
                 .header("content-type", "application/json")
                 .body(request_body);
         }
-        let answered = client::exchange(request)
+        let answered = client::exchange(request, &self.hidden)
             .map_err(|error| TellError::from(format!("{what}: {error}")))?;
         if (200..300).contains(&answered.status) {
             return serde_json::from_slice(&answered.body).map_err(|error| {

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http_body_util::BodyExt as _;
 use hyper_util::rt::TokioExecutor;
 use kube::client::{Body, ConfigExt as _};
@@ -16,14 +18,13 @@ use tower::{BoxError, ServiceBuilder};
 
 use super::calls;
 use crate::client::{ClientError, reasons};
+use crate::hidden::Hidden;
 use crate::pull::http::{encoded, http_date};
 use crate::pull::{Answered, Question, Wire};
 
 /// So much later than its limit a question is given up that hangs where it cannot be interrupted, as a program that
 /// fetches credentials may.
 const GRACE: Duration = Duration::from_millis(200);
-/// Shorter texts are not looked for in answers: they would hide half of every sentence.
-const SHORTEST: usize = 6;
 /// Credentials that are remembered, so that they can be hidden if they are said back: tokens are replaced while
 /// programs run.
 const REMEMBERED: usize = 8;
@@ -288,12 +289,23 @@ fn remember(seen: &Seen, headers: &http::HeaderMap) {
     let Ok(header) = header.to_str() else { return };
     let value = header.split_once(' ').map_or(header, |(_, value)| value);
     let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-    if value.len() >= SHORTEST && !seen.iter().any(|known| known == value) {
+    if !seen.iter().any(|known| known == value) {
         if seen.len() >= REMEMBERED {
             seen.remove(0);
         }
         seen.push(value.to_string());
     }
+}
+
+/// What was shown so far, to be struck out; of `Basic`, the password in it too.
+fn hidden(seen: &Seen) -> Hidden {
+    let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let password = |value: &String| {
+        let pair = String::from_utf8(STANDARD.decode(value).ok()?).ok()?;
+        Some(pair.split_once(':')?.1.to_string())
+    };
+    let passwords: Vec<String> = seen.iter().filter_map(password).collect();
+    Hidden::of(seen.iter().chain(&passwords).map(String::as_str))
 }
 
 async fn exchange(
@@ -316,13 +328,8 @@ async fn exchange(
         )
         .body(Body::empty())
         .map_err(|error| ClientError::Unreached(error.to_string()))?;
-    let hidden = |text: &str| {
-        let seen = cluster.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let clean = |text: String, secret: &String| text.replace(secret.as_str(), "[secret]");
-        seen.iter().fold(text.to_string(), clean)
-    };
     let response = cluster.client.send(request).await.map_err(|error| {
-        let said = hidden(&reasons(&error));
+        let said = hidden(&cluster.seen).said(&reasons(&error));
         match error {
             kube::Error::Auth(_) => {
                 refused("the credential that the kubeconfig names cannot be had".to_string())
@@ -340,7 +347,9 @@ async fn exchange(
     });
     let mut body = Vec::new();
     while let Some(frame) = stream.frame().await {
-        let frame = frame.map_err(|error| ClientError::Unanswered(hidden(&reasons(&error))))?;
+        let frame = frame.map_err(|error| {
+            ClientError::Unanswered(hidden(&cluster.seen).said(&reasons(&error)))
+        })?;
         if let Ok(data) = frame.into_data() {
             let room = usize::try_from(most.saturating_add(1)).unwrap_or(usize::MAX);
             let room = room.saturating_sub(body.len());
@@ -354,28 +363,35 @@ async fn exchange(
         // What it was shown is no longer good: the file is read anew, for a credential that was replaced.
         *joined.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
-    if !(200..300).contains(&status) {
-        body = hidden(&said(&body)).into_bytes();
-    }
+    let cut = body.len() as u64 > most;
+    // An object or a line may say back what was shown, too.
+    let hidden = hidden(&cluster.seen);
+    body = match (200..300).contains(&status) {
+        true => hidden.told(body),
+        // What did not come whole may end in the middle of a secret.
+        false if cut => Vec::new(),
+        false => said(&hidden, &body).into_bytes(),
+    };
     Ok(Answered {
         status,
         after,
         date,
-        cut: body.len() as u64 > most,
+        cut,
         body,
         ..Answered::default()
     })
 }
 
-/// A refusal in the server's words: the message of a `Status`, or the beginning of whatever it said.
-fn said(body: &[u8]) -> String {
+/// A refusal in the server's words: the message of a `Status`, or the beginning of whatever it said. Nothing is cut off
+/// before secrets are out: half of one would be left.
+fn said(hidden: &Hidden, body: &[u8]) -> String {
     let status: Option<serde_json::Value> = serde_json::from_slice(body).ok();
     let message = status
         .as_ref()
         .and_then(|status| status["message"].as_str())
         .map(str::to_string);
     let text = message.unwrap_or_else(|| String::from_utf8_lossy(body).into_owned());
-    text.trim().chars().take(WORDS).collect()
+    hidden.said(&text).trim().chars().take(WORDS).collect()
 }
 
 #[cfg(test)]

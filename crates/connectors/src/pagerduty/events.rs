@@ -13,6 +13,7 @@ use model::time::{Span, Timestamp};
 use serde_json::{Value, json};
 
 use crate::client::{self, ClientError};
+use crate::hidden::Hidden;
 use crate::legible::plain;
 
 /// Where events are taken, unless told otherwise; accounts in Europe have `https://events.eu.pagerduty.com`.
@@ -52,6 +53,7 @@ pub struct Events {
     name: String,
     api: String,
     routing_key: String,
+    hidden: Hidden,
     client: reqwest::blocking::Client,
 }
 
@@ -71,6 +73,7 @@ impl Events {
             name: name.to_string(),
             api: api.trim_end_matches('/').to_string(),
             routing_key: routing_key.to_string(),
+            hidden: Hidden::of([routing_key]),
             client: client::client(Duration::from_secs(10))?,
         })
     }
@@ -78,7 +81,7 @@ impl Events {
     fn send(&self, event: &Value) -> Result<(), TellError> {
         let request = self.client.post(format!("{}/v2/enqueue", self.api));
         let request = request.header("content-type", "application/json");
-        let answered = client::exchange(request.body(event.to_string()))
+        let answered = client::exchange(request.body(event.to_string()), &self.hidden)
             .map_err(|error| TellError::from(format!("PagerDuty: {error}")))?;
         let again = match answered.status {
             200..300 => return Ok(()),

@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// Shorter secrets are not looked for in texts: they would hide half of every sentence.
-const SHORTEST: usize = 6;
+use crate::hidden::Hidden;
 
 /// Whose file to read, and how to show what stands in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,10 +44,9 @@ impl Credential {
             None => format!("Bearer {secret}"),
             Some(user) => format!("Basic {}", STANDARD.encode(format!("{user}:{secret}"))),
         };
-        Ok(Shown {
-            header,
-            secret: secret.to_string(),
-        })
+        let value = header.split_once(' ').map_or("", |(_, value)| value);
+        let hidden = Hidden::of([value, secret]);
+        Ok(Shown { header, hidden })
     }
 }
 
@@ -56,7 +54,7 @@ impl Credential {
 #[derive(Clone, Default)]
 pub struct Shown {
     header: String,
-    secret: String,
+    hidden: Hidden,
 }
 
 impl fmt::Debug for Shown {
@@ -73,13 +71,11 @@ impl Shown {
 
     /// The text without the secret, which a source may say back to whoever it refuses.
     pub fn scrub(&self, text: &str) -> String {
-        let encoded = self.header.split_once(' ').map_or("", |(_, value)| value);
-        let mut clean = text.to_string();
-        for secret in [encoded, &self.secret] {
-            if secret.len() >= SHORTEST {
-                clean = clean.replace(secret, "[secret]");
-            }
-        }
-        clean
+        self.hidden.said(text)
+    }
+
+    /// An answer without the secret, which a source may say back as telemetry: it would stand in reports and recordings.
+    pub fn strike(&self, body: Vec<u8>) -> Vec<u8> {
+        self.hidden.told(body)
     }
 }

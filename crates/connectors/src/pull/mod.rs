@@ -543,13 +543,18 @@ impl Look<'_> {
                     return if heard.cut {
                         Err(Missed::TooLong(most))
                     } else {
-                        Ok(heard)
+                        Ok(Answered {
+                            body: self.shown.strike(heard.body),
+                            ..heard
+                        })
                     };
                 }
                 Ok(heard) => {
-                    let said = String::from_utf8_lossy(&heard.body);
+                    // Nothing is cut off before the secret is out: half of it would be left. What did not come whole is
+                    // not told for the same reason.
+                    let whole = if heard.cut { &[][..] } else { &heard.body };
+                    let said = self.shown.scrub(&String::from_utf8_lossy(whole));
                     let said = said.trim().chars().take(300).collect::<String>();
-                    let said = self.shown.scrub(&said);
                     let status = heard.status;
                     let told = format!("it answered {status}: {said}");
                     match status {

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::blocks::{self, Message};
 use crate::client::{self, ClientError};
+use crate::hidden::Hidden;
 
 /// Where Slack's Web API is, unless told otherwise.
 pub const API: &str = "https://slack.com/api";
@@ -65,6 +66,7 @@ pub struct Slack {
     name: String,
     api: String,
     token: String,
+    hidden: Hidden,
     channel: String,
     client: reqwest::blocking::Client,
 }
@@ -156,6 +158,7 @@ impl Slack {
             name: name.to_string(),
             api: api.trim_end_matches('/').to_string(),
             token: token.to_string(),
+            hidden: Hidden::of([token]),
             channel: channel.to_string(),
             client: client::client(Duration::from_secs(10))?,
         })
@@ -178,7 +181,7 @@ impl Slack {
 
     fn answer(&self, method: &str, request: RequestBuilder) -> Result<Value, Refused> {
         let other = |why: String| Refused::Other(TellError::from(format!("{method}: {why}")));
-        let answered = client::exchange(request.bearer_auth(&self.token))
+        let answered = client::exchange(request.bearer_auth(&self.token), &self.hidden)
             .map_err(|error| other(error.to_string()))?;
         if answered.status == 429 {
             let again = answered

@@ -12,6 +12,7 @@ use crate::problem::Problem;
 use crate::wiring::house::House;
 use crate::wiring::live::SystemClock;
 use crate::wiring::reception::Reception;
+use crate::wiring::traces;
 
 /// The longest key that is read from a file.
 const LONGEST_KEY: usize = 4096;
@@ -42,12 +43,7 @@ pub struct Args {
 /// Speaks until the other side is done.
 pub fn run(args: &Args, _: &mut Console<'_>) -> Result<Exit, Problem> {
     // Standard output belongs to the conversation.
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .try_init();
+    traces::log();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()

@@ -415,7 +415,8 @@ impl Pulled<'_> {
                     "write it like \"http://127.0.0.1:9090\"",
                 );
             }
-            Some(rest) if rest.split('/').next().unwrap_or(rest).contains('@') => {
+            // Also behind a slash, which a password may hold that was not escaped.
+            Some(rest) if rest.contains('@') => {
                 return fault(
                     ".url",
                     "holds a name or a password, which would stand in reports",

@@ -107,6 +107,10 @@ fn sources_that_are_asked_have_addresses_without_secrets() {
             "url = \"http://anna:secret@host\"",
             "would stand in reports",
         ),
+        (
+            "url = \"http://anna:secret/x+secret@host\"",
+            "would stand in reports",
+        ),
         ("url = \"http://host/?a=b\"", "more than an address"),
         (
             "url = \"http://host\"\nuser = \"anna\"",

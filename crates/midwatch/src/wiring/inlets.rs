@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use connectors::delivery::outside::{Network, Outside};
 use connectors::delivery::{self, proof};
+use connectors::hidden::Hidden;
 use connectors::{
     alertmanager, cloudevents, cloudwatch, datadog, github, gitlab, grafana, pagerduty, slack,
 };
@@ -56,6 +57,8 @@ const LONGEST: usize = 600;
 struct Door {
     kind: Kind,
     decoder: Box<dyn AlarmDecoder>,
+    /// Its secret, which a sender may have put into what it posts, too.
+    hidden: Hidden,
     longest: usize,
     standing: Mutex<Standing>,
 }
@@ -194,6 +197,8 @@ impl Posts {
             .as_ref()
             .ok_or_else(|| Unheard::Later("nothing can be kept here".to_string()))?;
         door.decoder.admit(posted, now)?;
+        // Once it is known from whom it is, since signatures are made over what came.
+        let posted = &without(&door.hidden, posted);
         let (heard, unreadable) = match door.decoder.read(posted, now) {
             Ok(heard) => (heard, None),
             Err(Unheard::Unreadable(why)) => {
@@ -403,6 +408,17 @@ impl Inlets for Posts {
     }
 }
 
+/// What was posted, without the secret.
+fn without(hidden: &Hidden, posted: &Posted) -> Posted {
+    let headers = posted.headers.iter();
+    Posted {
+        headers: headers
+            .map(|(name, value)| (name.clone(), hidden.said(value)))
+            .collect(),
+        body: hidden.told(posted.body.clone()),
+    }
+}
+
 /// Of what was posted, the headers that are kept.
 fn telling(posted: &Posted) -> Vec<(String, String)> {
     posted
@@ -423,9 +439,14 @@ fn doors(house: &House, outside: &Arc<dyn Outside>) -> Result<BTreeMap<String, D
                 kind: inlet.kind.word().to_string(),
                 ..Standing::default()
             };
+            let known = match inlet.secret_file {
+                Some(_) => secret(house, name, inlet)?,
+                None => Vec::new(),
+            };
             let door = Door {
                 kind: inlet.kind,
                 decoder: decoder(house, name, inlet, outside)?,
+                hidden: Hidden::of(std::str::from_utf8(&known)),
                 longest: usize::try_from(inlet.max_body.0).unwrap_or(usize::MAX),
                 standing: Mutex::new(standing),
             };

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use connectors::client::exchange;
+use connectors::hidden::Hidden;
 use model::EntityId;
 use model::action::{Action, Outcome, Preview, StepKey};
 use model::case::Case;
@@ -23,10 +24,11 @@ use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig as _, WithHttpConfig as _};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing::Level;
 use tracing::field::Empty;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
-use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::filter::{FilterExt as _, LevelFilter, Targets, filter_fn};
+use tracing_subscriber::layer::{Filter, Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, fmt};
 use watch::attend::{Investigator, Sockets};
@@ -42,16 +44,43 @@ pub struct Telling {
     sending: Option<SdkTracerProvider>,
 }
 
+/// Crates of our own, by the names that stand in the log.
+const OWN: [&str; 11] = [
+    "act",
+    "analysis",
+    "connectors",
+    "investigate",
+    "learn",
+    "midwatch",
+    "model",
+    "payledger",
+    "server",
+    "store",
+    "watch",
+];
+
+/// What the log holds: as much as `RUST_LOG` asks for, but of other crates no more than `info`. Below that they write down
+/// whole requests and answers, and the credentials in them.
+fn chosen<S>() -> impl Filter<S> + Send + Sync + 'static
+where
+    S: tracing::Subscriber + for<'span> tracing_subscriber::registry::LookupSpan<'span>,
+{
+    let asked = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    asked.and(filter_fn(|metadata| {
+        let whose = metadata.target().split("::").next().unwrap_or_default();
+        *metadata.level() <= Level::INFO || OWN.contains(&whose)
+    }))
+}
+
 /// Begins to write the log to standard error, as much of it as `RUST_LOG` asks for, and to send spans if that is
 /// configured.
 ///
 /// # Errors
 /// If the address is none, or nothing can be sent.
 pub fn begin(config: &Traces) -> Result<Telling, Problem> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
     let log = fmt::layer()
         .with_writer(std::io::stderr)
-        .with_filter(filter);
+        .with_filter(chosen());
     let sending = match &config.otlp {
         Some(address) => Some(sender(address).map_err(|why| {
             Problem::bad_input(
@@ -75,6 +104,15 @@ pub fn begin(config: &Traces) -> Result<Telling, Problem> {
         .with(spans)
         .try_init();
     Ok(Telling { sending })
+}
+
+/// Writes the log to standard error, and sends nothing.
+pub fn log() {
+    let log = fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_filter(chosen());
+    // A second one in the same process, as in tests, leaves the first as it is.
+    let _ = tracing_subscriber::registry().with(log).try_init();
 }
 
 impl Drop for Telling {
@@ -130,7 +168,17 @@ impl HttpClient for Client {
         Box::pin(async move {
             let (head, body) = request.into_parts();
             let asked = self.0.request(head.method, head.uri.to_string());
-            let answered = exchange(asked.headers(head.headers).body(body))?;
+            // Headers may be set by the environment, to show a credential.
+            let shown = head
+                .headers
+                .values()
+                .filter_map(|value| value.to_str().ok());
+            let shown = shown.flat_map(|value| {
+                let rest = value.split_once(' ').map(|(_, rest)| rest);
+                std::iter::once(value).chain(rest)
+            });
+            let hidden = Hidden::of(shown);
+            let answered = exchange(asked.headers(head.headers).body(body), &hidden)?;
             let answer = Response::builder().status(answered.status);
             Ok(answer.body(Bytes::from(answered.body))?)
         })

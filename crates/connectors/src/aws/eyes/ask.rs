@@ -230,7 +230,8 @@ where
         identity |= one.is::<CredentialsError>();
         cause = one.source();
     }
-    let said = shown.scrub(&chain(error));
+    // Nothing is cut off before what was shown is out: half of it would be left.
+    let said: String = shown.scrub(&chain(error)).chars().take(LONGEST).collect();
     if identity {
         return (Some(ALL), Missed::Permission(said));
     }
@@ -324,7 +325,7 @@ fn chain(error: &(dyn Error + 'static)) -> String {
         }
         cause = one.source();
     }
-    said.join(": ").chars().take(LONGEST).collect()
+    said.join(": ")
 }
 
 pub(in crate::aws) fn duration(span: Span) -> Duration {

@@ -1,7 +1,7 @@
 //! As whom AWS is asked: who the machine or the profile is, or a role in another account that this one takes.
 //!
 //! What was shown is remembered for as long as a look lasts, so that it can be struck out of whatever an answer says
-//! back. It is kept nowhere else.
+//! back, be it a refusal or telemetry (`echo`). It is kept nowhere else.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,8 +11,8 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 
-/// Shorter texts are not looked for: they would hide half of every sentence.
-const SHORTEST: usize = 8;
+use crate::hidden::Hidden;
+
 /// The name under which a role is taken to read; it stands in the other account's audit trail.
 pub(in crate::aws) const SESSION: &str = "midwatch";
 /// Seconds that a role is taken for: the least that may be asked for.
@@ -20,7 +20,14 @@ const LASTS: i32 = 900;
 
 /// What was shown in this look.
 #[derive(Clone, Default)]
-pub(in crate::aws) struct Shown(Arc<Mutex<Vec<String>>>);
+pub(in crate::aws) struct Shown(Arc<Mutex<Known>>);
+
+#[derive(Default)]
+struct Known {
+    secrets: Vec<String>,
+    /// The same, ready to be looked for.
+    hidden: Arc<Hidden>,
+}
 
 impl fmt::Debug for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -31,30 +38,31 @@ impl fmt::Debug for Shown {
 impl Shown {
     fn remember(&self, credentials: &Credentials) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = known.secrets.len();
         let token = credentials.session_token().unwrap_or_default();
         for secret in [
             token,
             credentials.secret_access_key(),
             credentials.access_key_id(),
         ] {
-            if secret.len() >= SHORTEST && !known.iter().any(|one| one == secret) {
-                known.push(secret.to_string());
+            if !known.secrets.iter().any(|one| one == secret) {
+                known.secrets.push(secret.to_string());
             }
         }
-        // The longest first: one may stand in another.
-        known.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        if known.secrets.len() > before {
+            known.hidden = Arc::new(Hidden::of(known.secrets.iter().map(String::as_str)));
+        }
+    }
+
+    /// What was shown so far, to be struck out.
+    pub fn hidden(&self) -> Arc<Hidden> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&known.hidden)
     }
 
     /// The text without what was shown.
     pub fn scrub(&self, text: &str) -> String {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut clean = text.to_string();
-        for secret in known.iter() {
-            if clean.contains(secret.as_str()) {
-                clean = clean.replace(secret.as_str(), "[secret]");
-            }
-        }
-        clean
+        self.hidden().said(text)
     }
 }
 

@@ -16,6 +16,7 @@ mod containers;
 mod databases;
 mod denials;
 mod deployments;
+mod echo;
 mod explorer;
 mod fleets;
 mod formulas;

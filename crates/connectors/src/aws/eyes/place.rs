@@ -11,6 +11,7 @@ use aws_smithy_runtime::client::identity::IdentityCache;
 use model::time::Span;
 
 use super::ask::duration;
+use super::echo::Struck;
 use super::guard::Guard;
 use super::identity::{Remembered, Role, SESSION, Shown};
 use super::tally::Look;
@@ -217,7 +218,7 @@ pub(super) async fn places(
     let own = own(&shared, shown)?;
     let mut out = Vec::new();
     if settings.accounts.is_empty() {
-        let sdk = as_whom(&shared, &own);
+        let sdk = as_whom(&shared, &own, shown);
         for region in &regions {
             let there = sdk.to_builder().region(Region::new(region.clone())).build();
             let name = Arc::from(region.as_str());
@@ -227,7 +228,7 @@ pub(super) async fn places(
         }
     }
     for account in &settings.accounts {
-        let sdk = as_whom(&shared, &own);
+        let sdk = to_take_roles(&shared, &own);
         let guard = Guard {
             look: Arc::clone(look),
             place: Arc::from(account.name.as_str()),
@@ -240,7 +241,7 @@ pub(super) async fn places(
             session: SESSION.to_string(),
         };
         let role = remembered(SharedCredentialsProvider::new(role), shown);
-        let sdk = as_whom(&shared, &role);
+        let sdk = as_whom(&shared, &role, shown);
         for region in &regions {
             let there = sdk.to_builder().region(Region::new(region.clone())).build();
             let name = Arc::from(format!("{}/{region}", account.name).as_str());
@@ -262,8 +263,25 @@ pub(in crate::aws) fn remembered(
     })
 }
 
-/// As whoever these credentials are of; all clients share them, so that a role is taken once.
+/// As whoever these credentials are of, to ask and to alter; all clients share them, so that a role is taken once. What
+/// was shown is struck out of the answers.
 pub(in crate::aws) fn as_whom(
+    shared: &SdkConfig,
+    credentials: &SharedCredentialsProvider,
+    shown: &Shown,
+) -> SdkConfig {
+    let sdk = to_take_roles(shared, credentials);
+    let Some(inner) = sdk.http_client() else {
+        return sdk;
+    };
+    let (inner, shown) = (inner.clone(), shown.clone());
+    sdk.to_builder()
+        .http_client(Struck { inner, shown })
+        .build()
+}
+
+/// The same where the answer is a credential: one that is given a second time must stay what it is.
+pub(in crate::aws) fn to_take_roles(
     shared: &SdkConfig,
     credentials: &SharedCredentialsProvider,
 ) -> SdkConfig {

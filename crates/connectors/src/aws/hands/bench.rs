@@ -22,7 +22,7 @@ use crate::aws::deeds;
 use crate::aws::eyes::ask::{duration, meaning};
 use crate::aws::eyes::guard::Guard;
 use crate::aws::eyes::identity::{Role, Shown};
-use crate::aws::eyes::place::{Reach, as_whom, client, own, regions, remembered};
+use crate::aws::eyes::place::{Reach, as_whom, client, own, regions, remembered, to_take_roles};
 use crate::aws::eyes::tally::Look;
 use crate::pull::Missed;
 
@@ -113,14 +113,14 @@ impl Hands {
                 table: taking,
             };
             let role = Role {
-                sts: client!(aws_sdk_sts, &as_whom(&shared, &whom), guard),
+                sts: client!(aws_sdk_sts, &to_take_roles(&shared, &whom), guard),
                 arn: taken.role_arn.clone(),
                 external_id: taken.external_id.clone(),
                 session: session(what),
             };
             whom = remembered(SharedCredentialsProvider::new(role), &shown);
         }
-        let sdk = as_whom(&shared, &whom);
+        let sdk = as_whom(&shared, &whom, &shown);
         let benches = regions.iter().map(|region| {
             let name = match &settings.account {
                 Some(account) => format!("{account}/{region}"),
