@@ -30,7 +30,6 @@ const NOBODY: Breakage = Breakage {
         told(cloud, running, now());
         running > 0
     },
-    // The emulator's audit trail gives its newest 50 records, and each telling is one.
     every: Duration::from_secs(10),
     does: |cloud| {
         ecs(
