@@ -39,7 +39,10 @@ pub fn client(timeout: Duration) -> Result<Client, ClientError> {
     let tls = rustls::crypto::ring::default_provider();
     // Another part of the program may have chosen the same provider before.
     let _ = rustls::crypto::CryptoProvider::install_default(tls);
-    Client::builder()
+    // That of the blocking client begins anew with every piece of an answer: whoever sends a byte now and then would
+    // never end. The one below it counts from the beginning to the last byte.
+    let whole = reqwest::Client::builder().timeout(timeout);
+    reqwest::blocking::ClientBuilder::from(whole)
         .timeout(timeout)
         .connect_timeout(timeout.min(Duration::from_secs(5)))
         .redirect(reqwest::redirect::Policy::none())
@@ -165,4 +168,39 @@ pub(crate) fn reasons(error: &dyn std::error::Error) -> String {
         inner = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_that_comes_drop_by_drop_ends_with_the_time_out() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n");
+            while stream.write_all(b" ").is_ok() {
+                std::thread::sleep(Duration::from_millis(200));
+            }
+        });
+        let began = Instant::now();
+        let client = client(Duration::from_secs(1)).unwrap();
+        let heard = exchange(client.get(address));
+        assert!(
+            matches!(heard, Err(ClientError::Unanswered(_))),
+            "{heard:?}"
+        );
+        assert!(
+            began.elapsed() < Duration::from_secs(10),
+            "{:?}",
+            began.elapsed()
+        );
+    }
 }

@@ -114,6 +114,22 @@ impl Altered {
     }
 }
 
+/// A list as far as it was read.
+pub(crate) struct Listed<T> {
+    pub list: Vec<T>,
+    /// Why there is more than that, if there is.
+    pub cut: Option<Cut>,
+}
+
+/// Why a list was not read to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// It is longer than what is read.
+    Long,
+    /// It says that there is a next page, and none brings anything new.
+    Stuck,
+}
+
 /// One who hosts code. Every question is one of a look's.
 pub(crate) trait Forge {
     /// The commits of the watched branch from then on, the newest first.
@@ -122,7 +138,7 @@ pub(crate) trait Forge {
         look: &mut Look<'_>,
         of: &str,
         from: Timestamp,
-    ) -> Result<Vec<Commit>, Missed>;
+    ) -> Result<Listed<Commit>, Missed>;
     /// What one commit altered.
     fn altered(&self, look: &mut Look<'_>, of: &str, sha: &str) -> Result<Altered, Missed>;
     /// Deployments from then on, without those whom they touch; by environment.
@@ -132,7 +148,7 @@ pub(crate) trait Forge {
         of: &str,
         from: Timestamp,
         now: Timestamp,
-    ) -> Result<Vec<(String, Change)>, Missed>;
+    ) -> Result<Listed<(String, Change)>, Missed>;
     /// Runs of what deploys, from then on, without those whom they touch.
     fn runs(
         &self,
@@ -140,7 +156,7 @@ pub(crate) trait Forge {
         of: &str,
         from: Timestamp,
         now: Timestamp,
-    ) -> Result<Vec<Change>, Missed>;
+    ) -> Result<Listed<Change>, Missed>;
     /// What a token must be allowed for such a part: `commits`, `deployments` or `runs`.
     fn scope(&self, part: &str) -> String;
 }
@@ -154,7 +170,18 @@ pub(crate) fn list(answer: Value) -> Result<Vec<Value>, Missed> {
     }
 }
 
-/// Commits from then on, page by page, as `commit` reads them. A server that gives the same page again is not asked for
+/// Whether a page that is the only one that is read is all there is: it is not if a next one is told of, unless what is
+/// `older` than what is wanted stands on it already. An empty page that leads on leads nowhere.
+#[cfg(any(feature = "github", feature = "gitlab"))]
+pub(crate) fn cut(more: bool, empty: bool, older: bool) -> Option<Cut> {
+    match (more && !older, empty) {
+        (false, _) => None,
+        (true, false) => Some(Cut::Long),
+        (true, true) => Some(Cut::Stuck),
+    }
+}
+
+/// Commits from then on, page by page, as `commit` reads them. A server that gives nothing new on a page is not asked for
 /// more.
 #[cfg(any(feature = "github", feature = "gitlab"))]
 pub(crate) fn paged(
@@ -163,16 +190,18 @@ pub(crate) fn paged(
     path: &str,
     from: Timestamp,
     commit: impl Fn(&Value) -> Option<Commit>,
-) -> Result<Vec<Commit>, Missed> {
+) -> Result<Listed<Commit>, Missed> {
     let mut commits: Vec<Commit> = Vec::new();
+    let mut cut = None;
     for page in 1..=PAGES {
         let fields = [
             ("since", from.to_string()),
             ("per_page", PAGE.to_string()),
             ("page", page.to_string()),
         ];
-        let answer = list(shelf.ask(look, path, &fields)?)?;
-        let read = answer.len();
+        let told = shelf.ask(look, path, &fields)?;
+        let answer = list(told.value)?;
+        let full = answer.len() >= PAGE;
         let fresh: Vec<Commit> = answer
             .iter()
             .filter_map(&commit)
@@ -180,11 +209,17 @@ pub(crate) fn paged(
             .collect();
         let stuck = fresh.is_empty();
         commits.extend(fresh);
-        if read < PAGE || stuck {
+        // Who says that there is a next page has one, however short this one is.
+        cut = match (told.more, full, stuck) {
+            (false, false, _) => None,
+            (true, _, true) | (_, true, true) => Some(Cut::Stuck),
+            (_, _, false) => Some(Cut::Long),
+        };
+        if cut != Some(Cut::Long) {
             break;
         }
     }
-    Ok(commits)
+    Ok(Listed { list: commits, cut })
 }
 
 /// Whether all that is watched may be read, each under its `path`: for people.
@@ -199,7 +234,7 @@ pub(crate) fn greet(
     let mut look = source.look_for(GREETING);
     let mut said = Vec::new();
     for of in &watched.repositories {
-        let answer = shelf.ask(&mut look, &path(of), &[])?;
+        let answer = shelf.ask(&mut look, &path(of), &[])?.value;
         let branch = delivery::said_at(&answer, &["default_branch"]);
         said.push(format!("{of} ({branch})"));
     }
@@ -241,7 +276,7 @@ pub(crate) fn look(
         brought.gaps = vec![missed.gap("changes", source.name())];
     }
     brought.changes.retain(|change| change.start <= now);
-    brought.asked.spent = look.spent();
+    source.ended(&look, &mut brought);
     brought
 }
 
@@ -256,7 +291,7 @@ fn repository(
 ) -> bool {
     let entities = touched(&watched.touches, of);
     let gap = |part: &str, missed: &Missed| {
-        let mut gap = missed.gap(&format!("{part} of {of}"), source.name());
+        let mut gap = missed.gap(&format!("changes of {of}: {part}"), source.name());
         if matches!(missed, Missed::Permission(_) | Missed::Refused(404, _)) {
             gap.why = GapReason::Permission;
             gap.how_to_close = format!(
@@ -267,8 +302,12 @@ fn repository(
         }
         gap
     };
+    let mut parts = Vec::new();
     let commits = match forge.commits(look, of, from) {
-        Ok(commits) => commits,
+        Ok(commits) => {
+            parts.extend(commits.cut.map(|why| ("commits", why)));
+            commits.list
+        }
         Err(missed) => {
             brought.gaps.push(gap("commits", &missed));
             // Whoever may not read its commits may read nothing of it.
@@ -315,7 +354,9 @@ fn repository(
     }
     let shas: Vec<&str> = commits.iter().map(|commit| commit.sha.as_str()).collect();
     match forge.deployments(look, of, from, now) {
-        Ok(mut deployments) => {
+        Ok(deployments) => {
+            parts.extend(deployments.cut.map(|why| ("deployments", why)));
+            let mut deployments = deployments.list;
             carry(&mut deployments, &shas);
             went_back(&mut deployments);
             brought
@@ -328,14 +369,38 @@ fn repository(
         Err(missed) => brought.gaps.push(gap("deployments", &missed)),
     }
     match forge.runs(look, of, from, now) {
-        Ok(runs) => brought
-            .changes
-            .extend(runs.into_iter().map(|change| Change {
-                entities: entities.clone(),
-                ..change
-            })),
+        Ok(runs) => {
+            parts.extend(runs.cut.map(|why| ("runs", why)));
+            brought
+                .changes
+                .extend(runs.list.into_iter().map(|change| Change {
+                    entities: entities.clone(),
+                    ..change
+                }));
+        }
         Err(missed) => brought.gaps.push(gap("runs", &missed)),
     }
+    let name = source.name();
+    brought.gaps.extend(parts.into_iter().map(|(part, why)| {
+        let (reason, detail, remedy) = match why {
+            Cut::Long => (
+                GapReason::Budget,
+                format!("{name}: there are more of them than were read"),
+                format!("shorten since in [connectors.{name}]"),
+            ),
+            Cut::Stuck => (
+                GapReason::Connector,
+                format!("{name}: it tells of a next page, and none brings anything new"),
+                format!("see what answers at {}", source.address()),
+            ),
+        };
+        Gap::new(
+            format!("changes of {of}: all {part}"),
+            reason,
+            detail,
+            remedy,
+        )
+    }));
     true
 }
 

@@ -61,6 +61,15 @@ pub struct Scene {
 }
 
 impl Scene {
+    /// Are there changes that could not be looked at, whatever others were?
+    pub fn is_blind_to_changes(&self) -> bool {
+        let word = crate::plan::word(model::SourceKind::Changes);
+        self.gaps.iter().any(|gap| {
+            let rest = gap.wanted.strip_prefix(word);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(" of "))
+        })
+    }
+
     /// Reads the map and the head of the case.
     pub fn read(eyes: &dyn Eyes) -> Self {
         let manifest = eyes.manifest();

@@ -424,14 +424,14 @@ fn cap(ground: &Ground<'_>, hypothesis: &Hypothesis, confidence: f64) -> (f64, V
         ));
     }
     let may_be_set_off = hypothesis.mechanism().change != ChangeRole::None;
-    if hypothesis.change.is_none()
-        && may_be_set_off
-        && !ground.facts.covered.contains(&SourceKind::Changes)
-    {
-        caps.push((
-            k::CAP_BLIND_TO_CHANGES,
-            "what was changed could not be looked at".to_string(),
-        ));
+    let nothing = !ground.facts.covered.contains(&SourceKind::Changes);
+    let blind = nothing || ground.scene.is_blind_to_changes();
+    if hypothesis.change.is_none() && may_be_set_off && blind {
+        let what = match nothing {
+            true => "what was changed could not be looked at",
+            false => "not all that was changed could be looked at",
+        };
+        caps.push((k::CAP_BLIND_TO_CHANGES, what.to_string()));
     }
     let mut binding: Vec<String> = Vec::new();
     let mut capped = confidence;

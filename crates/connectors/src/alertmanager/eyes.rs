@@ -171,7 +171,7 @@ impl Live for Eyes {
             Err(missed) => brought.gaps.push(missed.gap("alerts", self.name())),
         }
         brought.topology = met.topology();
-        brought.asked.spent = look.spent();
+        self.source.ended(&look, &mut brought);
         brought
     }
 

@@ -293,7 +293,7 @@ impl Live for Eyes {
             }
         }
         brought.topology = met.topology();
-        brought.asked.spent = look.spent();
+        self.source.ended(&look, &mut brought);
         brought
     }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::deliveries::{deployed, ran};
 use crate::delivery::{moment_at, said_at, take, text_at};
-use crate::forge::{self, Altered, Commit, Forge, PAGE, Watched, is_sha, list};
+use crate::forge::{self, Altered, Commit, Forge, Listed, PAGE, Watched, is_sha, list};
 use crate::pull::kept::Shelf;
 use crate::pull::{Brought, Live, Look, Missed, Source};
 
@@ -49,7 +49,7 @@ impl Forge for Eyes {
         look: &mut Look<'_>,
         of: &str,
         from: Timestamp,
-    ) -> Result<Vec<Commit>, Missed> {
+    ) -> Result<Listed<Commit>, Missed> {
         let path = format!("/repos/{of}/commits");
         forge::paged(&self.shelf, look, &path, from, commit)
     }
@@ -67,13 +67,20 @@ impl Forge for Eyes {
         of: &str,
         from: Timestamp,
         now: Timestamp,
-    ) -> Result<Vec<(String, Change)>, Missed> {
+    ) -> Result<Listed<(String, Change)>, Missed> {
         let path = format!("/repos/{of}/deployments");
         let fields = [("per_page", "50".to_string())];
-        let answer = list(self.shelf.ask(look, &path, &fields)?)?;
-        let recent = answer.iter().filter(|deployment| {
-            moment_at(deployment, &["created_at"]).is_some_and(|at| at >= from)
-        });
+        let told = self.shelf.ask(look, &path, &fields)?;
+        let answer = list(told.value)?;
+        let created = |deployment: &Value| moment_at(deployment, &["created_at"]);
+        // The newest stand first.
+        let older = answer
+            .iter()
+            .any(|one| created(one).is_some_and(|at| at < from));
+        let cut = forge::cut(told.more, answer.is_empty(), older);
+        let recent = answer
+            .iter()
+            .filter(|deployment| created(deployment).is_some_and(|at| at >= from));
         let mut found = Vec::new();
         for (at, deployment) in recent.enumerate() {
             let id = said_at(deployment, &["id"]);
@@ -83,7 +90,7 @@ impl Forge for Eyes {
                 let path = format!("{path}/{id}/statuses");
                 let fields = [("per_page", "10".to_string())];
                 // The newest stands first.
-                state = list(self.shelf.ask(look, &path, &fields)?)?
+                state = list(self.shelf.ask(look, &path, &fields)?.value)?
                     .into_iter()
                     .next()
                     .unwrap_or_default();
@@ -94,7 +101,7 @@ impl Forge for Eyes {
                 found.push((environment, change));
             }
         }
-        Ok(found)
+        Ok(Listed { list: found, cut })
     }
 
     fn runs(
@@ -103,20 +110,23 @@ impl Forge for Eyes {
         of: &str,
         from: Timestamp,
         now: Timestamp,
-    ) -> Result<Vec<Change>, Missed> {
+    ) -> Result<Listed<Change>, Missed> {
         let fields = [
             ("status", "completed".to_string()),
             ("created", format!(">={from}")),
             ("per_page", PAGE.to_string()),
         ];
-        let mut answer = self
+        let mut told = self
             .shelf
             .ask(look, &format!("/repos/{of}/actions/runs"), &fields)?;
-        let runs = list(take(&mut answer, "workflow_runs"))?;
-        Ok(runs
-            .iter()
-            .filter_map(|run| ran(run, of, now).ok().flatten())
-            .collect())
+        let runs = list(take(&mut told.value, "workflow_runs"))?;
+        Ok(Listed {
+            cut: forge::cut(told.more, runs.is_empty(), false),
+            list: runs
+                .iter()
+                .filter_map(|run| ran(run, of, now).ok().flatten())
+                .collect(),
+        })
     }
 
     fn scope(&self, part: &str) -> String {

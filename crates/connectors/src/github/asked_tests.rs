@@ -236,7 +236,7 @@ fn whatever_it_answers_a_look_ends_and_says_why() {
             "Not Found",
             None,
             GapReason::Permission,
-            "commits of shop/cart",
+            "changes of shop/cart: commits",
             "Contents: read",
         ),
         (
@@ -244,7 +244,7 @@ fn whatever_it_answers_a_look_ends_and_says_why() {
             "Resource not accessible by personal access token",
             None,
             GapReason::Permission,
-            "commits of shop/cart",
+            "changes of shop/cart: commits",
             "Contents: read",
         ),
         (
@@ -268,7 +268,7 @@ fn whatever_it_answers_a_look_ends_and_says_why() {
             "",
             None,
             GapReason::Connector,
-            "commits of shop/cart",
+            "changes of shop/cart: commits",
             "url",
         ),
         (
@@ -276,7 +276,7 @@ fn whatever_it_answers_a_look_ends_and_says_why() {
             "{}",
             None,
             GapReason::Connector,
-            "commits of shop/cart",
+            "changes of shop/cart: commits",
             "url",
         ),
         (
@@ -284,7 +284,7 @@ fn whatever_it_answers_a_look_ends_and_says_why() {
             "oh",
             None,
             GapReason::Connector,
-            "commits of shop/cart",
+            "changes of shop/cart: commits",
             "url",
         ),
     ] {
@@ -323,6 +323,53 @@ fn what_is_spent_is_not_spent_on() {
             .all(|gap| gap.why == GapReason::RateLimit),
         "{:?}",
         brought.gaps
+    );
+}
+
+#[test]
+fn a_list_that_does_not_end_and_a_wrong_clock_are_told() {
+    let gaps = |change: fn(&str, Answered) -> Answered| -> Vec<(String, GapReason)> {
+        let eyes = eyes(20, move |question| {
+            answer(question).map(|answered| change(question.path, answered))
+        });
+        let brought = eyes.look(hull(), Timestamp(NOW));
+        assert!(brought.asked.spent.requests < 15);
+        let gaps = brought.gaps.into_iter();
+        gaps.map(|gap| (gap.wanted, gap.why)).collect()
+    };
+    let gap = |wanted: &str, why: GapReason| (wanted.to_string(), why);
+    // Pages that are empty, or always the same, and lead on.
+    let empty = gaps(|path, answered| Answered {
+        more: path.ends_with("/commits"),
+        body: match path.ends_with("/commits") {
+            true => b"[]".to_vec(),
+            false => answered.body,
+        },
+        ..answered
+    });
+    let all = "changes of shop/cart: all commits";
+    assert_eq!(empty, [gap(all, GapReason::Connector)]);
+    let same = gaps(|path, answered| Answered {
+        more: path.ends_with("/commits"),
+        ..answered
+    });
+    assert_eq!(same, [gap(all, GapReason::Connector)]);
+    // One page of each is read; of deployments it is enough where it reaches back far enough.
+    let more = gaps(|path, answered| Answered {
+        more: path.ends_with("/runs") || path.ends_with("/deployments"),
+        ..answered
+    });
+    assert_eq!(
+        more,
+        [gap("changes of shop/cart: all runs", GapReason::Budget)]
+    );
+    let clock = gaps(|_, answered| Answered {
+        date: Some(Timestamp(NOW).plus(Span::minutes(60))),
+        ..answered
+    });
+    assert_eq!(
+        clock,
+        [gap("the right time of github.main", GapReason::Connector)]
     );
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::delivery::changes::{carrying, change};
 use crate::delivery::{moment_at, said_at, text_at};
-use crate::forge::{self, Altered, Commit, Forge, PAGE, Watched, is_sha, list};
+use crate::forge::{self, Altered, Commit, Forge, Listed, PAGE, Watched, is_sha, list};
 use crate::pull::http::encoded;
 use crate::pull::kept::Shelf;
 use crate::pull::{Brought, Live, Look, Missed, Source};
@@ -45,7 +45,7 @@ impl Forge for Eyes {
         look: &mut Look<'_>,
         of: &str,
         from: Timestamp,
-    ) -> Result<Vec<Commit>, Missed> {
+    ) -> Result<Listed<Commit>, Missed> {
         let path = format!("{}/repository/commits", project(of));
         forge::paged(&self.shelf, look, &path, from, commit)
     }
@@ -63,7 +63,7 @@ impl Forge for Eyes {
         of: &str,
         from: Timestamp,
         _: Timestamp,
-    ) -> Result<Vec<(String, Change)>, Missed> {
+    ) -> Result<Listed<(String, Change)>, Missed> {
         let path = format!("{}/deployments", project(of));
         let fields = [
             ("updated_after", from.to_string()),
@@ -71,11 +71,15 @@ impl Forge for Eyes {
             ("sort", "desc".to_string()),
             ("per_page", "50".to_string()),
         ];
-        let answer = list(self.shelf.ask(look, &path, &fields)?)?;
-        Ok(answer
-            .iter()
-            .filter_map(|deployment| deployed(deployment, of))
-            .collect())
+        let told = self.shelf.ask(look, &path, &fields)?;
+        let answer = list(told.value)?;
+        Ok(Listed {
+            cut: forge::cut(told.more, answer.is_empty(), false),
+            list: answer
+                .iter()
+                .filter_map(|deployment| deployed(deployment, of))
+                .collect(),
+        })
     }
 
     fn runs(
@@ -84,7 +88,7 @@ impl Forge for Eyes {
         of: &str,
         from: Timestamp,
         now: Timestamp,
-    ) -> Result<Vec<Change>, Missed> {
+    ) -> Result<Listed<Change>, Missed> {
         let path = format!("{}/pipelines", project(of));
         let fields = [
             ("updated_after", from.to_string()),
@@ -92,7 +96,9 @@ impl Forge for Eyes {
             ("sort", "desc".to_string()),
             ("per_page", "50".to_string()),
         ];
-        let answer = list(self.shelf.ask(look, &path, &fields)?)?;
+        let told = self.shelf.ask(look, &path, &fields)?;
+        let answer = list(told.value)?;
+        let cut = forge::cut(told.more, answer.is_empty(), false);
         let over = |pipeline: &&Value| {
             matches!(
                 text_at(pipeline, &["status"]),
@@ -108,7 +114,8 @@ impl Forge for Eyes {
             let fields = [("per_page", PAGE.to_string())];
             let jobs = self
                 .shelf
-                .ask(look, &format!("{path}/{id}/jobs"), &fields)?;
+                .ask(look, &format!("{path}/{id}/jobs"), &fields)?
+                .value;
             let body = json!({
                 "object_attributes": pipeline,
                 "user": jobs[0]["user"],
@@ -116,7 +123,7 @@ impl Forge for Eyes {
             });
             found.extend(super::pipeline(&body, of, now).ok().flatten());
         }
-        Ok(found)
+        Ok(Listed { list: found, cut })
     }
 
     fn scope(&self, _: &str) -> String {

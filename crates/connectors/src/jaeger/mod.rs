@@ -54,6 +54,8 @@ struct Tally {
     answered: u64,
     /// Of these, those that brought as many traces as were asked for: there may be more.
     full: u64,
+    /// Of these, those that brought only traces of another time.
+    elsewhere: u64,
     /// Searches that were not answered, and why the first was not.
     missed: Option<(u64, Missed)>,
 }
@@ -75,8 +77,8 @@ impl Eyes {
         if ahead.0 != 0 {
             brought.gaps.push(self.source.off(ahead));
         }
-        brought.seen = &[SourceKind::Traces];
         if services.is_empty() {
+            brought.seen = &[SourceKind::Traces];
             brought.gaps.push(self.empty());
             return Ok(());
         }
@@ -100,6 +102,10 @@ impl Eyes {
             for service in &services {
                 self.search(look, service, slice, now, &mut spans, &mut tally);
             }
+        }
+        // That no search was answered is not that there is nothing.
+        if tally.answered > 0 {
+            brought.seen = &[SourceKind::Traces];
         }
         for service in &services {
             brought.asked.asked.push(Asked {
@@ -137,6 +143,9 @@ impl Eyes {
             );
         }
         brought.gaps.extend(spans.gap(&self.source));
+        brought
+            .gaps
+            .extend(spans.elsewhere(&self.source, tally.elsewhere));
         if let Some((count, missed)) = &tally.missed {
             let wanted = format!("traces of {count} of {} searches", count + tally.answered);
             brought.gaps.push(missed.gap(&wanted, name));
@@ -168,15 +177,18 @@ impl Eyes {
             Err(missed) => Err(missed),
         };
         let read = found.and_then(|chunks| {
-            let mut fresh = 0;
+            let (mut fresh, mut fits) = (0, chunks.is_empty());
             for chunk in chunks {
-                fresh += spans.take(chunk, now)?;
+                let taken = spans.take(chunk, slice, now)?;
+                fresh += taken.fresh;
+                fits |= taken.fits;
             }
-            Ok(fresh)
+            Ok((fresh, fits))
         });
         match read {
-            Ok(fresh) => {
+            Ok((fresh, fits)) => {
                 tally.answered += 1;
+                tally.elsewhere += u64::from(!fits);
                 tally.full += u64::from(fresh >= self.settings.traces);
             }
             Err(missed) => {

@@ -209,3 +209,35 @@ fn it_says_what_it_sees() {
         "{said}"
     );
 }
+
+#[test]
+fn what_could_not_be_searched_is_not_empty_and_what_was_not_asked_for_is_told() {
+    let look = |status: u16, body: String| {
+        let clock = Simulated::at(Timestamp(NOW));
+        let source = source(
+            "jaeger.a",
+            &clock,
+            Budget::default(),
+            Credential::None,
+            move |question, _| match question.path {
+                "/api/v3/services" => said(200, r#"{"services":["cart"]}"#),
+                _ => said(status, &body),
+            },
+        );
+        Eyes::new(source, Settings::default()).look(hull(), Timestamp(NOW))
+    };
+    let refused = look(403, String::new());
+    assert!(refused.seen.is_empty());
+    assert_eq!(refused.gaps[0].why, GapReason::Permission);
+    // The same trace, whichever time is asked for.
+    let same = json!({"result": {"resourceSpans": trace(NOW - SECOND, 1, false)}}).to_string();
+    let same = look(200, same);
+    assert_eq!(same.spans.len(), 2);
+    assert_eq!(same.gaps.len(), 1, "{:?}", same.gaps);
+    assert_eq!(same.gaps[0].wanted, "the right traces of jaeger.a");
+    assert!(
+        same.gaps[0].detail.contains("15 answers"),
+        "{:?}",
+        same.gaps
+    );
+}

@@ -297,7 +297,9 @@ impl Eyes {
             ("direction", "backward".to_string()),
         ];
         let answered = look.ask("/loki/api/v1/query_range", &fields, false)?;
-        read::page(&answered.body)
+        let page = read::page(&answered.body)?;
+        look.warned(&page.warnings);
+        Ok(page)
     }
 
     /// Lines in the order of time, each with its entity.

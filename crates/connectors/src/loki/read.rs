@@ -30,12 +30,16 @@ pub(super) struct Row {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Page {
     pub rows: Vec<Row>,
+    /// What the server says against it.
+    pub warnings: Vec<String>,
 }
 
 #[derive(Deserialize)]
 struct Answer {
     status: String,
     data: Data,
+    #[serde(default)]
+    warnings: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -100,7 +104,10 @@ pub(super) fn page(body: &[u8]) -> Result<Page, Missed> {
             });
         }
     }
-    Ok(Page { rows })
+    Ok(Page {
+        rows,
+        warnings: answer.warnings.unwrap_or_default(),
+    })
 }
 
 fn cut(mut line: String) -> String {

@@ -135,13 +135,13 @@ impl Eyes {
             brought.gaps.push(self.empty());
             return Ok(());
         }
-        let facts = self.metadata(look);
+        let facts = self.metadata(look, brought);
         let counts = self.counts(look, &names, setting.to, brought);
         let chosen = plan::choose(&names, &facts, &counts, &self.settings);
         brought.gaps.extend(chosen.gap(self.name(), &self.settings));
-        let mut matrices = self.fetch(look, &chosen.parts, &setting, brought);
+        let mut matrices = self.fetch(look, &chosen.parts, &setting, brought)?;
         brought.seen = &SEEN;
-        let targets = self.targets(look);
+        let targets = self.targets(look, brought);
         let rules = self.rules(look, brought);
         for matrix in &mut matrices {
             read::settle(matrix, &setting.jobs, setting.step, setting.ahead);
@@ -299,7 +299,8 @@ impl Eyes {
             fields.push(("match[]", format!("{{{}}}", self.settings.matching)));
         }
         let answered = look.ask("/api/v1/label/__name__/values", &fields, false)?;
-        let data = read::data(&answered.body)?;
+        let (data, warnings) = read::data(&answered.body)?;
+        look.warned(&warnings);
         let names = data.as_array().map(Vec::as_slice).unwrap_or_default();
         let mut names: Vec<String> = names
             .iter()
@@ -311,13 +312,30 @@ impl Eyes {
         Ok(names)
     }
 
+    /// What it knows beside its series; nothing where it has no such thing, as is common.
+    fn beside(
+        &self,
+        look: &mut Look<'_>,
+        path: &str,
+        field: (&str, &str),
+        wanted: &str,
+        brought: &mut Brought,
+    ) -> Value {
+        let asked = look.ask(path, &[(field.0, field.1.to_string())], false);
+        match asked.and_then(|answered| read::data(&answered.body)) {
+            Ok((data, _)) => data,
+            Err(Missed::Refused(..)) => Value::Null,
+            Err(missed) => {
+                brought.gaps.push(missed.gap(wanted, self.name()));
+                Value::Null
+            }
+        }
+    }
+
     /// What kind each metric is, by its family's name. Servers that keep none are common: then names tell.
-    fn metadata(&self, look: &mut Look<'_>) -> BTreeMap<String, String> {
-        let fields = [("limit_per_metric", "1".to_string())];
-        let Ok(answered) = look.ask("/api/v1/metadata", &fields, false) else {
-            return BTreeMap::new();
-        };
-        let data = read::data(&answered.body).unwrap_or_default();
+    fn metadata(&self, look: &mut Look<'_>, brought: &mut Brought) -> BTreeMap<String, String> {
+        let field = ("limit_per_metric", "1");
+        let data = self.beside(look, "/api/v1/metadata", field, "kinds of metrics", brought);
         let families = data.as_object().into_iter().flatten();
         families
             .filter_map(|(name, facts)| {
@@ -357,14 +375,15 @@ impl Eyes {
         counts
     }
 
-    /// The series of the chosen metrics; of those that were read before, what came since.
+    /// The series of the chosen metrics; of those that were read before, what came since. That none could be read is not
+    /// that there are none.
     fn fetch(
         &self,
         look: &mut Look<'_>,
         parts: &[Part],
         setting: &Setting,
         brought: &mut Brought,
-    ) -> Vec<Matrix> {
+    ) -> Result<Vec<Matrix>, Missed> {
         let kept = self.known().take();
         let mut known = kept.filter(|known| known.fits(setting)).unwrap_or_default();
         let (old, new): (Vec<&Part>, Vec<&Part>) =
@@ -384,15 +403,22 @@ impl Eyes {
         let without: Vec<&str> = unread.iter().map(|(name, _)| name.as_str()).collect();
         *self.known() = Known::of(setting, self.source.now(), &found, &without);
         if let Some((first, missed)) = unread.first() {
+            if found.is_empty() {
+                return Err(missed.clone());
+            }
             let all = unread.len();
             let some: Vec<&str> = without.iter().take(5).copied().collect();
             let wanted = match all {
                 1 => format!("metric {first}"),
-                _ => format!("{all} metrics of {}: {}, …", self.name(), some.join(", ")),
+                _ => format!(
+                    "metrics of {}: {all} of them, {}, …",
+                    self.name(),
+                    some.join(", ")
+                ),
             };
             brought.gaps.push(missed.gap(&wanted, self.name()));
         }
-        found
+        Ok(found)
     }
 
     fn known(&self) -> MutexGuard<'_, Option<Known>> {
@@ -446,27 +472,21 @@ impl Eyes {
     }
 
     /// What it says of its targets; nothing where it does not know any (what is written to from elsewhere has none).
-    fn targets(&self, look: &mut Look<'_>) -> Value {
-        let fields = [("state", "active".to_string())];
-        let answered = look.ask("/api/v1/targets", &fields, false);
-        let data = answered.ok().and_then(|a| read::data(&a.body).ok());
-        data.unwrap_or_default()
+    fn targets(&self, look: &mut Look<'_>, brought: &mut Brought) -> Value {
+        let field = ("state", "active");
+        self.beside(
+            look,
+            "/api/v1/targets",
+            field,
+            "why scrapes failed",
+            brought,
+        )
     }
 
     /// Its alerting rules, as they stand.
     fn rules(&self, look: &mut Look<'_>, brought: &mut Brought) -> Value {
-        let fields = [("type", "alert".to_string())];
-        match look.ask("/api/v1/rules", &fields, false) {
-            Ok(answered) => read::data(&answered.body).unwrap_or_default(),
-            // Servers without rules are common.
-            Err(Missed::Refused(..)) => Value::Null,
-            Err(missed) => {
-                brought
-                    .gaps
-                    .push(missed.gap("state of alerting rules", self.name()));
-                Value::Null
-            }
-        }
+        let wanted = "state of alerting rules";
+        self.beside(look, "/api/v1/rules", ("type", "alert"), wanted, brought)
     }
 
     fn instant(
@@ -478,7 +498,9 @@ impl Eyes {
         let mut fields = vec![("query", question.to_string())];
         fields.extend(at.map(|at| ("time", read::seconds(at))));
         let answered = look.ask("/api/v1/query", &fields, true)?;
-        read::data(&answered.body)
+        let (data, warnings) = read::data(&answered.body)?;
+        look.warned(&warnings);
+        Ok(data)
     }
 
     fn range(
@@ -497,7 +519,12 @@ impl Eyes {
             ("step", format!("{}", step.0 as f64 / 1e9)),
         ];
         let answered = look.ask("/api/v1/query_range", &fields, true)?;
-        read::range(&answered.body, from, to)
+        let ranged = read::range(&answered.body, from, to)?;
+        look.warned(&ranged.warnings);
+        if ranged.strays {
+            look.remark("points that it gave lie outside of the time that was asked for; they were left out");
+        }
+        Ok(ranged.matrices)
     }
 
     fn map_now(&self, now: Timestamp) -> Result<Topology, Missed> {

@@ -24,6 +24,18 @@ pub(super) struct Matrix {
 struct Range {
     status: String,
     data: RangeData,
+    #[serde(default)]
+    warnings: Vec<String>,
+}
+
+/// An answer about a range.
+#[derive(Debug, Default)]
+pub(super) struct Ranged {
+    pub matrices: Vec<Matrix>,
+    /// What the server says against it.
+    pub warnings: Vec<String>,
+    /// Some points lie outside of what was asked for, and were left out.
+    pub strays: bool,
 }
 
 #[derive(Deserialize)]
@@ -53,15 +65,25 @@ pub(super) fn nanos(seconds: f64) -> i64 {
     ((seconds * 1000.0).round() as i64).saturating_mul(1_000_000)
 }
 
-/// The answer's `data`.
-pub(super) fn data(body: &[u8]) -> Result<Value, Missed> {
+/// By so much times may differ that were written down and read again.
+const ROUNDED: i64 = model::time::SECOND;
+
+/// What the server says against its answer.
+pub(super) fn warnings(answer: &Value) -> Vec<String> {
+    let all = answer["warnings"].as_array().into_iter().flatten();
+    all.filter_map(|text| Some(text.as_str()?.to_string()))
+        .collect()
+}
+
+/// The answer's `data`, and what the server says against it.
+pub(super) fn data(body: &[u8]) -> Result<(Value, Vec<String>), Missed> {
     let mut answer: Value =
         serde_json::from_slice(body).map_err(|error| Missed::Strange(error.to_string()))?;
     if answer["status"].as_str() != Some("success") {
         let said = answer["error"].as_str().unwrap_or("no status of success");
         return Err(Missed::Strange(said.chars().take(300).collect()));
     }
-    Ok(answer["data"].take())
+    Ok((answer["data"].take(), warnings(&answer)))
 }
 
 fn number(text: &str) -> Option<f64> {
@@ -105,13 +127,20 @@ pub(super) fn matrices(data: &Value) -> Result<Vec<Matrix>, Missed> {
 }
 
 /// The series of a query over a range. Points outside of it were not asked for, and are left out.
-pub(super) fn range(body: &[u8], from: Timestamp, to: Timestamp) -> Result<Vec<Matrix>, Missed> {
+pub(super) fn range(body: &[u8], from: Timestamp, to: Timestamp) -> Result<Ranged, Missed> {
     let answer: Range =
         serde_json::from_slice(body).map_err(|error| Missed::Strange(error.to_string()))?;
     if answer.status != "success" {
         return Err(Missed::Strange(format!("status {:?}", answer.status)));
     }
-    Ok(kept(answer.data.result, from, to))
+    let mut points = answer.data.result.iter().flat_map(|row| &row.values);
+    let wide = from.0.saturating_sub(ROUNDED)..to.0.saturating_add(ROUNDED);
+    let strays = points.any(|(at, _)| !wide.contains(&nanos(*at)));
+    Ok(Ranged {
+        matrices: kept(answer.data.result, from, to),
+        warnings: answer.warnings,
+        strays,
+    })
 }
 
 fn kept(rows: Vec<RangeSeries>, from: Timestamp, to: Timestamp) -> Vec<Matrix> {

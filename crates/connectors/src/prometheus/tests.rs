@@ -646,3 +646,75 @@ fn a_map_is_asked_for_once_in_a_while() {
     }
     assert_eq!(asked.lock().unwrap().len(), 1);
 }
+
+/// The shop's server, with an answer of its own where `says` has one.
+fn answering(
+    says: impl Fn(&Question<'_>) -> Option<Result<Answered, ClientError>> + Send + 'static,
+) -> Brought {
+    let clock = Simulated::at(Timestamp(NOW * SECOND));
+    let server = shop();
+    let ask = move |question: &Question<'_>, clock: &Simulated| {
+        says(question).unwrap_or_else(|| server.answer(question, clock))
+    };
+    let source = source(
+        "prometheus.a",
+        &clock,
+        Budget::default(),
+        Credential::None,
+        ask,
+    );
+    Eyes::new(source, Settings::default()).look(hull(60), Timestamp(NOW * SECOND))
+}
+
+#[test]
+fn that_no_series_could_be_read_is_not_that_there_is_none() {
+    let brought = answering(|question| {
+        let field = question.fields.iter().find(|(name, _)| *name == "query");
+        let series = field.is_some_and(|(_, text)| text.starts_with("{__name__"));
+        (question.path.ends_with("/query_range") && series).then(|| said(403, "no"))
+    });
+    assert!(brought.seen.is_empty(), "{:?}", brought.seen);
+    let gap = &brought.gaps[0];
+    assert_eq!(
+        (gap.wanted.as_str(), gap.why),
+        ("metrics", GapReason::Permission)
+    );
+}
+
+#[test]
+fn what_speaks_against_an_answer_is_told() {
+    // A part of what it is made of did not answer.
+    let brought = answering(|question| {
+        let names = question.path.ends_with("/values");
+        names.then(|| {
+            said(
+                200,
+                r#"{"status":"success","data":["up"],"warnings":["a store is away","PromQL info: no counter"]}"#,
+            )
+        })
+    });
+    let told: Vec<&str> = brought.gaps.iter().map(|gap| gap.detail.as_str()).collect();
+    assert_eq!(told, ["prometheus.a: it warns: a store is away"]);
+    // Points of another hour.
+    let brought = answering(|question| {
+        let field = question.fields.iter().find(|(name, _)| *name == "query");
+        let series = field.is_some_and(|(_, text)| text.starts_with("{__name__"));
+        let early = json!({"status": "success", "data": {"resultType": "matrix", "result": [
+            {"metric": {"__name__": "up", "job": "cart"}, "values": [[NOW - 9000, "1"]]},
+        ]}});
+        (question.path.ends_with("/query_range") && series).then(|| said(200, &early.to_string()))
+    });
+    assert!(brought.series.is_empty());
+    let told = brought
+        .gaps
+        .iter()
+        .find(|gap| gap.detail.contains("lie outside"));
+    assert!(told.is_some(), "{:?}", brought.gaps);
+    // What it keeps of kinds may not be read: then names have to tell, and that is said.
+    let brought = answering(|question| {
+        let kinds = question.path.ends_with("/metadata");
+        kinds.then(|| said(403, "no"))
+    });
+    let told: Vec<&str> = brought.gaps.iter().map(|gap| gap.wanted.as_str()).collect();
+    assert_eq!(told, ["kinds of metrics"]);
+}

@@ -95,6 +95,11 @@ impl Wire for Http {
             .filter(|_| left == Some(0))
             .map(|(at, date)| Timestamp::from_seconds(at).since(date))
             .filter(|span| (1..=86_400).contains(&(span.0 / model::time::SECOND)));
+        // RFC 8288, as GitHub and GitLab have it; GitLab says it in a header of its own, too.
+        let more = response.headers().get_all("link").iter().any(|link| {
+            let link = link.to_str().unwrap_or_default();
+            link.contains("rel=\"next\"") || link.contains("rel=next")
+        }) || text("x-next-page").is_some_and(|page| !page.is_empty());
         let status = response.status().as_u16();
         let mut body = Vec::new();
         response
@@ -108,6 +113,7 @@ impl Wire for Http {
             date,
             mark,
             spent,
+            more,
             body,
             cut,
         })

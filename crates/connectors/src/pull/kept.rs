@@ -17,8 +17,16 @@ const BYTES: usize = 16 << 20;
 struct Kept {
     mark: Option<String>,
     body: Vec<u8>,
+    more: bool,
     /// When it was last used, counted in uses.
     used: u64,
+}
+
+/// An answer, taken apart.
+pub(crate) struct Told {
+    pub value: Value,
+    /// It is a page of a list, and there is a next one.
+    pub more: bool,
 }
 
 /// Answers by their address.
@@ -35,21 +43,22 @@ impl Shelf {
         look: &mut Look<'_>,
         path: &str,
         fields: &[(&str, String)],
-    ) -> Result<Value, Missed> {
+    ) -> Result<Told, Missed> {
         let key = key(path, fields);
         let known = self.find(&key);
-        let mark = known.as_ref().and_then(|(mark, _)| mark.clone());
+        let mark = known.as_ref().and_then(|(mark, ..)| mark.clone());
         let answered = look.ask_unless(path, fields, mark.as_deref())?;
         if answered.status == 304
-            && let Some((_, body)) = known
+            && let Some((_, body, more)) = known
         {
-            return json(&body);
+            let value = json(&body)?;
+            return Ok(Told { value, more });
         }
-        let value = json(&answered.body)?;
+        let (value, more) = (json(&answered.body)?, answered.more);
         if answered.mark.is_some() {
-            self.keep(key, answered.mark, answered.body);
+            self.keep(key, answered.mark, answered.body, more);
         }
-        Ok(value)
+        Ok(Told { value, more })
     }
 
     /// The same for what never changes, such as a commit by its hash: what is kept is not asked for again.
@@ -63,30 +72,36 @@ impl Shelf {
         fields: &[(&str, String)],
     ) -> Result<Value, Missed> {
         let key = key(path, fields);
-        if let Some((_, body)) = self.find(&key) {
+        if let Some((_, body, _)) = self.find(&key) {
             return json(&body);
         }
         let answered = look.ask(path, fields, false)?;
         let value = json(&answered.body)?;
-        self.keep(key, None, answered.body);
+        self.keep(key, None, answered.body, false);
         Ok(value)
     }
 
-    fn find(&self, key: &str) -> Option<(Option<String>, Vec<u8>)> {
+    fn find(&self, key: &str) -> Option<(Option<String>, Vec<u8>, bool)> {
         let mut shelf = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         shelf.0 += 1;
         let used = shelf.0;
         let kept = shelf.1.get_mut(key)?;
         kept.used = used;
-        Some((kept.mark.clone(), kept.body.clone()))
+        Some((kept.mark.clone(), kept.body.clone(), kept.more))
     }
 
     /// Puts an answer there, and lets go of those that were not used for longest.
-    fn keep(&self, key: String, mark: Option<String>, body: Vec<u8>) {
+    fn keep(&self, key: String, mark: Option<String>, body: Vec<u8>, more: bool) {
         let mut shelf = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         shelf.0 += 1;
         let used = shelf.0;
-        shelf.1.insert(key, Kept { mark, body, used });
+        let kept = Kept {
+            mark,
+            body,
+            more,
+            used,
+        };
+        shelf.1.insert(key, kept);
         loop {
             let bytes: usize = shelf.1.values().map(|kept| kept.body.len()).sum();
             if shelf.1.len() <= MOST && bytes <= BYTES {

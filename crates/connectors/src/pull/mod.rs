@@ -22,6 +22,7 @@ mod who;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -49,6 +50,9 @@ const TRIES: u32 = 4;
 pub(crate) const GREETING: Span = Span(3 * model::time::SECOND);
 /// With less time left nothing more is asked.
 const LEAST_LEFT: i64 = 50_000_000;
+/// Remarks on the answers of one look that are told.
+#[cfg(any(feature = "loki", feature = "prometheus", feature = "tempo"))]
+const REMARKS: usize = 5;
 /// The first wait before a question is sent again; each further one is twice as long.
 const FIRST_WAIT: i64 = 250_000_000;
 /// A source whose clock is further off than this is told of.
@@ -112,6 +116,8 @@ pub struct Answered {
     pub mark: Option<String>,
     /// It takes no further request for so long: what it allows in a span of time is spent.
     pub spent: Option<Span>,
+    /// It is a page of a list, and there is a next one.
+    pub more: bool,
     /// What it said.
     pub body: Vec<u8>,
     /// It said more than was read.
@@ -391,8 +397,28 @@ impl Source {
         if let Err(missed) = ask(&mut look, &mut brought) {
             brought.gaps.push(missed.gap(wanted, &self.name));
         }
-        brought.asked.spent = look.spent();
+        self.ended(&look, &mut brought);
         brought
+    }
+
+    /// What is told of every look once it is over: what it cost, whether the source's clock is ours, and what the source
+    /// itself says against its answers.
+    pub(crate) fn ended(&self, look: &Look<'_>, brought: &mut Brought) {
+        brought.asked.spent = look.spent();
+        if look.ahead.0 != 0 {
+            let off = self.off(look.ahead);
+            if !brought.gaps.iter().any(|gap| gap.wanted == off.wanted) {
+                brought.gaps.push(off);
+            }
+        }
+        for text in &look.remarks {
+            brought.gaps.push(Gap::new(
+                format!("whole answers of {}", self.name),
+                GapReason::Connector,
+                format!("{}: {text}", self.name),
+                format!("see at {} what that is about", self.address),
+            ));
+        }
     }
 
     /// Begins a look.
@@ -413,6 +439,8 @@ impl Source {
             began,
             shown,
             spent: Spent::default(),
+            ahead: Span(0),
+            remarks: BTreeSet::new(),
             closed,
         }
     }
@@ -437,10 +465,32 @@ pub struct Look<'s> {
     began: Timestamp,
     shown: Shown,
     spent: Spent,
+    /// By how much the source's clock is ahead by the dates of its answers, if that is far enough to matter.
+    ahead: Span,
+    /// What speaks against its answers, though they could be read.
+    remarks: BTreeSet<String>,
     closed: Option<Missed>,
 }
 
 impl Look<'_> {
+    /// Takes down what speaks against an answer that could be read: it becomes a gap, once.
+    #[cfg(any(feature = "loki", feature = "prometheus", feature = "tempo"))]
+    pub(crate) fn remark(&mut self, text: &str) {
+        if self.remarks.len() < REMARKS {
+            let text: String = text.chars().take(300).collect();
+            self.remarks.insert(self.shown.scrub(&text));
+        }
+    }
+
+    /// Takes down what the source itself says against its answer, such as that a part of it did not answer.
+    #[cfg(any(feature = "loki", feature = "prometheus"))]
+    pub(crate) fn warned(&mut self, says: &[String]) {
+        // A hint about how the question was put; nothing is missing for it.
+        for text in says.iter().filter(|text| !text.starts_with("PromQL info")) {
+            self.remark(&format!("it warns: {text}"));
+        }
+    }
+
     /// What was spent so far.
     pub fn spent(&self) -> Spent {
         self.spent
@@ -540,6 +590,9 @@ impl Look<'_> {
             let (missed, after) = match heard {
                 Ok(heard) if unless.is_some() && heard.status == 304 => return Ok(heard),
                 Ok(heard) if (200..300).contains(&heard.status) => {
+                    if self.ahead.0 == 0 {
+                        self.ahead = source.ahead(heard.date);
+                    }
                     return if heard.cut {
                         Err(Missed::TooLong(most))
                     } else {

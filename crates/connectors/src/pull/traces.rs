@@ -15,7 +15,7 @@ use model::Topology;
 use model::case::OwnedSpan;
 use model::ports::{Encoding, Signal};
 use model::query::{Gap, GapReason};
-use model::time::{MINUTE, Span, TimeWindow, Timestamp};
+use model::time::{MINUTE, SECOND, Span, TimeWindow, Timestamp};
 use serde_json::Value;
 
 pub(crate) use super::slices::slices;
@@ -25,8 +25,19 @@ use crate::otlp::{Decoder, Limits};
 
 /// Clocks of those who traced are not put right here: what they say was so when it was kept.
 const ANY_TIME: Span = Span(100 * 365 * 24 * 60 * MINUTE);
+/// Some servers search by whole seconds.
+const ROUNDED: Span = Span(2 * SECOND);
 /// Spans of one trace that tell how a request went; longer traces are cut.
 const LONGEST_TRACE: usize = 20_000;
+
+/// What a list of spans brought.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Taken {
+    /// Traces that were not known.
+    pub fresh: u64,
+    /// Some span lies in the time that was asked for, or there is none at all.
+    pub fits: bool,
+}
 
 /// Collects spans.
 pub(crate) struct Spans {
@@ -63,12 +74,17 @@ impl Spans {
         }
     }
 
-    /// Reads one list of resource spans: the value of `resourceSpans`, or of what older servers call `batches`. Gives how
-    /// many traces it holds that were not known.
+    /// Reads one list of resource spans: the value of `resourceSpans`, or of what older servers call `batches`, which was
+    /// asked for this time.
     ///
     /// # Errors
     /// If it is something else.
-    pub fn take(&mut self, mut list: Value, now: Timestamp) -> Result<u64, Missed> {
+    pub fn take(
+        &mut self,
+        mut list: Value,
+        asked: TimeWindow,
+        now: Timestamp,
+    ) -> Result<Taken, Missed> {
         if !list.is_array() {
             return Err(Missed::Strange(
                 "no list of resource spans was found".to_string(),
@@ -90,6 +106,8 @@ impl Spans {
         };
         let before = self.spans.len();
         let mut room = LONGEST_TRACE;
+        let (mut any, mut fits) = (false, false);
+        let wide = (asked.from().minus(ROUNDED).0, asked.to().plus(ROUNDED).0);
         let file = Arc::clone(&self.file);
         // It never breaks off, so there is nothing to be told by its end.
         let _ = batch.each_span(&file, 1, &mut |row| {
@@ -97,6 +115,8 @@ impl Spans {
                 return ControlFlow::Break(());
             }
             room -= 1;
+            any = true;
+            fits |= row.start.0 < wide.1 && row.end.0 >= wide.0;
             if !self.hull.contains(row.start) {
                 self.strays += 1;
                 return ControlFlow::Continue(());
@@ -118,7 +138,23 @@ impl Spans {
             }
         }
         self.topology.join(batch.topology);
-        Ok(traces.len() as u64)
+        Ok(Taken {
+            fresh: traces.len() as u64,
+            fits: fits || !any,
+        })
+    }
+
+    /// That so many answers brought nothing of the time that was asked for.
+    pub fn elsewhere(&self, source: &Source, answers: u64) -> Option<Gap> {
+        let name = source.name();
+        (answers > 0).then(|| {
+            Gap::new(
+                format!("the right traces of {name}"),
+                GapReason::Connector,
+                format!("{name}: {answers} answers brought only traces of another time than was asked for"),
+                format!("see what answers at {}", source.address()),
+            )
+        })
     }
 
     /// What could not be read, of what came from there.
@@ -233,21 +269,28 @@ mod tests {
             7, {"scopeSpans": null},
         ]);
         // What is no resource at all may cost the rest of its answer, and nothing else.
-        let _ = spans.take(list.clone(), Timestamp(2_000));
+        let _ = spans.take(list.clone(), hull, Timestamp(2_000));
         let only = serde_json::json!([list[0]]);
         assert!(
             spans
-                .take(only.clone(), Timestamp(2_000))
-                .is_ok_and(|fresh| fresh <= 1)
+                .take(only.clone(), hull, Timestamp(2_000))
+                .is_ok_and(|taken| taken.fresh <= 1 && taken.fits)
         );
         assert!(
             spans
-                .take(only, Timestamp(2_000))
-                .is_ok_and(|fresh| fresh == 0)
+                .take(only.clone(), hull, Timestamp(2_000))
+                .is_ok_and(|taken| taken.fresh == 0)
         );
         for bad in [serde_json::json!({}), Value::Null, serde_json::json!("x")] {
-            assert!(spans.take(bad, Timestamp(2_000)).is_err());
+            assert!(spans.take(bad, hull, Timestamp(2_000)).is_err());
         }
+        // What lies in another hour than was asked for is told apart.
+        let hour = 3_600 * SECOND;
+        let later = TimeWindow::new(Timestamp(hour), Timestamp(2 * hour)).unwrap();
+        let taken = spans.take(only, later, Timestamp(2 * hour)).unwrap();
+        assert!(!taken.fits);
+        let none = spans.take(serde_json::json!([]), later, Timestamp(2 * hour));
+        assert!(none.unwrap().fits);
         assert!(spans.strays >= 1 && spans.unread >= 1);
         let (rows, topology) = spans.finish();
         assert_eq!(rows.len(), 1);

@@ -69,6 +69,8 @@ struct Seen {
     /// Searches that gave as many traces as were asked for.
     full: u64,
     read: u64,
+    /// Of these, those that lie in another time than was searched.
+    elsewhere: u64,
     missed: Option<(u64, Missed)>,
 }
 
@@ -103,8 +105,9 @@ impl Eyes {
                 Ok((list, address)) => {
                     seen.address = address;
                     if let Some(list) = list {
-                        seen.spans.take(list, now)?;
+                        let taken = seen.spans.take(list, slice, now)?;
                         seen.read += 1;
+                        seen.elsewhere += u64::from(!taken.fits);
                     }
                 }
                 Err(missed @ (Missed::TooLong(_) | Missed::Refused(..) | Missed::Strange(_))) => {
@@ -185,6 +188,13 @@ impl Eyes {
             (Ok(answered), _) => {
                 let mut answer: Value = serde_json::from_slice(&answered.body)
                     .map_err(|error| Missed::Strange(error.to_string()))?;
+                // It says so where a part of it did not answer.
+                if answer["status"] == "PARTIAL" {
+                    let said = answer["message"]
+                        .as_str()
+                        .unwrap_or("for no reason that it tells");
+                    look.remark(&format!("traces are partial: {said}"));
+                }
                 let mut trace = match answer.get_mut("trace") {
                     Some(trace) => trace.take(),
                     None => answer,
@@ -242,6 +252,8 @@ impl Eyes {
             );
         }
         brought.gaps.extend(seen.spans.gap(&self.source));
+        let elsewhere = seen.spans.elsewhere(&self.source, seen.elsewhere);
+        brought.gaps.extend(elsewhere);
         if let Some((count, missed)) = &seen.missed {
             let wanted = match seen.searched {
                 0 => "traces".to_string(),
@@ -274,6 +286,7 @@ impl Live for Eyes {
             searched: 0,
             full: 0,
             read: 0,
+            elsewhere: 0,
             missed: None,
         };
         let mut first = None;
@@ -292,9 +305,13 @@ impl Live for Eyes {
         if let Some(ahead) = first.filter(|ahead| ahead.0 != 0) {
             brought.gaps.push(self.source.off(ahead));
         }
+        // That no trace could be read is not that there is none.
+        if seen.read == 0 && seen.missed.is_some() {
+            brought.seen = &[];
+        }
         self.tell(&seen, each, &mut brought);
         (brought.spans, brought.topology) = seen.spans.finish();
-        brought.asked.spent = look.spent();
+        self.source.ended(&look, &mut brought);
         brought
     }
 

@@ -14,11 +14,13 @@ use crate::kinds::FactRef;
 /// that kind of failure is really seen on a unit within its reach.
 pub(super) fn add_changes(ground: &Ground<'_>, table: &mut BTreeMap<Key, Hypothesis>) {
     let mechanisms = &catalogue().mechanisms;
+    let blind = ground.scene.is_blind_to_changes();
     for (number, fact) in ground.facts.changes.iter().enumerate() {
         let change = Some(number as u32);
         if fact.reading.harmless.is_some()
             || fact.undeployed
             || fact.acts_from > ground.scene.last_alarm_at.plus(k::CLOCK_SLACK)
+            || (blind && is_a_name_only(fact))
         {
             continue;
         }
@@ -89,6 +91,13 @@ pub(super) fn add_changes(ground: &Ground<'_>, table: &mut BTreeMap<Key, Hypothe
             }
         }
     }
+}
+
+/// A commit of which nobody says that it went out, and of which nobody could read what it alters. Where all stand so, a
+/// title is what there is; where some could not be looked at, the one that did it may be among those, and a title that
+/// sounds like the failure tells nothing.
+fn is_a_name_only(fact: &ChangeFact) -> bool {
+    fact.change.kind == ChangeKind::Commit && fact.deployed_by.is_none() && !fact.reading.complete
 }
 
 /// A right that is refused and a change of rights, a setting that is missing and a change of settings: where

@@ -215,3 +215,45 @@ fn lines_states_and_changes_are_believed_also_by_who_looks_out_of_breath() {
         judged_rightly(&breathless);
     }
 }
+
+#[test]
+fn a_title_that_sounds_like_it_convicts_nobody_where_others_could_not_be_read() {
+    let told = stories::pool_exhausted();
+    let commit = |id: &str, at: i64, title: &str| model::Change {
+        id: id.to_string(),
+        kind: model::ChangeKind::Commit,
+        start: minute(at),
+        end: minute(at),
+        entities: vec!["checkout".into()],
+        actor: "someone".to_string(),
+        title: title.to_string(),
+        files: vec!["db/pool.rs".to_string()],
+        diff: None,
+        version: String::new(),
+        carries: Vec::new(),
+        undone: None,
+        raw: model::RawRef::default(),
+    };
+    let mut case = told.case.clone();
+    case.changes = Some(vec![
+        commit("5ound5", 120, "chore: tune connection pool idle settings"),
+        commit("d1d1t", 137, "refactor: tidy up defaults"),
+    ]);
+    // Nothing was kept from us: then a title is what there is.
+    let open = report_on(&case);
+    assert_eq!(open.causes.len(), 1, "{}", leaders(&case));
+    assert_eq!(open.causes[0].change.as_deref(), Some("5ound5"));
+    // What they alter could not be read, nor what went out.
+    case.manifest.gaps.push(Gap::new(
+        "changes of shop/checkout: diffs",
+        GapReason::Timeout,
+        "it did not answer",
+        "see why it is slow",
+    ));
+    let blind = report_on(&case);
+    assert_eq!(blind.causes.len(), 1, "{}", leaders(&case));
+    let cause = &blind.causes[0];
+    assert_eq!(cause.mechanism.0, "resource.connection-pool-exhausted");
+    assert_eq!(cause.change, None, "{}", leaders(&case));
+    assert!(cause.word < model::report::Word::Confirmed, "{cause:?}");
+}

@@ -125,7 +125,10 @@ fn what_may_not_be_read_says_what_the_token_needs() {
     let gap = &brought.gaps[0];
     assert_eq!(
         (gap.wanted.as_str(), gap.why),
-        ("deployments of shop/back/cart", GapReason::Permission)
+        (
+            "changes of shop/back/cart: deployments",
+            GapReason::Permission
+        )
     );
     assert!(gap.how_to_close.contains("read_api"), "{gap:?}");
     assert_eq!(brought.changes.len(), 3);
