@@ -236,12 +236,15 @@ impl Live for Eyes {
                     brought.changes.push(change);
                 }
                 if without > 0 {
+                    // What could not be read, beside what nobody asked to be read.
+                    let wanted = match &why {
+                        Some(_) => format!("changes of {}: diffs", self.name),
+                        None => format!("diffs of {}", self.name),
+                    };
                     let missed = why.unwrap_or_else(|| {
                         Missed::Budget(format!("{without} commits stand without their diffs"))
                     });
-                    brought
-                        .gaps
-                        .push(self.without(&format!("diffs of {}", self.name), &missed));
+                    brought.gaps.push(self.without(&wanted, &missed));
                 }
                 forge::took_back(&mut brought.changes);
                 brought.changes.retain(|change| change.start <= now);
