@@ -192,7 +192,7 @@ mod tests {
         });
         let began = Instant::now();
         let client = client(Duration::from_secs(1)).unwrap();
-        let heard = exchange(client.get(address));
+        let heard = exchange(client.get(address), &Hidden::default());
         assert!(
             matches!(heard, Err(ClientError::Unanswered(_))),
             "{heard:?}"
