@@ -193,7 +193,11 @@ fn one_search_brings_lines_of_trouble_through_ministack() {
     let read = std::fs::read_to_string(&log).unwrap();
     let own = prove(&read, "", by_trail).unwrap();
     assert!(own.foreign.is_empty(), "{own:?}");
-    assert_eq!(own.known["logs:StartQuery"], 1);
+    // What is sent again because this machine is too busy to answer in time is no further question.
+    let begun = read
+        .lines()
+        .filter(|line| line.contains("StartQuery") && line.contains("\"attempt\":1"));
+    assert_eq!(begun.count(), 1, "{read}");
     assert!(!own.known.contains_key("logs:FilterLogEvents"), "{own:?}");
     assert!(!own.known.contains_key("logs:StopQuery"), "{own:?}");
 }

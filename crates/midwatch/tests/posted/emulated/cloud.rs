@@ -21,11 +21,15 @@ pub fn beside(name: &str) -> PathBuf {
     here.join("tests/posted/emulated").join(name)
 }
 
+fn emulator() -> PathBuf {
+    std::env::var_os("MIDWATCH_MINISTACK")
+        .expect("MIDWATCH_MINISTACK names the program: cargo xtask test sets it")
+        .into()
+}
+
 /// The Python that the emulator is installed in, and AWS's client with it.
 pub fn python() -> PathBuf {
-    let program = std::env::var_os("MIDWATCH_MINISTACK")
-        .expect("MIDWATCH_MINISTACK names the program: cargo xtask test sets it");
-    Path::new(&program).with_file_name("python")
+    emulator().with_file_name("python")
 }
 
 /// A running emulator.
@@ -37,7 +41,7 @@ pub struct Cloud {
 impl Cloud {
     /// Starts one on this port of this machine alone, which asks nobody who he is; it listens when this returns.
     pub fn start(stand: &Stand, port: u16) -> Self {
-        let cloud = Self::listening(stand, port, &[]);
+        let cloud = Self::listening(stand, port, Command::new(emulator()));
         // Asked for the first time for a service that it does not have, it reads all that it knows of services, for as
         // long as 17 s, and answers nobody meanwhile.
         let kind = "content-type: application/json";
@@ -45,21 +49,23 @@ impl Cloud {
         cloud
     }
 
-    /// The same, but everybody signs and may do what his policies say; and what is altered before the file `lived` is
-    /// there was so an hour ago.
+    /// The same, mended (`mended.py`), but everybody signs and may do what his policies say; and what is altered before
+    /// the file `lived` is there was so an hour ago.
     pub fn enforcing(stand: &Stand, port: u16) -> Self {
-        Self::listening(stand, port, &[("AUTH", "true"), ("MENDED_LIVED", "lived")])
-    }
-
-    fn listening(stand: &Stand, port: u16, more: &[(&str, &str)]) -> Self {
         let mut command = Command::new(python());
         command
             .arg(beside("mended.py"))
+            .env("AUTH", "true")
+            .env("MENDED_LIVED", "lived");
+        Self::listening(stand, port, command)
+    }
+
+    fn listening(stand: &Stand, port: u16, mut command: Command) -> Self {
+        command
             .env("BIND_HOST", "127.0.0.1")
             .env("MINISTACK_HOST", "127.0.0.1")
             .env("GATEWAY_PORT", port.to_string())
             .env("CLOUDTRAIL_RECORDING", "1")
-            .envs(more.iter().copied())
             .env("TMPDIR", stand.path())
             .current_dir(stand.path());
         let kept = stand.started("ministack", command);

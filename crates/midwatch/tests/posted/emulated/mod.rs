@@ -133,7 +133,8 @@ fn broken(breakage: &Breakage, hands: &str) -> Scene {
     assert!(incidents(&config).is_empty(), "{}", stand.logs());
 
     (breakage.does)(&cloud);
-    // No more is asked of it than what makes the alarm fire.
+    // The emulator's audit trail gives its newest 50 records and no more, the calls by which the system works among
+    // them: no more is asked of it than what makes the alarm fire.
     let fails = |times| {
         for _ in 0..times {
             assert!(!(breakage.asks)(&cloud), "it works although it is broken");
