@@ -23,7 +23,7 @@ use super::stand::{Kept, Stand, free_ports};
 use super::{incidents, run, until};
 
 /// How long all is well first, at least: every function has been called by then, and not a line of it was about trouble.
-const WELL: Duration = Duration::from_secs(15);
+const WELL: Duration = Duration::from_secs(45);
 
 /// What is broken, and what the report has to say of it.
 struct Breakage {
