@@ -86,6 +86,25 @@ pub fn pypi_with(package: &str, beside: &[&str], program: &str) -> Result<PathBu
     Ok(program)
 }
 
+/// The models of its services that AWS builds its clients from: a folder for each, as `botocore` has them.
+///
+/// # Errors
+/// Why they are not there.
+pub fn models_of_aws() -> Result<PathBuf, String> {
+    let package = "botocore==1.44.5";
+    let folder = vendors()?.join("pypi").join(package.replace("==", "-"));
+    let found = || {
+        // `lib/python3.12/site-packages/…`
+        let versions = fs::read_dir(folder.join("lib")).ok()?.flatten();
+        let mut data = versions.map(|python| python.path().join("site-packages/botocore/data"));
+        data.find(|data| data.exists())
+    };
+    if found().is_none() {
+        environment(&folder, package, &[OsStr::new(package)])?;
+    }
+    found().ok_or_else(|| format!("{}: there are no models in {package}", folder.display()))
+}
+
 /// Makes an environment of Python anew, with what these words of pip name.
 fn environment(folder: &Path, what: &str, words: &[&OsStr]) -> Result<(), String> {
     let mut venv = Command::new("python3");

@@ -63,7 +63,8 @@ async fn listed(asking: &Asking<'_>, found: &mut Found, builds: &mut Builds) -> 
     let answer = asking.ask("codebuild:ListBuilds", 1, sent).await?;
     found.seen.insert(SourceKind::Changes);
     let since = asking.reaches_back();
-    let ids = answer.ids();
+    let mut ids = answer.ids().to_vec();
+    ids.retain(|id| !id.is_empty());
     let mut over = ids.is_empty();
     for some in ids.chunks(AT_ONCE).take(QUESTIONS) {
         let sent = asking

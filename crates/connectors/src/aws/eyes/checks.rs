@@ -13,11 +13,13 @@ use model::{EdgeKind, EntityId, EntityKind, Severity, SourceKind};
 use serde_json::{Value, json};
 
 use super::alarms::{Alarms, moment};
-use super::ask::{Asking, Miss};
+use super::ask::{Asking, Miss, is_name};
 use super::found::Found;
 use super::gateways::plain_host;
 use super::repeats::{Repeats, clip};
 
+/// The id of a health check is no longer.
+const ID: usize = 64;
 /// Checks of one answer.
 const PAGE: i32 = 100;
 /// The part of `details` of which checkers are asked.
@@ -96,7 +98,7 @@ async fn listed(
         let entity = found.named(EntityKind::Unknown, check.id());
         lean(asking, alarms, &entity, check, found);
         let address = address(config);
-        if looks(config) && !address.is_empty() {
+        if looks(config) && !address.is_empty() && is_name(check.id(), ID) {
             let id = check.id();
             endpoints.push(Endpoint {
                 entity,

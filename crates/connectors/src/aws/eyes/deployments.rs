@@ -8,10 +8,12 @@ use model::{Change, ChangeKind, EntityId, EntityKind, Severity, SourceKind};
 use serde_json::Value;
 
 use super::alarms::{moment, stamp};
-use super::ask::{Asking, Miss};
+use super::ask::{Asking, Miss, is_name};
 use super::found::Found;
 use super::repeats::clip;
 
+/// A name of an application or a group is no longer.
+const NAME: usize = 100;
 /// Deployments that may be told of at once; the newest of a day.
 const AT_ONCE: usize = 25;
 /// Applications whose groups are asked for: one question each.
@@ -85,6 +87,8 @@ async fn groups(
     for one in all {
         if let (Some(application), Some(group)) =
             (one.application_name(), one.deployment_group_name())
+            && is_name(application, NAME)
+            && is_name(group, NAME)
         {
             wanted
                 .entry(application)

@@ -9,12 +9,14 @@ use model::time::Timestamp;
 use model::{Change, ChangeKind, EntityId, EntityKind, Severity, SourceKind};
 
 use super::alarms::moment;
-use super::ask::{Asking, Miss};
+use super::ask::{Asking, Miss, is_name};
 use super::found::Found;
 use super::repeats::{Repeats, clip};
 use super::stages::{self, Held};
 use crate::files::aws::names;
 
+/// A name of a pipeline is no longer.
+const NAME: usize = 100;
 /// Executions of one pipeline that are read, the newest first.
 const EXECUTIONS: i32 = 25;
 /// Letters of what a commit says that stand in a title.
@@ -46,6 +48,7 @@ async fn pipelines(
         .pipelines()
         .iter()
         .filter_map(|one| one.name())
+        .filter(|name| is_name(name, NAME))
         .map(|name| (scratch.named(EntityKind::Unknown, name), name))
         .collect();
     let more = answer.next_token().is_some();

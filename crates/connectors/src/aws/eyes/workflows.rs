@@ -9,11 +9,13 @@ use model::{EdgeKind, EntityId, EntityKind, Severity, SourceKind};
 use serde_json::{Value, json};
 
 use super::alarms::moment;
-use super::ask::{Asking, Miss};
+use super::ask::{Asking, Miss, is_name};
 use super::found::Found;
 use super::repeats::{Repeats, clip};
 use crate::files::aws::names;
 
+/// The ARN of a state machine is no longer.
+const ARN: usize = 256;
 /// Machines and executions of one answer.
 const PAGE: i32 = 100;
 /// Machines whose newest failure is read step by step, and whose definition is.
@@ -51,7 +53,7 @@ async fn machines(
         let arn = machine.state_machine_arn();
         found.directory.label(&entity, "arn", arn);
         // Executions of express machines are not kept: their logs and metrics tell of them.
-        if *machine.r#type() != StateMachineType::Express {
+        if *machine.r#type() != StateMachineType::Express && is_name(arn, ARN) {
             listed.push((entity, arn));
         }
     }

@@ -98,7 +98,6 @@ impl Hands {
             &format!("{name}.hands"),
             Arc::clone(&clock),
             budget,
-            super::eyes::Money::default(),
             Prices::with(&BTreeMap::new())?,
         );
         tally.log.clone_from(&settings.call_log);

@@ -76,20 +76,30 @@ pub fn systems(call: &Call) -> Said {
             "Outputs": { "out": ["variable-canary-013"] },
         })
     };
-    let mut restart = run("r-1", "AWS-RestartEC2Instance", 18, "Failed");
+    let mut restart = run(
+        "11111111-1111-4111-8111-111111111111",
+        "AWS-RestartEC2Instance",
+        18,
+        "Failed",
+    );
     restart["TargetParameterName"] = json!("InstanceId");
     restart["ResolvedTargets"] = json!({ "ParameterValues": ["i-0abc"], "Truncated": false });
     restart["FailureMessage"] = json!("Step fails when it is Poll action status for completion.");
-    let mut child = run("r-2", "AWS-RestartEC2Instance", 18, "Failed");
-    child["ParentAutomationExecutionId"] = json!("r-1");
+    let mut child = run(
+        "22222222-2222-4222-8222-222222222222",
+        "AWS-RestartEC2Instance",
+        18,
+        "Failed",
+    );
+    child["ParentAutomationExecutionId"] = json!("11111111-1111-4111-8111-111111111111");
     Said::Json(
         200,
         match call.action.as_str() {
             "ssm:DescribeAutomationExecutions" => json!({ "AutomationExecutionMetadataList": [
-                restart, child, run("r-3", "AWS-Tune", 26, "Success"), run("r-0", "AWS-Old", 90_000, "Failed"),
+                restart, child, run("33333333-3333-4333-8333-333333333333", "AWS-Tune", 26, "Success"), run("00000000-0000-4000-8000-000000000000", "AWS-Old", 90_000, "Failed"),
             ]}),
             "ssm:GetAutomationExecution" => json!({ "AutomationExecution": {
-                "AutomationExecutionId": "r-3", "DocumentName": "AWS-Tune",
+                "AutomationExecutionId": "33333333-3333-4333-8333-333333333333", "DocumentName": "AWS-Tune",
                 "Parameters": { "FunctionName": ["pay"], "Secret": ["variable-canary-014"] },
             }}),
             "ssm:ListCommands" => json!({ "Commands": [

@@ -22,6 +22,7 @@ use model::ports::Clock;
 use model::time::{MINUTE, SECOND, Span, Timestamp};
 use serde_json::Value;
 
+use super::shapes::asked;
 use crate::aws::eyes::alarms::stamp;
 
 /// When it begins.
@@ -138,6 +139,8 @@ pub struct Call {
     pub at: Timestamp,
     /// `lambda:ListFunctions`.
     pub action: String,
+    /// What IAM calls the service, and for API Gateway which of its two interfaces it is.
+    pub service: String,
     pub region: String,
     /// The id of the key that signed it.
     pub key: String,
@@ -152,13 +155,24 @@ pub struct Call {
 pub enum Said {
     Json(u16, Value),
     Xml(u16, String),
+    /// What AWS would not say, as it is.
+    Odd(Box<Said>),
     /// Nothing, ever.
     Silence,
 }
 
+impl Said {
+    /// What AWS would not say.
+    pub fn odd(self) -> Self {
+        Self::Odd(Box::new(self))
+    }
+}
+
 pub type Answering = dyn Fn(&Call) -> Said + Send + Sync;
 
-/// Answers whatever it is asked.
+/// Answers what it is asked, as a test says. Where the models of AWS are installed ([`models`](super::models)), a request that
+/// AWS would not take, and an answer that it would not give, end the test: more than a refusal, which a connector might take
+/// for one more service in trouble.
 pub struct Double {
     pub time: Arc<Time>,
     pub calls: Mutex<Vec<Call>>,
@@ -193,11 +207,21 @@ impl HttpConnector for Client {
         let double = Arc::clone(&self.0);
         HttpConnectorFuture::new(async move {
             let (call, cbor) = read(&request, double.time.now());
+            let asked = asked(&call.service, &request).unwrap_or_else(|why| {
+                panic!("{} is not for AWS: {why}\n{}", call.action, call.all)
+            });
             let said = (double.answering)(&call);
+            if let Some(Err(why)) = asked.map(|asked| asked.answered(&call.action, &said)) {
+                panic!("{} is not answered so by AWS: {why}", call.action);
+            }
             double.calls.lock().unwrap().push(call);
             double.time.wait(double.takes).await;
+            let said = match said {
+                Said::Odd(said) => *said,
+                said => said,
+            };
             let (status, kind, body) = match said {
-                Said::Silence => std::future::pending().await,
+                Said::Silence | Said::Odd(_) => std::future::pending().await,
                 Said::Xml(status, text) => (status, "text/xml", text.into_bytes()),
                 Said::Json(status, value) if cbor => {
                     let mut bytes = Vec::new();
@@ -289,6 +313,7 @@ fn read(request: &HttpRequest, at: Timestamp) -> (Call, bool) {
     let action = known.map_or(format!("{service}:{operation}"), |call| {
         call.action.to_string()
     });
+    let service = known.map_or(service, |call| call.service.prefix);
     let mut all = format!("{} {}\n", request.method(), request.uri());
     for (name, value) in request.headers().iter() {
         all += &format!("{name}: {value}\n");
@@ -296,6 +321,7 @@ fn read(request: &HttpRequest, at: Timestamp) -> (Call, bool) {
     let call = Call {
         at,
         action,
+        service: service.to_string(),
         region: part(2),
         key: part(0),
         all: all + &text,

@@ -279,7 +279,7 @@ fn strange_answers_break_nothing() {
             let service = call.action.split(':').next().unwrap_or_default();
             match whole(call) {
                 Said::Json(status, value) if OWN.contains(&service) => {
-                    Said::Json(status, running::twisted(value, &odd))
+                    Said::Json(status, running::twisted(value, &odd)).odd()
                 }
                 Said::Xml(status, text) if OWN.contains(&service) => {
                     let odd = odd.replace(['\u{0}', '\u{202e}'], "?");
@@ -289,7 +289,7 @@ fn strange_answers_break_nothing() {
                     ] {
                         text = text.replace(known, &odd);
                     }
-                    Said::Xml(status, text)
+                    Said::Xml(status, text).odd()
                 }
                 other => other,
             }

@@ -5,8 +5,10 @@ pub(in crate::aws) mod double;
 mod entrances;
 mod formulas;
 mod lying;
+mod models;
 mod running;
 mod services;
+mod shapes;
 mod ways;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +25,7 @@ use serde_json::{Value, json};
 
 use self::double::{BEGIN, Call, Double, Said, Time};
 use super::*;
+use crate::pull::Money;
 
 const KEY: &str = "AKIAOWNOWNOWNOWNOWN0";
 const SECRET: &str = "own/SECRET+canary0000000000000000000000";
@@ -413,11 +416,11 @@ fn twenty_accounts_in_four_regions_meet_no_quota() {
         budget: Budget {
             requests: 80 * 150,
             requests_per_hour: 80 * 3_000,
+            money: Money {
+                look: u64::MAX,
+                hour: u64::MAX,
+            },
             ..Budget::default()
-        },
-        money: Money {
-            look: u64::MAX,
-            hour: u64::MAX,
         },
         ..Settings::default()
     };
@@ -495,7 +498,7 @@ fn whatever_fails_is_a_gap_and_the_rest_is_read() {
             ),
             "xray:GetTraceSummaries" => Said::Silence,
             "sqs:ListQueues" => Said::Json(500, json!({})),
-            "tag:GetResources" => Said::Json(200, json!([7])),
+            "tag:GetResources" => Said::Json(200, json!([7])).odd(),
             _ => answer(call),
         }
     });
@@ -558,7 +561,7 @@ fn the_graph_is_asked_for_where_there_may_be_traces() {
     let denied = Said::Json(403, json!({ "__type": "AccessDeniedException" }));
     let both = "GetServiceGraph GetTraceSummaries".to_string();
     assert_eq!(asked(denied), (both, false));
-    let unknown = Said::Json(404, json!({ "__type": "UnknownOperationException" }));
+    let unknown = Said::Json(404, json!({ "__type": "UnknownOperationException" })).odd();
     assert_eq!(asked(unknown), ("GetTraceSummaries".to_string(), false));
 }
 
@@ -589,9 +592,12 @@ fn what_is_spent_is_not_spent_again() {
         ),
         (
             Settings {
-                money: Money {
-                    look: 25_000,
-                    hour: u64::MAX,
+                budget: Budget {
+                    money: Money {
+                        look: 25_000,
+                        hour: u64::MAX,
+                    },
+                    ..Budget::default()
                 },
                 ..one_region()
             },
@@ -627,6 +633,7 @@ fn credentials_are_in_nothing_that_is_told() {
             400,
             json!({ "__type": "ValidationException", "message": all }),
         )
+        .odd()
     };
     let double = Double::new(&time, Duration::from_millis(20), move |call| {
         match call.action.as_str() {

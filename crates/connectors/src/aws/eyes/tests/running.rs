@@ -400,7 +400,7 @@ fn strange_answers_break_nothing() {
             let service = call.action.split(':').next().unwrap_or_default();
             match whole(call) {
                 Said::Json(status, value) if OWN.contains(&service) => {
-                    Said::Json(status, twisted(value, &odd))
+                    Said::Json(status, twisted(value, &odd)).odd()
                 }
                 Said::Xml(status, text) if OWN.contains(&service) => {
                     let odd = odd.replace(['\u{0}', '\u{202e}'], "?");
@@ -410,6 +410,7 @@ fn strange_answers_break_nothing() {
                             .replace("orders", &odd)
                             .replace("workers", &odd),
                     )
+                    .odd()
                 }
                 other => other,
             }

@@ -111,7 +111,18 @@ fn configuration(state: &State, variables: &BTreeMap<String, String>) -> Value {
     })
 }
 
-fn denied() -> Said {
+fn denied(call: &Call) -> Said {
+    if ["autoscaling:", "route53:"]
+        .iter()
+        .any(|in_xml| call.action.starts_with(in_xml))
+    {
+        return Said::Xml(
+            403,
+            "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code>\
+             <Message>User is not authorized</Message></Error><RequestId>1</RequestId></ErrorResponse>"
+                .to_string(),
+        );
+    }
     let said = json!({ "__type": "AccessDeniedException", "message": "User is not authorized" });
     Said::Json(403, said)
 }
@@ -165,7 +176,7 @@ fn altered(state: &mut State, call: &Call) -> Said {
     match state.writes {
         Writes::Lost => return Said::Silence,
         Writes::Hidden => return taken(call),
-        Writes::Denied => return denied(),
+        Writes::Denied => return denied(call),
         Writes::Late => {
             state.revision += 1;
             others::meanwhile(&mut state.others);
