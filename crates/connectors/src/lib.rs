@@ -12,6 +12,7 @@ pub mod alertmanager;
 pub mod argocd;
 #[cfg(feature = "aws-iam")]
 pub mod aws;
+pub mod catalog;
 #[cfg(any(
     feature = "inlets",
     feature = "notifiers",

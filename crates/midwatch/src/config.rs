@@ -7,6 +7,7 @@ mod amount;
 mod connectors;
 mod entrance;
 mod inlets;
+mod keys;
 mod notify;
 mod reference;
 mod spaces;
@@ -27,6 +28,7 @@ pub use connectors::{
 };
 pub use entrance::{Oidc, Tls};
 pub use inlets::{Inlet, Kind};
+pub use keys::{Key, Table};
 pub use notify::{Email, Notify, Only, Security};
 pub use reference::reference;
 pub use spaces::{MAIN, Space};

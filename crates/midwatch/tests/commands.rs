@@ -435,6 +435,155 @@ fn mechanisms_are_listed_and_shown() {
     );
 }
 
+/// A configuration in a folder of its own.
+fn configured(here: &Path, says: &str) -> PathBuf {
+    let file = here.join("midwatch.toml");
+    std::fs::write(&file, says).expect("the folder is writable");
+    file
+}
+
+#[test]
+fn connectors_are_listed_with_what_they_bring_and_how_they_are_configured() {
+    let here = folder();
+    let file = configured(
+        here.path(),
+        "[connectors.prometheus.main]\nurl = \"http://127.0.0.1:9090\"\n[connectors.prometheus.edge]\nurl = \"http://127.0.0.1:9091\"\n",
+    );
+    let listed = run(&["connectors", "--config", text(&file)]);
+    assert_eq!(listed.exit, Exit::Done, "{}", listed.err);
+    let words = listed.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = "prometheus: metrics, events, alarms, topology from servers that speak the HTTP API of Prometheus: Prometheus, Mimir, Thanos, VictoriaMetrics. Configured as prometheus.edge, prometheus.main.";
+    assert!(words.contains(line), "{words}");
+    assert_eq!(words.matches("Configured as").count(), 1, "{words}");
+
+    let told = run(&[
+        "connectors",
+        "list",
+        "--config",
+        text(&file),
+        "--format",
+        "json",
+    ])
+    .json();
+    let told = told.as_array().expect("a list");
+    let keys: Vec<&str> = told.iter().filter_map(|one| one["key"].as_str()).collect();
+    let catalogue: Vec<&str> = connectors::catalog::CATALOG.iter().map(|l| l.key).collect();
+    assert_eq!(keys, catalogue);
+    let one = |key: &str| told.iter().find(|one| one["key"] == key).expect("its line");
+    assert_eq!(
+        one("prometheus")["configured"],
+        json!(["prometheus.edge", "prometheus.main"])
+    );
+    assert_eq!(one("loki")["configured"], json!([]));
+    assert_eq!(one("loki")["brings"], json!(["log lines"]));
+    for line in told {
+        // What this build lacks it says how to get, and nothing else has anything to do.
+        assert_eq!(line["built"] == true, line["to_do"].is_null(), "{line}");
+    }
+    assert_eq!(one("aws")["built"], cfg!(feature = "aws"));
+    let title = format!(
+        "IN THIS BUILD ({})",
+        told.iter().filter(|l| l["built"] == true).count()
+    );
+    assert!(listed.out.contains(&title), "{}", listed.out);
+
+    let broken = configured(here.path(), "[connectors.prometeus.main]\n");
+    refused(
+        &run(&["connectors", "--config", text(&broken)]),
+        "did you mean `prometheus`?",
+    );
+}
+
+#[test]
+fn a_connector_is_shown_with_every_key_even_beside_a_configuration_that_does_not_hold() {
+    let here = folder();
+    let file = configured(
+        here.path(),
+        "[connectors.aws.live]\nregions = [\"eu-west-1\"]\n",
+    );
+    let shown = run(&["connectors", "show", "aws", "--config", text(&file)]);
+    assert_eq!(shown.exit, Exit::Done, "{}", shown.err);
+    assert!(shown.out.starts_with("aws AWS\n"), "{}", shown.out);
+    for part in [
+        "Configured as aws.live.",
+        "docs/connectors/aws.md",
+        "\n[connectors.aws.NAME]\n",
+        "\n  regions ([text]): Regions,",
+        "\n[connectors.aws.NAME.accounts.NAME]\n",
+        "\n  role_arn (text, needed): The role",
+        "\n[connectors.aws.NAME.hands]\n",
+        "\n[[connectors.aws.NAME.hands.runbooks]]\n",
+    ] {
+        assert!(shown.out.contains(part), "{part:?}: {}", shown.out);
+    }
+
+    let broken = configured(
+        here.path(),
+        "[connectors.aws.live]\nregion = \"eu-west-1\"\n",
+    );
+    let args = [
+        "connectors",
+        "show",
+        "aws",
+        "--config",
+        text(&broken),
+        "--format",
+        "json",
+    ];
+    let ran = run(&args);
+    assert_eq!(ran.exit, Exit::Done, "{}", ran.err);
+    assert!(ran.err.contains("did you mean `regions`?"), "{}", ran.err);
+    let told = ran.json();
+    assert_eq!(told["configured"], Value::Null);
+    assert_eq!(told["table"]["head"], "[connectors.aws.NAME]");
+    let keys = told["table"]["keys"].as_array().expect("its keys");
+    let found = keys.iter().find(|key| key["key"] == "regions");
+    assert_eq!(found.expect("the key")["holds"], "[text]");
+
+    let guest = run(&["connectors", "show", "payledger"]).out;
+    let hands = "  hands (true or false, false unless it is set): May it be altered,";
+    assert!(guest.contains("\n[connectors.payledger]\n"), "{guest}");
+    assert!(guest.contains(hands), "{guest}");
+}
+
+#[test]
+fn a_connector_that_there_is_not_is_refused_with_the_nearest() {
+    refused(
+        &run(&["connectors", "show", "prometeus"]),
+        "did you mean \"prometheus\"?",
+    );
+    refused(
+        &run(&["connectors", "show", "AWS"]),
+        "did you mean \"aws\"?",
+    );
+    refused(
+        &run(&["connectors", "show", "nothing-like-it"]),
+        "`midwatch connectors` lists all",
+    );
+}
+
+#[test]
+fn what_the_build_lacks_is_refused_with_how_to_come_by_it() {
+    let here = folder();
+    for (key, table) in [
+        ("aws", "regions = [\"eu-west-1\"]\n"),
+        ("kubernetes", "in_cluster = true\n"),
+    ] {
+        let line = connectors::catalog::line(key).expect("its line");
+        // A build that has it has nothing to refuse.
+        if line.built {
+            continue;
+        }
+        let file = configured(here.path(), &format!("[connectors.{key}.main]\n{table}"));
+        let ran = run(&["config", "check", text(&file)]);
+        refused(&ran, &line.refusal());
+        let words = ran.err.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains(&line.remedy()), "{words}");
+        let shown = run(&["connectors", "show", key, "--config", text(&file)]).out;
+        assert!(shown.contains("Not in this build."), "{shown}");
+    }
+}
+
 #[test]
 fn recordings_are_packed_unpacked_checked_and_shown() {
     let here = folder();

@@ -1,14 +1,17 @@
 //! The guide cannot rot: its links lead somewhere, its command lines parse, its lists are those of the program.
 //!
-//! `MIDWATCH_WRITE=1 cargo test --workspace --all-features --test docs` writes `docs/commands.md` anew. The pages tell of all features,
-//! so that what is held against the command line needs the feature `full`.
+//! `MIDWATCH_WRITE=1 cargo test --workspace --all-features --test docs` writes `docs/commands.md` and
+//! `docs/connectors/README.md` anew. The pages tell of all features, so that what is held against the command line needs
+//! the feature `full`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 use clap::error::ErrorKind;
 use clap::{Arg, Command, CommandFactory as _, Parser as _};
+use connectors::catalog::CATALOG;
 use midwatch::command::Cli;
+use midwatch::config::Table;
 
 #[path = "docs/markdown.rs"]
 mod markdown;
@@ -250,15 +253,98 @@ fn the_commands_page_is_written_from_the_schema_of_commands() {
             );
         }
     }
-    let file = root().join("docs/commands.md");
+    is_current("docs/commands.md", &current);
+}
+
+/// Holds a page that is written by machine against what it would be now; in the mood to write, writes it first.
+#[track_caller]
+fn is_current(page: &str, current: &str) {
+    let file = root().join(page);
     if std::env::var_os("MIDWATCH_WRITE").is_some() {
-        std::fs::write(&file, &current).expect("the page can be written");
+        std::fs::write(&file, current).expect("the page can be written");
     }
     let published = std::fs::read_to_string(&file).unwrap_or_default();
     assert!(
         published == current,
-        "docs/commands.md is stale; run: MIDWATCH_WRITE=1 cargo test --workspace --all-features --test docs"
+        "{page} is stale; run: MIDWATCH_WRITE=1 cargo test --workspace --all-features --test docs"
     );
+}
+
+const CONNECTORS_HEAD: &str = "\
+# Connectors: which there are, and every key
+
+This page is written from the catalogue of connectors (`crates/connectors/src/catalog.rs`) and from the types that read `midwatch.toml`
+(`MIDWATCH_WRITE=1 cargo test --workspace --all-features --test docs`). The program says the same of itself, and which of them it was
+built with and are configured:
+
+```console
+midwatch connectors
+midwatch connectors show prometheus
+```
+
+A connector is asked when an incident is looked at. What others push comes by [OTLP](../telemetry.md) and by [inlets](../inlets.md),
+people are told by [notifiers](../notifiers.md), and what is over is read from [recordings](../recordings.md): none of that is asked for,
+and none of it is here.
+";
+
+const CONNECTORS_TYPES: &str = "
+What stands at a key is `text`, a `number`, a `whole number`, `true or false`, a `length` of time (`\"500ms\"`, `\"10s\"`, `\"1h30m\"`), a number of
+`bytes` (`\"512MiB\"`, `\"4GiB\"`) or an `entity` (`\"service/cart\"`). `[text]` is a list, `{ NAME = text }` a table whose keys you choose. `NAME` in the head of a
+table is yours to choose, too: there may be several. A head in two pairs of brackets may stand several times in a row.
+";
+
+/// A table with its keys, and the tables inside it, as sections.
+fn tables(table: &Table, out: &mut String) {
+    *out += &format!("\n### `{}`\n{}\n\n", table.head, cell(&table.about));
+    *out += "| key | what stands there | what it does |\n|---|---|---|\n";
+    for key in &table.keys {
+        let unset = key.unset().map(|unset| format!(", {unset}"));
+        *out += &format!(
+            "| `{}` | `{}`{} | {} |\n",
+            key.name,
+            key.holds,
+            unset.unwrap_or_default(),
+            cell(&key.about)
+        );
+    }
+    for inner in &table.tables {
+        tables(inner, out);
+    }
+}
+
+#[test]
+fn the_page_of_connectors_is_written_from_the_catalogue_and_the_schema_of_the_configuration() {
+    let manifest: toml::Table = toml::from_str(&read("crates/midwatch/Cargo.toml")).expect("TOML");
+    let always = manifest["dependencies"]["connectors"]["features"].as_array();
+    let always = always.expect("the features of every build");
+    let mut current = CONNECTORS_HEAD.to_string();
+    current += "\n| | what it brings | from | in |\n|---|---|---|---|\n";
+    let mut sections = String::new();
+    for line in CATALOG {
+        let (key, feature) = (line.key, line.feature);
+        let in_every_build = always.iter().any(|one| one.as_str() == Some(feature));
+        let optional = manifest["features"].get(feature).is_some();
+        assert!(in_every_build != optional, "{feature} is in one of both");
+        let build = match optional {
+            true => format!("the full distribution, builds with `--features {feature}`"),
+            false => "every build".to_string(),
+        };
+        let (brought, from) = (line.brought(), cell(line.from));
+        current += &format!("| [`{key}`](#{key}) | {brought} | {from} | {build} |\n");
+        let page = line.page.trim_start_matches("docs/connectors/");
+        sections += &format!("\n## {key}\n[What it sees, needs and costs]({page}).\n");
+        tables(&Table::of_connector(key).expect("its table"), &mut sections);
+        // And from there to here.
+        let link = format!("README.md#{key})");
+        assert!(
+            read(line.page).contains(&link),
+            "{} does not lead to {link}",
+            line.page
+        );
+    }
+    current += CONNECTORS_TYPES;
+    current += &sections;
+    is_current("docs/connectors/README.md", &current);
 }
 
 /// The names under which `/metrics` tells its numbers, from where they are registered.

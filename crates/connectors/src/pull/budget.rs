@@ -22,6 +22,70 @@ pub struct Budget {
     pub timeout: Span,
     /// How long one look may take, waits included.
     pub look: Span,
+    /// What it may cost.
+    pub money: Money,
+    /// What asking costs.
+    pub rates: Rates,
+}
+
+/// Money that may be spent, in billionths of a dollar: a request may cost less than a millionth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Money {
+    /// In one look.
+    pub look: u64,
+    /// In any hour.
+    pub hour: u64,
+}
+
+impl Default for Money {
+    /// Five cents a look, a dollar an hour.
+    fn default() -> Self {
+        Self {
+            look: 50_000_000,
+            hour: 1_000_000_000,
+        }
+    }
+}
+
+/// What asking costs where every request and every byte costs the same, as whoever pays says it, in billionths of a
+/// dollar; nothing unless something is said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rates {
+    /// One request.
+    pub request: u64,
+    /// 10⁹ bytes of answers.
+    pub gigabyte: u64,
+}
+
+/// Bytes of what is paid for at once.
+const GIGABYTE: u128 = 1_000_000_000;
+
+impl Rates {
+    /// What that costs.
+    pub fn of(&self, spent: &Spent) -> u64 {
+        let requests = u128::from(self.request) * u128::from(spent.requests);
+        let bytes = (u128::from(self.gigabyte) * u128::from(spent.bytes)).div_ceil(GIGABYTE);
+        u64::try_from(requests + bytes).unwrap_or(u64::MAX)
+    }
+
+    /// How many bytes one more request may bring where so much may be spent and that much is; none where not even the
+    /// request can be paid.
+    pub fn room(&self, may: u64, spent: &Spent) -> Option<u64> {
+        let left = may.checked_sub(self.of(spent))?.checked_sub(self.request)?;
+        let bytes = (u128::from(left) * GIGABYTE).checked_div(u128::from(self.gigabyte));
+        let bytes = bytes.map_or(u64::MAX, |bytes| u64::try_from(bytes).unwrap_or(u64::MAX));
+        (bytes > 0).then_some(bytes)
+    }
+}
+
+/// Money for people.
+pub(crate) fn dollars(nanos: u64) -> String {
+    let dollars = nanos as f64 / 1e9;
+    if dollars < 0.01 {
+        format!("${dollars:.6}")
+    } else {
+        format!("${dollars:.2}")
+    }
 }
 
 impl Default for Budget {
@@ -33,6 +97,8 @@ impl Default for Budget {
             bytes_per_hour: 1 << 30,
             timeout: Span(5 * SECOND),
             look: Span(20 * SECOND),
+            money: Money::default(),
+            rates: Rates::default(),
         }
     }
 }

@@ -76,7 +76,10 @@ impl Wire for Http {
             }
         })?;
         let text = |name: &str| response.headers().get(name)?.to_str().ok().map(str::trim);
-        let date = text("date").and_then(http_date);
+        // An answer out of a cache is dated as of when it was made (RFC 9111, section 5.1), and says nothing of a clock.
+        let date = text("date")
+            .and_then(http_date)
+            .filter(|_| text("age").is_none());
         let after = text("retry-after").and_then(|value| match value.parse::<i64>() {
             Ok(seconds) => Some(Span::seconds(seconds.clamp(0, 86_400))),
             Err(_) => Some(http_date(value)?.since(date?)),

@@ -36,7 +36,8 @@ use model::{Change, Event, Series, SourceKind, StateSnapshot, Topology};
 
 use crate::client::ClientError;
 
-pub use budget::{Budget, Hour};
+pub(crate) use budget::dollars;
+pub use budget::{Budget, Hour, Money, Rates};
 pub use credential::{Credential, Shown};
 pub use http::Http;
 #[cfg(feature = "aws")]
@@ -298,6 +299,20 @@ pub struct Means {
     pub chance: Arc<dyn Chance>,
 }
 
+/// Brings a change that was told by a clock which is ahead of ours to ours.
+#[cfg(any(
+    feature = "argocd",
+    feature = "git",
+    feature = "github",
+    feature = "gitlab",
+    feature = "kubernetes"
+))]
+pub(crate) fn shift(change: &mut Change, ahead: Span) {
+    change.start = change.start.minus(ahead);
+    change.end = change.end.minus(ahead).max(change.start);
+    change.undone = change.undone.map(|at| at.minus(ahead));
+}
+
 /// One server that is asked.
 pub struct Source {
     name: String,
@@ -477,8 +492,9 @@ impl Look<'_> {
     #[cfg(any(feature = "loki", feature = "prometheus", feature = "tempo"))]
     pub(crate) fn remark(&mut self, text: &str) {
         if self.remarks.len() < REMARKS {
-            let text: String = text.chars().take(300).collect();
-            self.remarks.insert(self.shown.scrub(&text));
+            // Nothing is cut off before the secret is out.
+            let text = self.shown.scrub(text).chars().take(300).collect();
+            self.remarks.insert(text);
         }
     }
 
@@ -491,9 +507,24 @@ impl Look<'_> {
         }
     }
 
+    /// By how much the source's clock is ahead by its answers so far, if that is far enough to matter.
+    #[cfg(any(
+        feature = "argocd",
+        feature = "git",
+        feature = "github",
+        feature = "gitlab"
+    ))]
+    pub(crate) fn ahead(&self) -> Span {
+        self.ahead
+    }
+
     /// What was spent so far.
     pub fn spent(&self) -> Spent {
-        self.spent
+        let cost = self.source.budget.rates.of(&self.spent);
+        Spent {
+            micro_usd: cost.div_ceil(1000),
+            ..self.spent
+        }
     }
 
     /// Why nothing more is asked, if it is so.
@@ -587,12 +618,15 @@ impl Look<'_> {
                 let until = source.now().plus(spent).0;
                 source.quiet_until.fetch_max(until, Ordering::SeqCst);
             }
+            if let Ok(heard) = &heard
+                && (heard.status == 304 || (200..300).contains(&heard.status))
+                && self.ahead.0 == 0
+            {
+                self.ahead = source.ahead(heard.date);
+            }
             let (missed, after) = match heard {
                 Ok(heard) if unless.is_some() && heard.status == 304 => return Ok(heard),
                 Ok(heard) if (200..300).contains(&heard.status) => {
-                    if self.ahead.0 == 0 {
-                        self.ahead = source.ahead(heard.date);
-                    }
                     return if heard.cut {
                         Err(Missed::TooLong(most))
                     } else {
@@ -687,6 +721,16 @@ impl Look<'_> {
             ));
         }
         let look = budget.bytes - self.spent.bytes;
-        Ok(look.min(budget.bytes_per_hour - hour.bytes))
+        let mut room = look.min(budget.bytes_per_hour - hour.bytes);
+        for (may, spent, whose) in [
+            (budget.money.look, &self.spent, "a look"),
+            (budget.money.hour, &hour, "this hour"),
+        ] {
+            match budget.rates.room(may, spent) {
+                Some(bytes) => room = room.min(bytes),
+                None => return over(format!("the {} of {whose} are spent", dollars(may))),
+            }
+        }
+        Ok(room)
     }
 }

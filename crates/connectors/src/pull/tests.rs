@@ -225,6 +225,52 @@ fn looks_and_hours_have_budgets() {
     assert_eq!(ask_all().0, 5);
 }
 
+/// A request is a tenth of a cent, and so are a thousand bytes: asking ends with the money of the look, or of the hour.
+#[test]
+fn what_is_paid_for_is_asked_while_there_is_money() {
+    let clock = Simulated::at(BEGIN);
+    let cent = 10_000_000;
+    let budget = Budget {
+        money: Money {
+            look: cent,
+            hour: cent + 4 * cent / 10,
+        },
+        rates: Rates {
+            request: cent / 10,
+            gigabyte: 100_000 * cent,
+        },
+        ..Budget::default()
+    };
+    let mosts = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&mosts);
+    let source = source(
+        "p.a",
+        &clock,
+        budget,
+        Credential::None,
+        move |question, _| {
+            seen.lock().unwrap().push(question.most);
+            said(200, &"x".repeat(1000))
+        },
+    );
+    let ask_all = || {
+        let mut look = source.look();
+        let answered = (0..10)
+            .filter(|_| look.ask("/x", &[], false).is_ok())
+            .count();
+        let why = look.closed().map(ToString::to_string).unwrap_or_default();
+        (answered, why, look.spent().micro_usd)
+    };
+    let spent = "the $0.01 of a look are spent".to_string();
+    assert_eq!(ask_all(), (5, spent, 10_000));
+    // What one request may bring is what is left when it is paid: nine tenths of a cent, then seven.
+    assert_eq!(*mosts.lock().unwrap(), [9000, 7000, 5000, 3000, 1000]);
+    let spent = "the $0.01 of this hour are spent".to_string();
+    assert_eq!(ask_all(), (2, spent, 4_000));
+    clock.pass(Span::minutes(61));
+    assert_eq!(ask_all().0, 5);
+}
+
 #[test]
 fn an_answer_that_is_too_long_is_not_read_to_its_end() {
     let clock = Simulated::at(BEGIN);

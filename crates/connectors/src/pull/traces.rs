@@ -11,11 +11,11 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use model::Topology;
 use model::case::OwnedSpan;
 use model::ports::{Encoding, Signal};
 use model::query::{Gap, GapReason};
 use model::time::{MINUTE, SECOND, Span, TimeWindow, Timestamp};
+use model::{SourceKind, Topology};
 use serde_json::Value;
 
 pub(crate) use super::slices::slices;
@@ -154,6 +154,7 @@ impl Spans {
                 format!("{name}: {answers} answers brought only traces of another time than was asked for"),
                 format!("see what answers at {}", source.address()),
             )
+            .hiding(SourceKind::Traces)
         })
     }
 
@@ -165,8 +166,10 @@ impl Spans {
             self.unread
         );
         let remedy = format!("see what writes to {}", source.address());
-        (self.unread > 0)
-            .then(|| Gap::new("the right traces", GapReason::Connector, detail, remedy))
+        (self.unread > 0).then(|| {
+            Gap::new("the right traces", GapReason::Connector, detail, remedy)
+                .hiding(SourceKind::Traces)
+        })
     }
 
     /// The spans in the order of time, numbered, and who calls whom by them.

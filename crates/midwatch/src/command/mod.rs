@@ -6,6 +6,7 @@ mod audit;
 mod bench;
 mod completions;
 mod config;
+mod connectors;
 mod demo;
 
 mod diff;
@@ -117,6 +118,8 @@ pub enum Command {
     Record(record::Args),
     /// What am I connected to, and what can I not see?
     Doctor(doctor::Args),
+    /// Whom it can ask, what that brings, and every key of each
+    Connectors(connectors::Args),
     /// Before an incident: which failures could be told, and what is missing for the rest
     Audit(audit::Args),
     /// Who leans on whom, and where that was seen
@@ -231,6 +234,7 @@ pub fn run(command: Command, console: &mut Console<'_>) -> Result<Exit, Problem>
         Command::Stats(args) => stats::run(&args, console),
         Command::Record(args) => record::run(&args, console),
         Command::Doctor(args) => doctor::run(&args, console),
+        Command::Connectors(args) => connectors::run(&args, console),
         Command::Audit(args) => audit::run(&args, console),
         Command::Topology(args) => topology::run(&args, console),
         Command::Incidents(args) => incidents::run(&args, console),

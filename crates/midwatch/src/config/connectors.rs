@@ -193,6 +193,16 @@ macro_rules! asked {
             /// How long one look may take, waits included; 20s unless something else is said.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub look: Option<Length>,
+            /// What it costs to ask, where somebody is paid for it, such as `{ request = 0.00001, gigabyte = 0.005 }`; nothing
+            /// unless it is said.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub prices: Option<Prices>,
+            /// US dollars that one look may cost by these prices; 0.05 unless something else is said.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub dollars: Option<f64>,
+            /// US dollars that any hour may cost by these prices; 1.0 unless something else is said.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub dollars_per_hour: Option<f64>,
         }
 
         impl $name {
@@ -208,7 +218,12 @@ macro_rules! asked {
                     tenant,
                     labels,
                     entities,
-                    bounds: bounds!(self),
+                    bounds: Bounds {
+                        prices: self.prices.unwrap_or_default(),
+                        dollars: self.dollars,
+                        dollars_per_hour: self.dollars_per_hour,
+                        ..bounds!(self)
+                    },
                 }
             }
         }
@@ -322,7 +337,7 @@ asked! {
 }
 
 pub use aws::{Aws, AwsAccount, AwsBuild, AwsHands, AwsRunbook, AwsTraffic};
-pub use bounds::Bounds;
+pub use bounds::{Bounds, Prices};
 pub use changes::Git;
 pub use cluster::Kubernetes;
 
@@ -331,7 +346,50 @@ use bounds::{bounds, length_fault};
 /// What is wrong: the key, what, and what to do.
 type Fault = (String, String, String);
 
+/// The names of one kind: `prometheus.main`.
+fn names<T>(kind: &'static str, all: &BTreeMap<String, T>) -> (&'static str, Vec<String>) {
+    let names = all.keys().map(|name| format!("{kind}.{name}"));
+    (kind, names.collect())
+}
+
 impl Connectors {
+    /// Under which names each of them is configured, by its key: `prometheus.main`; of a PayLedger, of which there is one,
+    /// `payledger`.
+    pub fn configured(&self) -> BTreeMap<&'static str, Vec<String>> {
+        // Taken apart whole: the compiler says which one is not told of.
+        let Self {
+            payledger,
+            prometheus,
+            loki,
+            alertmanager,
+            jaeger,
+            tempo,
+            kubernetes,
+            github,
+            gitlab,
+            git,
+            argocd,
+            statuspage,
+            aws,
+        } = self;
+        let guest = payledger.iter().map(|_| "payledger".to_string());
+        BTreeMap::from([
+            ("payledger", guest.collect()),
+            names("prometheus", prometheus),
+            names("loki", loki),
+            names("alertmanager", alertmanager),
+            names("jaeger", jaeger),
+            names("tempo", tempo),
+            names("kubernetes", kubernetes),
+            names("github", github),
+            names("gitlab", gitlab),
+            names("git", git),
+            names("argocd", argocd),
+            names("statuspage", statuspage),
+            names("aws", aws),
+        ])
+    }
+
     /// Every source that is asked: its key, its name, and what it has in common with the others.
     fn pulled(&self) -> Vec<(String, &String, Pulled<'_>)> {
         let key = |kind: &str, name: &str| format!("connectors.{kind}.{name}");
@@ -468,6 +526,15 @@ impl Pulled<'_> {
                 "write them like \"database/orders\"",
             );
         }
-        self.bounds.fault(key)
+        let bounds = &self.bounds;
+        let free = bounds.prices == Prices::default();
+        if free && (bounds.dollars.is_some() || bounds.dollars_per_hour.is_some()) {
+            return fault(
+                "",
+                "bounds money, and nothing costs any",
+                "say what asking costs, such as prices = { gigabyte = 0.005 }, or leave out the dollars",
+            );
+        }
+        bounds.fault(key)
     }
 }

@@ -1,4 +1,8 @@
-use super::{Config, parse, reference};
+use std::collections::BTreeSet;
+
+use connectors::catalog::CATALOG;
+
+use super::{Config, Table, parse, reference};
 
 fn refused(text: &str) -> String {
     let problem = parse(text, "midwatch.toml").unwrap_err();
@@ -140,4 +144,122 @@ fn sources_that_are_asked_have_addresses_without_secrets() {
     for key in ["[connectors.prometheus.NAME]", "#bearer_file =", "#lines ="] {
         assert!(text.contains(key), "{key}");
     }
+}
+
+#[test]
+fn what_asking_costs_bounds_it() {
+    let one = |text: &str| format!("[connectors.loki.main]\nurl = \"http://host\"\n{text}\n");
+    for (text, key, wanted) in [
+        (
+            "dollars = 0.1",
+            "loki.main",
+            "bounds money, and nothing costs any",
+        ),
+        (
+            "prices = { request = -1.0 }",
+            ".prices.request",
+            "no sum of money",
+        ),
+        (
+            "prices = { gigabyte = nan }",
+            ".prices.gigabyte",
+            "no sum of money",
+        ),
+        (
+            "prices = { gigabyte = 0.005 }\ndollars_per_hour = 0.0",
+            ".dollars_per_hour",
+            "no sum of money",
+        ),
+        (
+            "prices = { gigabytes = 0.005 }",
+            "midwatch.toml:3:12",
+            "did you mean `gigabyte`?",
+        ),
+    ] {
+        let said = refused(&one(text));
+        assert!(
+            said.contains(wanted) && said.contains(key),
+            "{text}: {said}"
+        );
+    }
+    let said = one("prices = { request = 0.00001, gigabyte = 0.005 }\ndollars = 0.1");
+    let config = parse(&said, "x").unwrap();
+    let bounds = config.connectors.loki["main"].pulled().bounds;
+    let budget = bounds.budget(connectors::pull::Budget::default());
+    assert_eq!(budget.rates.request, 10_000);
+    assert_eq!(budget.rates.gigabyte, 5_000_000);
+    // What is not said stays as usual.
+    assert_eq!(budget.money.look, 100_000_000);
+    assert_eq!(budget.money.hour, 1_000_000_000);
+}
+
+#[test]
+fn every_connector_that_can_be_configured_is_in_the_catalogue_and_no_other() {
+    let whole = Table::whole();
+    let section = whole.tables.iter().find(|table| table.name == "connectors");
+    let section = section.expect("the section of connectors");
+    assert!(section.keys.is_empty(), "each is a table of its own");
+    let tables: BTreeSet<&str> = section.tables.iter().map(|one| one.name.as_str()).collect();
+    let lines: BTreeSet<&str> = CATALOG.iter().map(|line| line.key).collect();
+    assert_eq!(tables, lines, "left: config.rs, right: catalog.rs");
+    let told = Config::default().connectors.configured();
+    assert_eq!(told.into_keys().collect::<BTreeSet<_>>(), lines);
+    // Names are told as other commands tell them.
+    let text = "[connectors.payledger]\ncontrol_plane = \"http://host\"\n[connectors.loki.main]\nurl = \"http://host\"\n";
+    let told = parse(text, "x").unwrap().connectors.configured();
+    assert_eq!(told["payledger"], ["payledger"]);
+    assert_eq!(told["loki"], ["loki.main"]);
+    assert!(told["tempo"].is_empty());
+}
+
+#[test]
+fn every_key_says_what_may_stand_there_and_whether_it_must() {
+    let table = Table::of_connector("prometheus").expect("it can be configured");
+    assert_eq!(table.head, "[connectors.prometheus.NAME]");
+    let key = |table: &Table, name: &str| {
+        let found = table.keys.iter().find(|key| key.name == name);
+        let key = found.unwrap_or_else(|| panic!("{name}")).clone();
+        (key.holds.clone(), key.unset())
+    };
+    let needed = Some("needed".to_string());
+    assert_eq!(key(&table, "url"), ("text".to_string(), needed));
+    for (name, holds) in [
+        ("match", "text"),
+        ("labels", "{ NAME = text }"),
+        ("series", "whole number"),
+        ("bytes", "bytes"),
+        ("step", "length"),
+        ("dollars", "number"),
+    ] {
+        assert_eq!(key(&table, name), (holds.to_string(), None), "{name}");
+    }
+    assert_eq!(table.tables[0].head, "[connectors.prometheus.NAME.prices]");
+    let guest = Table::of_connector("payledger").expect("it can be configured");
+    let unless = Some("false unless it is set".to_string());
+    assert_eq!(key(&guest, "hands"), ("true or false".to_string(), unless));
+    let aws = Table::of_connector("aws").expect("it can be configured");
+    let mut heads = Vec::new();
+    let mut left = vec![&aws];
+    while let Some(table) = left.pop() {
+        heads.push(table.head.as_str());
+        left.extend(table.tables.iter().rev());
+        assert!(!table.about.is_empty(), "{}", table.head);
+        for key in &table.keys {
+            assert!(!key.about.is_empty(), "{} {}", table.head, key.name);
+            assert_ne!(key.holds, "value", "{} {}", table.head, key.name);
+        }
+    }
+    assert_eq!(
+        heads,
+        [
+            "[connectors.aws.NAME]",
+            "[connectors.aws.NAME.hands]",
+            "[[connectors.aws.NAME.hands.traffic]]",
+            "[[connectors.aws.NAME.hands.runbooks]]",
+            "[[connectors.aws.NAME.hands.builds]]",
+            "[connectors.aws.NAME.accounts.NAME]",
+        ]
+    );
+    assert!(Table::of_connector("nothing").is_none());
+    assert!(reference().contains("\n#[[connectors.aws.NAME.hands.builds]]\n#"));
 }

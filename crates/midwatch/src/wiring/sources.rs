@@ -261,6 +261,20 @@ fn refused(name: &str, why: String) -> Problem {
     )
 }
 
+/// That this build cannot ask a source that is configured, and how to come by one that can.
+#[cfg(not(all(feature = "aws", feature = "kubernetes")))]
+fn without(key: &str, name: &str) -> Problem {
+    let place = format!("connectors.{key}.{name}");
+    match connectors::catalog::line(key) {
+        Some(line) => Problem::bad_input(line.refusal(), place, line.remedy()),
+        None => Problem::bad_input(
+            "there is no such connector",
+            place,
+            "`midwatch connectors` lists all",
+        ),
+    }
+}
+
 /// The same, with headers that stand in every request.
 fn source_with(
     house: &House,

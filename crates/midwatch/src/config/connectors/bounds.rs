@@ -1,8 +1,22 @@
 //! How much a source may be asked, as every table of one says it.
 
-use connectors::pull::Budget;
+use connectors::pull::{Budget, Money, Rates};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::{Bytes, Fault, Length};
+
+/// What asking a source costs, where somebody is paid for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Prices {
+    /// US dollars for a request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<f64>,
+    /// US dollars for 1,000,000,000 bytes of answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gigabyte: Option<f64>,
+}
 
 /// What a table says of the amounts and lengths of asking; what it does not say stays as usual.
 #[derive(Clone, Copy, Default)]
@@ -19,9 +33,15 @@ pub struct Bounds {
     pub timeout: Option<Length>,
     /// Length of one look, waits included.
     pub look: Option<Length>,
+    /// US dollars of a look.
+    pub dollars: Option<f64>,
+    /// US dollars of an hour.
+    pub dollars_per_hour: Option<f64>,
+    /// What every request and every byte costs.
+    pub prices: Prices,
 }
 
-/// The bounds of a table that has all six keys.
+/// The bounds of a table that has all six keys, without those of money.
 macro_rules! bounds {
     ($table:expr) => {
         $crate::config::connectors::bounds::Bounds {
@@ -31,6 +51,7 @@ macro_rules! bounds {
             bytes_per_hour: $table.bytes_per_hour,
             timeout: $table.timeout,
             look: $table.look,
+            ..Default::default()
         }
     };
 }
@@ -52,6 +73,25 @@ impl Bounds {
                 "leave it out for the default".to_string(),
             ));
         }
+        let amounts = [
+            (".dollars", self.dollars, false),
+            (".dollars_per_hour", self.dollars_per_hour, false),
+            (".prices.request", self.prices.request, true),
+            (".prices.gigabyte", self.prices.gigabyte, true),
+        ];
+        let wrong = |amount: f64, may_be_free: bool| {
+            let free = amount == 0.0 && may_be_free;
+            !(free || (amount > 0.0 && amount < 1e6))
+        };
+        for (of, amount, may_be_free) in amounts {
+            if amount.is_some_and(|amount| wrong(amount, may_be_free)) {
+                return Some((
+                    format!("{key}{of}"),
+                    "is no sum of money".to_string(),
+                    "leave it out for the default".to_string(),
+                ));
+            }
+        }
         length_fault(key, ".timeout", self.timeout)
             .or_else(|| length_fault(key, ".look", self.look))
     }
@@ -68,8 +108,21 @@ impl Bounds {
                 .map_or(usual.bytes_per_hour, |bytes| bytes.0),
             timeout: length(self.timeout, usual.timeout),
             look: length(self.look, usual.look),
+            money: Money {
+                look: self.dollars.map_or(usual.money.look, nanos),
+                hour: self.dollars_per_hour.map_or(usual.money.hour, nanos),
+            },
+            rates: Rates {
+                request: self.prices.request.map_or(usual.rates.request, nanos),
+                gigabyte: self.prices.gigabyte.map_or(usual.rates.gigabyte, nanos),
+            },
         }
     }
+}
+
+/// Billionths of a dollar.
+fn nanos(dollars: f64) -> u64 {
+    (dollars * 1e9).round() as u64
 }
 
 /// What is wrong with a length of time under this key.

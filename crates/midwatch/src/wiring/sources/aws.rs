@@ -12,7 +12,7 @@ use crate::problem::Problem;
 /// The source of this name.
 #[cfg(feature = "aws")]
 pub(super) fn source(house: &House, name: &str, config: &Aws) -> Result<Box<dyn Live>, Problem> {
-    use connectors::aws::eyes::{Account, Eyes, Means, Money, Settings};
+    use connectors::aws::eyes::{Account, Eyes, Means, Settings};
     use connectors::pull::Budget;
 
     use super::super::live::SystemClock;
@@ -25,9 +25,6 @@ pub(super) fn source(house: &House, name: &str, config: &Aws) -> Result<Box<dyn 
     });
     let accounts: Vec<Account> = accounts.collect();
     let places = (accounts.len().max(1) * config.regions.len().max(1)) as u64;
-    let nanos = |dollars: Option<f64>, usual: u64| {
-        dollars.map_or(usual, |dollars| (dollars * 1e9).round() as u64)
-    };
     let settings = Settings {
         regions: config.regions.clone(),
         accounts,
@@ -47,10 +44,6 @@ pub(super) fn source(house: &House, name: &str, config: &Aws) -> Result<Box<dyn 
             requests_per_hour: usual.budget.requests_per_hour * places,
             ..usual.budget
         }),
-        money: Money {
-            look: nanos(config.dollars, usual.money.look),
-            hour: nanos(config.dollars_per_hour, usual.money.hour),
-        },
         prices: config.prices.clone(),
         call_log: config.call_log.as_ref().map(|file| house.path(file)),
     };
@@ -118,9 +111,5 @@ pub(in crate::wiring) fn hands(
 /// This program was built without it.
 #[cfg(not(feature = "aws"))]
 pub(super) fn source(_: &House, name: &str, _: &Aws) -> Result<Box<dyn Live>, Problem> {
-    Err(Problem::bad_input(
-        "this program was built without the connector to AWS",
-        format!("connectors.aws.{name}"),
-        "build it with `cargo build --release --features aws`, or take the full distribution",
-    ))
+    Err(super::without("aws", name))
 }

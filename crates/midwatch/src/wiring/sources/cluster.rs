@@ -49,10 +49,6 @@ pub(super) fn add(house: &House, all: &mut Vec<Box<dyn Live>>) -> Result<(), Pro
 pub(super) fn add(house: &House, _: &mut Vec<Box<dyn Live>>) -> Result<(), Problem> {
     match house.config().connectors.kubernetes.keys().next() {
         None => Ok(()),
-        Some(name) => Err(Problem::bad_input(
-            "this build does not ask Kubernetes",
-            format!("connectors.kubernetes.{name}"),
-            "use a build with it: `cargo build --release --features kubernetes`, or one that is distributed",
-        )),
+        Some(name) => Err(super::without("kubernetes", name)),
     }
 }
