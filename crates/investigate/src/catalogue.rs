@@ -77,7 +77,8 @@ pub struct Condition {
     /// What the spans show.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<TraceCondition>,
-    /// A change whose diff (or kind) can produce this failure; a word of `analysis::changes::FailureKind` in snake case.
+    /// A change whose diff (or kind) can produce this failure; a word of `analysis::changes::FailureKind` in snake case. Or
+    /// one that brings this to nothing, which is then the mechanism itself: `concurrency_to_nothing`, `copies_to_nothing`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<String>,
     /// Where to look.

@@ -739,7 +739,7 @@ fn gaps(desk: &Desk<'_, '_, '_>) -> Vec<GapCost> {
                 .filter(|(_, h)| {
                     h.tested.iter().any(|t| {
                         t.outcome == model::report::PredictionOutcome::Untested
-                            && gap.wanted.starts_with(crate::plan::word(t.source))
+                            && gap.lacks(t.source)
                     })
                 })
                 .collect();

@@ -101,6 +101,8 @@ pub const CAP_PEERS_ONLY: f64 = 0.50;
 pub const CAP_ONE_SOURCE: f64 = 0.75;
 /// A needed kind of source is a gap.
 pub const CAP_GAP: f64 = 0.70;
+/// Nothing speaks for it but that it fails by itself, and whom it leans on, or how they are, could not be looked at.
+pub const CAP_UNSEEN_BELOW: f64 = 0.55;
 /// A change may have set it off, and changes could not be looked at: never "confirmed".
 pub const CAP_BLIND_TO_CHANGES: f64 = 0.89;
 /// Who looked was short of processor, and only rates and durations speak for it: those are what such a machine
@@ -123,7 +125,7 @@ pub fn change_risk(kind: ChangeKind) -> (f64, f64) {
 /// A text of all numbers, for the rules digest.
 pub fn digest_text() -> String {
     format!(
-        "{CHANGE_EFFECT} {CHANGE_RELEVANCE} {CHANGE_NEARNESS} {CHANGE_COST} {MOST_CHANGE} {MOST_SIGNATURE} {MOST_ANOMALY} {LEAST_FIT} {UNPLACED} {VICTIM} {OWN_FULL} {COVERED_REQUESTS} {OF_ITS_KIND} {GONE} {IDLE_HEAT} {CAME_BACK} {TOLD_BY_ALARM} {AT_THE_LINE} {SURE_OF_STEPS} {SURE_OF_CALLS} {HABIT_REQUESTS} {ALWAYS} {RARE_AMONG_PEERS} {} {} {} {MUST_FAILED} {MUST_NOT_SEEN} {MUST_MET} {MAY_MET} {TIMING_BEFORE} {TIMING_SCALE_MIN} {TIMING_LATE} {ROOT_LEAST} {ROOT_LIFT} {SOURCE_LIFT} {ROOT_EDGE} {CAUSE_COST} {STANDS_ALONE} {LEAK} {MOST_CAUSES} {HOP} {HOP_UP} {MOST_HOPS} {NO_MAP} {CAP_NEARNESS} {CAP_PEERS_ONLY} {CAP_ONE_SOURCE} {CAP_GAP} {CAP_BLIND_TO_CHANGES} {CAP_STARVED} {CAP_ALWAYS} {STRONG} {STRONG_SIGN} {SIGN_BESIDE_CHANGE} {PLAIN_SIGN} {VAGUE_SIGN} {SAID_OTHERWISE} {FAILED_CALLS} {BY_CALLS} {SLOWER_CALLS} {AT_ONCE_IS_SLOW} {STEADY_LINES} {STILL_COMING} {STRONG_ANOMALY} {SILENT_ALARM} {SOMETHING_ELSE} {SAME_PLACE} {NAMED} {UNKNOWN_BELOW} {EXPLAINS} {BEHIND} {WAY}",
+        "{CHANGE_EFFECT} {CHANGE_RELEVANCE} {CHANGE_NEARNESS} {CHANGE_COST} {MOST_CHANGE} {MOST_SIGNATURE} {MOST_ANOMALY} {LEAST_FIT} {UNPLACED} {VICTIM} {OWN_FULL} {COVERED_REQUESTS} {OF_ITS_KIND} {GONE} {IDLE_HEAT} {CAME_BACK} {TOLD_BY_ALARM} {AT_THE_LINE} {SURE_OF_STEPS} {SURE_OF_CALLS} {HABIT_REQUESTS} {ALWAYS} {RARE_AMONG_PEERS} {} {} {} {MUST_FAILED} {MUST_NOT_SEEN} {MUST_MET} {MAY_MET} {TIMING_BEFORE} {TIMING_SCALE_MIN} {TIMING_LATE} {ROOT_LEAST} {ROOT_LIFT} {SOURCE_LIFT} {ROOT_EDGE} {CAUSE_COST} {STANDS_ALONE} {LEAK} {MOST_CAUSES} {HOP} {HOP_UP} {MOST_HOPS} {NO_MAP} {CAP_NEARNESS} {CAP_PEERS_ONLY} {CAP_ONE_SOURCE} {CAP_GAP} {CAP_UNSEEN_BELOW} {CAP_BLIND_TO_CHANGES} {CAP_STARVED} {CAP_ALWAYS} {STRONG} {STRONG_SIGN} {SIGN_BESIDE_CHANGE} {TOLD_BY_LINES} {CHANGE_BESIDE_PLAIN_SIGN} {PLAIN_SIGN} {VAGUE_SIGN} {SAID_OTHERWISE} {FAILED_CALLS} {BY_CALLS} {SLOWER_CALLS} {AT_ONCE_IS_SLOW} {STEADY_LINES} {STILL_COMING} {STRONG_ANOMALY} {SILENT_ALARM} {SOMETHING_ELSE} {SAME_PLACE} {NAMED} {UNKNOWN_BELOW} {EXPLAINS} {BEHIND} {WAY}",
         CLOCK_SLACK.0, ONE_MOMENT.0, BELIEVED_WELL.0
     )
 }
@@ -154,6 +156,10 @@ pub const STEADY_LINES: u64 = 5;
 pub const STILL_COMING: f64 = 4.0;
 /// Signatures that are enough beside a change that can have done just what is seen.
 pub const SIGN_BESIDE_CHANGE: f64 = 2.0;
+/// How sure a way is that only a unit's own complaints tell of, by naming whom it could not reach or use.
+pub const TOLD_BY_LINES: f64 = 0.6;
+/// A change of its kind is enough beside a plain sign: an audit trail may not tell more.
+pub const CHANGE_BESIDE_PLAIN_SIGN: f64 = 2.0;
 /// … or its unit's own anomaly does.
 pub const STRONG_ANOMALY: f64 = 2.5;
 /// Own anomaly that makes a symptom of an alarm which names no metric: somebody saw something.

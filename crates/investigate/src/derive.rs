@@ -685,7 +685,7 @@ impl<'w, 'e> Ledger<'w, 'e> {
 
     fn silence(&self, kind: SourceKind, unit: u32) -> Evidence {
         let scene = &self.world.scene;
-        let word = crate::plan::word(kind);
+        let word = kind.word();
         let entity = scene.id(unit).clone();
         let query = match kind {
             SourceKind::Logs => Query::Logs {

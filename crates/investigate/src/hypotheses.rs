@@ -27,6 +27,8 @@ use crate::reach::Reach;
 use crate::scene::Scene;
 use crate::symptoms;
 
+pub use score::is_seen_with_its_change;
+
 pub(crate) use propose::{grows_unasked, is_entrance};
 
 /// A prediction of the mechanism, tested.

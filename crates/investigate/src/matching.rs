@@ -10,12 +10,14 @@ mod names;
 mod series;
 mod view;
 
+pub(crate) use change::brings_to_nothing;
 #[cfg(test)]
 pub(crate) use change::is_failure_word;
 #[cfg(test)]
 pub(crate) use compiled::expressions;
 pub use compiled::{Compiled, compiled};
 pub use view::Matcher;
+pub(crate) use view::is_of_the_platform;
 
 use std::collections::BTreeMap;
 

@@ -21,21 +21,6 @@ fn cost(kind: SourceKind) -> f64 {
     }
 }
 
-/// The word for a kind of source, as gaps write it.
-pub fn word(kind: SourceKind) -> &'static str {
-    match kind {
-        SourceKind::Metrics => "metrics",
-        SourceKind::Logs => "logs",
-        SourceKind::Traces => "traces",
-        SourceKind::Changes => "changes",
-        SourceKind::State => "state",
-        SourceKind::Events => "events",
-        SourceKind::Topology => "topology",
-        SourceKind::Alarm => "alarms",
-        SourceKind::Lessons => "lessons",
-    }
-}
-
 /// Which kind of source tests a condition.
 pub fn source_of(condition: &Condition) -> SourceKind {
     if condition.log.is_some() || condition.steps.is_some() {

@@ -35,7 +35,7 @@ impl Reach {
     /// Ways from each of `starts`.
     pub fn from(scene: &Scene, starts: impl IntoIterator<Item = u32>) -> Self {
         let mut reach = Self {
-            mapless: scene.edges.is_empty(),
+            mapless: scene.mapped == 0,
             ..Self::default()
         };
         for start in starts {
@@ -91,9 +91,18 @@ impl Reach {
         }
     }
 
+    /// Does the map lead from one to the other, in either direction?
+    pub fn leads(&self, start: u32, unit: u32) -> bool {
+        let known = |ways: &BTreeMap<u32, BTreeMap<u32, Way>>| {
+            ways.get(&start)
+                .is_some_and(|ways| ways.contains_key(&unit))
+        };
+        known(&self.down) || known(&self.up)
+    }
+
     /// Is `either` a mere guess, because nothing is known of the map?
     pub fn is_guess(&self, start: u32, unit: u32) -> bool {
-        self.mapless && start != unit
+        self.mapless && start != unit && !self.leads(start, unit)
     }
 
     /// The units on the way from `start` to `unit`, both included; empty if there is none.

@@ -26,7 +26,7 @@ pub struct SceneEdge {
     pub calls_per_request: Option<f64>,
 }
 
-/// All that is known before we look. Immutable once built.
+/// All that is known before we look. Once built, only ways that lines tell of are added ([`Scene::hear_of`]).
 #[derive(Clone, Debug)]
 pub struct Scene {
     /// Sorted by id; an index into this is how the engine names an entity.
@@ -34,8 +34,10 @@ pub struct Scene {
     index: FxHashMap<EntityId, u32>,
     /// The unit that stands for each entity: a pod's service, else the entity itself.
     pub unit_of: Vec<u32>,
-    /// Sorted by (from, to, kind); between units, self-loops removed.
+    /// Sorted by (from, to, kind), and after these what lines tell of; between units, self-loops removed.
     pub edges: Vec<SceneEdge>,
+    /// How many of the edges the map tells of: the first ones.
+    pub mapped: usize,
     /// Per entity: numbers of the edges that leave it (what it leans on).
     pub leans_on: Vec<Vec<u32>>,
     /// Per entity: numbers of the edges that reach it (who leans on it).
@@ -63,11 +65,7 @@ pub struct Scene {
 impl Scene {
     /// Are there changes that could not be looked at, whatever others were?
     pub fn is_blind_to_changes(&self) -> bool {
-        let word = crate::plan::word(model::SourceKind::Changes);
-        self.gaps.iter().any(|gap| {
-            let rest = gap.wanted.strip_prefix(word);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(" of "))
-        })
+        self.gaps.iter().any(Gap::hides_changes)
     }
 
     /// Reads the map and the head of the case.
@@ -227,6 +225,7 @@ impl Scene {
             entities,
             index,
             unit_of,
+            mapped: edges.len(),
             edges,
             leans_on,
             carries,
@@ -260,6 +259,28 @@ impl Scene {
     /// Its id.
     pub fn id(&self, number: u32) -> &EntityId {
         &self.entities[number as usize].id
+    }
+
+    /// That `from` leans on `to`, by what it says itself where the map knows of no way.
+    pub fn hear_of(&mut self, from: u32, to: u32) {
+        let number = self.edges.len() as u32;
+        self.leans_on[from as usize].push(number);
+        self.carries[to as usize].push(number);
+        self.edges.push(SceneEdge {
+            from,
+            to,
+            kind: EdgeKind::Calls,
+            confidence: crate::constants::TOLD_BY_LINES,
+            calls_per_request: None,
+        });
+    }
+
+    /// The units that `unit` leans on by the map.
+    pub fn mapped_below(&self, unit: u32) -> impl Iterator<Item = u32> {
+        let below = self.leans_on[unit as usize].iter();
+        below
+            .filter(|&&edge| (edge as usize) < self.mapped)
+            .map(|&edge| self.edges[edge as usize].to)
     }
 
     /// The units that `unit` leans on, with the edge.

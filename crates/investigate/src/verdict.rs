@@ -13,7 +13,7 @@ use crate::calibration;
 use crate::catalogue::{ChangeRole, Spread};
 use crate::constants as k;
 use crate::facts::Facts;
-use crate::hypotheses::{Ground, Hypothesis};
+use crate::hypotheses::{Ground, Hypothesis, is_seen_with_its_change};
 use crate::kinds::FactRef;
 use crate::probes::series::BAND;
 
@@ -241,16 +241,8 @@ fn stands_alone(ground: &Ground<'_>, hypothesis: &Hypothesis, columns: &[usize])
     let ill = columns
         .iter()
         .any(|&s| ground.symptoms[s].unit == hypothesis.unit);
-    let direct = is_seen_with_its_change(hypothesis) && hypothesis.score.against <= 0.0;
+    let direct = is_seen_with_its_change(&hypothesis.score) && hypothesis.score.against <= 0.0;
     if ill && direct { k::STANDS_ALONE } else { 0.0 }
-}
-
-/// Signs of its own, and a change that can have done just this: what the one leaves open, the other tells. Where the
-/// sign is plain, a change of its kind is enough: an audit trail may not tell more.
-fn is_seen_with_its_change(hypothesis: &Hypothesis) -> bool {
-    let (sign, change) = (hypothesis.score.signature, hypothesis.score.change);
-    sign >= k::SIGN_BESIDE_CHANGE && change >= k::STRONG_SIGN
-        || sign >= k::PLAIN_SIGN && change >= k::SIGN_BESIDE_CHANGE
 }
 
 /// p(hypothesis explains symptom): the way between them, times compatible onset, times compatible sort.
@@ -360,7 +352,7 @@ fn homes(ground: &Ground<'_>, hypotheses: &[Hypothesis], ties: &Ties) -> Vec<Vec
                 return Vec::new();
             }
             let reached: Vec<usize> = (0..count).filter(|&s| tied(own, s)).collect();
-            if own.score.signature < k::STRONG_SIGN && !is_seen_with_its_change(own) {
+            if own.score.signature < k::STRONG_SIGN && !is_seen_with_its_change(&own.score) {
                 return reached;
             }
             let least = reached
@@ -397,17 +389,27 @@ fn cap(ground: &Ground<'_>, hypothesis: &Hypothesis, confidence: f64) -> (f64, V
     if kinds <= 1 {
         caps.push((k::CAP_ONE_SOURCE, "one kind of source only".to_string()));
     }
-    let missing: Vec<&str> = hypothesis
+    let mut untested = hypothesis
         .tested
         .iter()
-        .filter(|t| t.force == "must" && t.outcome == PredictionOutcome::Untested)
-        .map(|t| crate::plan::word(t.source))
-        .filter(|word| ground.scene.gaps.iter().any(|g| g.wanted.starts_with(word)))
-        .collect();
-    if let Some(word) = missing.first() {
+        .filter(|t| t.force == "must" && t.outcome == PredictionOutcome::Untested);
+    if let Some(missing) =
+        untested.find(|t| ground.scene.gaps.iter().any(|gap| gap.lacks(t.source)))
+    {
+        let word = missing.source.word();
+        let are = match missing.source {
+            SourceKind::State | SourceKind::Topology => "is",
+            _ => "are",
+        };
         caps.push((
             k::CAP_GAP,
-            format!("what it must show cannot be looked at: {word} are missing"),
+            format!("what it must show cannot be looked at: {word} {are} missing"),
+        ));
+    }
+    if is_told_by_itself_alone(ground, hypothesis) {
+        caps.push((
+            k::CAP_UNSEEN_BELOW,
+            "whom it leans on, or how they are, could not be looked at".to_string(),
         ));
     }
     if ground
@@ -442,6 +444,34 @@ fn cap(ground: &Ground<'_>, hypothesis: &Hypothesis, confidence: f64) -> (f64, V
         capped = capped.min(*limit);
     }
     (capped, binding)
+}
+
+/// Does nothing speak for it but that it fails, or is slow, by itself, while nobody could say on whom it leans, or nothing is
+/// known of them? Then it may as well pass on what it was told.
+fn is_told_by_itself_alone(ground: &Ground<'_>, hypothesis: &Hypothesis) -> bool {
+    let facts = ground.facts;
+    let is_seen = |unit: u32| {
+        facts.series.iter().any(|fact| fact.unit == unit)
+            || facts.work.iter().any(|fact| fact.unit == unit)
+            || facts.logs.iter().any(|fact| fact.unit == unit)
+    };
+    let tells = [
+        SourceKind::Topology,
+        SourceKind::Traces,
+        SourceKind::Metrics,
+    ];
+    let hidden = || {
+        let mut gaps = ground.scene.gaps.iter();
+        gaps.any(|gap| tells.iter().any(|kind| gap.lacks(*kind)))
+    };
+    hypothesis.mechanism().generic.is_some()
+        && hypothesis.change.is_none()
+        && hypothesis.score.signature < k::STRONG_SIGN
+        && hidden()
+        && !ground
+            .scene
+            .mapped_below(hypothesis.unit)
+            .any(|below| below != hypothesis.unit && is_seen(below))
 }
 
 /// Does nothing speak for it but how long things took, how many came and how many failed in that time? A machine

@@ -1,5 +1,7 @@
 //! One case as the engine sees it: the scene, what the survey found, and what it cost.
 
+use std::collections::BTreeSet;
+
 use analysis::changes::{FailureVocabulary, relevance};
 use analysis::series::Scratch;
 use model::lesson::Lesson;
@@ -8,10 +10,13 @@ use model::query::{Answer, Gap, GapReason, Query};
 use model::report::{BudgetLimit, Cost, QueryRun};
 use model::{SourceKind, TimeWindow, Timestamp};
 
+use crate::constants::STEADY_LINES;
 use crate::facts::Facts;
 use crate::history;
+use crate::matching;
 use crate::plan;
 use crate::probes;
+use crate::reach::Reach;
 use crate::scene::Scene;
 
 /// What the engine tells whoever waits.
@@ -103,6 +108,7 @@ impl<'a> World<'a> {
         world.facts.event_facts =
             probes::events::standing(&world.scene, &world.facts.events, &world.facts.state_facts);
         world.facts.covered.sort_unstable();
+        world.hear_of_ways();
         world.weigh_words();
         world
     }
@@ -258,6 +264,29 @@ impl<'a> World<'a> {
         self.covered(SourceKind::Logs, query, answer);
     }
 
+    /// Whom complaints name, of all that is known, is whom their writer leans on, where the map does not say so: it
+    /// was drawn without asking everybody.
+    fn hear_of_ways(&mut self) {
+        let told: BTreeSet<(u32, u32)> = self
+            .facts
+            .logs
+            .iter()
+            .filter(|fact| fact.is_complaint() && fact.during >= STEADY_LINES)
+            .filter(|fact| fact.before == 0 || fact.z > probes::series::BAND)
+            .filter(|fact| !matching::is_of_the_platform(&self.scene, fact.unit))
+            .filter_map(|fact| match fact.mentions[..] {
+                [one] if one != fact.unit => Some((fact.unit, one)),
+                _ => None,
+            })
+            .collect();
+        let reach = Reach::from(&self.scene, told.iter().map(|(from, _)| *from));
+        for (from, to) in told {
+            if !reach.leads(from, to) {
+                self.scene.hear_of(from, to);
+            }
+        }
+    }
+
     /// Once everything is read: how much do the words of each change belong to the failure?
     fn weigh_words(&mut self) {
         let mut words = FailureVocabulary::new();
@@ -330,8 +359,9 @@ impl<'a> World<'a> {
 
     fn refuse(&mut self, kind: SourceKind, why: GapReason, detail: &str) {
         self.gaps.push(Gap {
-            wanted: plan::word(kind).to_string(),
+            wanted: kind.word().to_string(),
             entity: None,
+            hides: None,
             why,
             detail: detail.to_string(),
             how_to_close: "run again with a larger --budget".to_string(),

@@ -16,9 +16,9 @@ pub fn failure_kinds_of(effect: &Effect) -> &'static [(FailureKind, f64)] {
     use SettingClass::{Concurrency, RateLimit, Replicas};
     match effect.kind {
         // An audit trail tells only what a setting became. Of a limit on requests 0 often means that there is none.
-        Setting(Concurrency, Motion::Added) if comes_to_nothing(effect) => &[(ThrottlingUp, 1.0), (ErrorsUp, 1.0), (QueueBacklog, 0.8), (TimeoutsUp, 0.3)],
-        Setting(Concurrency | RateLimit, Motion::Lowered) if comes_to_nothing(effect) => &[(ThrottlingUp, 1.0), (ErrorsUp, 1.0), (QueueBacklog, 0.8), (TimeoutsUp, 0.3)],
-        Setting(Replicas, Motion::Lowered | Motion::Added) if comes_to_nothing(effect) => &[(DependencyUnreachable, 1.0), (ErrorsUp, 1.0), (QueueBacklog, 0.8)],
+        Setting(Concurrency, Motion::Added) if effect.comes_to_nothing() => &[(ThrottlingUp, 1.0), (ErrorsUp, 1.0), (QueueBacklog, 0.8), (TimeoutsUp, 0.3)],
+        Setting(Concurrency | RateLimit, Motion::Lowered) if effect.comes_to_nothing() => &[(ThrottlingUp, 1.0), (ErrorsUp, 1.0), (QueueBacklog, 0.8), (TimeoutsUp, 0.3)],
+        Setting(Replicas, Motion::Lowered | Motion::Added) if effect.comes_to_nothing() => &[(DependencyUnreachable, 1.0), (ErrorsUp, 1.0), (QueueBacklog, 0.8)],
         Setting(class, motion) => setting(class, motion),
         CallInsideLoopAdded => &[(TrafficFanOut, 1.0), (LatencyUp, 0.95), (CpuSaturation, 0.55), (PoolExhaustion, 0.6), (TimeoutsUp, 0.65), (ThrottlingUp, 0.5), (ErrorsUp, 0.4), (QueueBacklog, 0.4), (LockContention, 0.2), (MemoryGrowth, 0.15)],
         ComplexityAdded => &[(CpuSaturation, 1.0), (LatencyUp, 0.9), (TimeoutsUp, 0.6), (QueueBacklog, 0.5), (MemoryGrowth, 0.25), (ErrorsUp, 0.3)],
@@ -74,15 +74,6 @@ pub fn failure_kinds_of(effect: &Effect) -> &'static [(FailureKind, f64)] {
         CommentOnly | DocsOnly | TestsOnly | FormattingOnly | CodeMoved | MetricsOnly | CiOnly
         | AssetsOnly => &[],
     }
-}
-
-/// Was it set to zero: not less, but nothing at all?
-fn comes_to_nothing(effect: &Effect) -> bool {
-    effect
-        .after
-        .as_deref()
-        .and_then(|after| after.trim().parse::<f64>().ok())
-        .is_some_and(|after| after == 0.0)
 }
 
 #[rustfmt::skip]

@@ -226,6 +226,12 @@ pub struct Effect {
 pub const QUOTED_LINES: usize = 3;
 
 impl Effect {
+    /// Does a setting become 0?
+    pub fn comes_to_nothing(&self) -> bool {
+        let after = self.after.as_deref().map(str::trim);
+        after.and_then(|after| after.parse::<f64>().ok()) == Some(0.0)
+    }
+
     /// An effect read from a diff.
     pub fn new(kind: EffectKind, file: &str, strength: f64, summary: impl Into<String>) -> Self {
         Self {

@@ -50,7 +50,10 @@ pub(super) fn gate(ground: &Ground<'_>, hypothesis: &mut Hypothesis) {
         });
         return;
     }
-    if hypothesis.mechanism().change == ChangeRole::Needed && hypothesis.change.is_none() {
+    // What is plain to see is not put aside for a change that was kept from us.
+    let hidden = ground.scene.is_blind_to_changes() && hypothesis.score.signature >= k::PLAIN_SIGN;
+    if hypothesis.mechanism().change == ChangeRole::Needed && hypothesis.change.is_none() && !hidden
+    {
         hypothesis.aside = Some(Aside {
             reason: "no_change",
             refs: Vec::new(),

@@ -11,7 +11,7 @@ use super::gate::still_comes;
 use super::{Ground, Hypothesis, Tested, onset_of_fact};
 use crate::catalogue::{Condition, Spread};
 use crate::constants as k;
-use crate::facts::Interval;
+use crate::facts::{ChangeFact, Interval};
 use crate::kinds::FactRef;
 use crate::matching::Outcome;
 use crate::plan::source_of;
@@ -51,6 +51,7 @@ pub(super) fn score(ground: &Ground<'_>, hypothesis: &mut Hypothesis, pulls: &BT
     if let Some(number) = hypothesis.change {
         let fact = &ground.facts.changes[number as usize];
         score.change = score.change.min(k::MOST_CHANGE)
+            + is_just_that(fact, hypothesis)
             + k::CHANGE_RELEVANCE * fact.relevance
             + nearness(ground, fact, hypothesis.unit)
             - k::CHANGE_COST;
@@ -77,7 +78,7 @@ pub(super) fn score(ground: &Ground<'_>, hypothesis: &mut Hypothesis, pulls: &BT
     score.timing = timing(ground, hypothesis.unit, hypothesis.onset);
     hypothesis.tested = test_predictions(ground, hypothesis);
     // Signs of its own beside its change: what would explain the same instead is not held against it.
-    let sure = score.signature >= k::SIGN_BESIDE_CHANGE && score.change >= k::STRONG_SIGN;
+    let sure = is_seen_with_its_change(&score);
     for tested in &hypothesis.tested {
         match (tested.force, tested.outcome) {
             ("must_not", PredictionOutcome::Unmet) if tested.instead && sure => {}
@@ -97,6 +98,28 @@ pub(super) fn score(ground: &Ground<'_>, hypothesis: &mut Hypothesis, pulls: &BT
         + score.history
         - score.against;
     hypothesis.score = score;
+}
+
+/// Signs of its own, and a change that can have done just this: what the one leaves open, the other tells. Where the
+/// sign is plain, a change of its kind is enough.
+pub fn is_seen_with_its_change(score: &Score) -> bool {
+    let (sign, change) = (score.signature, score.change);
+    sign >= k::SIGN_BESIDE_CHANGE && change >= k::STRONG_SIGN
+        || sign >= k::PLAIN_SIGN && change >= k::CHANGE_BESIDE_PLAIN_SIGN
+}
+
+/// What the change sets is what the mechanism is: a function that may run no more, by a change that says so.
+fn is_just_that(fact: &ChangeFact, hypothesis: &Hypothesis) -> f64 {
+    let says_so = |sign: &&Condition| {
+        let word = sign.change.as_deref();
+        word.is_some_and(|word| crate::matching::brings_to_nothing(fact, word))
+    };
+    if !fact.units.contains(&hypothesis.unit) {
+        return 0.0;
+    }
+    let signs = hypothesis.mechanism().signatures.iter();
+    let nats = signs.filter(says_so).filter_map(|sign| sign.nats);
+    nats.fold(0.0, f64::max)
 }
 
 /// How well the unit's own anomaly fits the mechanism: a generic mechanism takes only anomalies of its

@@ -9,13 +9,17 @@ use crate::role::{Role, words};
 use super::Compiled;
 
 /// Robust deviations from which on a level is not chance.
-const FAR: f64 = 4.0;
+pub(super) const FAR: f64 = 4.0;
 /// Robust deviations under which it is.
 const NEAR: f64 = 3.0;
 /// From this share of a limit on it is reached.
 const REACHED: f64 = 0.95;
 /// Up to this share of a limit nobody feels it.
 const AMPLE: f64 = 2.0 / 3.0;
+/// Up to this a share is out of 1: measurements are not exact.
+const SHARE: f64 = 1.05;
+/// … and up to this what is called a ratio.
+const RATIO: f64 = 4.0;
 /// From this share of the whole on what is free is enough.
 const AMPLY_FREE: f64 = 0.2;
 
@@ -58,10 +62,9 @@ pub(super) fn behaves<'a, L: Iterator<Item = &'a SeriesFact>>(
         }
     };
     // Shares are written as 0..1 here and as 0..100 there; catalogue files write percentages.
-    let scale = if is_share(fact) && fact.level.max(fact.worst).max(fact.normal) <= 1.05 {
-        100.0
-    } else {
-        1.0
+    let scale = match is_share(fact) {
+        true => 100.0 / all_of(fact),
+        false => 1.0,
     };
     shape
         && condition
@@ -254,8 +257,19 @@ fn whole(fact: &SeriesFact) -> Option<f64> {
         fact.role,
         Role::Cpu | Role::Memory | Role::Disk | Role::Connections | Role::Workers | Role::Swap
     );
+    (scarce && is_share(fact)).then(|| all_of(fact))
+}
+
+/// How a share is written that is all there is: as 1, or as 100. What Prometheus calls a ratio is out of 1; and where a limit
+/// was lowered under what is in use, it is more than all.
+fn all_of(fact: &SeriesFact) -> f64 {
+    let metric = &fact.series.key.metric;
+    let ratio = metric.ends_with("_ratio") || metric.contains("_ratio_");
     let most = fact.level.max(fact.worst).max(fact.normal);
-    (scarce && is_share(fact)).then_some(if most <= 1.05 { 1.0 } else { 100.0 })
+    match most <= if ratio { RATIO } else { SHARE } {
+        true => 1.0,
+        false => 100.0,
+    }
 }
 
 /// Is it, at its worst, far from a limit that is known? Without one nobody can tell. Of several the one counts that is
@@ -342,6 +356,27 @@ mod tests {
             let limits = [whole()];
             assert_eq!(is_ample(&fact, limits.iter()), expected, "{metric} {worst}");
             assert!(!is_ample(&fact, std::iter::empty()), "nobody knows");
+        }
+    }
+
+    #[test]
+    fn a_share_may_be_more_than_all_where_the_limit_was_lowered() {
+        for (metric, level, reached, ample) in [
+            ("process_worst_fd_ratio", 0.4, false, true),
+            ("process_worst_fd_ratio", 0.97, true, false),
+            ("process_worst_fd_ratio", 1.0625, true, false),
+            ("process_fd_percent", 1.0625, false, true),
+            ("process_fd_percent", 97.0, true, false),
+        ] {
+            let mut fact = fact(metric, 0.001, level);
+            let mut series = Series::clone(&fact.series);
+            series.key.unit = String::new();
+            fact.series = Arc::new(series);
+            let told = (
+                at_limit(&fact, std::iter::empty()),
+                is_ample(&fact, std::iter::empty()),
+            );
+            assert_eq!(told, (reached, ample), "{metric} {level}");
         }
     }
 

@@ -681,6 +681,7 @@ impl<'a> Matcher<'a> {
                     edge.gap_z >= 4.0
                         && edge.gap_ms.1 >= 1.2 * edge.gap_ms.0
                         && crate::anomaly::felt(more * each) > 0.0
+                        && !self.wait_for_processor(edge.caller, edge.callee)
                 }
                 TraceCondition::FanOut => {
                     edge.calls_per_request.1 >= 1.5 * edge.calls_per_request.0
@@ -697,6 +698,32 @@ impl<'a> Matcher<'a> {
                 refs.push(FactRef::Edge(number));
             }
         }
+    }
+
+    /// Both run on one machine, on which somebody takes much more processor than before: between them lies no wire, and
+    /// what passes between a call and its being taken up is waiting for a turn.
+    fn wait_for_processor(&self, one: u32, other: u32) -> bool {
+        let machines = |unit: u32| {
+            let below = self.scene.below(unit);
+            below.filter_map(|(machine, edge)| (edge.kind == EdgeKind::RunsOn).then_some(machine))
+        };
+        let busy = |unit: u32| {
+            let numbers = self.series_of.get(&(unit, Role::Cpu));
+            let mut facts = numbers
+                .into_iter()
+                .flatten()
+                .map(|&number| &self.facts.series[number as usize]);
+            facts.any(|fact| fact.active && fact.z >= series::FAR)
+        };
+        machines(one)
+            .filter(|machine| machines(other).any(|another| another == *machine))
+            .any(|machine| {
+                busy(machine)
+                    || self
+                        .scene
+                        .above(machine)
+                        .any(|(unit, edge)| edge.kind == EdgeKind::RunsOn && busy(unit))
+            })
     }
 
     /// Failures begin here in at least 2 % of the requests, three times the share of before.
@@ -800,9 +827,8 @@ fn is_kind(wanted: &str, kind: &str) -> bool {
     wanted == "*" || wanted == kind || kind.rsplit('.').next() == Some(wanted)
 }
 
-/// Whom a log line speaks of: its writer, or whom it mentions when the writer is a part of the platform
-/// (the orchestrator's controllers, a kernel) that writes about others.
-fn speaks_of(scene: &Scene, log: &LogFact) -> Vec<u32> {
+/// Is it a part of the platform (the orchestrator's controllers, a kernel) that writes about others?
+pub(crate) fn is_of_the_platform(scene: &Scene, unit: u32) -> bool {
     const PLATFORM: &[&str] = &[
         "kube-",
         "kubelet",
@@ -820,9 +846,14 @@ fn speaks_of(scene: &Scene, log: &LogFact) -> Vec<u32> {
         "flux",
         "horizontal-pod-autoscaler",
     ];
+    let name = scene.name(unit).to_ascii_lowercase();
+    PLATFORM.iter().any(|p| name.starts_with(p))
+}
+
+/// Whom a log line speaks of: its writer, or whom it mentions when the writer is a part of the platform.
+fn speaks_of(scene: &Scene, log: &LogFact) -> Vec<u32> {
     let mut units = vec![log.unit];
-    let name = scene.name(log.unit).to_ascii_lowercase();
-    if PLATFORM.iter().any(|p| name.starts_with(p)) {
+    if is_of_the_platform(scene, log.unit) {
         let mentioned: Vec<u32> = log
             .mentions
             .iter()

@@ -2,7 +2,7 @@
 
 use connectors::files::Case;
 use model::report::{Cause, GapCost, Report, Status};
-use model::{EntityKind, Gap, GapReason, Severity};
+use model::{EntityKind, Gap, GapReason, Severity, SourceKind};
 
 use crate::cases::stories::{self, Told, Truth};
 use crate::cases::{END, Story, from, leaders, minute, report_on};
@@ -244,12 +244,13 @@ fn a_title_that_sounds_like_it_convicts_nobody_where_others_could_not_be_read() 
     assert_eq!(open.causes.len(), 1, "{}", leaders(&case));
     assert_eq!(open.causes[0].change.as_deref(), Some("5ound5"));
     // What they alter could not be read, nor what went out.
-    case.manifest.gaps.push(Gap::new(
+    let gap = Gap::new(
         "changes of shop/checkout: diffs",
         GapReason::Timeout,
         "it did not answer",
         "see why it is slow",
-    ));
+    );
+    case.manifest.gaps.push(gap.hiding(SourceKind::Changes));
     let blind = report_on(&case);
     assert_eq!(blind.causes.len(), 1, "{}", leaders(&case));
     let cause = &blind.causes[0];

@@ -17,19 +17,23 @@ pub struct Mentions {
     finder: Option<AhoCorasick>,
     /// Unit of each pattern.
     units: Vec<u32>,
-    /// Whether each pattern is an ordinary word, which speaks of the unit only beside a word such as `service`.
-    plain: Vec<bool>,
+    /// Of each pattern that is an ordinary word: what sort of thing bears it. It speaks of the unit only beside that word,
+    /// or one such as `service`.
+    plain: Vec<Option<&'static [u8]>>,
 }
 
 impl Mentions {
     /// For the names of all entities of a scene; a copy's name speaks of its unit.
     pub fn of(scene: &Scene) -> Self {
-        let mut names: Vec<(&str, u32)> = scene
+        let mut names: Vec<(&str, u32, &str)> = scene
             .entities
             .iter()
             .enumerate()
-            .map(|(number, entity)| (entity.name.as_str(), scene.unit_of[number]))
-            .filter(|(name, _)| {
+            .map(|(number, entity)| {
+                let name = entity.name.as_str();
+                (name, scene.unit_of[number], entity.kind.word())
+            })
+            .filter(|(name, ..)| {
                 name.len() >= LEAST_NAME && name.bytes().any(|b| b.is_ascii_alphabetic())
             })
             .collect();
@@ -37,16 +41,19 @@ impl Mentions {
         names.dedup_by(|a, b| a.0 == b.0);
         let plain = names
             .iter()
-            .map(|(name, _)| name.bytes().all(|b| b.is_ascii_alphabetic()))
+            .map(|(name, _, kind)| {
+                let plain = name.bytes().all(|b| b.is_ascii_alphabetic());
+                plain.then_some(kind.as_bytes())
+            })
             .collect();
         let finder = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
             .ascii_case_insensitive(true)
-            .build(names.iter().map(|(name, _)| name))
+            .build(names.iter().map(|(name, ..)| name))
             .ok();
         Self {
             finder,
-            units: names.into_iter().map(|(_, unit)| unit).collect(),
+            units: names.into_iter().map(|(_, unit, _)| unit).collect(),
             plain,
         }
     }
@@ -66,7 +73,8 @@ impl Mentions {
             let (before, after) = (&bytes[..hit.start()], &bytes[hit.end()..]);
             let whole = !before.last().is_some_and(|b| joins(*b))
                 && !after.first().is_some_and(|b| joins(*b));
-            if whole && (!self.plain[hit.pattern().as_usize()] || spoken_of(before, after)) {
+            let plain = self.plain[hit.pattern().as_usize()];
+            if whole && plain.is_none_or(|kind| spoken_of(before, after, kind)) {
                 found.push(unit);
                 if found.len() == MOST {
                     break;
@@ -83,9 +91,9 @@ fn joins(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
 
-/// Ordinary words are names where an address or a word for a party surrounds them: `http://cart/`,
-/// `cart:8080`, `cart service`, `upstream cart`.
-fn spoken_of(before: &[u8], after: &[u8]) -> bool {
+/// Ordinary words are names where an address, a word for a party or that for their own kind surrounds them:
+/// `http://cart/`, `cart:8080`, `cart service`, `upstream cart`, `function: reserve`.
+fn spoken_of(before: &[u8], after: &[u8], kind: &[u8]) -> bool {
     if before.ends_with(b"//") || before.ends_with(b"@") {
         return true;
     }
@@ -109,9 +117,8 @@ fn spoken_of(before: &[u8], after: &[u8]) -> bool {
         b"calling",
         b"call",
     ];
-    port || domain
-        || PARTIES.contains(&word_after.as_slice())
-        || PARTIES.contains(&word_before.as_slice())
+    let party = |word: &[u8]| word == kind || PARTIES.contains(&word);
+    port || domain || party(&word_after) || party(&word_before)
 }
 
 /// The next word, after at most two marks or spaces, in lower case.
