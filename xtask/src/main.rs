@@ -60,16 +60,38 @@ The project's own chores.
                                          a shop of nginx, PostgreSQL, Redis and RabbitMQ under a real Prometheus, and
                                          ways to break it (xtask/shop/README.md)
   cargo xtask shop see [NAME...]         break each, look whether Prometheus shows it, mend it
-  cargo xtask shop run [--all|NAME...] [--runs N] [--program FILE]
+  cargo xtask shop run [--all|NAME...] [--runs N] [--program FILE] [--calm SECONDS] [--keep DIR]
                                          the same with Midwatch beside it; writes docs/bench/shop.json and docs/shop.md
+  cargo xtask shop calm --calm SECONDS [--program FILE]
+                                         nothing is broken, and nothing may be named
+  cargo xtask shop write                 only write docs/shop.md again from docs/bench/shop.json
   cargo xtask shop peers --kept DIR      detectors that others make, on the recordings that `shop run --keep DIR` kept; writes
                                          docs/bench/shop-peers.json and a table of docs/shop.md
   cargo xtask changelog VERSION          move the fragments in changelog.d/ into CHANGELOG.md
 ";
 
+/// The lines of the usage that are about one chore; none if there is no such chore.
+fn usage_of(chore: &str) -> Option<String> {
+    let mut own = false;
+    let lines = USAGE.lines().filter(|line| {
+        if let Some(rest) = line.strip_prefix("  cargo xtask ") {
+            own = rest.split(' ').next() == Some(chore);
+        }
+        own
+    });
+    let usage: String = lines.flat_map(|line| [line, "\n"]).collect();
+    (!usage.is_empty()).then_some(usage)
+}
+
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    if let [chore, .., "--help" | "-h"] = words.as_slice()
+        && let Some(usage) = usage_of(chore)
+    {
+        print!("{usage}");
+        return ExitCode::SUCCESS;
+    }
     let done = match words.as_slice() {
         ["test"] => test::run(),
         ["floors"] => floors::run(),
@@ -99,5 +121,19 @@ fn main() -> ExitCode {
             eprintln!("error: {error:#}");
             ExitCode::from(2)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::usage_of;
+
+    #[test]
+    fn a_chore_tells_of_itself_alone() {
+        let told = usage_of("pages").unwrap();
+        assert!(told.starts_with("  cargo xtask pages"), "{told}");
+        assert!(told.contains("docs/bench/pages.json"), "{told}");
+        assert!(!told.contains("shop"), "{told}");
+        assert_eq!(usage_of("sleep"), None);
     }
 }

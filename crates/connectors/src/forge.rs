@@ -15,7 +15,7 @@ use crate::delivery::changes::{Touched, change, touched};
 use crate::pull::GREETING;
 #[cfg(any(feature = "github", feature = "gitlab"))]
 use crate::pull::kept::Shelf;
-use crate::pull::{Brought, Look, Missed, Source};
+use crate::pull::{Brought, Look, Missed, Source, shift};
 #[cfg(any(feature = "github", feature = "gitlab"))]
 use serde_json::Value;
 
@@ -119,6 +119,8 @@ pub(crate) struct Listed<T> {
     pub list: Vec<T>,
     /// Why there is more than that, if there is.
     pub cut: Option<Cut>,
+    /// When the oldest was that was read, those among them of which nothing is told.
+    pub back: Option<Timestamp>,
 }
 
 /// Why a list was not read to its end.
@@ -219,7 +221,11 @@ pub(crate) fn paged(
             break;
         }
     }
-    Ok(Listed { list: commits, cut })
+    Ok(Listed {
+        cut,
+        back: commits.iter().map(|commit| commit.at).min(),
+        list: commits,
+    })
 }
 
 /// Whether all that is watched may be read, each under its `path`: for people.
@@ -264,7 +270,7 @@ pub(crate) fn look(
             source,
             watched,
             &mut look,
-            (of, from, now),
+            (of, from, hull.from(), now),
             &mut brought,
         );
     }
@@ -275,9 +281,31 @@ pub(crate) fn look(
         // One reason for all.
         brought.gaps = vec![missed.gap("changes", source.name())];
     }
-    brought.changes.retain(|change| change.start <= now);
+    // Who committed what has a clock of his own; what the host did it tells by its own.
+    for change in &mut brought.changes {
+        if change.kind != ChangeKind::Commit {
+            shift(change, look.ahead());
+        }
+    }
+    until(now, source.name(), &mut brought);
     source.ended(&look, &mut brought);
     brought
+}
+
+/// Leaves out what is to come by our clock, and says that it did: somebody's clock is wrong, and it may have happened.
+pub(crate) fn until(now: Timestamp, name: &str, brought: &mut Brought) {
+    let all = brought.changes.len();
+    brought.changes.retain(|change| change.start <= now);
+    let later = all - brought.changes.len();
+    if later > 0 {
+        let gap = Gap::new(
+            "changes that are dated later than now",
+            GapReason::Connector,
+            format!("{name}: {later} of them were left out"),
+            "set the clocks, of whoever committed them too: let them be kept by NTP",
+        );
+        brought.gaps.push(gap.hiding(SourceKind::Changes));
+    }
 }
 
 /// One repository. Were its commits told?
@@ -286,7 +314,7 @@ fn repository(
     source: &Source,
     watched: &Watched,
     look: &mut Look<'_>,
-    (of, from, now): (&str, Timestamp, Timestamp),
+    (of, from, matters, now): (&str, Timestamp, Timestamp, Timestamp),
     brought: &mut Brought,
 ) -> bool {
     let entities = touched(&watched.touches, of);
@@ -300,12 +328,12 @@ fn repository(
                 forge.scope(part)
             );
         }
-        gap
+        gap.hiding(SourceKind::Changes)
     };
     let mut parts = Vec::new();
     let commits = match forge.commits(look, of, from) {
         Ok(commits) => {
-            parts.extend(commits.cut.map(|why| ("commits", why)));
+            parts.extend(commits.cut.map(|why| ("commits", why, commits.back)));
             commits.list
         }
         Err(missed) => {
@@ -355,7 +383,11 @@ fn repository(
     let shas: Vec<&str> = commits.iter().map(|commit| commit.sha.as_str()).collect();
     match forge.deployments(look, of, from, now) {
         Ok(deployments) => {
-            parts.extend(deployments.cut.map(|why| ("deployments", why)));
+            parts.extend(
+                deployments
+                    .cut
+                    .map(|why| ("deployments", why, deployments.back)),
+            );
             let mut deployments = deployments.list;
             carry(&mut deployments, &shas);
             went_back(&mut deployments);
@@ -370,7 +402,7 @@ fn repository(
     }
     match forge.runs(look, of, from, now) {
         Ok(runs) => {
-            parts.extend(runs.cut.map(|why| ("runs", why)));
+            parts.extend(runs.cut.map(|why| ("runs", why, runs.back)));
             brought
                 .changes
                 .extend(runs.list.into_iter().map(|change| Change {
@@ -381,26 +413,28 @@ fn repository(
         Err(missed) => brought.gaps.push(gap("runs", &missed)),
     }
     let name = source.name();
-    brought.gaps.extend(parts.into_iter().map(|(part, why)| {
-        let (reason, detail, remedy) = match why {
-            Cut::Long => (
-                GapReason::Budget,
-                format!("{name}: there are more of them than were read"),
-                format!("shorten since in [connectors.{name}]"),
-            ),
-            Cut::Stuck => (
-                GapReason::Connector,
-                format!("{name}: it tells of a next page, and none brings anything new"),
-                format!("see what answers at {}", source.address()),
-            ),
-        };
-        Gap::new(
-            format!("changes of {of}: all {part}"),
-            reason,
-            detail,
-            remedy,
-        )
-    }));
+    brought
+        .gaps
+        .extend(parts.into_iter().map(|(part, why, back)| {
+            let (reason, detail, remedy) = match why {
+                Cut::Long => (
+                    GapReason::Budget,
+                    format!("{name}: there are more of them than were read"),
+                    format!("shorten since in [connectors.{name}]"),
+                ),
+                Cut::Stuck => (
+                    GapReason::Connector,
+                    format!("{name}: it tells of a next page, and none brings anything new"),
+                    format!("see what answers at {}", source.address()),
+                ),
+            };
+            // The newest come first: what is missing is from before the time that is looked at.
+            if why == Cut::Long && back.is_some_and(|back| back <= matters) {
+                return Gap::new(format!("older {part} of {of}"), reason, detail, remedy);
+            }
+            let wanted = format!("changes of {of}: all {part}");
+            Gap::new(wanted, reason, detail, remedy).hiding(SourceKind::Changes)
+        }));
     true
 }
 

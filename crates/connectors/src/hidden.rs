@@ -22,8 +22,10 @@ const SHORTEST_PART: usize = 8;
 const SHORTEST_WORD: usize = 20;
 /// Bytes of an answer whose escapes are read at one time.
 const STRETCH: usize = 64 << 10;
-/// The longest escape of one character: `\u0041`.
-const LONGEST_ESCAPE: usize = 6;
+/// How often escapes are read: lines of logs are often JSON within the JSON of an answer.
+const READINGS: usize = 3;
+/// The longest escape of one byte, escaped as often: `\\\\u0041`.
+const LONGEST_ESCAPE: usize = 9;
 
 /// Credentials that are struck out.
 #[derive(Clone, Debug, Default)]
@@ -160,8 +162,9 @@ impl Finder {
     /// Does any escape stand for a byte that they are made of? Most answers have none, and are not read twice.
     fn may_be_escaped(&self, bytes: &[u8]) -> bool {
         memchr::memchr2_iter(b'\\', b'%', bytes).any(|at| {
-            let (byte, length) = unit(bytes.get(at..).unwrap_or_default());
-            length > 1 && self.made_of[usize::from(byte)]
+            let (read, length) = unit(bytes.get(at..).unwrap_or_default());
+            let counts = |byte: &u8| self.made_of[usize::from(*byte)] || b"\\%".contains(byte);
+            length > 1 && read.as_bytes().iter().any(counts)
         })
     }
 
@@ -173,19 +176,21 @@ impl Finder {
         let mut begin = 0;
         while begin < bytes.len() {
             let end = bytes.len().min(begin + stretch);
-            let (mut plain, mut begins) = (Vec::new(), Vec::new());
-            let mut at = begin;
-            while at < end {
-                let (byte, length) = unit(bytes.get(at..).unwrap_or_default());
-                plain.push(byte);
-                begins.push(at);
-                at += length;
+            let mut plain = bytes.get(begin..end).unwrap_or_default().to_vec();
+            let mut begins: Vec<usize> = (begin..=end).collect();
+            for _ in 0..READINGS {
+                let before = plain.len();
+                (plain, begins) = read(&plain, &begins);
+                let ranges = self.automaton.find_iter(&plain).map(|one| one.range());
+                found.extend(
+                    ranges.filter_map(|range| {
+                        Some(*begins.get(range.start)?..*begins.get(range.end)?)
+                    }),
+                );
+                if plain.len() == before {
+                    break;
+                }
             }
-            begins.push(at);
-            let ranges = self.automaton.find_iter(&plain).map(|one| one.range());
-            found.extend(
-                ranges.filter_map(|range| Some(*begins.get(range.start)?..*begins.get(range.end)?)),
-            );
             if end == bytes.len() {
                 break;
             }
@@ -195,20 +200,60 @@ impl Finder {
     }
 }
 
-/// The byte that stands first, and how many it is written with: `\/`, `\u002f` and `%2F` are `/`.
-fn unit(bytes: &[u8]) -> (u8, usize) {
+/// The bytes with their escapes read once, and where each begins; `begins` says where those that are given do, and ends
+/// with where the last of them is over.
+fn read(bytes: &[u8], begins: &[usize]) -> (Vec<u8>, Vec<usize>) {
+    let (mut plain, mut from) = (Vec::new(), Vec::new());
+    let mut at = 0;
+    while at < bytes.len() {
+        let (read, length) = unit(bytes.get(at..).unwrap_or_default());
+        for byte in read.as_bytes() {
+            plain.push(*byte);
+            from.extend(begins.get(at));
+        }
+        at += length;
+    }
+    from.extend(begins.get(at.min(bytes.len())));
+    (plain, from)
+}
+
+/// What one character is in bytes.
+struct Unit([u8; 4], usize);
+
+impl Unit {
+    fn byte(byte: u8) -> Self {
+        Self([byte, 0, 0, 0], 1)
+    }
+
+    fn of(character: char) -> Self {
+        let mut bytes = [0; 4];
+        let length = character.encode_utf8(&mut bytes).len();
+        Self(bytes, length)
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        self.0.get(..self.1).unwrap_or_default()
+    }
+}
+
+/// What stands first, and with how many bytes it is written: `\/`, `\u002f` and `%2F` are `/`.
+fn unit(bytes: &[u8]) -> (Unit, usize) {
     let number = |digits: Option<&[u8]>| {
         let text = std::str::from_utf8(digits?).ok()?;
         let hexadecimal = text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        u8::from_str_radix(text, 16).ok().filter(|_| hexadecimal)
+        u32::from_str_radix(text, 16).ok().filter(|_| hexadecimal)
     };
     let escape = match bytes {
-        [b'\\', b'u', b'0', b'0', ..] => number(bytes.get(4..6)).map(|byte| (byte, 6)),
-        [b'\\', byte @ (b'"' | b'\\' | b'/'), ..] => Some((*byte, 2)),
-        [b'%', ..] => number(bytes.get(1..3)).map(|byte| (byte, 3)),
+        [b'\\', b'u', ..] => number(bytes.get(2..6))
+            .and_then(char::from_u32)
+            .map(|character| (Unit::of(character), 6)),
+        [b'\\', byte @ (b'"' | b'\\' | b'/'), ..] => Some((Unit::byte(*byte), 2)),
+        [b'%', ..] => number(bytes.get(1..3))
+            .and_then(|byte| u8::try_from(byte).ok())
+            .map(|byte| (Unit::byte(byte), 3)),
         _ => None,
     };
-    escape.unwrap_or((bytes.first().copied().unwrap_or_default(), 1))
+    escape.unwrap_or((Unit::byte(bytes.first().copied().unwrap_or_default()), 1))
 }
 
 /// What of a base64 text follows from the secret alone, for each place among three bytes at which it may begin there.
@@ -273,6 +318,22 @@ mod tests {
                     "{user}: {left}"
                 );
             }
+        }
+    }
+
+    /// Lines of logs are JSON within JSON, and passwords have letters of every language.
+    #[test]
+    fn it_is_found_in_json_within_json() {
+        let secret = "pa\"ss/\u{fc}ber&1";
+        let hidden = Hidden::of([secret]);
+        let in_json = |text: &str| serde_json::Value::from(text).to_string();
+        let ascii = |text: &str| text.replace('\u{fc}', "\\u00fc").replace('&', "\\u0026");
+        let mut text = format!("say {secret} twice");
+        for _ in 0..3 {
+            text = ascii(&in_json(&text));
+            let left = String::from_utf8(hidden.told(text.clone().into_bytes())).unwrap();
+            assert!(left.contains(MARK) && !left.contains("ber"), "{left}");
+            assert!(left.contains("say ") && left.contains(" twice"), "{left}");
         }
     }
 

@@ -122,14 +122,14 @@ fn shown(url: &str) -> String {
     format!("{}://{host}{port}", url.scheme())
 }
 
-/// What of an address may open it to whoever reads it, as receivers say it back: a password, values of its query, and
-/// long parts of its path.
+/// What of an address may open it to whoever reads it, as receivers say it back: a password, or a name that has none (a
+/// token is written so), values of its query, and long parts of its path.
 fn hidden(url: &str) -> Hidden {
     let Ok(url) = reqwest::Url::parse(url) else {
         return Hidden::default();
     };
     let mut secrets: Vec<String> = url.query_pairs().map(|(_, value)| value.into()).collect();
-    secrets.extend(url.password().map(str::to_string));
+    secrets.push(url.password().unwrap_or(url.username()).to_string());
     let parts = url.path().split('/').filter(|part| part.len() >= LONG_PART);
     secrets.extend(parts.map(str::to_string));
     Hidden::of(secrets.iter().map(String::as_str))

@@ -82,6 +82,23 @@ pub enum SourceKind {
     Lessons,
 }
 
+impl SourceKind {
+    /// As it is called in the middle of a sentence, and at the beginning of what a gap wanted.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Metrics => "metrics",
+            Self::Logs => "logs",
+            Self::Traces => "traces",
+            Self::Changes => "changes",
+            Self::State => "state",
+            Self::Events => "events",
+            Self::Topology => "topology",
+            Self::Alarm => "alarms",
+            Self::Lessons => "lessons",
+        }
+    }
+}
+
 /// What an observation does to the hypothesis that cites it.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,

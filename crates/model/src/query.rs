@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::entity::EntityId;
+use crate::evidence::SourceKind;
 use crate::incident::IncidentId;
 use crate::time::TimeWindow;
 
@@ -200,6 +201,9 @@ pub struct Gap {
     /// Of whom; `None` for everyone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entity: Option<EntityId>,
+    /// The kind of evidence that is not whole without it, where what is missing may lie in the time that matters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hides: Option<SourceKind>,
     /// Why not.
     pub why: GapReason,
     /// In the source's own words, if it gave any.
@@ -221,9 +225,32 @@ impl Gap {
         Self {
             wanted: wanted.into(),
             entity: None,
+            hides: None,
             why,
             detail: detail.into(),
             how_to_close: how_to_close.into(),
+        }
+    }
+
+    /// May changes be missing that matter?
+    pub fn hides_changes(&self) -> bool {
+        self.hides == Some(SourceKind::Changes) || self.wanted == SourceKind::Changes.word()
+    }
+
+    /// May evidence of this kind be missing? What does not say so by itself says it by what was wanted.
+    pub fn lacks(&self, kind: SourceKind) -> bool {
+        match self.hides {
+            Some(hidden) => hidden == kind,
+            None => self.wanted.starts_with(kind.word()),
+        }
+    }
+
+    /// The same, without which evidence of this kind is not whole.
+    #[must_use]
+    pub fn hiding(self, kind: SourceKind) -> Self {
+        Self {
+            hides: Some(kind),
+            ..self
         }
     }
 }

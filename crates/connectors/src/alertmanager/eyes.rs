@@ -22,6 +22,9 @@ use crate::pull::{Brought, GREETING, Live, Look, Met, Missed, Naming, Source};
 const MOST: usize = 500;
 /// For so long silences that were heard stand while it does not answer.
 const REMEMBERED: Span = Span(5 * model::time::MINUTE);
+/// It looks after its silences every quarter of an hour, unless told otherwise; until then one that is over may still be
+/// called standing.
+const LATE: Span = Span(20 * model::time::MINUTE);
 
 /// The reading end.
 pub struct Eyes {
@@ -51,6 +54,25 @@ impl Eyes {
             .collect();
         found.sort_by(|a, b| a.id.cmp(&b.id));
         Ok((found, ahead))
+    }
+
+    /// That it calls silences standing which ended long ago. They hold nothing here.
+    fn stale(&self, ordered: &[Ordered], now: Timestamp) -> Option<Gap> {
+        let stale = |one: &&Ordered| !one.is_over() && now.since(one.until).0 > LATE.0;
+        let mut all = ordered.iter().filter(stale);
+        let first = all.next()?;
+        Some(Gap::new(
+            format!("the right silences of {}", self.name()),
+            GapReason::Connector,
+            format!(
+                "{}: it calls {} silences standing that are over, such as {}, which ended at {}",
+                self.name(),
+                all.count() + 1,
+                first.id,
+                first.until
+            ),
+            format!("see whether {} is well", self.source.address()),
+        ))
     }
 
     /// Its alerts, whether anybody is told of them or not.
@@ -145,6 +167,7 @@ impl Live for Eyes {
                 if ahead.0 != 0 {
                     brought.gaps.push(self.source.off(ahead));
                 }
+                brought.gaps.extend(self.stale(&ordered, now));
                 let standing = ordered.iter().filter(|one| one.stands_in(hull)).take(MOST);
                 for one in standing {
                     brought.events.push(self.event(one, now, &mut met));

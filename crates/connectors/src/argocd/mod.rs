@@ -270,15 +270,18 @@ impl Live for Eyes {
                     self.told(application, (ahead, now, from), &mut met, &mut brought);
                 }
                 if applications.len() > MOST {
-                    brought.gaps.push(Gap::new(
-                        format!("all applications of {}", self.name()),
-                        GapReason::Budget,
-                        format!("it has {}; the first {MOST} were read", applications.len()),
-                        format!(
-                            "name those that matter in applications of [connectors.{}]",
-                            self.name()
-                        ),
-                    ));
+                    brought.gaps.push(
+                        Gap::new(
+                            format!("all applications of {}", self.name()),
+                            GapReason::Budget,
+                            format!("it has {}; the first {MOST} were read", applications.len()),
+                            format!(
+                                "name those that matter in applications of [connectors.{}]",
+                                self.name()
+                            ),
+                        )
+                        .hiding(SourceKind::Changes),
+                    );
                 }
             }
             Err(missed) => {

@@ -244,10 +244,14 @@ impl Live for Eyes {
                     let missed = why.unwrap_or_else(|| {
                         Missed::Budget(format!("{without} commits stand without their diffs"))
                     });
-                    brought.gaps.push(self.without(&wanted, &missed));
+                    let gap = self.without(&wanted, &missed);
+                    brought.gaps.push(match wanted.starts_with("changes") {
+                        true => gap.hiding(SourceKind::Changes),
+                        false => gap,
+                    });
                 }
                 forge::took_back(&mut brought.changes);
-                brought.changes.retain(|change| change.start <= now);
+                forge::until(now, &self.name, &mut brought);
             }
             Err(missed) => brought.gaps.push(self.without("changes", &missed)),
         }

@@ -101,7 +101,11 @@ impl Forge for Eyes {
                 found.push((environment, change));
             }
         }
-        Ok(Listed { list: found, cut })
+        Ok(Listed {
+            list: found,
+            cut,
+            back: answer.iter().filter_map(created).min(),
+        })
     }
 
     fn runs(
@@ -122,6 +126,10 @@ impl Forge for Eyes {
         let runs = list(take(&mut told.value, "workflow_runs"))?;
         Ok(Listed {
             cut: forge::cut(told.more, runs.is_empty(), false),
+            back: runs
+                .iter()
+                .filter_map(|run| moment_at(run, &["created_at"]))
+                .min(),
             list: runs
                 .iter()
                 .filter_map(|run| ran(run, of, now).ok().flatten())

@@ -75,6 +75,7 @@ impl Forge for Eyes {
         let answer = list(told.value)?;
         Ok(Listed {
             cut: forge::cut(told.more, answer.is_empty(), false),
+            back: back(&answer),
             list: answer
                 .iter()
                 .filter_map(|deployment| deployed(deployment, of))
@@ -123,12 +124,24 @@ impl Forge for Eyes {
             });
             found.extend(super::pipeline(&body, of, now).ok().flatten());
         }
-        Ok(Listed { list: found, cut })
+        Ok(Listed {
+            list: found,
+            cut,
+            back: back(&answer),
+        })
     }
 
     fn scope(&self, _: &str) -> String {
         "the scope read_api, of a token of a member who is at least Reporter".to_string()
     }
+}
+
+/// When the first of these was altered last; lists are asked for by that.
+fn back(answer: &[Value]) -> Option<Timestamp> {
+    let altered = answer.iter();
+    altered
+        .filter_map(|one| moment_at(one, &["updated_at"]))
+        .min()
 }
 
 /// A commit as lists tell of it.

@@ -26,9 +26,12 @@ use serde_json::Value;
 use crate::files::entities::{Declared, Directory};
 use crate::files::gathered::{Gathered, text_at};
 use crate::files::kubernetes::gather;
-use crate::pull::{Brought, Budget, GREETING, Live, Look, Missed, Source};
+use crate::pull::{self, Brought, Budget, GREETING, Live, Look, Missed, Source};
 use calls::{Call, LISTED, LOGS};
 pub use wire::{Access, Cluster};
+
+/// What rollouts are told from.
+const ROLLOUTS: [&str; 2] = ["controllerrevisions", "replicasets"];
 
 /// How long a map of who leans on whom stands.
 const MAP_LASTS: Span = Span(5 * MINUTE);
@@ -140,7 +143,11 @@ impl Eyes {
         if let Some(missed) = end.filter(|_| !unasked.is_empty()) {
             let mut gap = self.gap(&missed);
             gap.wanted = unasked.join(", ");
-            objects.gaps.push(gap);
+            let rollouts = unasked.iter().any(|one| ROLLOUTS.contains(one));
+            objects.gaps.push(match rollouts {
+                true => gap.hiding(SourceKind::Changes),
+                false => gap,
+            });
         }
         objects
     }
@@ -153,7 +160,10 @@ impl Eyes {
         };
         let mut gap = missed.gap(&wanted, self.name());
         gap.how_to_close = self.remedy(Some((call, place)), missed, gap.how_to_close);
-        gap
+        match ROLLOUTS.contains(&call.resource) {
+            true => gap.hiding(SourceKind::Changes),
+            false => gap,
+        }
     }
 
     /// What would help, in the words of a cluster.
@@ -281,7 +291,7 @@ impl Live for Eyes {
             Err(missed) => {
                 let mut gap = self.gap(&missed);
                 gap.wanted = "objects and events of the cluster".to_string();
-                brought.gaps.push(gap);
+                brought.gaps.push(gap.hiding(SourceKind::Changes));
                 brought.asked.spent = look.spent();
                 return brought;
             }
@@ -393,9 +403,7 @@ fn shift(brought: &mut Brought, ahead: Span, now: Timestamp) {
     }
     brought.events.retain(|event| event.first <= now);
     for change in &mut brought.changes {
-        change.start = change.start.minus(ahead);
-        change.end = change.end.minus(ahead).max(change.start);
-        change.undone = change.undone.map(|at| at.minus(ahead));
+        pull::shift(change, ahead);
     }
     brought.changes.retain(|change| change.start <= now);
     for line in &mut brought.logs {

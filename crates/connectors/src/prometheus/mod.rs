@@ -139,8 +139,14 @@ impl Eyes {
         let counts = self.counts(look, &names, setting.to, brought);
         let chosen = plan::choose(&names, &facts, &counts, &self.settings);
         brought.gaps.extend(chosen.gap(self.name(), &self.settings));
-        let mut matrices = self.fetch(look, &chosen.parts, &setting, brought)?;
-        brought.seen = &SEEN;
+        // What it says of alarms and targets is worth something without any number.
+        let (mut matrices, unread) = match self.fetch(look, &chosen.parts, &setting, brought) {
+            Ok(matrices) => (matrices, None),
+            Err(missed) => (Vec::new(), Some(missed)),
+        };
+        if unread.is_none() {
+            brought.seen = &SEEN;
+        }
         let targets = self.targets(look, brought);
         let rules = self.rules(look, brought);
         for matrix in &mut matrices {
@@ -164,7 +170,7 @@ impl Eyes {
         told.scrapes(&ups, &targets, brought);
         told.rules(&rules, brought);
         brought.topology = met.topology();
-        Ok(())
+        unread.map_or(Ok(()), Err)
     }
 
     /// By how much its clock is ahead, if that is far enough to matter; 0 otherwise.
@@ -519,7 +525,7 @@ impl Eyes {
             ("step", format!("{}", step.0 as f64 / 1e9)),
         ];
         let answered = look.ask("/api/v1/query_range", &fields, true)?;
-        let ranged = read::range(&answered.body, from, to)?;
+        let ranged = read::range(&answered.body, (from, to), step)?;
         look.warned(&ranged.warnings);
         if ranged.strays {
             look.remark("points that it gave lie outside of the time that was asked for; they were left out");

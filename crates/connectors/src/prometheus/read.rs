@@ -25,7 +25,7 @@ struct Range {
     status: String,
     data: RangeData,
     #[serde(default)]
-    warnings: Vec<String>,
+    warnings: Value,
 }
 
 /// An answer about a range.
@@ -69,8 +69,8 @@ pub(super) fn nanos(seconds: f64) -> i64 {
 const ROUNDED: i64 = model::time::SECOND;
 
 /// What the server says against its answer.
-pub(super) fn warnings(answer: &Value) -> Vec<String> {
-    let all = answer["warnings"].as_array().into_iter().flatten();
+fn warnings(all: &Value) -> Vec<String> {
+    let all = all.as_array().into_iter().flatten();
     all.filter_map(|text| Some(text.as_str()?.to_string()))
         .collect()
 }
@@ -83,7 +83,7 @@ pub(super) fn data(body: &[u8]) -> Result<(Value, Vec<String>), Missed> {
         let said = answer["error"].as_str().unwrap_or("no status of success");
         return Err(Missed::Strange(said.chars().take(300).collect()));
     }
-    Ok((answer["data"].take(), warnings(&answer)))
+    Ok((answer["data"].take(), warnings(&answer["warnings"])))
 }
 
 fn number(text: &str) -> Option<f64> {
@@ -126,19 +126,25 @@ pub(super) fn matrices(data: &Value) -> Result<Vec<Matrix>, Missed> {
     Ok(kept(rows, Timestamp(i64::MIN), Timestamp(i64::MAX)))
 }
 
-/// The series of a query over a range. Points outside of it were not asked for, and are left out.
-pub(super) fn range(body: &[u8], from: Timestamp, to: Timestamp) -> Result<Ranged, Missed> {
+/// The series of a query over a range. Points outside of it were not asked for, and are left out; within a step of it they
+/// are no more than rounded (VictoriaMetrics begins at a multiple of the step).
+pub(super) fn range(
+    body: &[u8],
+    (from, to): (Timestamp, Timestamp),
+    step: Span,
+) -> Result<Ranged, Missed> {
     let answer: Range =
         serde_json::from_slice(body).map_err(|error| Missed::Strange(error.to_string()))?;
     if answer.status != "success" {
         return Err(Missed::Strange(format!("status {:?}", answer.status)));
     }
     let mut points = answer.data.result.iter().flat_map(|row| &row.values);
-    let wide = from.0.saturating_sub(ROUNDED)..to.0.saturating_add(ROUNDED);
+    let rounded = step.0.max(ROUNDED);
+    let wide = from.0.saturating_sub(rounded)..=to.0.saturating_add(rounded);
     let strays = points.any(|(at, _)| !wide.contains(&nanos(*at)));
     Ok(Ranged {
         matrices: kept(answer.data.result, from, to),
-        warnings: answer.warnings,
+        warnings: warnings(&answer.warnings),
         strays,
     })
 }

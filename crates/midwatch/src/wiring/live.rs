@@ -194,6 +194,7 @@ impl Lookout for Live {
             Err(error) => case.manifest.gaps.push(Gap {
                 wanted: "metrics, logs and traces".to_string(),
                 entity: None,
+                hides: None,
                 why: GapReason::Connector,
                 detail: error.to_string(),
                 how_to_close: "see to the data folder; `midwatch doctor` says more".to_string(),
@@ -220,11 +221,12 @@ impl Lookout for Live {
             merge(&mut case, looked);
         } else if self.posted.is_none()
             && case.changes.is_none()
-            && !case.manifest.gaps.iter().any(|gap| gap.wanted == "changes")
+            && !case.manifest.gaps.iter().any(Gap::hides_changes)
         {
             case.manifest.gaps.push(Gap {
                 wanted: "changes".to_string(),
                 entity: None,
+                hides: None,
                 why: GapReason::Connector,
                 detail: "no source of changes is configured".to_string(),
                 how_to_close: "configure a connector that knows what was deployed and altered"
@@ -237,6 +239,7 @@ impl Lookout for Live {
                 Err(error) => case.manifest.gaps.push(Gap {
                     wanted: "changes".to_string(),
                     entity: None,
+                    hides: None,
                     why: GapReason::Connector,
                     detail: error.to_string(),
                     how_to_close: "see to the disk of the data folder".to_string(),

@@ -1,4 +1,5 @@
-//! The scene as each vendor's API tells it; what these doubles do not know they answer with 501.
+//! The scene as each vendor's API tells it; what these doubles do not know they answer with 501. Here are those who keep
+//! telemetry; the others are in files of their own.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,7 +8,12 @@ use model::Timestamp;
 use model::time::{MINUTE, SECOND};
 use serde_json::{Value, json};
 
+use super::alertmanager::alertmanager;
+use super::argocd::argocd;
+#[cfg(feature = "aws")]
+use super::aws::aws;
 use super::github::github;
+use super::gitlab::gitlab;
 use super::scene::{Line, Numbers, Request, Scene};
 use super::wire::{Asked, Double, Reply, Trouble, beside};
 
@@ -25,7 +31,13 @@ pub fn of(sort: &str, scene: &Arc<Scene>) -> Arc<Double> {
         "prometheus" => Arc::new(move |asked, trouble| prometheus(&scene, asked, trouble)),
         "loki" => Arc::new(move |asked, trouble| loki(&scene, asked, trouble)),
         "jaeger" => Arc::new(move |asked, trouble| jaeger(&scene, asked, trouble)),
+        "tempo" => Arc::new(move |asked, trouble| tempo(&scene, asked, trouble)),
         "github" => Arc::new(move |asked, trouble| github(&scene, asked, trouble)),
+        "gitlab" => Arc::new(move |asked, trouble| gitlab(&scene, asked, trouble)),
+        "argocd" => Arc::new(move |asked, trouble| argocd(&scene, asked, trouble)),
+        "alertmanager" => Arc::new(move |asked, trouble| alertmanager(&scene, asked, trouble)),
+        #[cfg(feature = "aws")]
+        "aws" => Arc::new(move |asked, trouble| aws(&scene.account, asked, trouble)),
         other => panic!("there is no double of {other}"),
     }
 }
@@ -215,10 +227,15 @@ fn loki(scene: &Scene, asked: &Asked, trouble: Trouble) -> Reply {
     }
 }
 
-// ---- Jaeger
+// ---- Jaeger and Tempo
+
+/// The name of a trace.
+fn trace(request: &Request) -> String {
+    format!("{:032x}", request.at)
+}
 
 fn resources(request: &Request, beside: i64) -> Vec<Value> {
-    let trace = format!("{:032x}", request.at);
+    let trace = trace(request);
     let id = |depth: usize| format!("{:016x}", request.at + depth as i64 + 1);
     let spans = request.spans.iter().enumerate();
     spans
@@ -292,4 +309,38 @@ fn jaeger(scene: &Scene, asked: &Asked, trouble: Trouble) -> Reply {
         }
         _ => unknown(),
     }
+}
+
+fn tempo(scene: &Scene, asked: &Asked, trouble: Trouble) -> Reply {
+    let beside = beside(trouble);
+    if let Some(id) = asked.path.strip_prefix("/api/v2/traces/") {
+        let Some(request) = scene.requests.iter().find(|one| trace(one) == id) else {
+            return Reply::text(404, "trace not found");
+        };
+        let whole = json!({"trace": {"resourceSpans": resources(request, beside)}});
+        return Reply::json(&match trouble {
+            Trouble::Truncated => json!({
+                "trace": whole["trace"], "status": "PARTIAL", "message": "an ingester did not answer",
+            }),
+            _ => whole,
+        });
+    }
+    if asked.path != "/api/search" {
+        return unknown();
+    }
+    let moment = |name: &str| asked.number(name) as i64 * SECOND - beside;
+    let (from, to) = match (moment("start"), moment("end")) {
+        (..) if trouble == Trouble::SamePage => (i64::MIN, i64::MAX),
+        (from, _) if trouble == Trouble::OtherTime => (from - 40 * MINUTE, from - 30 * MINUTE),
+        both => both,
+    };
+    let newest = scene.requests.iter().rev();
+    let found = newest.filter(|request| request.at >= from && request.at < to);
+    let traces: Vec<Value> = found
+        .take(asked.number("limit") as usize)
+        .map(|request| {
+            json!({"traceID": trace(request), "rootServiceName": request.spans[0].0, "rootTraceName": "reserve"})
+        })
+        .collect();
+    Reply::json(&json!({"traces": traces, "metrics": {}}))
 }

@@ -8,20 +8,27 @@ use super::doubles::unknown;
 use super::scene::{Commit, Repository, Scene};
 use super::wire::{Asked, Reply, Trouble, beside};
 
+/// What a commit altered in one of its files, if that is known.
+pub fn patch(commit: &Commit, file: &str) -> Option<String> {
+    let (_, rest) = commit.diff.split_once(&format!("@@ {file} @@\n"))?;
+    let own: Vec<&str> = rest
+        .lines()
+        .take_while(|line| !line.starts_with("@@ "))
+        .collect();
+    Some(format!("@@ -1,9 +1,9 @@\n{}", own.join("\n")))
+}
+
 fn patches(commit: &Commit) -> Vec<Value> {
-    let patch = |file: &String| {
-        let (_, rest) = commit.diff.split_once(&format!("@@ {file} @@\n"))?;
-        let own: Vec<&str> = rest
-            .lines()
-            .take_while(|line| !line.starts_with("@@ "))
-            .collect();
-        Some(format!("@@ -1,9 +1,9 @@\n{}", own.join("\n")))
-    };
     commit
         .files
         .iter()
-        .map(|file| json!({"filename": file, "status": "modified", "patch": patch(file)}))
+        .map(|file| json!({"filename": file, "status": "modified", "patch": patch(commit, file)}))
         .collect()
+}
+
+/// A moment as hosts of code write it.
+pub fn written(moment: i64, beside: i64) -> String {
+    Timestamp((moment + beside) / SECOND * SECOND).to_string()
 }
 
 /// Repositories, their commits with diffs, and what was deployed.
@@ -34,7 +41,7 @@ pub fn github(scene: &Scene, asked: &Asked, trouble: Trouble) -> Reply {
     let Some(repository) = scene.repositories.iter().find(|r| r.name == *name) else {
         return Reply::text(404, "Not Found");
     };
-    let at = |moment: i64| Timestamp((moment + beside) / SECOND * SECOND).to_string();
+    let at = |moment: i64| written(moment, beside);
     let list = |all: Vec<Value>, key: Option<&str>| paged(asked, trouble, all, key);
     match rest {
         ["commits"] => {
@@ -82,7 +89,7 @@ fn deployments(repository: &Repository, at: &impl Fn(i64) -> String) -> Vec<Valu
 }
 
 /// One page of a list, with the header that leads to the next.
-fn paged(asked: &Asked, trouble: Trouble, all: Vec<Value>, key: Option<&str>) -> Reply {
+pub fn paged(asked: &Asked, trouble: Trouble, all: Vec<Value>, key: Option<&str>) -> Reply {
     let size: usize = asked.field("per_page").parse().unwrap_or(30);
     let page: usize = asked.field("page").parse().unwrap_or(1);
     let all_of_them = all.len();

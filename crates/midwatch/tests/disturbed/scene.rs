@@ -6,6 +6,9 @@ use model::Timestamp;
 use model::time::{MINUTE, SECOND};
 use serde_json::Value;
 
+#[cfg(feature = "aws")]
+use super::account::Account;
+
 /// Numbers of one service under one name, by the nanosecond.
 pub struct Numbers {
     pub service: String,
@@ -61,6 +64,14 @@ pub struct Repository {
     pub deployments: Vec<Deployment>,
 }
 
+/// What Argo CD brings out.
+pub struct Application {
+    /// Its service has the same name with `service` behind it.
+    pub name: &'static str,
+    /// The oldest first.
+    pub deployments: Vec<Deployment>,
+}
+
 pub struct Scene {
     /// When the alarm fired.
     pub alarmed: Timestamp,
@@ -69,6 +80,11 @@ pub struct Scene {
     pub lines: Vec<Line>,
     pub requests: Vec<Request>,
     pub repositories: Vec<Repository>,
+    /// None, unless Argo CD deploys in place of those who host the code.
+    pub applications: Vec<Application>,
+    /// Another system altogether, on AWS.
+    #[cfg(feature = "aws")]
+    pub account: Account,
 }
 
 fn moment(value: &Value) -> i64 {
@@ -137,7 +153,20 @@ impl Scene {
             repositories: ["inventory", "shipping", "order"]
                 .map(|name| repository(name, &changes, &at))
                 .into(),
+            applications: Vec::new(),
+            #[cfg(feature = "aws")]
+            account: Account::at(until),
         }
+    }
+
+    /// The same, deployed by Argo CD: whoever hosts the code knows of no deployment.
+    pub fn by_argocd(mut self) -> Self {
+        let deployed = self.repositories.iter_mut().map(|repository| Application {
+            name: repository.name,
+            deployments: std::mem::take(&mut repository.deployments),
+        });
+        self.applications = deployed.collect();
+        self
     }
 }
 

@@ -1,32 +1,72 @@
-//! The program under test: a server that asks four sources, of which one is in trouble, and to which an alarm is posted.
+//! The program under test: a server that asks its sources, of which some are in trouble, and to which an alarm is posted.
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use midwatch::config::Written;
 use midwatch::console::{Console, Surroundings};
-use midwatch::wiring::house::House;
-use midwatch::wiring::serving::{Inbound, Serving};
 use model::Timestamp;
 use model::report::Report;
 use serde_json::{Value, json};
 
-use super::wire::{TIMEOUT, Trouble};
-use super::{doubles, wire};
+use super::doubles;
+use super::program::{CONFIG, Server};
+use super::scene::Scene;
+use super::wire::{self, TIMEOUT, Trouble};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
-/// Sorts of sources, one each.
-pub const SOURCES: [&str; 4] = ["prometheus", "loki", "jaeger", "github"];
-/// Requests that one look may send to each.
-pub const REQUESTS: u64 = 150;
 /// Nothing is waited for any longer.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// As whom AWS is asked: nobody at all.
+const OWN: [(&str, &str); 3] = [
+    ("AWS_ACCESS_KEY_ID", "AKIATESTTESTTESTTEST"),
+    ("AWS_SECRET_ACCESS_KEY", "test"),
+    ("AWS_EC2_METADATA_DISABLED", "true"),
+];
 
-/// A report, and how long it took from the alarm.
+/// A system, and who tells of it.
+#[derive(Clone, Copy)]
+pub struct Place {
+    /// Sorts of sources, one each.
+    pub sources: &'static [&'static str],
+    pub alarm: Alarm,
+    pub guilty: Guilty,
+}
+
+/// Who is guilty.
+#[derive(Clone, Copy)]
+pub struct Guilty {
+    pub entity: &'static str,
+    /// In which way.
+    pub mechanism: &'static str,
+    /// Ways that are nearly right.
+    pub near: &'static [&'static str],
+    /// By which change: how its id begins.
+    pub change: &'static str,
+}
+
+/// What is posted.
+#[derive(Clone, Copy)]
+pub struct Alarm {
+    pub rule: &'static str,
+    pub fired: fn(&Scene) -> Timestamp,
+    /// A label that names somebody, and whom.
+    pub about: (&'static str, &'static str),
+    pub summary: &'static str,
+}
+
+/// Sources in trouble: which, and in which.
+pub type Troubles = [(&'static str, Trouble)];
+
+/// A report, and what else there was to be seen.
 pub struct Looked {
     pub report: Report,
+    /// From the alarm to the report.
     pub lasted: Duration,
+    /// Was the incident silenced?
+    pub hushed: bool,
+    /// Lines of the server's log that tell of a panic.
+    pub panics: Vec<String>,
 }
 
 /// What a command prints.
@@ -39,78 +79,106 @@ fn run(args: &[&str]) -> String {
     String::from_utf8(out).unwrap()
 }
 
-fn configuration(
-    disturbed: &str,
-    trouble: Trouble,
-    scene: &std::sync::Arc<super::scene::Scene>,
-) -> String {
-    let mut text = "[server]\nlisten = \"127.0.0.1:0\"\n[telemetry]\ngrpc = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\n\
-                    [watch]\nevery = \"50ms\"\n[notify]\nterminal = false\n[investigate]\nlookback = \"30m\"\n\
-                    [inlets.alerts]\nkind = \"alertmanager\"\nsecret_file = \"secret\"\n"
-        .to_string();
-    for sort in SOURCES {
-        let trouble = if sort == disturbed {
-            trouble
-        } else {
-            Trouble::None
-        };
+/// How long a look at a source may last. AWS is asked more, and some of its calls have to wait for their turn.
+fn longest(sort: &str) -> Duration {
+    match sort {
+        "aws" => TIMEOUT * 5,
+        _ => TIMEOUT * 3,
+    }
+}
+
+/// Requests that one look may send to it. Tempo is asked for each trace by itself.
+pub fn requests(sort: &str) -> u64 {
+    match sort {
+        "tempo" => 400,
+        _ => 150,
+    }
+}
+
+fn configuration(place: &Place, troubles: &Troubles, scene: &Arc<Scene>) -> String {
+    let mut text = format!(
+        "{CONFIG}[watch]\nevery = \"50ms\"\n[investigate]\nlookback = \"30m\"\n\
+         [inlets.alerts]\nkind = \"alertmanager\"\nsecret_file = \"secret\"\n"
+    );
+    let services = |prefix: &str| {
+        let names = scene.repositories.iter().map(|one| one.name);
+        let touches = names.map(|name| format!("\"{prefix}{name}\" = [\"service/{name}service\"]"));
+        touches.collect::<Vec<_>>().join(", ")
+    };
+    for sort in place.sources {
+        let trouble = troubles.iter().find(|(of, _)| of == sort);
+        let trouble = trouble.map_or(Trouble::None, |(_, trouble)| *trouble);
         let url = wire::serve(doubles::of(sort, scene), trouble);
-        let own = match sort {
-            "github" => {
-                let names: Vec<&str> = scene.repositories.iter().map(|r| r.name).collect();
-                let touches: Vec<String> = names
-                    .iter()
-                    .map(|name| format!("\"shop/{name}\" = [\"service/{name}service\"]"))
-                    .collect();
-                let names: Vec<String> = names.iter().map(|name| format!("shop/{name}")).collect();
-                format!(
-                    "repositories = {names:?}\ntouches = {{ {} }}\ndiffs = 60\n",
-                    touches.join(", ")
-                )
+        let address = if *sort == "aws" { "endpoint" } else { "url" };
+        let own = match *sort {
+            "github" | "gitlab" => {
+                let names = scene.repositories.iter();
+                let names: Vec<String> = names.map(|one| format!("shop/{}", one.name)).collect();
+                let touches = services("shop/");
+                format!("repositories = {names:?}\ntouches = {{ {touches} }}\ndiffs = 60\n")
             }
+            "argocd" => format!("touches = {{ {} }}\n", services("")),
             // So that there are several pages.
             "loki" => "page = 20\n".to_string(),
+            "aws" => "regions = [\"eu-west-1\"]\n".to_string(),
             _ => String::new(),
         };
         text += &format!(
-            "[connectors.{sort}.main]\nurl = \"{url}\"\ntimeout = \"{}s\"\nlook = \"{}s\"\nrequests = {REQUESTS}\n{own}",
+            "[connectors.{sort}.main]\n{address} = \"{url}\"\ntimeout = \"{}s\"\nlook = \"{}s\"\nrequests = {}\n{own}",
             TIMEOUT.as_secs(),
-            TIMEOUT.as_secs() * 3
+            longest(sort).as_secs(),
+            requests(sort)
         );
     }
     text
 }
 
-/// The first report about the scene, with this trouble of this source.
-pub fn looked(disturbed: &str, trouble: Trouble) -> Looked {
-    let scene = super::scene();
+/// The first report about a system, with these troubles of its sources.
+pub fn looked(place: &Place, troubles: &Troubles) -> Looked {
+    let scene = Scene::now();
+    let scene = match place.sources.contains(&"argocd") {
+        true => scene.by_argocd(),
+        false => scene,
+    };
+    let scene = Arc::new(scene);
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("secret"), SECRET).unwrap();
-    let file = folder.path().join("midwatch.toml");
-    std::fs::write(&file, configuration(disturbed, trouble, &scene)).unwrap();
+    let folder = folder.path();
+    std::fs::write(folder.join("secret"), SECRET).unwrap();
+    let file = folder.join("midwatch.toml");
+    std::fs::write(&file, configuration(place, troubles, &scene)).unwrap();
     let config = file.display().to_string();
-    let house = House::built(Written::read(Some(&file)).unwrap());
-    let inbound = Inbound::open(&house).unwrap();
-    let serving = Serving::begin(&house, inbound, Vec::new()).unwrap();
+    let server = Server::with(folder, "warn", &[&OWN[..], &at_home(folder)].concat());
     let began = Instant::now();
-    post(serving.api().unwrap(), scene.alarmed);
-    let report = loop {
-        if let Some(report) = report(&config) {
-            break report;
+    post(&server, &place.alarm, &scene);
+    let (id, report) = loop {
+        if let Some(found) = report(&config) {
+            break found;
         }
         assert!(
             began.elapsed() < PATIENCE,
-            "{disturbed}, {trouble:?}: there is no report"
+            "{troubles:?}: there is no report\n{}",
+            server.log()
         );
         std::thread::sleep(Duration::from_millis(200));
     };
     let lasted = began.elapsed();
-    serving.end();
-    Looked { report, lasted }
+    let hushed = run(&["incidents", "show", &id, "--config", &config]).contains("silenced by");
+    let panics = server.end().into_iter();
+    Looked {
+        report,
+        lasted,
+        hushed,
+        panics: panics.filter(|line| line.contains("panicked")).collect(),
+    }
+}
+
+/// Whoever runs these tests may have credentials and settings of AWS: they are not looked at.
+fn at_home(folder: &Path) -> [(&str, &str); 1] {
+    [("HOME", folder.to_str().unwrap())]
 }
 
 /// The report of the only incident, once it is written.
-fn report(config: &str) -> Option<Report> {
+fn report(config: &str) -> Option<(String, Report)> {
     let printed = run(&[
         "incidents",
         "list",
@@ -131,31 +199,25 @@ fn report(config: &str) -> Option<Report> {
         "--config",
         config,
     ];
-    serde_json::from_str(&run(&args)).ok()
+    let report = serde_json::from_str(&run(&args)).ok()?;
+    Some((id, report))
 }
 
-/// The alarm of the recording, as Alertmanager posts it.
-fn post(api: SocketAddr, fired: Timestamp) {
+/// The alarm, as Alertmanager posts it.
+fn post(server: &Server, alarm: &Alarm, scene: &Scene) {
+    let (label, name) = alarm.about;
     let alert = json!({
         "status": "firing",
-        "labels": {"alertname": "inventory-db-pool-saturation", "service": "inventoryservice", "severity": "critical"},
-        "annotations": {"summary": "inventoryservice DB pool acquire wait p99 above 0.5s; multiple upstreams timing out"},
-        "startsAt": fired.to_string(),
+        "labels": {"alertname": alarm.rule, label: name, "severity": "critical"},
+        "annotations": {"summary": alarm.summary},
+        "startsAt": (alarm.fired)(scene).to_string(),
         "endsAt": "0001-01-01T00:00:00Z",
-        "fingerprint": "pool",
+        "fingerprint": "one",
     });
     let body =
         json!({"version": "4", "status": "firing", "receiver": "midwatch", "alerts": [alert]})
             .to_string();
-    let mut stream = TcpStream::connect(api).unwrap();
-    write!(
-        stream,
-        "POST /v1/spaces/main/inlets/alerts HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nauthorization: Bearer {SECRET}\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .unwrap();
-    let mut answer = String::new();
-    let _ = stream.read_to_string(&mut answer);
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let headers = format!("authorization: Bearer {SECRET}\r\ncontent-type: application/json\r\n");
+    let got = server.ask("POST /v1/spaces/main/inlets/alerts", &headers, &body);
+    assert_eq!(got.status, 200, "{}", got.text);
 }

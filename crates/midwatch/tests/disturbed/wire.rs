@@ -50,15 +50,37 @@ pub enum Trouble {
     Truncated,
     /// What it gives lies in another time than what was asked for, while its clock is right.
     OtherTime,
+    /// Of AWS: these services (as a signature names them; `*` for all, several with `|` between them) refuse whatever they
+    /// are asked, with this code.
+    #[cfg(feature = "aws")]
+    Refused(&'static str, &'static str),
+    /// Of AWS: these services end the connection without a word.
+    #[cfg(feature = "aws")]
+    HangsUp(&'static str),
+    /// Of AWS: before the first page of each list comes one with nothing on it, as AWS may do.
+    #[cfg(feature = "aws")]
+    EmptyFirst,
 }
 
 /// One request.
+#[cfg_attr(
+    not(feature = "aws"),
+    allow(dead_code, reason = "the others say all in the address")
+)]
 pub struct Asked {
     pub path: String,
     pub query: BTreeMap<String, String>,
+    /// By their names in lower case.
+    pub headers: BTreeMap<String, String>,
+    pub body: Vec<u8>,
 }
 
 impl Asked {
+    #[cfg(feature = "aws")]
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", String::as_str)
+    }
+
     pub fn field(&self, name: &str) -> &str {
         self.query.get(name).map_or("", String::as_str)
     }
@@ -73,10 +95,13 @@ impl Asked {
 }
 
 /// One answer.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Reply {
+    /// 0 for none at all: the connection ends.
     pub status: u16,
-    /// Whole header lines.
+    /// What sort of bytes they are.
+    pub kind: &'static str,
+    /// Further header lines, whole.
     pub headers: String,
     pub body: Vec<u8>,
 }
@@ -87,10 +112,15 @@ impl Reply {
     }
 
     pub fn text(status: u16, body: &str) -> Self {
+        Self::bytes(status, body.as_bytes().to_vec())
+    }
+
+    pub fn bytes(status: u16, body: Vec<u8>) -> Self {
         Self {
             status,
+            kind: "application/json",
             headers: String::new(),
-            body: body.as_bytes().to_vec(),
+            body,
         }
     }
 }
@@ -138,17 +168,16 @@ fn answered(mut stream: TcpStream, double: &Double, trouble: Trouble) {
             ..Reply::text(429, "too many requests")
         },
         Trouble::Forbidden(mask) if forbidden(mask) => Reply::text(403, "you may not see this"),
-        Trouble::Unreadable => Reply {
-            status: 200,
-            body: vec![0xff, 0xfe, 0x00, 0x9f, b'{', 0x00],
-            ..Reply::default()
-        },
+        Trouble::Unreadable => Reply::bytes(200, vec![0xff, 0xfe, 0x00, 0x9f, b'{', 0x00]),
         Trouble::Login => Reply::text(
             200,
             "<!DOCTYPE html><html><title>Log in</title><form method=\"post\">Password</form></html>",
         ),
         _ => double(&asked, trouble),
     };
+    if reply.status == 0 {
+        return;
+    }
     let ahead = match trouble {
         Trouble::Clock(seconds) => seconds,
         _ => 0,
@@ -159,10 +188,11 @@ fn answered(mut stream: TcpStream, double: &Double, trouble: Trouble) {
         _ => {}
     }
     let head = format!(
-        "HTTP/1.1 {} x\r\ndate: {}\r\n{}content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        "HTTP/1.1 {} x\r\ndate: {}\r\n{}content-type: {}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
         reply.status,
         date(ahead),
         reply.headers,
+        reply.kind,
         reply.body.len()
     );
     // Whoever asked may have given up before all is written.
@@ -212,12 +242,30 @@ fn read(stream: &mut TcpStream) -> Option<Asked> {
         }
     };
     let head = String::from_utf8_lossy(&seen[..head_end]).into_owned();
-    let target = head.split(' ').nth(1)?;
+    let mut lines = head.lines();
+    let mut words = lines.next()?.split(' ');
+    let target = words.nth(1)?;
+    let headers: BTreeMap<String, String> = lines
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_string()))
+        .collect();
+    let length = headers
+        .get("content-length")
+        .map_or(0, |n| n.parse().unwrap());
+    let mut body = seen.split_off(head_end + 4);
+    while body.len() < length {
+        match stream.read(&mut buffer) {
+            Ok(read) if read > 0 => body.extend_from_slice(&buffer[..read]),
+            _ => return None,
+        }
+    }
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     Some(Asked {
         path: decoded(path),
         query: pairs.map(|(k, v)| (decoded(k), decoded(v))).collect(),
+        headers,
+        body,
     })
 }
 

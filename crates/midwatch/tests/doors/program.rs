@@ -150,6 +150,11 @@ impl Drop for Server {
 impl Server {
     /// `midwatch serve` in that folder, whose log tells so much.
     pub fn begin(folder: &Path, log: &str) -> Self {
+        Self::with(folder, log, &[])
+    }
+
+    /// The same, with these in its environment.
+    pub fn with(folder: &Path, log: &str, environment: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_midwatch"))
             .arg("serve")
             .current_dir(folder)
@@ -157,6 +162,7 @@ impl Server {
             // What is unpacked on the way goes with the folder.
             .env("TMPDIR", folder)
             .env("NO_COLOR", "1")
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

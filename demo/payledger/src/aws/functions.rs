@@ -128,8 +128,11 @@ pub(super) async fn set_up(cloud: &Cloud, place: &Place, wanted: &Function) -> R
     let code = Blob::new(zip::of(FILE, CODE)?);
     if stands(place, &name).await?.is_some() {
         settled(place, &name).await?;
+        // A version keeps the settings, too: one of broken ones would be no way back.
+        let whole = deviations(cloud, place, wanted).await?.is_empty();
         let sent = place.lambda.update_function_code().function_name(&name);
         sent.zip_file(code)
+            .publish(whole)
             .send()
             .await
             .map_err(|error| failed(&what, &error))?;

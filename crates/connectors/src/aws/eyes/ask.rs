@@ -27,19 +27,22 @@ const LONGEST: usize = 300;
 /// Closes every service of a place.
 const ALL: &str = "*";
 
-/// Words of a service for "you may not", or "I do not know you".
-const DENIED: [&str; 12] = [
+/// Words of a service for "you may not".
+const DENIED: [&str; 6] = [
     "AccessDenied",
     "AccessDeniedException",
-    "AuthFailure",
     "AuthorizationError",
+    "NotAuthorized",
+    "SignatureDoesNotMatch",
+    "UnauthorizedOperation",
+];
+/// Words for "I do not know you", or no longer: no right that could be given helps.
+const STRANGER: [&str; 6] = [
+    "AuthFailure",
     "ExpiredToken",
     "ExpiredTokenException",
     "InvalidClientTokenId",
     "MissingAuthenticationToken",
-    "NotAuthorized",
-    "SignatureDoesNotMatch",
-    "UnauthorizedOperation",
     "UnrecognizedClientException",
 ];
 /// Words for "your clock is not mine", and for a signature that is wrong, perhaps for that reason: then its message says so.
@@ -213,6 +216,11 @@ impl<'l> Asking<'l> {
     }
 }
 
+/// Can something be asked about by this name? What is no name, or longer than the service's names are, is none of its own.
+pub(super) fn is_name(name: &str, longest: usize) -> bool {
+    (1..=longest).contains(&name.len())
+}
+
 /// What a failure means, and whom it closes: nobody, this service, or all.
 pub(in crate::aws) fn meaning<E>(
     shown: &Shown,
@@ -252,6 +260,8 @@ where
                 || (SIGNED.contains(&code) && EXPIRED.iter().any(|word| told.contains(word)))
             {
                 (service, Missed::Clock(said))
+            } else if STRANGER.contains(&code) {
+                (Some(ALL), Missed::Stranger(said))
             } else if DENIED.contains(&code) || matches!(status, 401 | 403) {
                 (None, Missed::Permission(said))
             } else if THROTTLED.contains(&code) || status == 429 {
@@ -293,7 +303,14 @@ pub(super) fn gap(source: &str, here: &str, wanted: &str, miss: &Miss) -> Gap {
             GapReason::Timeout,
             format!("see whether AWS is slow, or raise timeout and look in [connectors.{source}]"),
         ),
-        Missed::Permission(_) | Missed::Stranger(_) => (
+        Missed::Stranger(_) => (
+            GapReason::Permission,
+            format!(
+                "renew the credentials that the watch asks with, wherever it has them from (environment, profile in \
+                 [connectors.{source}], web identity, instance)"
+            ),
+        ),
+        Missed::Permission(_) => (
             GapReason::Permission,
             format!(
                 "allow {} to whom the watch asks as; `midwatch permissions aws` prints the whole policy",

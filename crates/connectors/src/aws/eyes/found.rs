@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use model::case::{OwnedLog, OwnedSpan};
-use model::query::Gap;
+use model::query::{Gap, GapReason};
 use model::source::Asked;
 use model::telemetry::RawRef;
-use model::time::{TimeWindow, Timestamp};
+use model::time::{MINUTE, TimeWindow, Timestamp};
 use model::{
     Change, ChangeKind, EdgeKind, EntityId, Event, Series, Severity, SourceKind, StateSnapshot,
     Topology,
@@ -60,6 +60,16 @@ pub(super) struct Found {
     pub asked: Vec<Asked>,
     /// Edges that are not the directory's: of spans and service graphs.
     pub topology: Topology,
+    /// How much was given that lies in quite another time than was asked for; it was left out.
+    pub strays: u64,
+}
+
+/// A service may round the time that it is asked about by an hour, and its clock may be off by as much as it lets pass.
+const ROUNDED: i64 = 60 * MINUTE;
+
+/// Does it lie in quite another time?
+pub(super) fn is_astray(at: Timestamp, asked: TimeWindow) -> bool {
+    at.0 < asked.from().0.saturating_sub(ROUNDED) || at.0 > asked.to().0.saturating_add(ROUNDED)
 }
 
 impl Default for Found {
@@ -76,6 +86,7 @@ impl Default for Found {
             gaps: Vec::new(),
             asked: Vec::new(),
             topology: Topology::default(),
+            strays: 0,
         }
     }
 }
@@ -210,6 +221,38 @@ impl Found {
         self.gaps.push(asking.gap(wanted, miss));
     }
 
+    /// That something was given of quite another time.
+    pub fn tell_strays(&mut self, asking: &Asking<'_>, kind: SourceKind) {
+        if self.strays > 0 {
+            let gap = Gap::new(
+                format!("the right {}", kind.word()),
+                GapReason::Connector,
+                format!(
+                    "{}: {} of them lie in another time than was asked for; they were left out",
+                    asking.here(),
+                    self.strays
+                ),
+                format!(
+                    "see what answers there: endpoint in [connectors.{}]",
+                    asking.source
+                ),
+            );
+            self.gaps.push(gap.hiding(kind));
+            self.strays = 0;
+        }
+    }
+
+    /// The same, where what was not answered is evidence of this kind. What was only cut short hides nothing by
+    /// itself: whoever fires was asked about first.
+    #[must_use]
+    pub fn of(mut self, kind: SourceKind) -> Self {
+        let unanswered = |gap: &&mut Gap| gap.hides.is_none() && gap.why != GapReason::Budget;
+        for gap in self.gaps.iter_mut().filter(unanswered) {
+            gap.hides = Some(kind);
+        }
+        self
+    }
+
     /// Takes over what another part of the same place found.
     pub fn join(&mut self, other: Self) {
         self.seen.extend(other.seen);
@@ -301,6 +344,7 @@ pub(super) struct Rows {
     directory: Directory,
     file: Arc<str>,
     hull: TimeWindow,
+    strays: u64,
     logs: Vec<OwnedLog>,
     spans: Vec<OwnedSpan>,
 }
@@ -312,6 +356,7 @@ impl Rows {
             directory: Directory::new(Arc::<Declared>::default()),
             file: Arc::from(file),
             hull,
+            strays: 0,
             logs: Vec::new(),
             spans: Vec::new(),
         }
@@ -322,6 +367,7 @@ impl Rows {
         found.directory.merge(self.directory);
         found.logs.extend(self.logs);
         found.spans.extend(self.spans);
+        found.strays += self.strays;
     }
 }
 
@@ -347,6 +393,7 @@ impl Sink for Rows {
 
     fn log(&mut self, mut parts: LogParts<'_>, _: Row) -> Flow {
         if !self.hull.contains(parts.time) {
+            self.strays += u64::from(is_astray(parts.time, self.hull));
             return ON;
         }
         let entity = self

@@ -89,7 +89,9 @@ pub(super) async fn look(asking: &Asking<'_>) -> (Found, Names) {
     let listed = match list(asking, &mut found, &mut names).await {
         Ok(listed) => listed,
         Err(miss) => {
-            found.missed(asking, "functions", &miss);
+            // Who calls whom stands in their variables.
+            let gap = asking.gap("functions", &miss);
+            found.gaps.push(gap.hiding(SourceKind::Topology));
             return (found, names);
         }
     };
@@ -113,7 +115,7 @@ async fn list(asking: &Asking<'_>, found: &mut Found, names: &mut Names) -> Resu
         if page == PAGES {
             let detail = format!("the first {} functions were read", listed.len());
             let gap = asking.cut("all functions", detail, "name fewer regions and accounts");
-            found.gaps.push(gap);
+            found.gaps.push(gap.hiding(SourceKind::Topology));
             break;
         }
         let sent = asking

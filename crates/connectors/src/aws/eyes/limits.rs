@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use model::query::Gap;
 use model::{EntityId, SourceKind};
 use serde_json::json;
 
@@ -63,7 +64,7 @@ async fn one(
     Ok(())
 }
 
-/// Functions of whom it could matter; all of them where neither numbers nor the audit trail can tell.
+/// Functions of whom it could matter; all of them where numbers or the audit trail cannot tell.
 fn matter(firing: &BTreeSet<EntityId>, known: &Found) -> Vec<(EntityId, String)> {
     let throttled = known
         .series
@@ -74,8 +75,8 @@ fn matter(firing: &BTreeSet<EntityId>, known: &Found) -> Vec<(EntityId, String)>
     let mut matter: BTreeSet<&EntityId> = throttled.map(|one| &one.key.entity).collect();
     matter.extend(altered.flat_map(|one| &one.entities));
     matter.extend(firing);
-    let told = [SourceKind::Metrics, SourceKind::Changes];
-    let blind = told.iter().any(|kind| !known.seen.contains(kind));
+    let trail = known.seen.contains(&SourceKind::Changes);
+    let blind = known.series.is_empty() || !trail || known.gaps.iter().any(Gap::hides_changes);
     let functions = known.snapshots.iter().filter(|one| one.kind == FUNCTION);
     functions
         .filter(|one| blind || matter.contains(&one.entity))

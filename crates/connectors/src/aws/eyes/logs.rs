@@ -64,6 +64,7 @@ pub(super) async fn look(asking: &Asking<'_>, firing: &BTreeSet<EntityId>) -> Fo
         groups.truncate(most);
     }
     if asking.settings.insights && insights::read(asking, &groups, &mut found).await {
+        found.tell_strays(asking, SourceKind::Logs);
         return found;
     }
     let mut cut = 0;
@@ -87,6 +88,7 @@ pub(super) async fn look(asking: &Asking<'_>, firing: &BTreeSet<EntityId>) -> Fo
         let gap = asking.cut("all log lines", detail, "name fewer log_groups");
         found.gaps.push(gap);
     }
+    found.tell_strays(asking, SourceKind::Logs);
     found
 }
 

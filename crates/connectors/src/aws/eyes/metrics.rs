@@ -15,7 +15,7 @@ use model::{EntityId, Series, SourceKind};
 use super::alarms::{Alarms, moment, stamp};
 use super::ask::{Asking, Miss};
 use super::formulas::Formula;
-use super::found::Found;
+use super::found::{Found, is_astray};
 use super::repeats::clip;
 use crate::files::aws::names;
 
@@ -234,6 +234,7 @@ pub(super) async fn look(asking: &Asking<'_>, alarms: &Alarms) -> Found {
     let computed = alarms.formulas.iter().take(FORMULAS);
     let computed = computed.map(|(who, formula)| Wanted::Formula(who, formula));
     read(asking, &computed.collect::<Vec<_>>(), &mut found).await;
+    found.tell_strays(asking, SourceKind::Metrics);
     found
 }
 
@@ -261,6 +262,14 @@ impl Wanted<'_> {
     }
 
     /// What its series is called, and how it is asked for.
+    /// Does its number of a period grow until the period is over?
+    fn adds_up(&self) -> bool {
+        match self {
+            Self::Metric(metric) => ["Sum", "SampleCount"].contains(&metric.statistic.as_str()),
+            Self::Formula(..) => false,
+        }
+    }
+
     fn told(&self, asking: &Asking<'_>, step: Span, found: &mut Found) -> (SeriesKey, String) {
         let region = &asking.place.region;
         match self {
@@ -402,7 +411,7 @@ async fn read(asking: &Asking<'_>, wanted: &[Wanted<'_>], found: &mut Found) {
                     let detail =
                         format!("{troubled} of {} metrics came in part or not", some.len());
                     let gap = asking.cut("whole metrics", detail, "look again, or name namespaces");
-                    found.gaps.push(gap);
+                    found.gaps.push(gap.hiding(SourceKind::Metrics));
                 }
             }
             Err(miss) => {
@@ -482,9 +491,28 @@ fn take(
     // CloudWatch stamps a period with its beginning. What it counts was so by its end, or by now: stamped so, whatever
     // altered it lies before the first point that shows it.
     let last = asking.hull.to().0 - 1;
-    let ends = times.into_iter().map(|at| (at + step.0).min(last));
-    let mut points: BTreeMap<i64, f64> = ends.zip(values).collect();
-    points.retain(|at, value| value.is_finite() && asking.hull.contains(Timestamp(*at)));
+    // What begins later was not asked for.
+    let asked = times
+        .into_iter()
+        .zip(values)
+        .filter(|(at, _)| *at <= last || is_astray(Timestamp(*at), asking.hull));
+    let ends = asked.map(|(at, value)| (at.saturating_add(step.0), value));
+    let mut points: BTreeMap<i64, f64> = BTreeMap::new();
+    for (end, value) in ends.filter(|(_, value)| value.is_finite()) {
+        if is_astray(Timestamp(end), asking.hull) {
+            found.strays += 1;
+            continue;
+        }
+        // A sum only grows until its period is over: that it is lower than the one before says nothing yet.
+        let before = points
+            .last_key_value()
+            .map_or(f64::MIN, |(_, before)| *before);
+        if end > last + 1 && one.adds_up() && value < before {
+            continue;
+        }
+        points.insert(end.min(last), value);
+    }
+    points.retain(|at, _| asking.hull.contains(Timestamp(*at)));
     if points.is_empty() {
         return;
     }

@@ -61,6 +61,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::join_all;
+use model::query::Gap;
 use model::source::SourceLook;
 use model::time::{MINUTE, Span, TimeWindow, Timestamp};
 use model::{SourceKind, Topology};
@@ -68,14 +69,13 @@ use tokio::runtime::Runtime;
 
 use super::calls::CALLS;
 use super::prices::{BadPrice, Prices};
-use crate::pull::{Brought, Budget, GREETING, Live, Missed, off};
+use crate::pull::{Brought, Budget, GREETING, Live, Missed, dollars, off};
 use ask::{Asking, Miss};
 use found::Found;
 use identity::Shown;
 use tally::{Look, Tally};
 
 pub use means::Means;
-pub use tally::Money;
 
 /// For so long the map of the last look is good enough for whoever only wants to know who is near.
 const MAP_LASTS: Span = Span(15 * MINUTE);
@@ -124,8 +124,6 @@ pub struct Settings {
     pub changes: Span,
     /// What may be asked.
     pub budget: Budget,
-    /// What it may cost.
-    pub money: Money,
     /// Prices that differ from the public list: dollars, by action.
     pub prices: BTreeMap<String, f64>,
     /// Where every attempt is written down.
@@ -149,7 +147,6 @@ impl Default for Settings {
             details: 12,
             changes: Span(24 * 60 * MINUTE),
             budget: Budget::default(),
-            money: Money::default(),
             prices: BTreeMap::new(),
             call_log: None,
         }
@@ -193,13 +190,7 @@ impl Eyes {
     /// If a price is none, or the machine gives no thread.
     pub fn new(name: &str, settings: Settings, means: Means) -> Result<Self, NotBuilt> {
         let prices = Prices::with(&settings.prices)?;
-        let mut tally = Tally::new(
-            name,
-            Arc::clone(&means.clock),
-            settings.budget,
-            settings.money,
-            prices,
-        );
+        let mut tally = Tally::new(name, Arc::clone(&means.clock), settings.budget, prices);
         tally.log.clone_from(&settings.call_log);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -246,7 +237,7 @@ impl Eyes {
                     missed,
                 };
                 let gap = ask::gap(&self.name, &self.name, "everything in AWS", &miss);
-                brought.gaps.push(gap);
+                brought.gaps.push(gap.hiding(SourceKind::Changes));
                 return brought;
             }
         };
@@ -264,7 +255,12 @@ impl Eyes {
             found.pour(&mut brought);
         }
         if look.ahead().0 != 0 {
-            brought.gaps.push(off(&self.name, look.ahead()));
+            let gap = off(&self.name, look.ahead());
+            // What AWS dates later than now was not asked for.
+            brought.gaps.push(match look.ahead().0 > 0 {
+                true => gap.hiding(SourceKind::Changes),
+                false => gap,
+            });
         }
         brought.seen = found::kinds(&seen);
         brought.topology.normalise();
@@ -329,7 +325,7 @@ impl Eyes {
             said.push(off(&self.name, look.ahead()).detail);
         }
         let hour = self.tally.hour.spent(now);
-        let paid = tally::dollars(self.tally.paid.spent(now).requests);
+        let paid = dollars(self.tally.paid.spent(now).requests);
         Ok(format!(
             "asked as {}. It sees alarms, metrics, logs, traces, the audit trail, functions, tables, queues, tags, services of ECS, \
              databases, load balancers, machines and their groups, APIs, health checks, state machines, builds, releases, automation and what AWS Config recorded, by {} calls that all read. Asked {} times in the last hour, for {paid}",
@@ -358,6 +354,14 @@ impl Live for Eyes {
     fn greet(&self) -> Result<String, Missed> {
         self.wait(self.greeted())
             .unwrap_or_else(|| Err(Missed::Unreached("it is being ended".to_string())))
+    }
+
+    fn gap(&self, missed: &Missed) -> Gap {
+        let miss = Miss {
+            action: "sts:GetCallerIdentity",
+            missed: missed.clone(),
+        };
+        ask::gap(&self.name, &self.name, "", &miss)
     }
 
     /// The map of the last look: to draw one of its own would be as long as a look.

@@ -14,8 +14,8 @@ const PAGES: usize = 5;
 /// Tables.
 pub(super) async fn look(asking: &Asking<'_>, firing: &BTreeSet<EntityId>) -> Found {
     let mut found = Found::default();
-    let names = match list(asking).await {
-        Ok(names) => names,
+    let (names, whole) = match list(asking).await {
+        Ok(listed) => listed,
         Err(miss) => {
             found.missed(asking, "tables", &miss);
             return found;
@@ -27,7 +27,7 @@ pub(super) async fn look(asking: &Asking<'_>, firing: &BTreeSet<EntityId>) -> Fo
         .map(|name| (found.there(asking, EntityKind::Table, &name), name))
         .collect();
     let wanted = ("how tables are", "tables");
-    for (entity, name) in found.first(asking, firing, wanted, tables, false) {
+    for (entity, name) in found.first(asking, firing, wanted, tables, !whole) {
         if let Err(miss) = describe(asking, &name, entity, &mut found).await {
             found.missed(asking, "how tables are", &miss);
             break;
@@ -36,8 +36,9 @@ pub(super) async fn look(asking: &Asking<'_>, firing: &BTreeSet<EntityId>) -> Fo
     found
 }
 
-async fn list(asking: &Asking<'_>) -> Result<Vec<String>, Miss> {
-    let mut names = Vec::new();
+/// Their names, and whether these are all.
+async fn list(asking: &Asking<'_>) -> Result<(BTreeSet<String>, bool), Miss> {
+    let mut names = BTreeSet::new();
     let mut next = None;
     for _ in 0..PAGES {
         let sent = asking
@@ -50,10 +51,10 @@ async fn list(asking: &Asking<'_>) -> Result<Vec<String>, Miss> {
         names.extend(answer.table_names().iter().cloned());
         next = answer.last_evaluated_table_name().map(str::to_string);
         if next.is_none() {
-            break;
+            return Ok((names, true));
         }
     }
-    Ok(names)
+    Ok((names, false))
 }
 
 async fn describe(

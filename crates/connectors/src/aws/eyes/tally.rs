@@ -15,31 +15,12 @@ use model::time::{SECOND, Span, Timestamp};
 
 use crate::aws::calls::Call;
 use crate::aws::prices::Prices;
-use crate::pull::{Budget, Hour, Missed, ahead};
+use crate::pull::{Budget, Hour, Missed, ahead, dollars};
 
 /// With less time left nothing more is asked.
 const LEAST_LEFT: Span = Span(SECOND / 20);
 /// The share of a quota that is used: others work in that account too, most of all in an incident.
 const SHARE: f64 = 0.5;
-
-/// Money that may be spent, in billionths of a dollar.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Money {
-    /// In one look.
-    pub look: u64,
-    /// In any hour.
-    pub hour: u64,
-}
-
-impl Default for Money {
-    /// Five cents a look, a dollar an hour.
-    fn default() -> Self {
-        Self {
-            look: 50_000_000,
-            hour: 1_000_000_000,
-        }
-    }
-}
 
 /// How fast one call may be made in one place: so many at once, and so many each second after.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +35,6 @@ pub(in crate::aws) struct Tally {
     pub name: String,
     pub clock: Arc<dyn Clock>,
     pub budget: Budget,
-    pub money: Money,
     pub prices: Prices,
     pub hour: Hour,
     /// Money of the last hour, in billionths.
@@ -65,18 +45,11 @@ pub(in crate::aws) struct Tally {
 }
 
 impl Tally {
-    pub fn new(
-        name: &str,
-        clock: Arc<dyn Clock>,
-        budget: Budget,
-        money: Money,
-        prices: Prices,
-    ) -> Self {
+    pub fn new(name: &str, clock: Arc<dyn Clock>, budget: Budget, prices: Prices) -> Self {
         Self {
             name: name.to_string(),
             clock,
             budget,
-            money,
             prices,
             hour: Hour::default(),
             paid: Hour::default(),
@@ -169,7 +142,7 @@ impl Look {
             return Ok(());
         }
         let now = self.tally.clock.now();
-        let (money, hour) = (self.tally.money, self.tally.paid.spent(now).requests);
+        let (money, hour) = (self.tally.budget.money, self.tally.paid.spent(now).requests);
         let mut purse = held(&self.purse);
         for (most, so_far, whose) in [
             (money.look, purse.nanos, "a look"),
@@ -268,15 +241,5 @@ impl Look {
                     path.display()
                 ))
             })
-    }
-}
-
-/// Money for people.
-pub(super) fn dollars(nanos: u64) -> String {
-    let dollars = nanos as f64 / 1e9;
-    if dollars < 0.01 {
-        format!("${dollars:.6}")
-    } else {
-        format!("${dollars:.2}")
     }
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::alarms::{moment, stamp};
 use super::ask::{Asking, Miss};
 use super::denials;
-use super::found::Found;
+use super::found::{Found, is_astray};
 use crate::files::entities::Directory;
 use crate::files::gathered::Gathered;
 use crate::files::source::DataFile;
@@ -84,10 +84,13 @@ pub(super) async fn look(asking: &Asking<'_>) -> Found {
             LookupAttributeKey::ReadOnly => "changes".to_string(),
             _ => format!("denied calls of {value}"),
         };
+        let altered = key == LookupAttributeKey::ReadOnly;
         match events(asking, key, value, window, pages).await {
             Ok((events, whole)) => {
                 found.seen.extend([SourceKind::Changes, SourceKind::Events]);
                 for event in &events {
+                    let at = event.event_time().map(moment);
+                    found.strays += u64::from(at.is_some_and(|at| is_astray(at, window)));
                     unread += usize::from(!read(asking, event, window, &mut gathered));
                 }
                 if !whole {
@@ -96,10 +99,16 @@ pub(super) async fn look(asking: &Asking<'_>) -> Found {
                         .filter_map(|one| one.event_time())
                         .map(moment)
                         .min();
+                    // The newest come first: what is missing may be from before the time that is looked at.
+                    let all = altered && since.is_some_and(|at| at <= asking.hull.from());
+                    let wanted = if all { "older changes" } else { &*wanted };
                     let since = since.map_or(String::new(), |at| format!(", back to {at}"));
                     let detail = format!("the newest {} were read{since}", events.len());
-                    let gap = asking.cut(&wanted, detail, "shorten changes");
-                    found.gaps.push(gap);
+                    let gap = asking.cut(wanted, detail, "shorten changes");
+                    found.gaps.push(match altered && !all {
+                        true => gap.hiding(SourceKind::Changes),
+                        false => gap,
+                    });
                 }
             }
             Err(miss) => {
@@ -111,8 +120,9 @@ pub(super) async fn look(asking: &Asking<'_>) -> Found {
     if unread > 0 {
         let detail = format!("{unread} events of the audit trail cannot be read");
         let gap = asking.cut("all changes", detail, "see what answers there: endpoint");
-        found.gaps.push(gap);
+        found.gaps.push(gap.hiding(SourceKind::Changes));
     }
+    found.tell_strays(asking, SourceKind::Changes);
     found
         .gaps
         .extend(denials::explain(asking, &mut gathered).await);

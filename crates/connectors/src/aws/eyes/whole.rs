@@ -1,5 +1,7 @@
 //! All that one place shows, put together: what one part knows of another is joined here.
 
+use model::SourceKind;
+
 use super::ask::Asking;
 use super::found::Found;
 use super::{
@@ -66,24 +68,24 @@ pub(super) async fn look(asking: &Asking<'_>) -> Found {
     let (fleets, groups) = fleets;
     let ((hosts, at), (gateways, apis), (checked, checks), listed) = ways;
     for part in [
-        numbers,
-        lines,
-        spans,
+        numbers.of(SourceKind::Metrics),
+        lines.of(SourceKind::Logs),
+        spans.of(SourceKind::Traces),
         changes,
-        functions,
-        tables,
-        queues,
+        functions.of(SourceKind::State),
+        tables.of(SourceKind::State),
+        queues.of(SourceKind::State),
         tags,
-        databases,
-        containers,
-        balancers,
-        fleets,
+        databases.of(SourceKind::State),
+        containers.of(SourceKind::State),
+        balancers.of(SourceKind::State),
+        fleets.of(SourceKind::State),
         workflows,
         releases,
         deployments,
         lists,
         automation,
-        hosts,
+        hosts.of(SourceKind::State),
         gateways,
         checked,
         listed,
@@ -98,7 +100,7 @@ pub(super) async fn look(asking: &Asking<'_>) -> Found {
         Box::pin(recorded::look(asking, firing, &found)),
         Box::pin(limits::look(asking, firing, &found)),
     );
-    for part in [parameters, commands, records, told] {
+    for part in [parameters, commands, records, told.of(SourceKind::State)] {
         found.join(part);
     }
     limits.stand(&mut found);

@@ -128,10 +128,23 @@ fn title(name: &str, event: &Value) -> String {
 fn kind(source: &str, name: &str, set: &Value) -> ChangeKind {
     // Under another role a function may do other things; its code and its settings stay.
     let sets = |word: &str| {
-        let keys = set.as_object().into_iter().flat_map(Map::keys);
-        keys.into_iter().any(|key| key.eq_ignore_ascii_case(word))
+        let mut keys = set.as_object().into_iter().flat_map(Map::keys);
+        keys.any(|key| key.eq_ignore_ascii_case(word))
     };
-    if name.starts_with("UpdateFunctionConfiguration") && sets("role") && !sets("environment") {
+    // A console and CloudFormation send all that is set, the role among it, whatever was altered.
+    let else_set = [
+        "environment",
+        "ephemeralStorage",
+        "layers",
+        "memorySize",
+        "runtime",
+        "timeout",
+        "vpcConfig",
+    ];
+    if name.starts_with("UpdateFunctionConfiguration")
+        && sets("role")
+        && !else_set.iter().any(|word| sets(word))
+    {
         return ChangeKind::Permission;
     }
     // `UpdateFunctionCode20150331v2`: Lambda dates its calls.

@@ -43,6 +43,7 @@ pub(super) fn head() -> Manifest {
         gaps: vec![Gap {
             wanted: "traces".into(),
             entity: None,
+            hides: None,
             why: GapReason::NotInstrumented,
             detail: String::new(),
             how_to_close: "add the agent".into(),

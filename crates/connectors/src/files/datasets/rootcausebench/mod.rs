@@ -265,6 +265,7 @@ impl Import {
             self.gaps.push(Gap {
                 wanted: wanted.to_string(),
                 entity: None,
+                hides: None,
                 why: GapReason::NotRecorded,
                 detail: format!("{rows} rows of {file} name no time or no service"),
                 how_to_close: String::new(),
@@ -281,6 +282,7 @@ impl Import {
         self.gaps.push(Gap {
             wanted: wanted.to_string(),
             entity: None,
+            hides: None,
             why: GapReason::NotRecorded,
             detail: format!("{name} is not in the folder"),
             how_to_close: String::new(),
