@@ -137,7 +137,7 @@ fn gap(wanted: &str, base: &str, error: &ClientError) -> Gap {
     Gap {
         wanted: wanted.to_string(),
         entity: None,
-        hides: None,
+        hides: Vec::new(),
         why,
         detail: error.to_string(),
         how_to_close,

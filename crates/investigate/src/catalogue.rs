@@ -78,7 +78,7 @@ pub struct Condition {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<TraceCondition>,
     /// A change whose diff (or kind) can produce this failure; a word of `analysis::changes::FailureKind` in snake case. Or
-    /// one that brings this to nothing, which is then the mechanism itself: `concurrency_to_nothing`, `copies_to_nothing`.
+    /// `reserved_concurrency_to_nothing`: a change that does so is the mechanism itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<String>,
     /// Where to look.

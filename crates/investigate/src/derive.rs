@@ -13,6 +13,7 @@ use model::{Evidence, EvidenceId, Polarity, Query, SourceKind, Statistic, TimeWi
 use crate::facts::Interval;
 use crate::kinds::FactRef;
 use crate::role::Bad;
+use crate::scene::SceneEdge;
 use crate::words::{self, number};
 use crate::world::World;
 
@@ -638,8 +639,11 @@ impl<'w, 'e> Ledger<'w, 'e> {
 
     fn around(&self, unit: u32) -> Evidence {
         let scene = &self.world.scene;
-        let below: Vec<&str> = scene.below(unit).map(|(u, _)| scene.name(u)).collect();
-        let above: Vec<&str> = scene.above(unit).map(|(u, _)| scene.name(u)).collect();
+        let drawn = |(_, edge): &(u32, &SceneEdge)| edge.told_by.is_none();
+        let below = scene.below(unit).filter(drawn);
+        let below: Vec<&str> = below.map(|(u, _)| scene.name(u)).collect();
+        let above = scene.above(unit).filter(drawn);
+        let above: Vec<&str> = above.map(|(u, _)| scene.name(u)).collect();
         let values = numbers([
             ("leans_on", below.len() as f64),
             ("carries", above.len() as f64),
@@ -647,8 +651,9 @@ impl<'w, 'e> Ledger<'w, 'e> {
         let mut hasher = blake3::Hasher::new();
         for edge in scene
             .below(unit)
+            .chain(scene.above(unit))
+            .filter(drawn)
             .map(|(_, e)| e)
-            .chain(scene.above(unit).map(|(_, e)| e))
         {
             hasher.update(
                 format!(

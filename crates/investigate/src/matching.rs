@@ -122,7 +122,13 @@ fn collect(matcher: &Matcher<'_>) -> Vec<Hit> {
             (Some(named), _) => vec![named],
             (None, Where::Itself | Where::Anywhere) => vec![sighting.unit],
             (None, Where::Below) => scene.above(sighting.unit).map(|(unit, _)| unit).collect(),
-            (None, Where::Above) => scene.below(sighting.unit).map(|(unit, _)| unit).collect(),
+            (None, Where::Above) => {
+                let below = scene.below(sighting.unit).map(|(unit, _)| unit);
+                let named = matcher.mentions(&sighting.fact);
+                below
+                    .filter(|unit| named.is_empty() || named.contains(unit))
+                    .collect()
+            }
         };
         for unit in candidates {
             if !compiled.can_break(mechanism, scene.entities[unit as usize].kind) {

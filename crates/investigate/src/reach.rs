@@ -85,10 +85,9 @@ impl Reach {
             .get(&start)
             .and_then(|ways| ways.get(&unit))
             .map(|w| w.surety);
-        match (down, up) {
-            (Some(a), Some(b)) => Some(a.max(b)),
-            (a, b) => a.or(b).or(self.mapless.then_some(k::NO_MAP)),
-        }
+        // Where nobody told who leans on whom, a way that only lines tell of is not less than a guess.
+        let guess = self.mapless.then_some(k::NO_MAP);
+        [down, up, guess].into_iter().flatten().reduce(f64::max)
     }
 
     /// Does the map lead from one to the other, in either direction?

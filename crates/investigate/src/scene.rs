@@ -24,6 +24,8 @@ pub struct SceneEdge {
     pub confidence: f64,
     /// Requests along the edge per request of `from`, where known.
     pub calls_per_request: Option<f64>,
+    /// The lines that tell of it (number in `Facts::logs`), where the map does not.
+    pub told_by: Option<u32>,
 }
 
 /// All that is known before we look. Once built, only ways that lines tell of are added ([`Scene::hear_of`]).
@@ -198,6 +200,7 @@ impl Scene {
                     kind: e.kind,
                     confidence: e.confidence.clamp(0.0, 1.0),
                     calls_per_request: e.calls_per_request.filter(|c| c.is_finite() && *c >= 0.0),
+                    told_by: None,
                 })
             })
             .collect();
@@ -261,8 +264,8 @@ impl Scene {
         &self.entities[number as usize].id
     }
 
-    /// That `from` leans on `to`, by what it says itself where the map knows of no way.
-    pub fn hear_of(&mut self, from: u32, to: u32) {
+    /// That `from` leans on `to`, by what it says itself (in the lines of this number) where the map knows of no way.
+    pub fn hear_of(&mut self, from: u32, to: u32, told_by: u32) {
         let number = self.edges.len() as u32;
         self.leans_on[from as usize].push(number);
         self.carries[to as usize].push(number);
@@ -272,15 +275,23 @@ impl Scene {
             kind: EdgeKind::Calls,
             confidence: crate::constants::TOLD_BY_LINES,
             calls_per_request: None,
+            told_by: Some(told_by),
         });
     }
 
-    /// The units that `unit` leans on by the map.
-    pub fn mapped_below(&self, unit: u32) -> impl Iterator<Item = u32> {
+    /// The units that `unit` calls, reads from or copies from, by the map.
+    pub fn called_by_the_map(&self, unit: u32) -> impl Iterator<Item = u32> {
         let below = self.leans_on[unit as usize].iter();
         below
             .filter(|&&edge| (edge as usize) < self.mapped)
-            .map(|&edge| self.edges[edge as usize].to)
+            .map(|&edge| &self.edges[edge as usize])
+            .filter(|edge| {
+                matches!(
+                    edge.kind,
+                    EdgeKind::Calls | EdgeKind::Consumes | EdgeKind::ReplicatesFrom
+                )
+            })
+            .map(|edge| edge.to)
     }
 
     /// The units that `unit` leans on, with the edge.

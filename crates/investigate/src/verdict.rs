@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use analysis::ranking::explain::{Limits, Question, Reading, explain};
 use analysis::ranking::softmax;
 use model::report::{PredictionOutcome, Status, Word};
-use model::{GapReason, SourceKind};
+use model::{EntityKind, GapReason, SourceKind};
 
 use crate::calibration;
 use crate::catalogue::{ChangeRole, Spread};
@@ -449,11 +449,24 @@ fn cap(ground: &Ground<'_>, hypothesis: &Hypothesis, confidence: f64) -> (f64, V
 /// Does nothing speak for it but that it fails, or is slow, by itself, while nobody could say on whom it leans, or nothing is
 /// known of them? Then it may as well pass on what it was told.
 fn is_told_by_itself_alone(ground: &Ground<'_>, hypothesis: &Hypothesis) -> bool {
+    let unit = hypothesis.unit;
+    // Who calls nobody passes nothing on.
+    let calls = !matches!(
+        ground.scene.entities[unit as usize].kind,
+        EntityKind::Database
+            | EntityKind::Table
+            | EntityKind::Queue
+            | EntityKind::Cache
+            | EntityKind::External
+            | EntityKind::Host
+            | EntityKind::Client
+    );
     let facts = ground.facts;
     let is_seen = |unit: u32| {
         facts.series.iter().any(|fact| fact.unit == unit)
             || facts.work.iter().any(|fact| fact.unit == unit)
             || facts.logs.iter().any(|fact| fact.unit == unit)
+            || facts.state_facts.iter().any(|fact| fact.unit == unit)
     };
     let tells = [
         SourceKind::Topology,
@@ -461,17 +474,20 @@ fn is_told_by_itself_alone(ground: &Ground<'_>, hypothesis: &Hypothesis) -> bool
         SourceKind::Metrics,
     ];
     let hidden = || {
+        let id = ground.scene.id(unit);
         let mut gaps = ground.scene.gaps.iter();
-        gaps.any(|gap| tells.iter().any(|kind| gap.lacks(*kind)))
+        gaps.any(|gap| {
+            gap.entity.as_ref().is_none_or(|of| of == id)
+                && gap.why != GapReason::NotRecorded
+                && tells.iter().any(|kind| gap.conceals(*kind))
+        })
     };
-    hypothesis.mechanism().generic.is_some()
+    calls
+        && hypothesis.mechanism().generic.is_some()
         && hypothesis.change.is_none()
         && hypothesis.score.signature < k::STRONG_SIGN
         && hidden()
-        && !ground
-            .scene
-            .mapped_below(hypothesis.unit)
-            .any(|below| below != hypothesis.unit && is_seen(below))
+        && !ground.scene.called_by_the_map(unit).any(is_seen)
 }
 
 /// Does nothing speak for it but how long things took, how many came and how many failed in that time? A machine

@@ -1,6 +1,6 @@
 //! One case as the engine sees it: the scene, what the survey found, and what it cost.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use analysis::changes::{FailureVocabulary, relevance};
 use analysis::series::Scratch;
@@ -8,7 +8,7 @@ use model::lesson::Lesson;
 use model::ports::{Eyes, Scanned};
 use model::query::{Answer, Gap, GapReason, Query};
 use model::report::{BudgetLimit, Cost, QueryRun};
-use model::{SourceKind, TimeWindow, Timestamp};
+use model::{EntityKind, SourceKind, TimeWindow, Timestamp};
 
 use crate::constants::STEADY_LINES;
 use crate::facts::Facts;
@@ -108,6 +108,7 @@ impl<'a> World<'a> {
         world.facts.event_facts =
             probes::events::standing(&world.scene, &world.facts.events, &world.facts.state_facts);
         world.facts.covered.sort_unstable();
+        world.scene.gaps.clone_from(&world.gaps);
         world.hear_of_ways();
         world.weigh_words();
         world
@@ -264,25 +265,56 @@ impl<'a> World<'a> {
         self.covered(SourceKind::Logs, query, answer);
     }
 
+    /// Can it be called, and is it not the caller that this line complains of?
+    fn is_called(&self, unit: u32, line: &str) -> bool {
+        const CALLERS: [&str; 7] = [
+            "from", "by", "client", "caller", "user", "tenant", "consumer",
+        ];
+        let callable = matches!(
+            self.scene.entities[unit as usize].kind,
+            EntityKind::Service
+                | EntityKind::Function
+                | EntityKind::Workload
+                | EntityKind::Database
+                | EntityKind::Queue
+                | EntityKind::Table
+                | EntityKind::Cache
+                | EntityKind::Gateway
+                | EntityKind::External
+                | EntityKind::Unknown
+        );
+        let line = line.to_ascii_lowercase();
+        let name = self.scene.name(unit).to_ascii_lowercase();
+        let mut before = line.match_indices(&name).map(|(at, _)| {
+            let words = line[..at].rsplit(|c: char| !c.is_ascii_alphanumeric());
+            words.into_iter().find(|word| !word.is_empty())
+        });
+        callable && !before.any(|word| word.is_some_and(|word| CALLERS.contains(&word)))
+    }
+
     /// Whom complaints name, of all that is known, is whom their writer leans on, where the map does not say so: it
     /// was drawn without asking everybody.
     fn hear_of_ways(&mut self) {
-        let told: BTreeSet<(u32, u32)> = self
+        let told: BTreeMap<(u32, u32), u32> = self
             .facts
             .logs
             .iter()
-            .filter(|fact| fact.is_complaint() && fact.during >= STEADY_LINES)
-            .filter(|fact| fact.before == 0 || fact.z > probes::series::BAND)
-            .filter(|fact| !matching::is_of_the_platform(&self.scene, fact.unit))
-            .filter_map(|fact| match fact.mentions[..] {
-                [one] if one != fact.unit => Some((fact.unit, one)),
+            .zip(0..)
+            .filter(|(fact, _)| fact.is_complaint() && fact.during >= STEADY_LINES)
+            .filter(|(fact, _)| fact.before == 0 || fact.z > probes::series::BAND)
+            .filter(|(fact, _)| !matching::is_of_the_platform(&self.scene, fact.unit))
+            .filter_map(|(fact, number)| match fact.mentions[..] {
+                [one] if one != fact.unit && self.is_called(one, &fact.example) => {
+                    Some(((fact.unit, one), number))
+                }
                 _ => None,
             })
             .collect();
-        let reach = Reach::from(&self.scene, told.iter().map(|(from, _)| *from));
-        for (from, to) in told {
-            if !reach.leads(from, to) {
-                self.scene.hear_of(from, to);
+        let reach = Reach::from(&self.scene, told.keys().map(|(from, _)| *from));
+        for (&(from, to), &number) in &told {
+            // Who complains of each other tells nothing of who calls whom.
+            if !reach.leads(from, to) && !told.contains_key(&(to, from)) {
+                self.scene.hear_of(from, to, number);
             }
         }
     }
@@ -361,7 +393,7 @@ impl<'a> World<'a> {
         self.gaps.push(Gap {
             wanted: kind.word().to_string(),
             entity: None,
-            hides: None,
+            hides: Vec::new(),
             why,
             detail: detail.to_string(),
             how_to_close: "run again with a larger --budget".to_string(),

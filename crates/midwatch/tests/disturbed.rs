@@ -3,6 +3,8 @@
 //! server to which an alarm is posted. Whatever a source does, the report names the same cause or is less sure, says what
 //! could not be seen and why, and comes in time.
 //!
+//! Where all is well, what `midwatch record` makes of it leads to the same cause, and the map says where it was seen.
+//!
 //! What came of each case stands in `snapshots/disturbed__*.snap`, a line per case:
 //! `source, what is wrong with it: status; cause, how sure; what is missing: why`.
 
@@ -415,6 +417,54 @@ fn an_aws_in_trouble() {
     ];
     let cases = cases("aws", &[&ANY, &GOES, &own]);
     insta::assert_snapshot!(outcomes(&ACCOUNT, &cases));
+}
+
+#[test]
+fn what_is_recorded_of_a_live_system_leads_to_the_same_cause() {
+    let places = [
+        &SHOP,
+        #[cfg(feature = "aws")]
+        &ACCOUNT,
+    ];
+    for place in places {
+        let guilty = &place.guilty;
+        let (looked, (kept, drawn)) = served::looked_and(place, &[], |running| {
+            let kept = [
+                ("incident", vec![running.id]),
+                ("lately", vec!["--since", "30m"]),
+                ("near", vec!["--since", "30m", "--scope", guilty.entity]),
+            ]
+            .map(|(name, which)| {
+                let out = running.folder.join(name).display().to_string();
+                let mut words = vec!["record", "--out", &out, "--config", running.config];
+                words.extend(which);
+                let said = served::run(&words);
+                let report = served::run(&["investigate", &out, "--format", "json"]);
+                let report: Report = serde_json::from_str(&report)
+                    .unwrap_or_else(|error| panic!("{name}: {error}: {said}{report}"));
+                (name, report)
+            });
+            let map = ["topology", "--format", "json", "--config", running.config];
+            (kept, served::run(&map))
+        });
+        assert_eq!(looked.report.causes.len(), 1, "{:?}", looked.report.causes);
+        for (name, report) in kept {
+            let causes: Vec<(&str, &str)> = report
+                .causes
+                .iter()
+                .map(|cause| (cause.entity.as_str(), &*cause.mechanism.0))
+                .collect();
+            assert_eq!(causes, [(guilty.entity, guilty.mechanism)], "{name}");
+        }
+        // Each edge says where it was seen.
+        let map: serde_json::Value = serde_json::from_str(&drawn).expect("a map");
+        let edges = map["edges"].as_array().expect("edges");
+        assert!(!edges.is_empty(), "{drawn}");
+        for edge in edges {
+            let seen_in = edge["seen_in"].as_str().unwrap_or_default();
+            assert!(!seen_in.is_empty(), "{edge}");
+        }
+    }
 }
 
 /// The cases of one source, that in which it is well first.

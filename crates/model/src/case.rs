@@ -274,7 +274,7 @@ impl Case {
         Answer::CouldNotLook(known.cloned().unwrap_or_else(|| Gap {
             wanted: wanted.to_string(),
             entity: None,
-            hides: None,
+            hides: Vec::new(),
             why: GapReason::NotRecorded,
             detail: String::new(),
             how_to_close: String::new(),

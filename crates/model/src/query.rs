@@ -201,9 +201,9 @@ pub struct Gap {
     /// Of whom; `None` for everyone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entity: Option<EntityId>,
-    /// The kind of evidence that is not whole without it, where what is missing may lie in the time that matters.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hides: Option<SourceKind>,
+    /// The kinds of evidence that are not whole without it, where what is missing may lie in the time that matters.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hides: Vec<SourceKind>,
     /// Why not.
     pub why: GapReason,
     /// In the source's own words, if it gave any.
@@ -225,7 +225,7 @@ impl Gap {
         Self {
             wanted: wanted.into(),
             entity: None,
-            hides: None,
+            hides: Vec::new(),
             why,
             detail: detail.into(),
             how_to_close: how_to_close.into(),
@@ -234,24 +234,31 @@ impl Gap {
 
     /// May changes be missing that matter?
     pub fn hides_changes(&self) -> bool {
-        self.hides == Some(SourceKind::Changes) || self.wanted == SourceKind::Changes.word()
+        let told = self.hides.is_empty() && self.wanted.starts_with("changes of ");
+        told || self.conceals(SourceKind::Changes)
     }
 
-    /// May evidence of this kind be missing? What does not say so by itself says it by what was wanted.
+    /// May evidence of this kind be missing, if only some of it? What does not say so by itself says it by what was wanted.
     pub fn lacks(&self, kind: SourceKind) -> bool {
-        match self.hides {
-            Some(hidden) => hidden == kind,
-            None => self.wanted.starts_with(kind.word()),
+        match self.hides[..] {
+            [] => self.wanted.starts_with(kind.word()),
+            _ => self.hides.contains(&kind),
         }
     }
 
-    /// The same, without which evidence of this kind is not whole.
-    #[must_use]
-    pub fn hiding(self, kind: SourceKind) -> Self {
-        Self {
-            hides: Some(kind),
-            ..self
+    /// Is evidence of this kind missing altogether, or where it matters?
+    pub fn conceals(&self, kind: SourceKind) -> bool {
+        match self.hides[..] {
+            [] => self.wanted == kind.word(),
+            _ => self.hides.contains(&kind),
         }
+    }
+
+    /// The same, without which evidence of this kind too is not whole.
+    #[must_use]
+    pub fn hiding(mut self, kind: SourceKind) -> Self {
+        self.hides.push(kind);
+        self
     }
 }
 

@@ -661,8 +661,8 @@ export type Gap = {
   wanted: string;
   /** Of whom; `None` for everyone. */
   entity?: EntityId | null;
-  /** The kind of evidence that is not whole without it, where what is missing may lie in the time that matters. */
-  hides?: SourceKind | null;
+  /** The kinds of evidence that are not whole without it, where what is missing may lie in the time that matters. */
+  hides?: SourceKind[];
   /** Why not. */
   why: GapReason;
   /** In the source's own words, if it gave any. */

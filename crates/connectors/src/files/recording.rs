@@ -407,7 +407,7 @@ impl Recording {
             Err(error) => Answer::CouldNotLook(Gap {
                 wanted: wanted.to_string(),
                 entity: None,
-                hides: None,
+                hides: Vec::new(),
                 why: GapReason::Connector,
                 detail: error.to_string(),
                 how_to_close: error.problem().remedy.clone(),

@@ -213,12 +213,19 @@ impl Live for Eyes {
             Ok(commits) => {
                 brought.seen = &[SourceKind::Changes];
                 if commits.len() >= MOST {
-                    brought.gaps.push(Gap::new(
+                    let gap = Gap::new(
                         format!("all commits of {}", self.name),
                         GapReason::Budget,
                         format!("only the newest {MOST} were read"),
                         format!("shorten since in [connectors.{}]", self.name),
-                    ));
+                    );
+                    let back = commits.iter().map(|commit| commit.at).min();
+                    brought
+                        .gaps
+                        .push(match back.is_some_and(|back| back <= hull.from()) {
+                            true => gap,
+                            false => gap.hiding(SourceKind::Changes),
+                        });
                 }
                 let mut why = None;
                 let mut without = 0;

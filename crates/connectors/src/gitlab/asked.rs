@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::delivery::changes::{carrying, change};
 use crate::delivery::{moment_at, said_at, text_at};
-use crate::forge::{self, Altered, Commit, Forge, Listed, PAGE, Watched, is_sha, list};
+use crate::forge::{self, Altered, Commit, Cut, Forge, Listed, PAGE, Watched, is_sha, list};
 use crate::pull::http::encoded;
 use crate::pull::kept::Shelf;
 use crate::pull::{Brought, Live, Look, Missed, Source};
@@ -107,7 +107,9 @@ impl Forge for Eyes {
             )
         };
         let mut found = Vec::new();
-        for pipeline in answer.iter().filter(over).take(PIPELINES) {
+        let all = answer.iter().filter(over).count();
+        let read: Vec<&Value> = answer.iter().filter(over).take(PIPELINES).collect();
+        for pipeline in &read {
             let id = said_at(pipeline, &["id"]);
             if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_digit()) {
                 continue;
@@ -126,8 +128,15 @@ impl Forge for Eyes {
         }
         Ok(Listed {
             list: found,
-            cut,
-            back: back(&answer),
+            cut: match all > PIPELINES {
+                true => cut.or(Some(Cut::Long)),
+                false => cut,
+            },
+            // As far as they were read, not as they were listed.
+            back: match all > PIPELINES {
+                true => back(read),
+                false => back(&answer),
+            },
         })
     }
 
@@ -137,8 +146,8 @@ impl Forge for Eyes {
 }
 
 /// When the first of these was altered last; lists are asked for by that.
-fn back(answer: &[Value]) -> Option<Timestamp> {
-    let altered = answer.iter();
+fn back<'a>(answer: impl IntoIterator<Item = &'a Value>) -> Option<Timestamp> {
+    let altered = answer.into_iter();
     altered
         .filter_map(|one| moment_at(one, &["updated_at"]))
         .min()

@@ -252,7 +252,7 @@ impl Eyes {
         }
         if read {
             brought.gaps.push(Gap::new(
-                "logs of pods that look well",
+                "lines of pods that look well",
                 GapReason::Budget,
                 format!(
                     "{}: lines are read of pods that look broken only",
@@ -291,7 +291,16 @@ impl Live for Eyes {
             Err(missed) => {
                 let mut gap = self.gap(&missed);
                 gap.wanted = "objects and events of the cluster".to_string();
-                brought.gaps.push(gap.hiding(SourceKind::Changes));
+                let all = [
+                    SourceKind::Logs,
+                    SourceKind::Changes,
+                    SourceKind::State,
+                    SourceKind::Events,
+                    SourceKind::Topology,
+                ];
+                brought
+                    .gaps
+                    .push(all.into_iter().fold(gap, |gap, kind| gap.hiding(kind)));
                 brought.asked.spent = look.spent();
                 return brought;
             }

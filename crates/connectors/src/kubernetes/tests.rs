@@ -339,7 +339,7 @@ fn a_cluster_that_is_asked_and_one_that_was_dumped_are_the_same() {
             .iter()
             .map(|g| g.wanted.as_str())
             .collect::<Vec<_>>(),
-        ["logs of pods that look well"]
+        ["lines of pods that look well"]
     );
     // What `kubectl get … -o json` prints, of the same objects.
     let folder = tempfile::tempdir().unwrap();
@@ -508,7 +508,7 @@ fn whatever_it_does_a_look_ends_and_says_why() {
         let told: Vec<GapReason> = brought
             .gaps
             .iter()
-            .filter(|g| !g.wanted.starts_with("logs of"))
+            .filter(|g| !g.wanted.starts_with("lines of pods"))
             .map(|gap| gap.why)
             .collect();
         assert_eq!(told.first().copied(), why, "{mood:?} {:?}", brought.gaps);

@@ -48,6 +48,8 @@ const MAP_LASTS: Span = Span(5 * MINUTE);
 /// A server that needs longer for counting is not asked to count on.
 const SLOW: Span = Span(3 * SECOND);
 
+/// What it tells of without any number.
+const TOLD: [SourceKind; 2] = [SourceKind::State, SourceKind::Events];
 /// What it tells of.
 const SEEN: [SourceKind; 3] = [SourceKind::Metrics, SourceKind::State, SourceKind::Events];
 
@@ -144,11 +146,13 @@ impl Eyes {
             Ok(matrices) => (matrices, None),
             Err(missed) => (Vec::new(), Some(missed)),
         };
-        if unread.is_none() {
-            brought.seen = &SEEN;
-        }
         let targets = self.targets(look, brought);
         let rules = self.rules(look, brought);
+        brought.seen = match (&unread, targets.is_null() && rules.is_null()) {
+            (None, _) => &SEEN,
+            (Some(_), true) => &[],
+            (Some(_), false) => &TOLD,
+        };
         for matrix in &mut matrices {
             read::settle(matrix, &setting.jobs, setting.step, setting.ahead);
         }
@@ -422,7 +426,8 @@ impl Eyes {
                     some.join(", ")
                 ),
             };
-            brought.gaps.push(missed.gap(&wanted, self.name()));
+            let gap = missed.gap(&wanted, self.name());
+            brought.gaps.push(gap.hiding(SourceKind::Metrics));
         }
         Ok(found)
     }
@@ -558,7 +563,7 @@ impl Live for Eyes {
         let brought = self.source.looked("PromQL", "metrics", |look, brought| {
             self.all(look, hull, now, brought)
         });
-        if !brought.seen.is_empty() {
+        if brought.seen.contains(&SourceKind::Metrics) {
             *self.map.lock().unwrap_or_else(PoisonError::into_inner) =
                 Some((now, brought.topology.clone()));
         }

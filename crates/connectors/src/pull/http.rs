@@ -77,12 +77,11 @@ impl Wire for Http {
         })?;
         let text = |name: &str| response.headers().get(name)?.to_str().ok().map(str::trim);
         // An answer out of a cache is dated as of when it was made (RFC 9111, section 5.1), and says nothing of a clock.
-        let date = text("date")
-            .and_then(http_date)
-            .filter(|_| text("age").is_none());
+        let dated = text("date").and_then(http_date);
+        let date = dated.filter(|_| text("age").is_none());
         let after = text("retry-after").and_then(|value| match value.parse::<i64>() {
             Ok(seconds) => Some(Span::seconds(seconds.clamp(0, 86_400))),
-            Err(_) => Some(http_date(value)?.since(date?)),
+            Err(_) => Some(http_date(value)?.since(dated?)),
         });
         let mark = text("etag").map(str::to_string);
         // GitHub's and GitLab's names for the same: what is left in this span, and the second at which a new one begins.
@@ -94,7 +93,7 @@ impl Wire for Http {
         let left = first(["x-ratelimit-remaining", "ratelimit-remaining"]);
         let renewed = first(["x-ratelimit-reset", "ratelimit-reset"]);
         let spent = renewed
-            .zip(date)
+            .zip(dated)
             .filter(|_| left == Some(0))
             .map(|(at, date)| Timestamp::from_seconds(at).since(date))
             .filter(|span| (1..=86_400).contains(&(span.0 / model::time::SECOND)));

@@ -202,14 +202,17 @@ fn path(desk: &mut Desk<'_, '_, '_>, hypothesis: &Hypothesis, named: &Named) -> 
                 .edges
                 .iter()
                 .position(|f| f.caller == edge.from && f.callee == edge.to);
-            let evidence = match fact {
-                Some(i) => desk
+            let evidence = match (fact, edge.told_by) {
+                (Some(i), _) => desk
                     .ledger
                     .cite_facts(&[FactRef::Edge(i as u32)], Polarity::For),
-                None => vec![
-                    desk.ledger
-                        .cite(Subject::Around(edge.from), Polarity::Neutral, 0.0),
-                ],
+                (None, Some(line)) => desk.ledger.cite_facts(&[FactRef::Log(line)], Polarity::For),
+                (None, None) => {
+                    vec![
+                        desk.ledger
+                            .cite(Subject::Around(edge.from), Polarity::Neutral, 0.0),
+                    ]
+                }
             };
             links.push(Link {
                 from,

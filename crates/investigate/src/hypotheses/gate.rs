@@ -1,5 +1,6 @@
 //! The gates: each puts a hypothesis aside, with the reason.
 
+use model::SourceKind;
 use model::report::PredictionOutcome;
 
 use super::{Aside, Ground, Hypothesis, Tested};
@@ -50,8 +51,17 @@ pub(super) fn gate(ground: &Ground<'_>, hypothesis: &mut Hypothesis) {
         });
         return;
     }
-    // What is plain to see is not put aside for a change that was kept from us.
-    let hidden = ground.scene.is_blind_to_changes() && hypothesis.score.signature >= k::PLAIN_SIGN;
+    // What is plain to see is not put aside for a change that was kept from us. How it is set is not enough: it may have
+    // been so for long, and be meant.
+    let fresh = hypothesis.groups.iter().any(|(kind, group)| {
+        let told = matches!(
+            kind,
+            SourceKind::Logs | SourceKind::Events | SourceKind::Metrics
+        );
+        told && group.iter().any(|(nats, _)| *nats > 0.0)
+    });
+    let hidden =
+        ground.scene.is_blind_to_changes() && fresh && hypothesis.score.signature >= k::PLAIN_SIGN;
     if hypothesis.mechanism().change == ChangeRole::Needed && hypothesis.change.is_none() && !hidden
     {
         hypothesis.aside = Some(Aside {

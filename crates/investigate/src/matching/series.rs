@@ -261,12 +261,17 @@ fn whole(fact: &SeriesFact) -> Option<f64> {
 }
 
 /// How a share is written that is all there is: as 1, or as 100. What Prometheus calls a ratio is out of 1; and where a limit
-/// was lowered under what is in use, it is more than all.
+/// of files, connections or workers was lowered under what is in use, it is more than all. (A ratio of processors may
+/// count them.)
 fn all_of(fact: &SeriesFact) -> f64 {
-    let metric = &fact.series.key.metric;
-    let ratio = metric.ends_with("_ratio") || metric.contains("_ratio_");
+    let key = &fact.series.key;
+    let ratio = words(&key.metric).iter().any(|word| word == "ratio")
+        && !key.metric.contains("perc")
+        && !key.metric.contains("pct")
+        && !matches!(key.unit.as_str(), "%" | "Percent" | "percent");
+    let may_exceed = matches!(fact.role, Role::Workers | Role::Connections) && fact.normal <= 1.0;
     let most = fact.level.max(fact.worst).max(fact.normal);
-    match most <= if ratio { RATIO } else { SHARE } {
+    match most <= if ratio && may_exceed { RATIO } else { SHARE } {
         true => 1.0,
         false => 100.0,
     }
@@ -365,6 +370,8 @@ mod tests {
             ("process_worst_fd_ratio", 0.4, false, true),
             ("process_worst_fd_ratio", 0.97, true, false),
             ("process_worst_fd_ratio", 1.0625, true, false),
+            // It may count processors.
+            ("k8s_node_cpu_utilization_ratio", 3.0, false, true),
             ("process_fd_percent", 1.0625, false, true),
             ("process_fd_percent", 97.0, true, false),
         ] {

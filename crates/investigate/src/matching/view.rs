@@ -17,6 +17,9 @@ use crate::scene::Scene;
 use super::compiled::Signature;
 use super::{Compiled, FactRef, Hit, Outcome, collect, document, names, series};
 
+/// From so many times the usual on somebody takes processor that others had.
+const MANY_TIMES: f64 = 4.0;
+
 /// One signature seen in one fact.
 pub(super) struct Sighting {
     pub(super) signature: Signature,
@@ -700,12 +703,22 @@ impl<'a> Matcher<'a> {
         }
     }
 
-    /// Both run on one machine, on which somebody takes much more processor than before: between them lies no wire, and
-    /// what passes between a call and its being taken up is waiting for a turn.
+    /// Whom the line of this fact names, if it is one.
+    pub(super) fn mentions(&self, fact: &FactRef) -> &[u32] {
+        match fact {
+            FactRef::Log(number) => &self.facts.logs[*number as usize].mentions,
+            _ => &[],
+        }
+    }
+
+    /// Both run on one machine and nowhere else, and on it somebody else takes many times the processor of before: between
+    /// them lies no wire, and what passes between a call and its being taken up is waiting for a turn.
     fn wait_for_processor(&self, one: u32, other: u32) -> bool {
-        let machines = |unit: u32| {
+        let machines = |unit: u32| -> BTreeSet<u32> {
             let below = self.scene.below(unit);
-            below.filter_map(|(machine, edge)| (edge.kind == EdgeKind::RunsOn).then_some(machine))
+            below
+                .filter_map(|(machine, edge)| (edge.kind == EdgeKind::RunsOn).then_some(machine))
+                .collect()
         };
         let busy = |unit: u32| {
             let numbers = self.series_of.get(&(unit, Role::Cpu));
@@ -713,16 +726,20 @@ impl<'a> Matcher<'a> {
                 .into_iter()
                 .flatten()
                 .map(|&number| &self.facts.series[number as usize]);
-            facts.any(|fact| fact.active && fact.z >= series::FAR)
+            facts.any(|fact| {
+                fact.active && fact.z >= series::FAR && fact.level >= MANY_TIMES * fact.normal
+            })
         };
-        machines(one)
-            .filter(|machine| machines(other).any(|another| another == *machine))
-            .any(|machine| {
-                busy(machine)
-                    || self
-                        .scene
-                        .above(machine)
-                        .any(|(unit, edge)| edge.kind == EdgeKind::RunsOn && busy(unit))
+        let shared = machines(one);
+        shared.len() == 1
+            && shared == machines(other)
+            && shared.iter().any(|&machine| {
+                let above = self.scene.above(machine);
+                above
+                    .filter(|(unit, edge)| {
+                        edge.kind == EdgeKind::RunsOn && *unit != one && *unit != other
+                    })
+                    .any(|(unit, _)| busy(unit))
             })
     }
 

@@ -258,3 +258,56 @@ fn a_title_that_sounds_like_it_convicts_nobody_where_others_could_not_be_read() 
     assert_eq!(cause.change, None, "{}", leaders(&case));
     assert!(cause.word < model::report::Word::Confirmed, "{cause:?}");
 }
+
+/// The map knows of no way from the shop to the stock; the shop complains so.
+fn complaining(line: &str) -> Report {
+    let case = Story::new("nobody-drew-it", "orders fail")
+        .with(EntityKind::Service, &["shop-web", "stock-api", "mail-out"])
+        .calls("shop-web", &["mail-out"])
+        .chatters("shop-web")
+        .chatters("stock-api")
+        .chatters("mail-out")
+        .serves("shop-web", |_| 40.0, from(140, 0.1, 60.0))
+        .serves_well("mail-out", 10.0)
+        .writes("shop-web", Severity::Error, line, (140, END), 12)
+        .writes(
+            "stock-api",
+            Severity::Error,
+            "order # failed: no space left on device",
+            (139, END),
+            12,
+        )
+        .alarm("shop-web", "error_rate_percent", 143, 5.0, 60.0)
+        .told();
+    report_on(&case)
+}
+
+#[test]
+fn whom_complaints_name_is_whom_their_writer_leans_on() {
+    let report = complaining("order # failed: cannot reach stock-api: connection refused");
+    let cause = report
+        .causes
+        .first()
+        .unwrap_or_else(|| panic!("{}", named(&report)));
+    assert_eq!(
+        (cause.entity.as_str(), cause.mechanism.0.as_str()),
+        ("stock-api", "resource.disk-full"),
+        "{}",
+        named(&report)
+    );
+    let link = &cause.path[0];
+    assert_eq!(
+        (link.from.as_str(), link.to.as_str()),
+        ("shop-web", "stock-api")
+    );
+    // What told of the way is what is cited for it.
+    let cited = report
+        .evidence
+        .iter()
+        .find(|one| one.id == link.evidence[0]);
+    assert_eq!(cited.map(|one| one.source), Some(SourceKind::Logs));
+    // Whoever asks too much of it is not whom it leans on.
+    let report = complaining("order # failed: too many requests from stock-api");
+    let of_it = report.causes.iter().flat_map(|cause| &cause.path);
+    assert_eq!(of_it.count(), 0, "{}", named(&report));
+}

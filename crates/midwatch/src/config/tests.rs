@@ -171,6 +171,11 @@ fn what_asking_costs_bounds_it() {
             "no sum of money",
         ),
         (
+            "prices = { request = 0.01 }\ndollars = 0.001",
+            "loki.main.dollars",
+            "pays not one request",
+        ),
+        (
             "prices = { gigabytes = 0.005 }",
             "midwatch.toml:3:12",
             "did you mean `gigabyte`?",

@@ -318,6 +318,8 @@ impl LiveDesk {
             "{} entities of the last {length}",
             case.topology.entities.len()
         );
+        // Whoever asked may stand in another folder.
+        let folder = std::path::absolute(&folder).unwrap_or(folder);
         Ok((said, serde_json::json!({ "folder": folder })))
     }
 

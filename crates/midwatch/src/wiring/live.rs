@@ -194,7 +194,7 @@ impl Lookout for Live {
             Err(error) => case.manifest.gaps.push(Gap {
                 wanted: "metrics, logs and traces".to_string(),
                 entity: None,
-                hides: None,
+                hides: Vec::new(),
                 why: GapReason::Connector,
                 detail: error.to_string(),
                 how_to_close: "see to the data folder; `midwatch doctor` says more".to_string(),
@@ -226,7 +226,7 @@ impl Lookout for Live {
             case.manifest.gaps.push(Gap {
                 wanted: "changes".to_string(),
                 entity: None,
-                hides: None,
+                hides: Vec::new(),
                 why: GapReason::Connector,
                 detail: "no source of changes is configured".to_string(),
                 how_to_close: "configure a connector that knows what was deployed and altered"
@@ -239,7 +239,7 @@ impl Lookout for Live {
                 Err(error) => case.manifest.gaps.push(Gap {
                     wanted: "changes".to_string(),
                     entity: None,
-                    hides: None,
+                    hides: Vec::new(),
                     why: GapReason::Connector,
                     detail: error.to_string(),
                     how_to_close: "see to the disk of the data folder".to_string(),

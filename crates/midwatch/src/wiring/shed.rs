@@ -103,7 +103,7 @@ impl Shed {
         let gap = |why, detail, how_to_close: &str| Gap {
             wanted: "metrics, logs and traces".to_string(),
             entity: None,
-            hides: None,
+            hides: Vec::new(),
             why,
             detail,
             how_to_close: how_to_close.to_string(),

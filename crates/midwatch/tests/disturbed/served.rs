@@ -69,8 +69,17 @@ pub struct Looked {
     pub panics: Vec<String>,
 }
 
+/// A server that has written its report, while it still runs.
+pub struct Running<'r> {
+    /// Its configuration, and its folder.
+    pub config: &'r str,
+    pub folder: &'r Path,
+    /// The incident.
+    pub id: &'r str,
+}
+
 /// What a command prints.
-fn run(args: &[&str]) -> String {
+pub fn run(args: &[&str]) -> String {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let mut console = Console::new(&mut out, &mut err, Surroundings::default());
     let words = std::iter::once("midwatch").chain(args.iter().copied());
@@ -135,6 +144,15 @@ fn configuration(place: &Place, troubles: &Troubles, scene: &Arc<Scene>) -> Stri
 
 /// The first report about a system, with these troubles of its sources.
 pub fn looked(place: &Place, troubles: &Troubles) -> Looked {
+    looked_and(place, troubles, |_| ()).0
+}
+
+/// The same, and what somebody sees who then does something with the server.
+pub fn looked_and<T>(
+    place: &Place,
+    troubles: &Troubles,
+    and: impl FnOnce(&Running<'_>) -> T,
+) -> (Looked, T) {
     let scene = Scene::now();
     let scene = match place.sources.contains(&"argocd") {
         true => scene.by_argocd(),
@@ -163,13 +181,19 @@ pub fn looked(place: &Place, troubles: &Troubles) -> Looked {
     };
     let lasted = began.elapsed();
     let hushed = run(&["incidents", "show", &id, "--config", &config]).contains("silenced by");
+    let seen = and(&Running {
+        config: &config,
+        folder,
+        id: &id,
+    });
     let panics = server.end().into_iter();
-    Looked {
+    let looked = Looked {
         report,
         lasted,
         hushed,
         panics: panics.filter(|line| line.contains("panicked")).collect(),
-    }
+    };
+    (looked, seen)
 }
 
 /// Whoever runs these tests may have credentials and settings of AWS: they are not looked at.

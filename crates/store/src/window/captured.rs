@@ -161,7 +161,7 @@ impl Collector {
                 gaps.push(Gap {
                     wanted: wanted.to_string(),
                     entity: None,
-                    hides: None,
+                    hides: Vec::new(),
                     why: GapReason::Budget,
                     detail: format!(
                         "more came in than one look may hold: one trace in {share} was taken, with its \

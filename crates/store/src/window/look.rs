@@ -84,7 +84,7 @@ impl Window {
             gaps.push(Gap {
                 wanted: "telemetry".to_string(),
                 entity: None,
-                hides: None,
+                hides: Vec::new(),
                 why: GapReason::Connector,
                 detail: format!("{damaged} chunks of the window are damaged and were left out"),
                 how_to_close: "check the disk".to_string(),

@@ -246,9 +246,9 @@ impl Found {
     /// itself: whoever fires was asked about first.
     #[must_use]
     pub fn of(mut self, kind: SourceKind) -> Self {
-        let unanswered = |gap: &&mut Gap| gap.hides.is_none() && gap.why != GapReason::Budget;
+        let unanswered = |gap: &&mut Gap| gap.hides.is_empty() && gap.why != GapReason::Budget;
         for gap in self.gaps.iter_mut().filter(unanswered) {
-            gap.hides = Some(kind);
+            gap.hides.push(kind);
         }
         self
     }

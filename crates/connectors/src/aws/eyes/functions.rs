@@ -91,6 +91,7 @@ pub(super) async fn look(asking: &Asking<'_>) -> (Found, Names) {
         Err(miss) => {
             // Who calls whom stands in their variables.
             let gap = asking.gap("functions", &miss);
+            let gap = gap.hiding(SourceKind::State);
             found.gaps.push(gap.hiding(SourceKind::Topology));
             return (found, names);
         }

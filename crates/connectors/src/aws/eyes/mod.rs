@@ -237,7 +237,18 @@ impl Eyes {
                     missed,
                 };
                 let gap = ask::gap(&self.name, &self.name, "everything in AWS", &miss);
-                brought.gaps.push(gap.hiding(SourceKind::Changes));
+                let all = [
+                    SourceKind::Metrics,
+                    SourceKind::Logs,
+                    SourceKind::Traces,
+                    SourceKind::Changes,
+                    SourceKind::State,
+                    SourceKind::Events,
+                    SourceKind::Topology,
+                ];
+                brought
+                    .gaps
+                    .push(all.into_iter().fold(gap, |gap, kind| gap.hiding(kind)));
                 return brought;
             }
         };

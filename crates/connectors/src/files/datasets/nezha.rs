@@ -293,7 +293,7 @@ pub(super) fn load(case: &CaseRef, shared: &Shared, at: usize) -> Result<Loaded,
         made.manifest.gaps.push(Gap {
             wanted: "logs".to_string(),
             entity: Some(EntityId::new("unknown")),
-            hides: None,
+            hides: Vec::new(),
             why: GapReason::NotRecorded,
             detail: format!(
                 "{} rows of logs and spans carry no time or no pod",

@@ -43,7 +43,7 @@ pub(super) fn head() -> Manifest {
         gaps: vec![Gap {
             wanted: "traces".into(),
             entity: None,
-            hides: None,
+            hides: Vec::new(),
             why: GapReason::NotInstrumented,
             detail: String::new(),
             how_to_close: "add the agent".into(),

@@ -140,7 +140,7 @@ pub fn drop_modality(case: &Case, modality: Modality) -> Case {
     left.manifest.gaps.push(Gap {
         wanted: modality.word().to_string(),
         entity: None,
-        hides: None,
+        hides: Vec::new(),
         why: GapReason::NotRecorded,
         detail: format!("{} were taken out of this case", modality.word()),
         how_to_close: String::new(),

@@ -92,6 +92,22 @@ impl Bounds {
                 ));
             }
         }
+        let usual = Money::default();
+        let least = [
+            (".dollars", self.dollars.map_or(usual.look, nanos)),
+            (
+                ".dollars_per_hour",
+                self.dollars_per_hour.map_or(usual.hour, nanos),
+            ),
+        ];
+        let one = self.prices.request.map_or(0, nanos);
+        if let Some((of, _)) = least.iter().find(|(_, all)| *all < one.max(1)) {
+            return Some((
+                format!("{key}{of}"),
+                "pays not one request, so nothing could be asked".to_string(),
+                format!("raise it, or see to {key}.prices.request"),
+            ));
+        }
         length_fault(key, ".timeout", self.timeout)
             .or_else(|| length_fault(key, ".look", self.look))
     }

@@ -40,7 +40,7 @@ impl Datapoints for Numbers {
             return Answer::CouldNotLook(model::Gap {
                 wanted: selector.metric.clone(),
                 entity: None,
-                hides: None,
+                hides: Vec::new(),
                 why: model::GapReason::Timeout,
                 detail: String::new(),
                 how_to_close: String::new(),

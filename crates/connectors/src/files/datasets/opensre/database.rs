@@ -127,7 +127,7 @@ fn absent_metrics(
             all.gaps.push(Gap {
                 wanted: format!("metric {metric}"),
                 entity: entity.clone(),
-                hides: None,
+                hides: Vec::new(),
                 why: GapReason::NotRecorded,
                 detail: "collected in the healthy base, absent here".to_string(),
                 how_to_close: String::new(),

@@ -281,7 +281,7 @@ pub(super) fn load(case: &CaseRef) -> Result<Loaded, ImportError> {
         all.gaps.push(Gap {
             wanted: source.to_string(),
             entity: None,
-            hides: None,
+            hides: Vec::new(),
             why: if listed {
                 GapReason::NotRecorded
             } else {

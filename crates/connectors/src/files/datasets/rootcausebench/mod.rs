@@ -265,7 +265,7 @@ impl Import {
             self.gaps.push(Gap {
                 wanted: wanted.to_string(),
                 entity: None,
-                hides: None,
+                hides: Vec::new(),
                 why: GapReason::NotRecorded,
                 detail: format!("{rows} rows of {file} name no time or no service"),
                 how_to_close: String::new(),
@@ -282,7 +282,7 @@ impl Import {
         self.gaps.push(Gap {
             wanted: wanted.to_string(),
             entity: None,
-            hides: None,
+            hides: Vec::new(),
             why: GapReason::NotRecorded,
             detail: format!("{name} is not in the folder"),
             how_to_close: String::new(),
