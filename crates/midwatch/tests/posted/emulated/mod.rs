@@ -163,7 +163,10 @@ fn broken(breakage: &Breakage, hands: &str) -> Scene {
 fn investigated(breakage: &Breakage, scene: &Scene) {
     let (id, config) = (&scene.id, &scene.config);
     let opened = Instant::now();
-    let report: Report = until("a report", Duration::from_secs(120), || {
+    // A look in the very second of the break may come before the emulator has its lines: then nothing explains what is
+    // seen, and the watch looks again.
+    let named = |report: &Report| report.header.status != Status::Unknown;
+    let report: Report = until("a report", Duration::from_secs(240), || {
         let asked = [
             "incidents",
             "report",
@@ -173,7 +176,7 @@ fn investigated(breakage: &Breakage, scene: &Scene) {
             "--config",
             config,
         ];
-        serde_json::from_str(&run(&asked)).ok()
+        serde_json::from_str(&run(&asked)).ok().filter(named)
     });
     let took = opened.elapsed().as_secs_f64();
     println!("a report {took:.1} s after the incident");
