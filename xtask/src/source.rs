@@ -90,7 +90,7 @@ const KNOWN: &[(&str, &[&str], &str)] = &[
         "a diff is read in the words in which teams write their code and settings",
     ),
     (
-        "investigate/src/matching/view",
+        "investigate/src/scene",
         &["argocd"],
         "who wrote a line is told from what it is about by the names of machinery that writes about others",
     ),

@@ -312,10 +312,9 @@ pub(crate) fn until(now: Timestamp, name: &str, brought: &mut Brought) {
             format!("{name}: {later} of them were left out"),
             "set the clocks, of whoever committed them too: let them be kept by NTP",
         );
-        brought.gaps.push(match near {
-            true => gap.hiding(SourceKind::Changes),
-            false => gap,
-        });
+        brought
+            .gaps
+            .push(gap.hiding(near.then_some(SourceKind::Changes)));
     }
 }
 
@@ -339,7 +338,7 @@ fn repository(
                 forge.scope(part)
             );
         }
-        gap.hiding(SourceKind::Changes)
+        gap.hiding([SourceKind::Changes])
     };
     let mut parts = Vec::new();
     let commits = match forge.commits(look, of, from) {
@@ -444,7 +443,7 @@ fn repository(
                 return Gap::new(format!("older {part} of {of}"), reason, detail, remedy);
             }
             let wanted = format!("changes of {of}: all {part}");
-            Gap::new(wanted, reason, detail, remedy).hiding(SourceKind::Changes)
+            Gap::new(wanted, reason, detail, remedy).hiding([SourceKind::Changes])
         }));
     true
 }

@@ -250,6 +250,7 @@ fn empty_report(world: &World<'_>, budget: BudgetLimit) -> Report {
         latent: Vec::new(),
         unknown: None,
         gaps: world
+            .scene
             .gaps
             .iter()
             .map(|gap| GapCost {
@@ -727,6 +728,7 @@ fn unknown(desk: &mut Desk<'_, '_, '_>) -> Option<UnknownScope> {
 fn gaps(desk: &Desk<'_, '_, '_>) -> Vec<GapCost> {
     let mut costs: Vec<GapCost> = desk
         .world
+        .scene
         .gaps
         .iter()
         .map(|gap| {

@@ -26,6 +26,7 @@ pub mod scene;
 pub mod symptoms;
 pub mod verdict;
 pub mod verify;
+mod ways;
 pub mod words;
 pub mod world;
 

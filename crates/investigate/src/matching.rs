@@ -17,7 +17,6 @@ pub(crate) use change::is_failure_word;
 pub(crate) use compiled::expressions;
 pub use compiled::{Compiled, compiled};
 pub use view::Matcher;
-pub(crate) use view::is_of_the_platform;
 
 use std::collections::BTreeMap;
 

@@ -35,7 +35,7 @@ impl Reach {
     /// Ways from each of `starts`.
     pub fn from(scene: &Scene, starts: impl IntoIterator<Item = u32>) -> Self {
         let mut reach = Self {
-            mapless: scene.mapped == 0,
+            mapless: scene.edges.iter().all(|edge| edge.told_by.is_some()),
             ..Self::default()
         };
         for start in starts {

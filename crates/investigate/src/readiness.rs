@@ -182,7 +182,7 @@ pub fn assess(eyes: &dyn Eyes, budget: BudgetLimit, progress: &mut dyn FnMut(Ste
     Readiness {
         counts,
         units,
-        gaps: world.gaps,
+        gaps: world.scene.gaps,
     }
 }
 

@@ -28,7 +28,7 @@ pub struct SceneEdge {
     pub told_by: Option<u32>,
 }
 
-/// All that is known before we look. Once built, only ways that lines tell of are added ([`Scene::hear_of`]).
+/// All that is known before we look. Once built, only ways that lines tell of are added ([`Scene::hear_of`]), and what sources refuse.
 #[derive(Clone, Debug)]
 pub struct Scene {
     /// Sorted by id; an index into this is how the engine names an entity.
@@ -38,8 +38,6 @@ pub struct Scene {
     pub unit_of: Vec<u32>,
     /// Sorted by (from, to, kind), and after these what lines tell of; between units, self-loops removed.
     pub edges: Vec<SceneEdge>,
-    /// How many of the edges the map tells of: the first ones.
-    pub mapped: usize,
     /// Per entity: numbers of the edges that leave it (what it leans on).
     pub leans_on: Vec<Vec<u32>>,
     /// Per entity: numbers of the edges that reach it (who leans on it).
@@ -60,7 +58,7 @@ pub struct Scene {
     pub last_alarm_at: Timestamp,
     /// The units that the alarms are about, sorted.
     pub alarmed: Vec<u32>,
-    /// What could not be collected.
+    /// What could not be seen: the recording's own list, and what sources refused.
     pub gaps: Vec<Gap>,
 }
 
@@ -228,7 +226,6 @@ impl Scene {
             entities,
             index,
             unit_of,
-            mapped: edges.len(),
             edges,
             leans_on,
             carries,
@@ -264,6 +261,29 @@ impl Scene {
         &self.entities[number as usize].id
     }
 
+    /// Is it a part of the platform (the orchestrator's controllers, a kernel) that writes about others?
+    pub fn is_of_the_platform(&self, unit: u32) -> bool {
+        const PLATFORM: &[&str] = &[
+            "kube-",
+            "kubelet",
+            "scheduler",
+            "controller-manager",
+            "cluster-autoscaler",
+            "karpenter",
+            "containerd",
+            "dockerd",
+            "cri-o",
+            "kernel",
+            "systemd",
+            "argocd",
+            "argo-rollouts",
+            "flux",
+            "horizontal-pod-autoscaler",
+        ];
+        let name = self.name(unit).to_ascii_lowercase();
+        PLATFORM.iter().any(|p| name.starts_with(p))
+    }
+
     /// That `from` leans on `to`, by what it says itself (in the lines of this number) where the map knows of no way.
     pub fn hear_of(&mut self, from: u32, to: u32, told_by: u32) {
         let number = self.edges.len() as u32;
@@ -283,13 +303,13 @@ impl Scene {
     pub fn called_by_the_map(&self, unit: u32) -> impl Iterator<Item = u32> {
         let below = self.leans_on[unit as usize].iter();
         below
-            .filter(|&&edge| (edge as usize) < self.mapped)
             .map(|&edge| &self.edges[edge as usize])
             .filter(|edge| {
-                matches!(
+                let passes_on = matches!(
                     edge.kind,
                     EdgeKind::Calls | EdgeKind::Consumes | EdgeKind::ReplicatesFrom
-                )
+                );
+                passes_on && edge.told_by.is_none()
             })
             .map(|edge| edge.to)
     }

@@ -473,6 +473,7 @@ fn is_told_by_itself_alone(ground: &Ground<'_>, hypothesis: &Hypothesis) -> bool
         SourceKind::Traces,
         SourceKind::Metrics,
     ];
+    // What was never recorded of a whole system was not kept from us this time: all its verdicts live without it.
     let hidden = || {
         let id = ground.scene.id(unit);
         let mut gaps = ground.scene.gaps.iter();

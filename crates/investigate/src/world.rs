@@ -1,23 +1,19 @@
 //! One case as the engine sees it: the scene, what the survey found, and what it cost.
 
-use std::collections::BTreeMap;
-
 use analysis::changes::{FailureVocabulary, relevance};
 use analysis::series::Scratch;
 use model::lesson::Lesson;
 use model::ports::{Eyes, Scanned};
 use model::query::{Answer, Gap, GapReason, Query};
 use model::report::{BudgetLimit, Cost, QueryRun};
-use model::{EntityKind, SourceKind, TimeWindow, Timestamp};
+use model::{SourceKind, TimeWindow, Timestamp};
 
-use crate::constants::STEADY_LINES;
 use crate::facts::Facts;
 use crate::history;
-use crate::matching;
 use crate::plan;
 use crate::probes;
-use crate::reach::Reach;
 use crate::scene::Scene;
+use crate::ways;
 
 /// What the engine tells whoever waits.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,8 +40,6 @@ pub struct World<'a> {
     pub queries: Vec<QueryRun>,
     /// What it cost.
     pub cost: Cost,
-    /// What could not be seen: the recording's own list, and what sources refused.
-    pub gaps: Vec<Gap>,
     /// What earlier incidents taught.
     pub lessons: Vec<Lesson>,
     /// Requests that spans tell of, so that log lines can be counted per request.
@@ -59,14 +53,12 @@ impl<'a> World<'a> {
     /// Looks at everything that the budget allows, in the order in which it tells most for its cost.
     pub fn survey(eyes: &'a dyn Eyes, budget: BudgetLimit, progress: &mut dyn FnMut(Step)) -> Self {
         let scene = Scene::read(eyes);
-        let gaps = scene.gaps.clone();
         let mut world = Self {
             eyes,
             scene,
             facts: Facts::default(),
             queries: Vec::new(),
             cost: Cost::default(),
-            gaps,
             lessons: history::handed_in(eyes),
             requests: Default::default(),
         };
@@ -108,8 +100,9 @@ impl<'a> World<'a> {
         world.facts.event_facts =
             probes::events::standing(&world.scene, &world.facts.events, &world.facts.state_facts);
         world.facts.covered.sort_unstable();
-        world.scene.gaps.clone_from(&world.gaps);
-        world.hear_of_ways();
+        for (from, to, line) in ways::told(&world.scene, &world.facts.logs) {
+            world.scene.hear_of(from, to, line);
+        }
         world.weigh_words();
         world
     }
@@ -265,60 +258,6 @@ impl<'a> World<'a> {
         self.covered(SourceKind::Logs, query, answer);
     }
 
-    /// Can it be called, and is it not the caller that this line complains of?
-    fn is_called(&self, unit: u32, line: &str) -> bool {
-        const CALLERS: [&str; 7] = [
-            "from", "by", "client", "caller", "user", "tenant", "consumer",
-        ];
-        let callable = matches!(
-            self.scene.entities[unit as usize].kind,
-            EntityKind::Service
-                | EntityKind::Function
-                | EntityKind::Workload
-                | EntityKind::Database
-                | EntityKind::Queue
-                | EntityKind::Table
-                | EntityKind::Cache
-                | EntityKind::Gateway
-                | EntityKind::External
-                | EntityKind::Unknown
-        );
-        let line = line.to_ascii_lowercase();
-        let name = self.scene.name(unit).to_ascii_lowercase();
-        let mut before = line.match_indices(&name).map(|(at, _)| {
-            let words = line[..at].rsplit(|c: char| !c.is_ascii_alphanumeric());
-            words.into_iter().find(|word| !word.is_empty())
-        });
-        callable && !before.any(|word| word.is_some_and(|word| CALLERS.contains(&word)))
-    }
-
-    /// Whom complaints name, of all that is known, is whom their writer leans on, where the map does not say so: it
-    /// was drawn without asking everybody.
-    fn hear_of_ways(&mut self) {
-        let told: BTreeMap<(u32, u32), u32> = self
-            .facts
-            .logs
-            .iter()
-            .zip(0..)
-            .filter(|(fact, _)| fact.is_complaint() && fact.during >= STEADY_LINES)
-            .filter(|(fact, _)| fact.before == 0 || fact.z > probes::series::BAND)
-            .filter(|(fact, _)| !matching::is_of_the_platform(&self.scene, fact.unit))
-            .filter_map(|(fact, number)| match fact.mentions[..] {
-                [one] if one != fact.unit && self.is_called(one, &fact.example) => {
-                    Some(((fact.unit, one), number))
-                }
-                _ => None,
-            })
-            .collect();
-        let reach = Reach::from(&self.scene, told.keys().map(|(from, _)| *from));
-        for (&(from, to), &number) in &told {
-            // Who complains of each other tells nothing of who calls whom.
-            if !reach.leads(from, to) && !told.contains_key(&(to, from)) {
-                self.scene.hear_of(from, to, number);
-            }
-        }
-    }
-
     /// Once everything is read: how much do the words of each change belong to the failure?
     fn weigh_words(&mut self) {
         let mut words = FailureVocabulary::new();
@@ -373,11 +312,12 @@ impl<'a> World<'a> {
             }
             Answer::CouldNotLook(gap) => {
                 if !self
+                    .scene
                     .gaps
                     .iter()
                     .any(|g| g.wanted == gap.wanted && g.entity == gap.entity)
                 {
-                    self.gaps.push(gap);
+                    self.scene.gaps.push(gap);
                 }
                 ("could_not_look", 0)
             }
@@ -390,7 +330,7 @@ impl<'a> World<'a> {
     }
 
     fn refuse(&mut self, kind: SourceKind, why: GapReason, detail: &str) {
-        self.gaps.push(Gap {
+        self.scene.gaps.push(Gap {
             wanted: kind.word().to_string(),
             entity: None,
             hides: Vec::new(),

@@ -254,10 +254,10 @@ impl Gap {
         }
     }
 
-    /// The same, without which evidence of this kind too is not whole.
+    /// The same, without which evidence of these kinds too is not whole.
     #[must_use]
-    pub fn hiding(mut self, kind: SourceKind) -> Self {
-        self.hides.push(kind);
+    pub fn hiding(mut self, kinds: impl IntoIterator<Item = SourceKind>) -> Self {
+        self.hides.extend(kinds);
         self
     }
 }

@@ -280,7 +280,7 @@ impl Live for Eyes {
                                 self.name()
                             ),
                         )
-                        .hiding(SourceKind::Changes),
+                        .hiding([SourceKind::Changes]),
                     );
                 }
             }

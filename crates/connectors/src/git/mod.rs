@@ -220,12 +220,10 @@ impl Live for Eyes {
                         format!("shorten since in [connectors.{}]", self.name),
                     );
                     let back = commits.iter().map(|commit| commit.at).min();
+                    let lately = back.is_none_or(|back| back > hull.from());
                     brought
                         .gaps
-                        .push(match back.is_some_and(|back| back <= hull.from()) {
-                            true => gap,
-                            false => gap.hiding(SourceKind::Changes),
-                        });
+                        .push(gap.hiding(lately.then_some(SourceKind::Changes)));
                 }
                 let mut why = None;
                 let mut without = 0;
@@ -252,10 +250,10 @@ impl Live for Eyes {
                         Missed::Budget(format!("{without} commits stand without their diffs"))
                     });
                     let gap = self.without(&wanted, &missed);
-                    brought.gaps.push(match wanted.starts_with("changes") {
-                        true => gap.hiding(SourceKind::Changes),
-                        false => gap,
-                    });
+                    let untold = wanted.starts_with("changes");
+                    brought
+                        .gaps
+                        .push(gap.hiding(untold.then_some(SourceKind::Changes)));
                 }
                 forge::took_back(&mut brought.changes);
                 forge::until(now, &self.name, &mut brought);

@@ -107,7 +107,7 @@ impl Forge for Eyes {
             )
         };
         let mut found = Vec::new();
-        let all = answer.iter().filter(over).count();
+        let unread = answer.iter().filter(over).nth(PIPELINES).is_some();
         let read: Vec<&Value> = answer.iter().filter(over).take(PIPELINES).collect();
         for pipeline in &read {
             let id = said_at(pipeline, &["id"]);
@@ -128,15 +128,9 @@ impl Forge for Eyes {
         }
         Ok(Listed {
             list: found,
-            cut: match all > PIPELINES {
-                true => cut.or(Some(Cut::Long)),
-                false => cut,
-            },
+            cut: cut.or(unread.then_some(Cut::Long)),
             // As far as they were read, not as they were listed.
-            back: match all > PIPELINES {
-                true => back(read),
-                false => back(&answer),
-            },
+            back: if unread { back(read) } else { back(&answer) },
         })
     }
 

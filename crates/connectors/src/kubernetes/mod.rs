@@ -144,10 +144,9 @@ impl Eyes {
             let mut gap = self.gap(&missed);
             gap.wanted = unasked.join(", ");
             let rollouts = unasked.iter().any(|one| ROLLOUTS.contains(one));
-            objects.gaps.push(match rollouts {
-                true => gap.hiding(SourceKind::Changes),
-                false => gap,
-            });
+            objects
+                .gaps
+                .push(gap.hiding(rollouts.then_some(SourceKind::Changes)));
         }
         objects
     }
@@ -160,10 +159,8 @@ impl Eyes {
         };
         let mut gap = missed.gap(&wanted, self.name());
         gap.how_to_close = self.remedy(Some((call, place)), missed, gap.how_to_close);
-        match ROLLOUTS.contains(&call.resource) {
-            true => gap.hiding(SourceKind::Changes),
-            false => gap,
-        }
+        let rollouts = ROLLOUTS.contains(&call.resource);
+        gap.hiding(rollouts.then_some(SourceKind::Changes))
     }
 
     /// What would help, in the words of a cluster.
@@ -298,9 +295,7 @@ impl Live for Eyes {
                     SourceKind::Events,
                     SourceKind::Topology,
                 ];
-                brought
-                    .gaps
-                    .push(all.into_iter().fold(gap, |gap, kind| gap.hiding(kind)));
+                brought.gaps.push(gap.hiding(all));
                 brought.asked.spent = look.spent();
                 return brought;
             }

@@ -137,7 +137,7 @@ impl Eyes {
         if strays > 0 {
             brought.gaps.push(Gap::new(format!("the right lines of {}", self.name()), GapReason::Connector, format!(
                     "{strays} lines that it gave lie outside of the time that was asked for; they were left out"
-                ), format!("check that {} is a Loki", self.source.address())).hiding(SourceKind::Logs));
+                ), format!("check that {} is a Loki", self.source.address())).hiding([SourceKind::Logs]));
         }
         Ok(())
     }

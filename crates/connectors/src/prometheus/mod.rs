@@ -418,16 +418,12 @@ impl Eyes {
             }
             let all = unread.len();
             let some: Vec<&str> = without.iter().take(5).copied().collect();
-            let wanted = match all {
-                1 => format!("metric {first}"),
-                _ => format!(
-                    "metrics of {}: {all} of them, {}, …",
-                    self.name(),
-                    some.join(", ")
-                ),
+            let which = match all {
+                1 => first.clone(),
+                _ => format!("{all} of them, {}, …", some.join(", ")),
             };
-            let gap = missed.gap(&wanted, self.name());
-            brought.gaps.push(gap.hiding(SourceKind::Metrics));
+            let wanted = format!("metrics of {}: {which}", self.name());
+            brought.gaps.push(missed.gap(&wanted, self.name()));
         }
         Ok(found)
     }

@@ -154,7 +154,7 @@ impl Spans {
                 format!("{name}: {answers} answers brought only traces of another time than was asked for"),
                 format!("see what answers at {}", source.address()),
             )
-            .hiding(SourceKind::Traces)
+            .hiding([SourceKind::Traces])
         })
     }
 
@@ -166,10 +166,8 @@ impl Spans {
             self.unread
         );
         let remedy = format!("see what writes to {}", source.address());
-        (self.unread > 0).then(|| {
-            Gap::new("the right traces", GapReason::Connector, detail, remedy)
-                .hiding(SourceKind::Traces)
-        })
+        (self.unread > 0)
+            .then(|| Gap::new("the right traces", GapReason::Connector, detail, remedy))
     }
 
     /// The spans in the order of time, numbered, and who calls whom by them.

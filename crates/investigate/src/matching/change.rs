@@ -12,8 +12,8 @@ const PLAUSIBLE: f64 = 0.3;
 const TO_NOTHING: &str = "reserved_concurrency_to_nothing";
 
 /// Can this change produce a failure of this sort? `wanted` is a kind of change in snake case, a word
-/// of `analysis::changes::FailureKind`, or that for a reserved concurrency that it brings to nothing. One that is not known to run can produce
-/// nothing.
+/// of `analysis::changes::FailureKind`, or that for a reserved concurrency that it brings to nothing. One that is not known
+/// to run can produce nothing.
 pub(super) fn can_produce(change: &ChangeFact, wanted: &str) -> bool {
     if change.undeployed {
         return false;

@@ -844,33 +844,10 @@ fn is_kind(wanted: &str, kind: &str) -> bool {
     wanted == "*" || wanted == kind || kind.rsplit('.').next() == Some(wanted)
 }
 
-/// Is it a part of the platform (the orchestrator's controllers, a kernel) that writes about others?
-pub(crate) fn is_of_the_platform(scene: &Scene, unit: u32) -> bool {
-    const PLATFORM: &[&str] = &[
-        "kube-",
-        "kubelet",
-        "scheduler",
-        "controller-manager",
-        "cluster-autoscaler",
-        "karpenter",
-        "containerd",
-        "dockerd",
-        "cri-o",
-        "kernel",
-        "systemd",
-        "argocd",
-        "argo-rollouts",
-        "flux",
-        "horizontal-pod-autoscaler",
-    ];
-    let name = scene.name(unit).to_ascii_lowercase();
-    PLATFORM.iter().any(|p| name.starts_with(p))
-}
-
 /// Whom a log line speaks of: its writer, or whom it mentions when the writer is a part of the platform.
 fn speaks_of(scene: &Scene, log: &LogFact) -> Vec<u32> {
     let mut units = vec![log.unit];
-    if is_of_the_platform(scene, log.unit) {
+    if scene.is_of_the_platform(log.unit) {
         let mentioned: Vec<u32> = log
             .mentions
             .iter()

@@ -250,7 +250,7 @@ fn a_title_that_sounds_like_it_convicts_nobody_where_others_could_not_be_read() 
         "it did not answer",
         "see why it is slow",
     );
-    case.manifest.gaps.push(gap.hiding(SourceKind::Changes));
+    case.manifest.gaps.push(gap.hiding([SourceKind::Changes]));
     let blind = report_on(&case);
     assert_eq!(blind.causes.len(), 1, "{}", leaders(&case));
     let cause = &blind.causes[0];

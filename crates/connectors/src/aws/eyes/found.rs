@@ -237,7 +237,7 @@ impl Found {
                     asking.source
                 ),
             );
-            self.gaps.push(gap.hiding(kind));
+            self.gaps.push(gap.hiding([kind]));
             self.strays = 0;
         }
     }

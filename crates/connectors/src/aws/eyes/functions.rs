@@ -91,8 +91,9 @@ pub(super) async fn look(asking: &Asking<'_>) -> (Found, Names) {
         Err(miss) => {
             // Who calls whom stands in their variables.
             let gap = asking.gap("functions", &miss);
-            let gap = gap.hiding(SourceKind::State);
-            found.gaps.push(gap.hiding(SourceKind::Topology));
+            found
+                .gaps
+                .push(gap.hiding([SourceKind::State, SourceKind::Topology]));
             return (found, names);
         }
     };
@@ -116,7 +117,7 @@ async fn list(asking: &Asking<'_>, found: &mut Found, names: &mut Names) -> Resu
         if page == PAGES {
             let detail = format!("the first {} functions were read", listed.len());
             let gap = asking.cut("all functions", detail, "name fewer regions and accounts");
-            found.gaps.push(gap.hiding(SourceKind::Topology));
+            found.gaps.push(gap.hiding([SourceKind::Topology]));
             break;
         }
         let sent = asking

@@ -411,7 +411,7 @@ async fn read(asking: &Asking<'_>, wanted: &[Wanted<'_>], found: &mut Found) {
                     let detail =
                         format!("{troubled} of {} metrics came in part or not", some.len());
                     let gap = asking.cut("whole metrics", detail, "look again, or name namespaces");
-                    found.gaps.push(gap.hiding(SourceKind::Metrics));
+                    found.gaps.push(gap.hiding([SourceKind::Metrics]));
                 }
             }
             Err(miss) => {

@@ -246,9 +246,7 @@ impl Eyes {
                     SourceKind::Events,
                     SourceKind::Topology,
                 ];
-                brought
-                    .gaps
-                    .push(all.into_iter().fold(gap, |gap, kind| gap.hiding(kind)));
+                brought.gaps.push(gap.hiding(all));
                 return brought;
             }
         };
@@ -268,10 +266,10 @@ impl Eyes {
         if look.ahead().0 != 0 {
             let gap = off(&self.name, look.ahead());
             // What AWS dates later than now was not asked for.
-            brought.gaps.push(match look.ahead().0 > 0 {
-                true => gap.hiding(SourceKind::Changes),
-                false => gap,
-            });
+            let later = look.ahead().0 > 0;
+            brought
+                .gaps
+                .push(gap.hiding(later.then_some(SourceKind::Changes)));
         }
         brought.seen = found::kinds(&seen);
         brought.topology.normalise();

@@ -105,10 +105,10 @@ pub(super) async fn look(asking: &Asking<'_>) -> Found {
                     let since = since.map_or(String::new(), |at| format!(", back to {at}"));
                     let detail = format!("the newest {} were read{since}", events.len());
                     let gap = asking.cut(wanted, detail, "shorten changes");
-                    found.gaps.push(match altered && !all {
-                        true => gap.hiding(SourceKind::Changes),
-                        false => gap,
-                    });
+                    let lately = altered && !all;
+                    found
+                        .gaps
+                        .push(gap.hiding(lately.then_some(SourceKind::Changes)));
                 }
             }
             Err(miss) => {
@@ -120,7 +120,7 @@ pub(super) async fn look(asking: &Asking<'_>) -> Found {
     if unread > 0 {
         let detail = format!("{unread} events of the audit trail cannot be read");
         let gap = asking.cut("all changes", detail, "see what answers there: endpoint");
-        found.gaps.push(gap.hiding(SourceKind::Changes));
+        found.gaps.push(gap.hiding([SourceKind::Changes]));
     }
     found.tell_strays(asking, SourceKind::Changes);
     found
