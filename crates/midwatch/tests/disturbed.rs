@@ -98,7 +98,8 @@ const ACCOUNT: Place = Place {
 
 /// Cases that run side by side: they wait most of the time.
 const AT_ONCE: usize = 8;
-/// From the alarm to the report. A look may last 6 s, at AWS 10 s, by the configuration; the rest is what a busy machine needs.
+/// From the alarm to the report. A look at a slow source may last 6 s, at AWS 10 s, by the configuration; the rest is what a
+/// busy machine needs.
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// One case: what it is called, and which sources are in which trouble.
@@ -560,10 +561,15 @@ fn outcome(troubles: &Troubles, report: &Report) -> String {
     format!("{status}; {causes}; {gaps}")
 }
 
-/// AWS is asked much at once: what it had answered before it went away, or while there was time, is a matter of chance.
+/// What had been answered before a source went away, or while there was time, is a matter of chance; at AWS, which is asked
+/// much at once, so is what was asked before all requests of a look were spent.
 fn is_by_chance((source, trouble): &(&str, Trouble)) -> bool {
-    use Trouble::{GoneAfter, Late, Slow, Trickle};
-    *source == "aws" && matches!(trouble, GoneAfter(_) | Late(_) | Slow | Trickle)
+    use Trouble::{EmptyPages, GoneAfter, Late, SamePage, Slow, Trickle, Truncated};
+    match trouble {
+        GoneAfter(_) | Late(_) => true,
+        Slow | Trickle | EmptyPages | SamePage | Truncated => *source == "aws",
+        _ => false,
+    }
 }
 
 fn in_short(text: &str) -> String {

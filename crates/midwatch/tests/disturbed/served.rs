@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::doubles;
 use super::program::{CONFIG, Server};
 use super::scene::Scene;
-use super::wire::{self, TIMEOUT, Trouble};
+use super::wire::{self, PATIENT, TIMEOUT, Trouble};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 /// Nothing is waited for any longer.
@@ -88,18 +88,21 @@ pub fn run(args: &[&str]) -> String {
     String::from_utf8(out).unwrap()
 }
 
-/// How long a look at a source may last. AWS is asked more, and some of its calls have to wait for their turn.
-fn longest(sort: &str) -> Duration {
-    match sort {
-        "aws" => TIMEOUT * 5,
-        _ => TIMEOUT * 3,
-    }
+/// How long one request to a source and a whole look at it may last. AWS is asked more, and some of its calls have to wait
+/// for their turn.
+fn longest(sort: &str, trouble: Trouble) -> (Duration, Duration) {
+    let one = match trouble.takes_time() {
+        true => TIMEOUT,
+        false => PATIENT,
+    };
+    let many = if sort == "aws" { 5 } else { 3 };
+    (one, (one * many).min(PATIENT * 3))
 }
 
-/// Requests that one look may send to it. Tempo is asked for each trace by itself.
+/// Requests that one look may send to it. Tempo is asked for each trace by itself, and AWS for much.
 pub fn requests(sort: &str) -> u64 {
     match sort {
-        "tempo" => 400,
+        "tempo" | "aws" => 400,
         _ => 150,
     }
 }
@@ -132,10 +135,11 @@ fn configuration(place: &Place, troubles: &Troubles, scene: &Arc<Scene>) -> Stri
             "aws" => "regions = [\"eu-west-1\"]\n".to_string(),
             _ => String::new(),
         };
+        let (timeout, look) = longest(sort, trouble);
         text += &format!(
             "[connectors.{sort}.main]\n{address} = \"{url}\"\ntimeout = \"{}s\"\nlook = \"{}s\"\nrequests = {}\n{own}",
-            TIMEOUT.as_secs(),
-            longest(sort).as_secs(),
+            timeout.as_secs(),
+            look.as_secs(),
             requests(sort)
         );
     }

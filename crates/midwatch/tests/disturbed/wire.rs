@@ -10,8 +10,10 @@ use std::time::Duration;
 use model::Timestamp;
 use model::time::{SECOND, Span};
 
-/// How long one request may take, by the configuration of these tests. Long enough that a busy machine is no slow source.
+/// How long one request may take where a source is slow, by the configuration of these tests.
 pub const TIMEOUT: Duration = Duration::from_secs(2);
+/// How long it may take where it is not: long enough that a busy machine is no slow source.
+pub const PATIENT: Duration = Duration::from_secs(15);
 
 /// What is wrong with a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +62,13 @@ pub enum Trouble {
     /// Of AWS: before the first page of each list comes one with nothing on it, as AWS may do.
     #[cfg(feature = "aws")]
     EmptyFirst,
+}
+
+impl Trouble {
+    /// Is it about time: does a look end before all is asked?
+    pub fn takes_time(self) -> bool {
+        matches!(self, Self::Slow | Self::Late(_) | Self::Trickle)
+    }
 }
 
 /// One request.
