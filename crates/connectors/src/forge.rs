@@ -15,7 +15,7 @@ use crate::delivery::changes::{Touched, change, touched};
 use crate::pull::GREETING;
 #[cfg(any(feature = "github", feature = "gitlab"))]
 use crate::pull::kept::Shelf;
-use crate::pull::{Brought, Look, Missed, Source, shift};
+use crate::pull::{Brought, Look, Missed, Source, shift, until};
 #[cfg(any(feature = "github", feature = "gitlab"))]
 use serde_json::Value;
 
@@ -33,8 +33,6 @@ pub(crate) const PAGE: usize = 100;
 const PAGES: usize = 3;
 /// Questions about the past begin on the hour, so that the answer to an earlier one is the answer to this one.
 const HOUR: i64 = 60 * MINUTE;
-/// What is dated later than now by no more may have happened already, by a clock that is off.
-const SOON: Span = Span(24 * HOUR);
 
 /// What is watched, and whom it touches.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -292,30 +290,6 @@ pub(crate) fn look(
     until(now, source.name(), &mut brought);
     source.ended(&look, &mut brought);
     brought
-}
-
-/// Leaves out what is to come by our clock, and says that it did: somebody's clock is wrong, and it may have happened.
-pub(crate) fn until(now: Timestamp, name: &str, brought: &mut Brought) {
-    let all = brought.changes.len();
-    // A date of years to come is no clock's, and hides nothing of today.
-    let soon = now.plus(SOON);
-    let near = brought
-        .changes
-        .iter()
-        .any(|one| one.start > now && one.start <= soon);
-    brought.changes.retain(|change| change.start <= now);
-    let later = all - brought.changes.len();
-    if later > 0 {
-        let gap = Gap::new(
-            "changes that are dated later than now",
-            GapReason::Connector,
-            format!("{name}: {later} of them were left out"),
-            "set the clocks, of whoever committed them too: let them be kept by NTP",
-        );
-        brought
-            .gaps
-            .push(gap.hiding(near.then_some(SourceKind::Changes)));
-    }
 }
 
 /// One repository. Were its commits told?

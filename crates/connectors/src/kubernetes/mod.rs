@@ -314,7 +314,7 @@ impl Live for Eyes {
         self.told(&objects, then, now_there, &mut brought);
         let pods = objects.of.remove("pods").unwrap_or_default();
         let read = self.lines(&mut look, &pods, then, now_there, &mut brought);
-        shift(&mut brought, ahead, now);
+        shift(&mut brought, self.name(), ahead, now);
         brought.seen = seen(
             objects.seen.iter().any(|one| *one != "events"),
             objects.saw("events"),
@@ -400,7 +400,7 @@ fn topology(directory: Directory) -> Topology {
 }
 
 /// Brings what happened to our clock, and leaves out what is still to come by it.
-fn shift(brought: &mut Brought, ahead: Span, now: Timestamp) {
+fn shift(brought: &mut Brought, name: &str, ahead: Span, now: Timestamp) {
     for event in &mut brought.events {
         event.first = event.first.minus(ahead);
         event.last = event.last.minus(ahead).min(now).max(event.first);
@@ -409,7 +409,7 @@ fn shift(brought: &mut Brought, ahead: Span, now: Timestamp) {
     for change in &mut brought.changes {
         pull::shift(change, ahead);
     }
-    brought.changes.retain(|change| change.start <= now);
+    pull::until(now, name, brought);
     for line in &mut brought.logs {
         line.time = line.time.minus(ahead);
     }

@@ -544,6 +544,19 @@ fn whatever_it_does_a_look_ends_and_says_why() {
 }
 
 #[test]
+fn a_rollout_that_is_to_come_by_our_clock_is_left_out_and_told() {
+    let mut brought = looked(Mood::Well);
+    let all = brought.changes.len();
+    // The rollout of nine minutes ago is one of six minutes to come.
+    let ahead = Span::minutes(-15);
+    super::shift(&mut brought, "kubernetes.main", ahead, Timestamp(NOW));
+    assert!(brought.changes.len() < all);
+    let gap = brought.gaps.last().expect("a gap");
+    assert_eq!(gap.wanted, "changes that are dated later than now");
+    assert!(gap.hides_changes(), "{gap:?}");
+}
+
+#[test]
 fn one_that_is_silent_costs_no_more_than_a_look() {
     let budget = Budget {
         timeout: Span(200_000_000),

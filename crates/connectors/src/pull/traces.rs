@@ -43,6 +43,8 @@ pub(crate) struct Taken {
 pub(crate) struct Spans {
     decoder: Decoder,
     file: Arc<str>,
+    /// What the edges say of where they were seen.
+    seen_in: String,
     hull: TimeWindow,
     seen: BTreeSet<(Box<str>, Box<str>)>,
     topology: Topology,
@@ -65,6 +67,7 @@ impl Spans {
         Self {
             decoder: Decoder::new(limits),
             file: name.replace('.', "/").into(),
+            seen_in: format!("traces of {name}"),
             hull,
             seen: BTreeSet::new(),
             topology: Topology::default(),
@@ -179,7 +182,7 @@ impl Spans {
             span.line = i as u64 + 1;
         }
         self.topology.normalise();
-        self.topology.add_calls(&self.spans);
+        self.topology.add_calls(&self.spans, &self.seen_in);
         (self.spans, self.topology)
     }
 }

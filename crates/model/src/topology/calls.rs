@@ -228,10 +228,11 @@ impl Topology {
 
     /// Adds the edges that `spans` show, with the calls made per request that the caller received: from the
     /// entity of a parent to that of its child, and to the peers that a caller's span names where no span
-    /// answered it. Peers that are no entity yet become one (`database/NAME`, `queue/NAME`, `external/NAME`).
+    /// answered it. Peers that are no entity yet become one (`database/NAME`, `queue/NAME`, `external/NAME`). `seen_in`
+    /// says whose spans they are, such as `traces of jaeger.main`.
     ///
     /// Normalises. The order of the spans does not matter.
-    pub fn add_calls(&mut self, spans: &[OwnedSpan]) {
+    pub fn add_calls(&mut self, spans: &[OwnedSpan], seen_in: &str) {
         let mut names: BTreeMap<String, EntityId> = BTreeMap::new();
         for entity in &self.entities {
             names.insert(entity.name.clone(), entity.id.clone());
@@ -341,7 +342,7 @@ impl Topology {
                     to,
                     kind,
                     confidence: 1.0,
-                    seen_in: "traces".to_string(),
+                    seen_in: seen_in.to_string(),
                 }
             }));
         self.normalise();
@@ -394,7 +395,7 @@ mod tests {
             span("6", "3", "service/pay", Client, "127.0.0.1:9000"),
         ];
         let mut topology = Topology::default();
-        topology.add_calls(&spans);
+        topology.add_calls(&spans, "traces");
         let edges: Vec<String> = topology
             .edges
             .iter()
@@ -410,7 +411,7 @@ mod tests {
         );
         spans.reverse();
         let mut again = Topology::default();
-        again.add_calls(&spans);
+        again.add_calls(&spans, "traces");
         assert_eq!(topology, again);
     }
 
@@ -438,7 +439,7 @@ mod tests {
             entities: vec![outside("pay.shop.example"), outside("www.shop.example")],
             ..Topology::default()
         };
-        topology.add_calls(&spans);
+        topology.add_calls(&spans, "traces");
         topology.add_addresses(&spans);
         topology.suppose_entrances();
         let edges: Vec<String> = topology
@@ -468,7 +469,7 @@ mod tests {
             span("6", "5", "service/us/api", Client, "ledger"),
         ];
         let mut topology = Topology::default();
-        topology.add_calls(&spans);
+        topology.add_calls(&spans, "traces");
         let edges: Vec<String> = topology
             .edges
             .iter()

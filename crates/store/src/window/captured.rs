@@ -154,7 +154,7 @@ impl Collector {
         let series = series.collect();
         self.logs.sort_by_key(|log| (log.time, log.line));
         self.spans.sort_by_key(|span| (span.start, span.line));
-        topology.add_calls(&self.spans);
+        topology.add_calls(&self.spans, "traces");
         if self.thinned > 0 {
             let share = 1u64 << self.thinned.min(63);
             for wanted in ["traces", "logs"] {

@@ -307,7 +307,8 @@ pub(super) fn gap(source: &str, here: &str, wanted: &str, miss: &Miss) -> Gap {
             GapReason::Permission,
             format!(
                 "renew the credentials that the watch asks with, wherever it has them from (environment, profile in \
-                 [connectors.{source}], web identity, instance)"
+                 [connectors.{source}], web identity, instance); where other regions know them, this one may have to be \
+                 enabled for the account first: enable it, or leave it out of regions"
             ),
         ),
         Missed::Permission(_) => (

@@ -57,6 +57,8 @@ pub(super) struct Found {
     pub snapshots: Vec<StateSnapshot>,
     pub events: Vec<Event>,
     pub gaps: Vec<Gap>,
+    /// Gaps of what got no answer at all, until it is known which evidence that would have been.
+    unanswered: Vec<Gap>,
     pub asked: Vec<Asked>,
     /// Edges that are not the directory's: of spans and service graphs.
     pub topology: Topology,
@@ -84,6 +86,7 @@ impl Default for Found {
             snapshots: Vec::new(),
             events: Vec::new(),
             gaps: Vec::new(),
+            unanswered: Vec::new(),
             asked: Vec::new(),
             topology: Topology::default(),
             strays: 0,
@@ -218,7 +221,7 @@ impl Found {
 
     /// That something could not be seen.
     pub fn missed(&mut self, asking: &Asking<'_>, wanted: &str, miss: &Miss) {
-        self.gaps.push(asking.gap(wanted, miss));
+        self.unanswered.push(asking.gap(wanted, miss));
     }
 
     /// That something was given of quite another time.
@@ -246,10 +249,8 @@ impl Found {
     /// itself: whoever fires was asked about first.
     #[must_use]
     pub fn of(mut self, kind: SourceKind) -> Self {
-        let unanswered = |gap: &&mut Gap| gap.hides.is_empty() && gap.why != GapReason::Budget;
-        for gap in self.gaps.iter_mut().filter(unanswered) {
-            gap.hides.push(kind);
-        }
+        let unanswered = std::mem::take(&mut self.unanswered).into_iter();
+        self.gaps.extend(unanswered.map(|gap| gap.hiding([kind])));
         self
     }
 
@@ -264,6 +265,7 @@ impl Found {
         self.snapshots.extend(other.snapshots);
         self.events.extend(other.events);
         self.gaps.extend(other.gaps);
+        self.unanswered.extend(other.unanswered);
         self.asked.extend(other.asked);
         self.topology.join(other.topology);
     }
@@ -300,7 +302,7 @@ impl Found {
         for asked in &mut self.asked {
             asked.entity.iter_mut().for_each(new);
         }
-        for gap in &mut self.gaps {
+        for gap in self.gaps.iter_mut().chain(&mut self.unanswered) {
             gap.entity.iter_mut().for_each(new);
         }
         let mut map = self.map();
@@ -324,6 +326,7 @@ impl Found {
         brought.snapshots.extend(self.snapshots);
         brought.events.extend(self.events);
         brought.gaps.extend(self.gaps);
+        brought.gaps.extend(self.unanswered);
         brought.asked.asked.extend(self.asked);
     }
 }

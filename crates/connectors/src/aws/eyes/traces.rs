@@ -200,7 +200,7 @@ async fn spans(asking: &Asking<'_>, ids: &[String], found: &mut Found) -> Result
         }
     }
     rows.pour(found);
-    found.topology.add_calls(&found.spans);
+    found.topology.add_calls(&found.spans, "X-Ray's traces");
     if unread > 0 {
         let detail = format!("{unread} traces cannot be read");
         let gap = asking.cut("all traces", detail, "see what answers there: endpoint");

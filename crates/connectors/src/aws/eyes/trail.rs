@@ -112,7 +112,10 @@ pub(super) async fn look(asking: &Asking<'_>) -> Found {
                 }
             }
             Err(miss) => {
-                found.missed(asking, &wanted, &miss);
+                let gap = asking.gap(&wanted, &miss);
+                found
+                    .gaps
+                    .push(gap.hiding(altered.then_some(SourceKind::Changes)));
                 break;
             }
         }

@@ -614,6 +614,15 @@ fn what_is_spent_is_not_spent_again() {
             .iter()
             .filter(|gap| gap.detail.contains(wanted));
         assert!(told.clone().all(|gap| gap.why == GapReason::Budget));
+        // What was never asked, and would have been evidence, is not there.
+        for (part, kind) in [
+            ("which metrics there are", SourceKind::Metrics),
+            ("log groups", SourceKind::Logs),
+            ("changes", SourceKind::Changes),
+        ] {
+            let hides = |gap: &&Gap| gap.wanted == part && !gap.hides.contains(&kind);
+            assert_eq!(told.clone().find(hides), None);
+        }
         assert!(told.count() > 0, "{wanted}: {:?}", brought.gaps);
         assert!(
             double.calls().len() <= most,
