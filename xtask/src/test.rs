@@ -122,7 +122,7 @@ fn with_tool(steps: &mut Steps, name: &str, tool: &str, words: &[&str]) {
     }
 }
 
-/// A real Prometheus and a real Alertmanager, whose alarms become incidents.
+/// A real Prometheus and a real Alertmanager, whose alarms become incidents; and a real VictoriaMetrics in place of the first.
 fn posted(steps: &mut Steps) {
     let programs = [
         ("prometheus", "--version"),
@@ -140,6 +140,13 @@ fn posted(steps: &mut Steps) {
             "a_silence_of_alertmanager",
         ],
     );
+    let programs = [
+        ("victoria-metrics", "-version"),
+        ("prometheus-alertmanager", "--version"),
+    ];
+    let name = "a real VictoriaMetrics is asked";
+    let tests = ["a_victoria_metrics_is_asked"];
+    with_vendors(steps, name, vendors::debian(&programs), "posted", &tests);
 }
 
 /// A real proxy before the server, and a real provider to sign in by.

@@ -89,6 +89,15 @@ pub struct Eyes {
     known: Mutex<Option<Known>>,
 }
 
+/// The present, as a server knows it.
+#[derive(Clone, Copy)]
+struct Present {
+    /// By how much its clock is ahead of ours; 0 unless that matters.
+    ahead: Span,
+    /// Up to when it tells what it knows, by its clock, and how long ago that is; `None` if that is the present.
+    held_back: Option<(Timestamp, Span)>,
+}
+
 /// What is known of a server before its series are read.
 struct Setting {
     /// By how much its clock is ahead of ours; 0 unless that matters.
@@ -125,11 +134,11 @@ impl Eyes {
         now: Timestamp,
         brought: &mut Brought,
     ) -> Result<(), Missed> {
-        let ahead = self.ahead(look)?;
-        if ahead.0 != 0 {
-            brought.gaps.push(self.off(ahead));
+        let present = self.present(look)?;
+        if present.ahead.0 != 0 {
+            brought.gaps.push(self.off(present.ahead));
         }
-        let setting = self.setting(look, hull, ahead)?;
+        let setting = self.setting(look, hull, present, brought)?;
         brought.asked.step_ms = setting.step.0 / 1_000_000;
         let names = self.names(look, &setting)?;
         if names.is_empty() {
@@ -177,14 +186,14 @@ impl Eyes {
         unread.map_or(Ok(()), Err)
     }
 
-    /// By how much its clock is ahead, if that is far enough to matter; 0 otherwise.
-    fn ahead(&self, look: &mut Look<'_>) -> Result<Span, Missed> {
+    /// By how much its clock is ahead, if that is far enough to matter, and what it holds back.
+    fn present(&self, look: &mut Look<'_>) -> Result<Present, Missed> {
         let before = self.source.now();
         let answer = self.instant(look, "time()", None)?;
         let after = self.source.now();
-        let seconds = read::scalar(&answer)
+        let (theirs, held_back) = read::time(&answer)
             .ok_or_else(|| Missed::Strange("time() gave no number".to_string()))?;
-        let theirs = Timestamp(read::nanos(seconds));
+        let theirs = Timestamp(read::nanos(theirs));
         let middle = before.plus(Span(after.since(before).0 / 2));
         // To the second: points stay at whole seconds when they are moved.
         let ahead = Span(
@@ -195,10 +204,16 @@ impl Eyes {
                 .div_euclid(SECOND)
                 * SECOND,
         );
-        Ok(if ahead.0.saturating_abs() > CLOCK_OFF.0 {
+        let ahead = if ahead.0.saturating_abs() > CLOCK_OFF.0 {
             ahead
         } else {
             Span(0)
+        };
+        // Whole seconds, and what is less than one was rounded.
+        let held_back = Span(read::nanos(held_back).saturating_add(SECOND / 2) / SECOND * SECOND);
+        Ok(Present {
+            ahead,
+            held_back: (held_back.0 > 0).then(|| (theirs.minus(held_back), held_back)),
         })
     }
 
@@ -230,9 +245,23 @@ impl Eyes {
         &self,
         look: &mut Look<'_>,
         hull: TimeWindow,
-        ahead: Span,
+        present: Present,
+        brought: &mut Brought,
     ) -> Result<Setting, Missed> {
-        let (from, to) = (hull.from().plus(ahead), hull.to().plus(ahead));
+        let ahead = present.ahead;
+        let (from, mut to) = (hull.from().plus(ahead), hull.to().plus(ahead));
+        if let Some((until, held_back)) = present.held_back.filter(|(until, _)| *until < to) {
+            to = until.max(from.plus(Span(SECOND)));
+            brought.gaps.push(Gap::new(
+                format!("the last {held_back} of {}", self.name()),
+                GapReason::Connector,
+                format!(
+                    "{}: it holds back what it was told in the last {held_back}: what it gives for them repeats what was there",
+                    self.name()
+                ),
+                "where that matters, lower -search.latencyOffset of VictoriaMetrics",
+            ));
+        }
         let up = plan::selector("up", &[], &self.settings.matching);
         let coarse = Span((to.since(from).0 / 240).max(SECOND));
         let known = self.range(look, &format!("count({up})"), from, to, coarse)?;
@@ -582,7 +611,7 @@ impl Live for Eyes {
 
     fn greet(&self) -> Result<String, Missed> {
         let mut look = self.source.look_for(GREETING);
-        let ahead = self.ahead(&mut look)?;
+        let present = self.present(&mut look)?;
         let up = plan::selector("up", &[], &self.settings.matching);
         let answer = self.instant(&mut look, &format!("count by (job) ({up})"), None)?;
         let jobs = read::vector(&answer);
@@ -591,13 +620,16 @@ impl Live for Eyes {
             .first()
             .map_or(0.0, |(_, value)| *value);
         let targets: f64 = jobs.iter().map(|(_, value)| value).sum();
-        let said = format!(
+        let mut said = format!(
             "{} jobs, {targets} targets, {down} of them down",
             jobs.len()
         );
+        if let Some((_, held_back)) = present.held_back {
+            said += &format!("; it holds back the last {held_back}");
+        }
         Ok(self.source.greeting(
             &said,
-            ahead,
+            present.ahead,
             "metrics, failed scrapes and the state of rules; no logs, traces or changes",
         ))
     }

@@ -90,9 +90,22 @@ fn number(text: &str) -> Option<f64> {
     text.parse().ok().filter(|value: &f64| value.is_finite())
 }
 
-/// The number of a scalar.
-pub(super) fn scalar(data: &Value) -> Option<f64> {
-    number(data["result"].get(1)?.as_str()?)
+/// What `time()` says, in seconds: the present by the server's clock, and how much of it the server holds back.
+///
+/// Prometheus gives a scalar, and holds back nothing. VictoriaMetrics gives a vector: below the present stands the moment up
+/// to which it tells what it knows; whatever it gives for later repeats what was there
+/// (<https://docs.victoriametrics.com/keyconcepts/#query-latency>).
+pub(super) fn time(data: &Value) -> Option<(f64, f64)> {
+    let (point, told) = match &data["result"][0] {
+        Value::Object(row) => (row.get("value")?, true),
+        _ => (&data["result"], false),
+    };
+    let value = number(point.get(1)?.as_str()?)?;
+    if !told {
+        return Some((value, 0.0));
+    }
+    let now = point.get(0)?.as_f64()?.max(value);
+    Some((now, now - value))
 }
 
 fn labels(metric: &Value) -> Labels {

@@ -29,6 +29,8 @@ struct Server {
     rules: Value,
     /// Seconds by which its clock is ahead.
     ahead: i64,
+    /// Seconds that it holds back, as VictoriaMetrics does: what it gives for them repeats what was there.
+    held_back: i64,
     /// Metrics in one answer beyond which it refuses.
     most: Option<usize>,
     asked: Arc<Mutex<Vec<String>>>,
@@ -80,6 +82,11 @@ impl Server {
         let text = |value: f64| value.to_string();
         let theirs = clock.now().0 as f64 / 1e9 + self.ahead as f64;
         match question.path {
+            "/api/v1/query" if asked == "time()" && self.held_back > 0 => {
+                let told = theirs - self.held_back as f64;
+                let point = json!([theirs.floor(), text(told)]);
+                known(json!({"resultType": "vector", "result": [{"metric": {}, "value": point}]}))
+            }
             "/api/v1/query" if asked == "time()" => {
                 known(json!({"resultType": "scalar", "result": [theirs, text(theirs)]}))
             }
@@ -135,7 +142,8 @@ impl Server {
                     let mut values = Vec::new();
                     let mut at = start;
                     while at <= end {
-                        if let Some(value) = value(at as i64 - self.ahead) {
+                        let told = (at as i64).min(theirs as i64 - self.held_back);
+                        if let Some(value) = value(told - self.ahead) {
                             values.push(json!([at, text(value)]));
                         }
                         at += step;
@@ -525,6 +533,25 @@ fn a_clock_that_is_off_is_told_of_and_put_right() {
         let broke = Timestamp(pool.times[first]);
         let off = broke.since(Timestamp((NOW - 300) * SECOND)).0.abs();
         assert!(off <= 2 * STEP * SECOND, "{ahead}: {off}");
+    }
+}
+
+#[test]
+fn what_is_held_back_is_not_taken_for_what_is() {
+    for ahead in [0, 3600] {
+        let mut server = shop();
+        server.held_back = 30;
+        server.ahead = ahead;
+        let brought = look(server);
+        let gap = brought.gaps.last().expect("a gap");
+        assert_eq!(gap.wanted, "the last 30 s of prometheus.a");
+        let pool = one(&brought, "pool_in_use", "")[0];
+        let last = *pool.times.last().expect("points");
+        let until = (NOW - 30) * SECOND;
+        assert!(
+            (until - 2 * STEP * SECOND..=until).contains(&last),
+            "{ahead}: {last}"
+        );
     }
 }
 

@@ -2,7 +2,10 @@
 //! of the service only the address of its Prometheus, writes a report. Every PromQL that the report cites is then asked of
 //! that Prometheus once more, and gives the numbers that the report stands on.
 //!
-//! Debian's packages `prometheus` and `prometheus-alertmanager`. Run by `cargo xtask test` where they are installed.
+//! The same with a real VictoriaMetrics and its vmalert in place of Prometheus.
+//!
+//! Debian's packages `prometheus`, `prometheus-alertmanager` and `victoria-metrics`. Run by `cargo xtask test`, which brings
+//! them.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,7 +21,7 @@ use model::report::Report;
 use model::time::Span;
 use serde_json::Value;
 
-use super::stand::{Stand, free_ports, target};
+use super::stand::{Kept, Stand, free_ports, target};
 use super::{incidents, run, until};
 
 /// A shop's service: requests, failures, durations, and a pool of connections that runs out when it breaks. Each value
@@ -112,8 +115,27 @@ fn range(
 #[test]
 #[ignore = "needs Debian's prometheus and prometheus-alertmanager; `cargo xtask test` runs it where they are"]
 fn a_prometheus_is_asked_and_every_question_of_the_report_can_be_asked_again() {
+    asked_again(|stand, [port, _], alertmanager, rule, targets| {
+        vec![stand.prometheus(port, alertmanager, rule, targets)]
+    });
+}
+
+#[test]
+#[ignore = "needs Debian's victoria-metrics and prometheus-alertmanager; `cargo xtask test` runs it where they are"]
+fn a_victoria_metrics_is_asked_and_every_question_of_the_report_can_be_asked_again() {
+    asked_again(|stand, ports, alertmanager, rule, targets| {
+        stand
+            .victoria_metrics(ports, alertmanager, rule, targets)
+            .into()
+    });
+}
+
+/// What is asked, at the first of two ports: who scrapes these targets, and tells that Alertmanager what the rule finds.
+type Metrics = fn(&Stand, [u16; 2], u16, &str, &[(&str, u16)]) -> Vec<Kept>;
+
+fn asked_again(metrics: Metrics) {
     let stand = Stand::new();
-    let [api, prometheus, alertmanager] = free_ports();
+    let [api, prometheus, beside, alertmanager] = free_ports();
     let began = Instant::now();
     // The millisecond in which it broke.
     let broke = Arc::new(AtomicI64::new(-1));
@@ -126,7 +148,8 @@ fn a_prometheus_is_asked_and_every_question_of_the_report_can_be_asked_again() {
     let _alertmanager = stand.posting(alertmanager, api, "60s");
     let rule = "      - alert: CheckoutFails\n        expr: sum by (service) (rate(http_requests_total{code=~\"5..\"}[10s])) > 4\n        for: 8s\n        labels:\n          severity: critical\n        annotations:\n          summary: requests to checkout fail\n";
     let targets = [("checkout", target), ("prometheus", prometheus)];
-    let _prometheus = stand.prometheus(prometheus, alertmanager, rule, &targets);
+    let ports = [prometheus, beside];
+    let _metrics = metrics(&stand, ports, alertmanager, rule, &targets);
     let source = format!("[connectors.prometheus.main]\nurl = \"http://127.0.0.1:{prometheus}\"\n");
     let (_server, config) = stand.midwatch(api, "", &source);
     // A minute of health: what is usual must be known.

@@ -57,7 +57,13 @@ impl Stand {
 
     /// What everybody wrote, for whoever reads why a test failed.
     pub fn logs(&self) -> String {
-        let all = ["midwatch", "alertmanager", "prometheus", "ministack"];
+        let all = [
+            "midwatch",
+            "alertmanager",
+            "prometheus",
+            "vmalert",
+            "ministack",
+        ];
         all.map(|name| format!("== {name}\n{}", self.log(name)))
             .join("\n")
     }
@@ -120,20 +126,52 @@ impl Stand {
         rule: &str,
         targets: &[(&str, u16)],
     ) -> Kept {
-        std::fs::write(
-            self.at("rules.yml"),
-            format!("groups:\n  - name: shop\n    rules:\n{rule}"),
-        )
-        .unwrap();
-        let mut yaml = format!(
-            "global:\n  scrape_interval: 1s\n  evaluation_interval: 1s\nrule_files: [rules.yml]\nalerting:\n  alertmanagers:\n    - static_configs:\n        - targets: [\"127.0.0.1:{alertmanager}\"]\nscrape_configs:\n"
+        self.rules(rule);
+        let yaml = format!(
+            "global:\n  scrape_interval: 1s\n  evaluation_interval: 1s\nrule_files: [rules.yml]\nalerting:\n  alertmanagers:\n    - static_configs:\n        - targets: [\"127.0.0.1:{alertmanager}\"]\n{}",
+            scraped(targets)
         );
-        for (service, port) in targets {
-            yaml += &format!(
-                "  - job_name: {service}\n    static_configs:\n      - targets: [\"127.0.0.1:{port}\"]\n        labels:\n          service: {service}\n"
-            );
-        }
         self.vendor("prometheus", &yaml, "storage.tsdb.path", port, &[])
+    }
+
+    /// The same of others: a real VictoriaMetrics that scrapes, at the first port, and its vmalert, at the second.
+    pub fn victoria_metrics(
+        &self,
+        [port, rules]: [u16; 2],
+        alertmanager: u16,
+        rule: &str,
+        targets: &[(&str, u16)],
+    ) -> [Kept; 2] {
+        let rule = self.rules(rule);
+        let yaml = format!("global:\n  scrape_interval: 1s\n{}", scraped(targets));
+        let file = self.at("scraped.yml");
+        std::fs::write(&file, yaml).unwrap();
+        let at = |port: u16| format!("127.0.0.1:{port}");
+        let mut metrics = Command::new("victoria-metrics");
+        metrics
+            .arg(format!("-httpListenAddr={}", at(port)))
+            .arg(format!("-promscrape.config={}", file.display()))
+            .arg(format!("-storageDataPath={}", self.at("metrics").display()))
+            .arg(format!("-vmalert.proxyURL=http://{}", at(rules)));
+        let mut alerts = Command::new("vmalert");
+        alerts
+            .arg(format!("-httpListenAddr={}", at(rules)))
+            .arg(format!("-datasource.url=http://{}", at(port)))
+            .arg(format!("-notifier.url=http://{}", at(alertmanager)))
+            .arg("-evaluationInterval=1s")
+            .arg(format!("-rule={}", rule.display()));
+        [
+            self.started("prometheus", metrics),
+            self.started("vmalert", alerts),
+        ]
+    }
+
+    /// A file with this rule.
+    fn rules(&self, rule: &str) -> PathBuf {
+        let file = self.at("rules.yml");
+        let yaml = format!("groups:\n  - name: shop\n    rules:\n{rule}");
+        std::fs::write(&file, yaml).unwrap();
+        file
     }
 
     /// The program, with an inlet `alerts` for Alertmanager and what else is written here; up when this returns. Gives
@@ -171,6 +209,16 @@ impl Stand {
         });
         (kept, config)
     }
+}
+
+/// Whom to scrape, as Prometheus and who speaks like it are told.
+fn scraped(targets: &[(&str, u16)]) -> String {
+    let jobs = targets.iter().map(|(service, port)| {
+        format!(
+            "  - job_name: {service}\n    static_configs:\n      - targets: [\"127.0.0.1:{port}\"]\n        labels:\n          service: {service}\n"
+        )
+    });
+    format!("scrape_configs:\n{}", jobs.collect::<String>())
 }
 
 /// Answers scrapes with what stands on the page at that moment; gives its port.
