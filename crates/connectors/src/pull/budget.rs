@@ -88,6 +88,24 @@ pub(crate) fn dollars(nanos: u64) -> String {
     }
 }
 
+impl Budget {
+    /// As many times as much of all but time: for a source that is asked in so many places at once.
+    #[must_use]
+    pub fn times(self, places: u64) -> Self {
+        Self {
+            requests: self.requests.saturating_mul(places),
+            bytes: self.bytes.saturating_mul(places),
+            requests_per_hour: self.requests_per_hour.saturating_mul(places),
+            bytes_per_hour: self.bytes_per_hour.saturating_mul(places),
+            money: Money {
+                look: self.money.look.saturating_mul(places),
+                hour: self.money.hour.saturating_mul(places),
+            },
+            ..self
+        }
+    }
+}
+
 impl Default for Budget {
     fn default() -> Self {
         Self {

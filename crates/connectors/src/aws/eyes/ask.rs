@@ -277,7 +277,13 @@ where
             (service, Missed::Timeout(said))
         }
         SdkError::DispatchFailure(_) => (service, Missed::Unreached(said)),
-        SdkError::ResponseError(_) => (None, Missed::Strange(said)),
+        // Whatever stands in between may say so in words that are not the service's own.
+        SdkError::ResponseError(failed) => match failed.raw().status().as_u16() {
+            401 | 403 => (None, Missed::Permission(said)),
+            429 => (service, Missed::RateLimit(said)),
+            500.. => (service, Missed::Unreached(said)),
+            _ => (None, Missed::Strange(said)),
+        },
         _ => (None, Missed::Refused(0, said)),
     }
 }

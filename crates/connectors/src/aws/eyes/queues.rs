@@ -1,6 +1,6 @@
 //! Queues of SQS, and who hears of topics of SNS.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use model::{EdgeKind, EntityId, EntityKind, SourceKind};
@@ -97,8 +97,39 @@ async fn queues(
     Ok(())
 }
 
+/// What stands in place of a subscription's name until whoever is to hear has said yes.
+const PENDING: &str = "PendingConfirmation";
+
+/// How many hear of a topic, and how many have not said yes yet; by protocol.
+#[derive(Default)]
+struct Hearers {
+    confirmed: BTreeMap<String, u64>,
+    pending: BTreeMap<String, u64>,
+}
+
 /// Who hears of topics; addresses of people are none of ours.
 async fn subscriptions(asking: &Asking<'_>, found: &mut Found) -> Result<(), Miss> {
+    let mut topics = BTreeMap::new();
+    let told = hearers(asking, &mut topics, found).await;
+    // What was read before an answer failed to come is as true.
+    for (arn, hearers) in topics {
+        if let Some(topic) = found.by_arn(&arn) {
+            let document = json!({
+                "TopicArn": arn,
+                "SubscriptionsConfirmed": hearers.confirmed,
+                "SubscriptionsPending": hearers.pending,
+            });
+            found.state(topic, "sns.topic", document, asking.now);
+        }
+    }
+    told
+}
+
+async fn hearers(
+    asking: &Asking<'_>,
+    topics: &mut BTreeMap<String, Hearers>,
+    found: &mut Found,
+) -> Result<(), Miss> {
     let mut next = None;
     for _ in 0..PAGES {
         let sent = asking
@@ -109,6 +140,17 @@ async fn subscriptions(asking: &Asking<'_>, found: &mut Found) -> Result<(), Mis
             .send();
         let answer = asking.ask("sns:ListSubscriptions", 1, sent).await?;
         for one in answer.subscriptions() {
+            if let Some(arn) = one.topic_arn() {
+                let topic = topics.entry(arn.to_string()).or_default();
+                let pending = one.subscription_arn() == Some(PENDING);
+                let hear = match pending {
+                    true => &mut topic.pending,
+                    false => &mut topic.confirmed,
+                };
+                *hear
+                    .entry(one.protocol().unwrap_or_default().to_string())
+                    .or_default() += 1;
+            }
             let endpoint = one
                 .endpoint()
                 .filter(|endpoint| endpoint.starts_with("arn:"));

@@ -65,10 +65,11 @@ pub struct Aws {
     /// else is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changes: Option<Length>,
-    /// US dollars that one look may cost by the price list; 0.05 unless something else is said.
+    /// US dollars that one look at all accounts and regions may cost by the price list; 0.05 for each account in each
+    /// region unless something else is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dollars: Option<f64>,
-    /// US dollars that any hour may cost; 1.0 unless something else is said.
+    /// US dollars that any hour may cost; 1.0 for each account in each region unless something else is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dollars_per_hour: Option<f64>,
     /// What you pay instead of the public price, in US dollars for each unit, such as
@@ -84,13 +85,13 @@ pub struct Aws {
     /// Requests that one look may send; 150 for each account in each region unless something else is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests: Option<u64>,
-    /// Bytes of answers that one look may read; 64MiB unless something else is said.
+    /// Bytes of answers that one look may read; 64MiB for each account in each region unless something else is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes: Option<Bytes>,
     /// Requests that may be sent in any hour; 3000 for each account in each region unless something else is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_per_hour: Option<u64>,
-    /// Bytes of answers that may be read in any hour; 1GiB unless something else is said.
+    /// Bytes of answers that may be read in any hour; 1GiB for each account in each region unless something else is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes_per_hour: Option<Bytes>,
     /// How long one request may take; 5s unless something else is said.

@@ -13,7 +13,6 @@ use crate::problem::Problem;
 #[cfg(feature = "aws")]
 pub(super) fn source(house: &House, name: &str, config: &Aws) -> Result<Box<dyn Live>, Problem> {
     use connectors::aws::eyes::{Account, Eyes, Means, Settings};
-    use connectors::pull::Budget;
 
     use super::super::live::SystemClock;
 
@@ -39,11 +38,7 @@ pub(super) fn source(house: &House, name: &str, config: &Aws) -> Result<Box<dyn 
         traces: config.traces.unwrap_or(usual.traces),
         details: config.details.unwrap_or(usual.details),
         changes: config.changes.map_or(usual.changes, |length| length.span()),
-        budget: config.bounds().budget(Budget {
-            requests: usual.budget.requests * places,
-            requests_per_hour: usual.budget.requests_per_hour * places,
-            ..usual.budget
-        }),
+        budget: config.bounds().budget(usual.budget.times(places)),
         prices: config.prices.clone(),
         call_log: config.call_log.as_ref().map(|file| house.path(file)),
     };

@@ -106,7 +106,7 @@ fn answer(call: &Call) -> Said {
             format!(
                 "<ListSubscriptionsResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><ListSubscriptionsResult><Subscriptions>\
                  <member><TopicArn>{}</TopicArn><Protocol>sqs</Protocol><Endpoint>{}</Endpoint></member>\
-                 <member><TopicArn>{}</TopicArn><Protocol>email</Protocol><Endpoint>anna@example.org</Endpoint></member>\
+                 <member><TopicArn>{}</TopicArn><Protocol>email</Protocol><Endpoint>anna@example.org</Endpoint><SubscriptionArn>PendingConfirmation</SubscriptionArn></member>\
                  </Subscriptions></ListSubscriptionsResult></ListSubscriptionsResponse>",
                 arn("sns orders"),
                 arn("sqs inbox"),
@@ -294,6 +294,14 @@ fn what_aws_answers_becomes_rows() {
         "ACTIVE"
     );
     assert_eq!(state("sqs.queue")["ApproximateNumberOfMessages"], 12);
+    assert_eq!(
+        state("sns.topic")["SubscriptionsConfirmed"],
+        json!({ "sqs": 1 })
+    );
+    assert_eq!(
+        state("sns.topic")["SubscriptionsPending"],
+        json!({ "email": 1 })
+    );
     assert_eq!(state("cloudwatch.alarm")["StateValue"], "ALARM");
     let edges: Vec<String> = brought
         .topology
@@ -413,15 +421,7 @@ fn twenty_accounts_in_four_regions_meet_no_quota() {
             .map(str::to_string)
             .to_vec(),
         accounts: accounts(20),
-        budget: Budget {
-            requests: 80 * 150,
-            requests_per_hour: 80 * 3_000,
-            money: Money {
-                look: u64::MAX,
-                hour: u64::MAX,
-            },
-            ..Budget::default()
-        },
+        budget: Budget::default().times(80),
         ..Settings::default()
     };
     let eyes = eyes(&double, settings);
