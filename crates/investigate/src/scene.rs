@@ -5,10 +5,10 @@
 //! its service shows.
 
 use model::ports::Eyes;
-use model::query::{Answer, Gap};
+use model::query::{Answer, Gap, GapReason};
 use model::recording::BaselineKind;
 use model::time::{MINUTE, Span};
-use model::{EdgeKind, Entity, EntityId, EntityKind, TimeWindow, Timestamp};
+use model::{EdgeKind, Entity, EntityId, EntityKind, SourceKind, TimeWindow, Timestamp};
 use rustc_hash::FxHashMap;
 
 /// One edge between dense entity numbers: `from` leans on `to`.
@@ -259,6 +259,17 @@ impl Scene {
     /// Its id.
     pub fn id(&self, number: u32) -> &EntityId {
         &self.entities[number as usize].id
+    }
+
+    /// Could evidence of one of these kinds, of this unit, not be looked at? What was never recorded of a whole system was not
+    /// kept from us this time: all its verdicts live without it.
+    pub fn was_kept_from_us(&self, unit: u32, kinds: &[SourceKind]) -> bool {
+        let id = self.id(unit);
+        self.gaps.iter().any(|gap| {
+            gap.entity.as_ref().is_none_or(|of| of == id)
+                && gap.why != GapReason::NotRecorded
+                && kinds.iter().any(|kind| gap.conceals(*kind))
+        })
     }
 
     /// Is it a part of the platform (the orchestrator's controllers, a kernel) that writes about others?

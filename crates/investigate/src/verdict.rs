@@ -15,6 +15,7 @@ use crate::constants as k;
 use crate::facts::Facts;
 use crate::hypotheses::{Ground, Hypothesis, is_seen_with_its_change};
 use crate::kinds::FactRef;
+use crate::plan::source_of;
 use crate::probes::series::BAND;
 
 use ties::Ties;
@@ -435,6 +436,15 @@ fn cap(ground: &Ground<'_>, hypothesis: &Hypothesis, confidence: f64) -> (f64, V
         };
         caps.push((k::CAP_BLIND_TO_CHANGES, what.to_string()));
     }
+    if let Some(missing) = hides_what_a_change_did(ground, hypothesis) {
+        caps.push((
+            k::CAP_HOW_UNSEEN,
+            format!(
+                "what exactly the change brought about could not be looked at: {} are missing",
+                missing.word()
+            ),
+        ));
+    }
     let mut binding: Vec<String> = Vec::new();
     let mut capped = confidence;
     for (limit, reason) in &caps {
@@ -444,6 +454,17 @@ fn cap(ground: &Ground<'_>, hypothesis: &Hypothesis, confidence: f64) -> (f64, V
         capped = capped.min(*limit);
     }
     (capped, binding)
+}
+
+/// Where no more is said than that a change did it: the evidence that would tell in which way, and that was kept from us.
+fn hides_what_a_change_did(ground: &Ground<'_>, hypothesis: &Hypothesis) -> Option<SourceKind> {
+    let mut signs = hypothesis.mechanism().signatures.iter();
+    let says_no_more = signs.all(|sign| source_of(sign) == SourceKind::Changes);
+    if hypothesis.change.is_none() || !says_no_more {
+        return None;
+    }
+    let mut kinds = [SourceKind::Metrics, SourceKind::Logs].into_iter();
+    kinds.find(|kind| ground.scene.was_kept_from_us(hypothesis.unit, &[*kind]))
 }
 
 /// Does nothing speak for it but that it fails, or is slow, by itself, while nobody could say on whom it leans, or nothing is
@@ -473,21 +494,11 @@ fn is_told_by_itself_alone(ground: &Ground<'_>, hypothesis: &Hypothesis) -> bool
         SourceKind::Traces,
         SourceKind::Metrics,
     ];
-    // What was never recorded of a whole system was not kept from us this time: all its verdicts live without it.
-    let hidden = || {
-        let id = ground.scene.id(unit);
-        let mut gaps = ground.scene.gaps.iter();
-        gaps.any(|gap| {
-            gap.entity.as_ref().is_none_or(|of| of == id)
-                && gap.why != GapReason::NotRecorded
-                && tells.iter().any(|kind| gap.conceals(*kind))
-        })
-    };
     calls
         && hypothesis.mechanism().generic.is_some()
         && hypothesis.change.is_none()
         && hypothesis.score.signature < k::STRONG_SIGN
-        && hidden()
+        && ground.scene.was_kept_from_us(unit, &tells)
         && !ground.scene.called_by_the_map(unit).any(is_seen)
 }
 

@@ -27,6 +27,9 @@ mod doubles;
 mod github;
 #[path = "disturbed/gitlab.rs"]
 mod gitlab;
+#[cfg(feature = "kubernetes")]
+#[path = "disturbed/kubernetes.rs"]
+mod kubernetes;
 #[path = "doors/program.rs"]
 #[allow(dead_code, reason = "each user of it needs a part")]
 mod program;
@@ -34,6 +37,8 @@ mod program;
 mod scene;
 #[path = "disturbed/served.rs"]
 mod served;
+#[path = "disturbed/statuspage.rs"]
+mod statuspage;
 #[path = "disturbed/wire.rs"]
 mod wire;
 
@@ -76,6 +81,15 @@ const WITH_ARGOCD: Place = Place {
 };
 const WITH_ALERTMANAGER: Place = Place {
     sources: &["prometheus", "loki", "jaeger", "github", "alertmanager"],
+    ..SHOP
+};
+#[cfg(feature = "kubernetes")]
+const WITH_KUBERNETES: Place = Place {
+    sources: &["prometheus", "loki", "jaeger", "github", "kubernetes"],
+    ..SHOP
+};
+const WITH_STATUSPAGE: Place = Place {
+    sources: &["prometheus", "loki", "jaeger", "github", "statuspage"],
     ..SHOP
 };
 /// A function may not run any more, and whoever calls it fails.
@@ -253,6 +267,36 @@ fn an_alertmanager_in_trouble() {
     ];
     let cases = cases("alertmanager", &[&ANY, &own]);
     insta::assert_snapshot!(outcomes(&WITH_ALERTMANAGER, &cases));
+}
+
+#[cfg(feature = "kubernetes")]
+#[test]
+fn a_kubernetes_in_trouble() {
+    let own = [
+        ("late in each answer", Trouble::Late(700)),
+        ("403 for rollouts", Trouble::Forbidden("/replicasets")),
+        ("403 for pods", Trouble::Forbidden("/pods")),
+        ("403 for events", Trouble::Forbidden("/events")),
+        (
+            "403 for all but the version",
+            Trouble::Forbidden("/api/*|/apis/*"),
+        ),
+        ("empty pages for ever", Trouble::EmptyPages),
+        ("the same page for ever", Trouble::SamePage),
+    ];
+    let cases = cases("kubernetes", &[&ANY, &GOES, &own]);
+    insta::assert_snapshot!(outcomes(&WITH_KUBERNETES, &cases));
+}
+
+#[test]
+fn a_statuspage_in_trouble() {
+    let own = [
+        ("goes after the first answer", Trouble::GoneAfter(1)),
+        ("403 for components", Trouble::Forbidden("/summary.json")),
+        ("403 for incidents", Trouble::Forbidden("/incidents.json")),
+    ];
+    let cases = cases("statuspage", &[&ANY, &own]);
+    insta::assert_snapshot!(outcomes(&WITH_STATUSPAGE, &cases));
 }
 
 #[test]
@@ -596,16 +640,16 @@ fn named<'r>(source: &str, report: &'r Report) -> impl Iterator<Item = &'r GapCo
     })
 }
 
-/// Is it the guilty one, told as it is? With less to go by it may be told less exactly: its sort as one that is near the
-/// right one and never sure, or as what the right change brought.
+/// Is it the guilty one, told as it is? With less to go by it may be told less exactly, and is never sure then: its sort as one
+/// that is near the right one, or as what the right change brought.
 fn is_right(place: &Place, cause: &Cause) -> bool {
     let guilty = &place.guilty;
     let change = cause.change.as_deref();
     let told = &*cause.mechanism.0;
-    let near = guilty.near.contains(&told) && cause.word < Word::Confirmed;
+    let near = guilty.near.contains(&told) || (told.starts_with("change.") && change.is_some());
     cause.entity.as_str() == guilty.entity
         && change.is_none_or(|id| id.starts_with(guilty.change))
-        && (told == guilty.mechanism || near || (told.starts_with("change.") && change.is_some()))
+        && (told == guilty.mechanism || (near && cause.word < Word::Confirmed))
 }
 
 /// What no trouble of a source may bring about.
@@ -670,6 +714,7 @@ fn faults(place: &Place, troubles: &Troubles, looked: &Looked) -> Vec<String> {
     if looked.hushed {
         wrong.push("it was silenced, by nobody who may".to_string());
     }
+    wrong.extend(looked.unproven.iter().cloned());
     wrong.extend(looked.panics.iter().cloned());
     wrong
 }

@@ -14,7 +14,10 @@ use super::argocd::argocd;
 use super::aws::aws;
 use super::github::github;
 use super::gitlab::gitlab;
+#[cfg(feature = "kubernetes")]
+use super::kubernetes::kubernetes;
 use super::scene::{Line, Numbers, Request, Scene};
+use super::statuspage::statuspage;
 use super::wire::{Asked, Double, Reply, Trouble, beside};
 
 /// Seconds between two scrapes.
@@ -36,6 +39,9 @@ pub fn of(sort: &str, scene: &Arc<Scene>) -> Arc<Double> {
         "gitlab" => Arc::new(move |asked, trouble| gitlab(&scene, asked, trouble)),
         "argocd" => Arc::new(move |asked, trouble| argocd(&scene, asked, trouble)),
         "alertmanager" => Arc::new(move |asked, trouble| alertmanager(&scene, asked, trouble)),
+        "statuspage" => Arc::new(move |asked, trouble| statuspage(&scene, asked, trouble)),
+        #[cfg(feature = "kubernetes")]
+        "kubernetes" => Arc::new(move |asked, trouble| kubernetes(&scene, asked, trouble)),
         #[cfg(feature = "aws")]
         "aws" => Arc::new(move |asked, trouble| aws(&scene.account, asked, trouble)),
         other => panic!("there is no double of {other}"),

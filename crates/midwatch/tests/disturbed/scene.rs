@@ -64,7 +64,7 @@ pub struct Repository {
     pub deployments: Vec<Deployment>,
 }
 
-/// What Argo CD brings out.
+/// What Argo CD, or a cluster, brings out.
 pub struct Application {
     /// Its service has the same name with `service` behind it.
     pub name: &'static str,
@@ -80,7 +80,7 @@ pub struct Scene {
     pub lines: Vec<Line>,
     pub requests: Vec<Request>,
     pub repositories: Vec<Repository>,
-    /// None, unless Argo CD deploys in place of those who host the code.
+    /// None, unless somebody else deploys in place of those who host the code.
     pub applications: Vec<Application>,
     /// Another system altogether, on AWS.
     #[cfg(feature = "aws")]
@@ -159,8 +159,8 @@ impl Scene {
         }
     }
 
-    /// The same, deployed by Argo CD: whoever hosts the code knows of no deployment.
-    pub fn by_argocd(mut self) -> Self {
+    /// The same, deployed by somebody else, such as Argo CD: whoever hosts the code knows of no deployment.
+    pub fn by_another(mut self) -> Self {
         let deployed = self.repositories.iter_mut().map(|repository| Application {
             name: repository.name,
             deployments: std::mem::take(&mut repository.deployments),

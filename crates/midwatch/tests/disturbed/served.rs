@@ -10,11 +10,13 @@ use model::report::Report;
 use serde_json::{Value, json};
 
 use super::doubles;
-use super::program::{CONFIG, Server};
+use super::program::{CONFIG, Server, midwatch};
 use super::scene::Scene;
 use super::wire::{self, PATIENT, TIMEOUT, Trouble};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
+/// Where calls of AWS are written down.
+const CALLS: &str = "calls.jsonl";
 /// Nothing is waited for any longer.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// As whom AWS is asked: nobody at all.
@@ -65,6 +67,8 @@ pub struct Looked {
     pub lasted: Duration,
     /// Was the incident silenced?
     pub hushed: bool,
+    /// What `midwatch permissions prove` says of the calls of AWS, unless all of them are in the table of those that read.
+    pub unproven: Option<String>,
     /// Lines of the server's log that tell of a panic.
     pub panics: Vec<String>,
 }
@@ -107,7 +111,7 @@ pub fn requests(sort: &str) -> u64 {
     }
 }
 
-fn configuration(place: &Place, troubles: &Troubles, scene: &Arc<Scene>) -> String {
+fn configuration(place: &Place, troubles: &Troubles, scene: &Arc<Scene>, folder: &Path) -> String {
     let mut text = format!(
         "{CONFIG}[watch]\nevery = \"50ms\"\n[investigate]\nlookback = \"30m\"\n\
          [inlets.alerts]\nkind = \"alertmanager\"\nsecret_file = \"secret\"\n"
@@ -121,7 +125,16 @@ fn configuration(place: &Place, troubles: &Troubles, scene: &Arc<Scene>) -> Stri
         let trouble = troubles.iter().find(|(of, _)| of == sort);
         let trouble = trouble.map_or(Trouble::None, |(_, trouble)| *trouble);
         let url = wire::serve(doubles::of(sort, scene), trouble);
-        let address = if *sort == "aws" { "endpoint" } else { "url" };
+        let address = match *sort {
+            "aws" => format!("endpoint = \"{url}\""),
+            #[cfg(feature = "kubernetes")]
+            "kubernetes" => {
+                let file = folder.join("kubeconfig");
+                std::fs::write(&file, super::kubernetes::kubeconfig(&url)).unwrap();
+                "kubeconfig = \"kubeconfig\"".to_string()
+            }
+            _ => format!("url = \"{url}\""),
+        };
         let own = match *sort {
             "github" | "gitlab" => {
                 let names = scene.repositories.iter();
@@ -129,15 +142,16 @@ fn configuration(place: &Place, troubles: &Troubles, scene: &Arc<Scene>) -> Stri
                 let touches = services("shop/");
                 format!("repositories = {names:?}\ntouches = {{ {touches} }}\ndiffs = 60\n")
             }
+            "statuspage" => "entity = \"external/api.examplebank.internal\"\n".to_string(),
             "argocd" => format!("touches = {{ {} }}\n", services("")),
             // So that there are several pages.
             "loki" => "page = 20\n".to_string(),
-            "aws" => "regions = [\"eu-west-1\"]\n".to_string(),
+            "aws" => format!("regions = [\"eu-west-1\"]\ncall_log = \"{CALLS}\"\n"),
             _ => String::new(),
         };
         let (timeout, look) = longest(sort, trouble);
         text += &format!(
-            "[connectors.{sort}.main]\n{address} = \"{url}\"\ntimeout = \"{}s\"\nlook = \"{}s\"\nrequests = {}\n{own}",
+            "[connectors.{sort}.main]\n{address}\ntimeout = \"{}s\"\nlook = \"{}s\"\nrequests = {}\n{own}",
             timeout.as_secs(),
             look.as_secs(),
             requests(sort)
@@ -158,8 +172,9 @@ pub fn looked_and<T>(
     and: impl FnOnce(&Running<'_>) -> T,
 ) -> (Looked, T) {
     let scene = Scene::now();
-    let scene = match place.sources.contains(&"argocd") {
-        true => scene.by_argocd(),
+    let deploys = |sort: &&str| matches!(*sort, "argocd" | "kubernetes");
+    let scene = match place.sources.iter().any(deploys) {
+        true => scene.by_another(),
         false => scene,
     };
     let scene = Arc::new(scene);
@@ -167,7 +182,7 @@ pub fn looked_and<T>(
     let folder = folder.path();
     std::fs::write(folder.join("secret"), SECRET).unwrap();
     let file = folder.join("midwatch.toml");
-    std::fs::write(&file, configuration(place, troubles, &scene)).unwrap();
+    std::fs::write(&file, configuration(place, troubles, &scene, folder)).unwrap();
     let config = file.display().to_string();
     let server = Server::with(folder, "warn", &[&OWN[..], &at_home(folder)].concat());
     let began = Instant::now();
@@ -185,6 +200,10 @@ pub fn looked_and<T>(
     };
     let lasted = began.elapsed();
     let hushed = run(&["incidents", "show", &id, "--config", &config]).contains("silenced by");
+    let unproven = place.sources.contains(&"aws").then(|| {
+        let (proven, said) = midwatch(folder, &["permissions", "prove", CALLS], "");
+        (!proven).then_some(said)
+    });
     let seen = and(&Running {
         config: &config,
         folder,
@@ -195,6 +214,7 @@ pub fn looked_and<T>(
         report,
         lasted,
         hushed,
+        unproven: unproven.flatten(),
         panics: panics.filter(|line| line.contains("panicked")).collect(),
     };
     (looked, seen)
