@@ -61,6 +61,7 @@ fn nothing_tells_a_credential() {
     let written = [
         "serve.log",
         "calls.jsonl",
+        "deeds.jsonl",
         "notices.jsonl",
         "report.json",
         "again.json",

@@ -176,6 +176,7 @@ impl Stand {
         ] {
             text += &format!("[connectors.{section}]\n{keys}");
         }
+        text += "[connectors.aws.main.hands]\nrole_arn = \"arn:aws:iam::111111111111:role/midwatch-acts\"\ncall_log = \"deeds.jsonl\"\n";
         let cluster = |name: &str, address: String| {
             format!("{{name: {name}, cluster: {{server: '{address}'}}}}")
         };
