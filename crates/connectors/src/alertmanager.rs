@@ -13,7 +13,7 @@ mod quiet;
 mod tests;
 
 #[cfg(feature = "alertmanager")]
-pub use eyes::Eyes;
+pub use eyes::{Eyes, NEEDS};
 
 use std::collections::BTreeMap;
 

@@ -867,6 +867,40 @@ fn permissions_are_printed_and_a_log_is_held_against_them() {
 }
 
 #[test]
+fn whoever_is_asked_over_http_is_told_what_is_asked() {
+    let here = folder();
+    let config = here.path().join("midwatch.toml");
+    let written = "[connectors.github.main]\nurl = \"https://api.github.com\"\nrepositories = [\"shop/cart\", \"shop/orders\"]\nbearer_file = \"token\"\n\
+                   [connectors.prometheus.main]\nurl = \"http://127.0.0.1:9090\"\n";
+    std::fs::write(&config, written).expect("the folder is writable");
+    let all = [
+        "github",
+        "gitlab",
+        "argocd",
+        "prometheus",
+        "alertmanager",
+        "loki",
+        "jaeger",
+        "tempo",
+        "statuspage",
+    ];
+    let told = all.map(|vendor| {
+        let ran = run(&["permissions", vendor, "--config", text(&config)]);
+        assert_eq!(ran.exit, Exit::Done, "{vendor}: {}", ran.err);
+        format!("== {vendor}\n{}", ran.out)
+    });
+    insta::assert_snapshot!("permissions_over_http", told.join("\n"));
+    // Of several, somebody has to be named; those that are configured are offered.
+    let both = run(&["permissions", "--config", text(&config)]);
+    refused(&both, "github, prometheus");
+    refused(&run(&["permissions", "loki", "--hands"]), "no hands");
+    let log = here.path().join("calls.jsonl");
+    std::fs::write(&log, "{}").expect("the folder is writable");
+    let kept = run(&["permissions", "prove", text(&log), "--vendor", "loki"]);
+    refused(&kept, "no log is kept");
+}
+
+#[test]
 fn hands_have_permissions_of_their_own() {
     let here = folder();
     let config = here.path().join("midwatch.toml");

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::quiet::{self, Ordered};
 use crate::delivery::{self, labels, moment_at, text_at};
-use crate::pull::{Brought, GREETING, Live, Look, Met, Missed, Naming, Source};
+use crate::pull::{Brought, Call, GREETING, Live, Look, Met, Missed, Naming, Needs, Source};
 
 /// Alerts, and silences, that are told of at most.
 const MOST: usize = 500;
@@ -25,6 +25,15 @@ const REMEMBERED: Span = Span(5 * model::time::MINUTE);
 /// It looks after its silences every quarter of an hour, unless told otherwise; until then one that is over may still be
 /// called standing.
 const LATE: Span = Span(20 * model::time::MINUTE);
+
+/// All that is asked of such a server.
+pub const NEEDS: Needs = Needs {
+    calls: &[
+        Call::get("/api/v2/alerts", "what fires"),
+        Call::get("/api/v2/silences", "who asked for quiet"),
+    ],
+    grant: "",
+};
 
 /// The reading end.
 pub struct Eyes {
@@ -37,7 +46,7 @@ impl Eyes {
     /// Of this server.
     pub fn new(source: Source, naming: Naming) -> Self {
         Self {
-            source,
+            source: source.only(&NEEDS),
             naming,
             heard: Mutex::new(None),
         }

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::delivery::changes::{carrying, change};
 use crate::delivery::{list_at, moment_at, name, said_at, summary, take, text_at};
 use crate::forge::{is_sha, went_back};
-use crate::pull::{Brought, GREETING, Live, Look, Met, Missed, Source};
+use crate::pull::{Brought, Call, GREETING, Live, Look, Met, Missed, Needs, Source};
 
 /// Applications that are told of at most.
 const MOST: usize = 1_000;
@@ -38,6 +38,23 @@ pub struct Settings {
     pub since: Span,
 }
 
+/// All that is asked of such a server.
+pub const NEEDS: Needs = Needs {
+    calls: &[Call::get(
+        "/api/v1/applications",
+        "what was brought out, and how it stands",
+    )],
+    grant: "p, role:midwatch, applications, get, */*, allow\n\
+            p, role:midwatch, applications, create, */*, deny\n\
+            p, role:midwatch, applications, update, */*, deny\n\
+            p, role:midwatch, applications, delete, */*, deny\n\
+            p, role:midwatch, applications, sync, */*, deny\n\
+            p, role:midwatch, applications, override, */*, deny\n\
+            p, role:midwatch, applications, action/*, */*, deny\n\
+            p, role:midwatch, exec, create, */*, deny\n\
+            g, midwatch, role:midwatch\n",
+};
+
 /// The reading end.
 pub struct Eyes {
     source: Source,
@@ -47,7 +64,10 @@ pub struct Eyes {
 impl Eyes {
     /// Of this server.
     pub fn new(source: Source, settings: Settings) -> Self {
-        Self { source, settings }
+        Self {
+            source: source.only(&NEEDS),
+            settings,
+        }
     }
 
     /// The applications that matter; and by how much its clock is ahead, if that matters.

@@ -10,7 +10,7 @@ use super::deliveries::{deployed, ran};
 use crate::delivery::{moment_at, said_at, take, text_at};
 use crate::forge::{self, Altered, Commit, Forge, Listed, PAGE, Watched, is_sha, list};
 use crate::pull::kept::Shelf;
-use crate::pull::{Brought, Live, Look, Missed, Source};
+use crate::pull::{Brought, Call, Live, Look, Missed, Needs, Source};
 
 /// Deployments of a repository whose states are asked for.
 const STATES: usize = 10;
@@ -25,6 +25,26 @@ pub fn headers() -> Vec<(String, String)> {
     .to_vec()
 }
 
+/// All that is asked of such a server.
+pub const NEEDS: Needs = Needs {
+    calls: &[
+        Call::get("/repos/*/*", "whether it is there, for `midwatch doctor`"),
+        Call::get("/repos/*/*/commits", "which commits there are"),
+        Call::get("/repos/*/*/commits/*", "what a commit altered"),
+        Call::get("/repos/*/*/deployments", "what was deployed"),
+        Call::get(
+            "/repos/*/*/deployments/*/statuses",
+            "how a deployment ended",
+        ),
+        Call::get("/repos/*/*/actions/runs", "which workflows ran"),
+    ],
+    grant: "# A fine-grained token, of the repositories that are watched, with the repository permissions\n\
+            Metadata: read\n\
+            Contents: read\n\
+            Deployments: read\n\
+            Actions: read\n",
+};
+
 /// The reading end.
 pub struct Eyes {
     source: Source,
@@ -36,7 +56,7 @@ impl Eyes {
     /// Of this server, with [`headers`] on its wire.
     pub fn new(source: Source, watched: Watched) -> Self {
         Self {
-            source,
+            source: source.only(&NEEDS),
             watched,
             shelf: Shelf::default(),
         }

@@ -12,10 +12,37 @@ use crate::delivery::{moment_at, said_at, text_at};
 use crate::forge::{self, Altered, Commit, Cut, Forge, Listed, PAGE, Watched, is_sha, list};
 use crate::pull::http::encoded;
 use crate::pull::kept::Shelf;
-use crate::pull::{Brought, Live, Look, Missed, Source};
+use crate::pull::{Brought, Call, Live, Look, Missed, Needs, Source};
 
 /// Pipelines of a project whose jobs are asked for.
 const PIPELINES: usize = 10;
+
+/// All that is asked of such a server.
+pub const NEEDS: Needs = Needs {
+    calls: &[
+        Call::get(
+            "/api/v4/projects/*",
+            "whether it is there, for `midwatch doctor`",
+        ),
+        Call::get(
+            "/api/v4/projects/*/repository/commits",
+            "which commits there are",
+        ),
+        Call::get(
+            "/api/v4/projects/*/repository/commits/*/diff",
+            "what a commit altered",
+        ),
+        Call::get("/api/v4/projects/*/deployments", "what was deployed"),
+        Call::get("/api/v4/projects/*/pipelines", "which pipelines ran"),
+        Call::get(
+            "/api/v4/projects/*/pipelines/*/jobs",
+            "what ran in a pipeline",
+        ),
+    ],
+    grant: "# A token of a project or a group that is watched\n\
+            scope: read_api\n\
+            role: Reporter\n",
+};
 
 /// The reading end.
 pub struct Eyes {
@@ -28,7 +55,7 @@ impl Eyes {
     /// Of this server.
     pub fn new(source: Source, watched: Watched) -> Self {
         Self {
-            source,
+            source: source.only(&NEEDS),
             watched,
             shelf: Shelf::default(),
         }

@@ -14,7 +14,7 @@ use model::{EntityId, SourceKind};
 use serde_json::Value;
 
 use crate::pull::traces::{Spans, slices};
-use crate::pull::{Answered, Brought, GREETING, Live, Look, Missed, Source, http};
+use crate::pull::{Answered, Brought, Call, GREETING, Live, Look, Missed, Needs, Source, http};
 
 /// Services that are searched for.
 const SERVICES: usize = 60;
@@ -41,6 +41,15 @@ impl Default for Settings {
     }
 }
 
+/// All that is asked of such a server.
+pub const NEEDS: Needs = Needs {
+    calls: &[
+        Call::get("/api/v3/services", "which services there are"),
+        Call::get("/api/v3/traces", "spans"),
+    ],
+    grant: "",
+};
+
 /// The reading end.
 pub struct Eyes {
     source: Source,
@@ -63,7 +72,10 @@ struct Tally {
 impl Eyes {
     /// Of this server.
     pub fn new(source: Source, settings: Settings) -> Self {
-        Self { source, settings }
+        Self {
+            source: source.only(&NEEDS),
+            settings,
+        }
     }
 
     fn all(

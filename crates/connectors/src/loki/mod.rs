@@ -18,7 +18,7 @@ use model::source::Asked;
 use model::time::{Span, TimeWindow, Timestamp};
 use model::{EntityId, SourceKind};
 
-use crate::pull::{Brought, GREETING, Live, Look, Met, Missed, Naming, Source};
+use crate::pull::{Brought, Call, GREETING, Live, Look, Met, Missed, Naming, Needs, Source};
 use read::{Labels, Page, Row};
 
 /// Slices that the time is cut into where there are too many lines.
@@ -61,6 +61,15 @@ impl Default for Settings {
     }
 }
 
+/// All that is asked of such a server.
+pub const NEEDS: Needs = Needs {
+    calls: &[
+        Call::get("/loki/api/v1/labels", "which labels there are"),
+        Call::get("/loki/api/v1/query_range", "log lines"),
+    ],
+    grant: "",
+};
+
 /// The reading end.
 pub struct Eyes {
     source: Source,
@@ -82,7 +91,10 @@ struct Stretch {
 impl Eyes {
     /// Of this server.
     pub fn new(source: Source, settings: Settings) -> Self {
-        Self { source, settings }
+        Self {
+            source: source.only(&NEEDS),
+            settings,
+        }
     }
 
     fn all(

@@ -23,7 +23,7 @@ use model::{SourceKind, Topology};
 use serde_json::Value;
 
 use crate::pull::{
-    Brought, CLOCK_OFF, GREETING, Live, Look, Met, Missed, Naming, Source, matchers,
+    Brought, CLOCK_OFF, Call, GREETING, Live, Look, Met, Missed, Naming, Needs, Source, matchers,
 };
 use known::Known;
 use plan::Part;
@@ -80,6 +80,28 @@ impl Default for Settings {
     }
 }
 
+/// All that is asked of such a server.
+pub const NEEDS: Needs = Needs {
+    calls: &[
+        Call {
+            may_post: true,
+            ..Call::get(
+                "/api/v1/query",
+                "the time, who is scraped, how many series there are",
+            )
+        },
+        Call {
+            may_post: true,
+            ..Call::get("/api/v1/query_range", "numbers over time")
+        },
+        Call::get("/api/v1/label/__name__/values", "which metrics there are"),
+        Call::get("/api/v1/metadata", "what kind each metric is"),
+        Call::get("/api/v1/targets", "why a target cannot be scraped"),
+        Call::get("/api/v1/rules", "which alerting rules fire"),
+    ],
+    grant: "",
+};
+
 /// The reading end.
 pub struct Eyes {
     source: Source,
@@ -115,7 +137,7 @@ impl Eyes {
     /// Of this server.
     pub fn new(source: Source, settings: Settings) -> Self {
         Self {
-            source,
+            source: source.only(&NEEDS),
             settings,
             map: Mutex::new(None),
             known: Mutex::new(None),

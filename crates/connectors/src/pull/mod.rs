@@ -6,6 +6,7 @@
 //! gap. Time and chance are handed in.
 
 mod budget;
+pub mod calls;
 mod credential;
 pub(crate) mod http;
 #[cfg(any(feature = "github", feature = "gitlab"))]
@@ -38,6 +39,7 @@ use crate::client::ClientError;
 
 pub(crate) use budget::dollars;
 pub use budget::{Budget, Hour, Money, Rates};
+pub use calls::{Call, Needs};
 pub use credential::{Credential, Shown};
 pub use http::Http;
 #[cfg(feature = "aws")]
@@ -364,6 +366,8 @@ pub struct Source {
     /// Until when it wants to be left alone.
     quiet_until: AtomicI64,
     means: Means,
+    /// All that is ever asked of it; `None` where its wire knows that.
+    calls: Option<&'static [Call]>,
 }
 
 impl Source {
@@ -383,6 +387,16 @@ impl Source {
             hour: Hour::default(),
             quiet_until: AtomicI64::new(i64::MIN),
             means,
+            calls: None,
+        }
+    }
+
+    /// The same, of which nothing else is ever asked.
+    #[must_use]
+    pub fn only(self, needs: &Needs) -> Self {
+        Self {
+            calls: Some(needs.calls),
+            ..self
         }
     }
 
@@ -618,6 +632,12 @@ impl Look<'_> {
         may_post: bool,
         unless: Option<&str>,
     ) -> Result<Answered, Missed> {
+        if let Some(calls) = self.source.calls
+            && !calls::are_in(calls, path, may_post)
+        {
+            let why = format!("{path} is not in the list of what is asked");
+            return Err(Missed::Refused(0, why));
+        }
         let asked = self.tries(path, fields, may_post, unless);
         if let Err(missed) = &asked
             && missed.concerns_all()

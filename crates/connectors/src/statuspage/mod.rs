@@ -15,7 +15,7 @@ use model::{EntityId, Event, Severity, SourceKind};
 use serde_json::Value;
 
 use crate::delivery::{list_at, moment_at, summary, take, text_at};
-use crate::pull::{Brought, GREETING, Live, Look, Met, Missed, Source};
+use crate::pull::{Brought, Call, GREETING, Live, Look, Met, Missed, Needs, Source};
 
 /// Events that are told of at most.
 const MOST: usize = 200;
@@ -33,6 +33,18 @@ pub struct Settings {
     pub components: Vec<String>,
 }
 
+/// All that is asked of such a server.
+pub const NEEDS: Needs = Needs {
+    calls: &[
+        Call::get("/api/v2/summary.json", "how components are"),
+        Call::get(
+            "/api/v2/incidents.json",
+            "what the provider says of incidents",
+        ),
+    ],
+    grant: "",
+};
+
 /// The reading end.
 pub struct Eyes {
     source: Source,
@@ -42,7 +54,10 @@ pub struct Eyes {
 impl Eyes {
     /// Of this page.
     pub fn new(source: Source, settings: Settings) -> Self {
-        Self { source, settings }
+        Self {
+            source: source.only(&NEEDS),
+            settings,
+        }
     }
 
     fn all(

@@ -15,7 +15,7 @@ use model::time::{SECOND, Span, TimeWindow, Timestamp};
 use serde_json::Value;
 
 use crate::pull::traces::{Spans, slices};
-use crate::pull::{Brought, Budget, GREETING, Live, Look, Missed, Source};
+use crate::pull::{Brought, Budget, Call, GREETING, Live, Look, Missed, Needs, Source};
 
 /// Slices of time.
 const SLICES: i64 = 16;
@@ -48,6 +48,16 @@ pub fn budget() -> Budget {
     }
 }
 
+/// All that is asked of such a server.
+pub const NEEDS: Needs = Needs {
+    calls: &[
+        Call::get("/api/search", "which traces there are"),
+        Call::get("/api/v2/traces/*", "spans"),
+        Call::get("/api/traces/*", "spans, of servers that are older"),
+    ],
+    grant: "",
+};
+
 /// The reading end.
 pub struct Eyes {
     source: Source,
@@ -77,7 +87,10 @@ struct Seen {
 impl Eyes {
     /// Of this server.
     pub fn new(source: Source, settings: Settings) -> Self {
-        Self { source, settings }
+        Self {
+            source: source.only(&NEEDS),
+            settings,
+        }
     }
 
     fn question(&self) -> &str {

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Subcommand, ValueEnum};
-use connectors::aws;
+use connectors::pull::Needs;
+use connectors::{alertmanager, argocd, aws, github, gitlab, jaeger, loki, prometheus};
+use connectors::{catalog, statuspage, tempo};
 
 use super::{Answer, Place};
 use crate::config::Aws;
@@ -12,6 +14,8 @@ use crate::dress;
 use crate::exit::Exit;
 use crate::problem::Problem;
 use crate::wiring::house::House;
+
+mod asked;
 
 /// A log that is longer is given in parts.
 const LONGEST: u64 = 256 << 20;
@@ -22,11 +26,13 @@ const LONGEST: u64 = 256 << 20;
     args_conflicts_with_subcommands = true,
     after_help = "Examples:\n  \
         midwatch permissions aws > midwatch-policy.json\n  \
+        midwatch permissions argocd >> policy.csv\n  \
         midwatch permissions prove calls.jsonl\n  \
         midwatch permissions aws --hands > midwatch-acts-policy.json\n  \
         midwatch permissions prove trail.json --by role/midwatch\n\n\
         What it prints is written from the calls that are compiled in: no other can be made. The roles in other\n\
-        accounts are those that the configuration names.\n\n\
+        accounts, the namespaces and the repositories are those that the configuration names. Whoever is asked over\n\
+        HTTP and has no finer permissions is told by the addresses that are asked, for a proxy before it.\n\n\
         A log is what CloudTrail exports, what `aws cloudtrail lookup-events` prints, or what `call_log` of a\n\
         connector names.\n\n\
         Exit codes: 0 all calls are in it, 1 some are not, 2 bad input."
@@ -80,6 +86,24 @@ pub enum Vendor {
     /// Kubernetes: roles of RBAC
     #[cfg(feature = "kubernetes")]
     Kubernetes,
+    /// GitHub: what a token has to be allowed
+    Github,
+    /// GitLab: what a token has to be allowed
+    Gitlab,
+    /// Argo CD: lines for policy.csv
+    Argocd,
+    /// Prometheus, and who speaks like it: what is asked
+    Prometheus,
+    /// Alertmanager: what is asked
+    Alertmanager,
+    /// Loki: what is asked
+    Loki,
+    /// Jaeger: what is asked
+    Jaeger,
+    /// Tempo: what is asked
+    Tempo,
+    /// Status pages: what is asked
+    Statuspage,
 }
 
 /// What a log shows, whoever wrote it.
@@ -92,17 +116,21 @@ struct Shown {
 }
 
 impl Vendor {
-    const ALL: &[Self] = &[
-        Self::Aws,
-        #[cfg(feature = "kubernetes")]
-        Self::Kubernetes,
-    ];
-
-    fn name(self) -> &'static str {
+    /// As it is called in commands and in the configuration.
+    fn key(self) -> &'static str {
         match self {
             Self::Aws => "aws",
             #[cfg(feature = "kubernetes")]
             Self::Kubernetes => "kubernetes",
+            Self::Github => "github",
+            Self::Gitlab => "gitlab",
+            Self::Argocd => "argocd",
+            Self::Prometheus => "prometheus",
+            Self::Alertmanager => "alertmanager",
+            Self::Loki => "loki",
+            Self::Jaeger => "jaeger",
+            Self::Tempo => "tempo",
+            Self::Statuspage => "statuspage",
         }
     }
 
@@ -113,7 +141,48 @@ impl Vendor {
             Self::Aws => !connectors.aws.is_empty(),
             #[cfg(feature = "kubernetes")]
             Self::Kubernetes => !connectors.kubernetes.is_empty(),
+            Self::Github => !connectors.github.is_empty(),
+            Self::Gitlab => !connectors.gitlab.is_empty(),
+            Self::Argocd => !connectors.argocd.is_empty(),
+            Self::Prometheus => !connectors.prometheus.is_empty(),
+            Self::Alertmanager => !connectors.alertmanager.is_empty(),
+            Self::Loki => !connectors.loki.is_empty(),
+            Self::Jaeger => !connectors.jaeger.is_empty(),
+            Self::Tempo => !connectors.tempo.is_empty(),
+            Self::Statuspage => !connectors.statuspage.is_empty(),
         }
+    }
+
+    /// What is asked of it, as those say who are asked over HTTP alone.
+    fn over_http(self) -> Option<&'static Needs> {
+        match self {
+            Self::Aws => None,
+            #[cfg(feature = "kubernetes")]
+            Self::Kubernetes => None,
+            Self::Github => Some(&github::asked::NEEDS),
+            Self::Gitlab => Some(&gitlab::asked::NEEDS),
+            Self::Argocd => Some(&argocd::NEEDS),
+            Self::Prometheus => Some(&prometheus::NEEDS),
+            Self::Alertmanager => Some(&alertmanager::NEEDS),
+            Self::Loki => Some(&loki::NEEDS),
+            Self::Jaeger => Some(&jaeger::NEEDS),
+            Self::Tempo => Some(&tempo::NEEDS),
+            Self::Statuspage => Some(&statuspage::NEEDS),
+        }
+    }
+
+    /// The repositories that the configuration names.
+    fn repositories(self, house: &House) -> Vec<String> {
+        let connectors = &house.config().connectors;
+        let (github, gitlab) = (connectors.github.values(), connectors.gitlab.values());
+        let mut named: Vec<String> = match self {
+            Self::Github => github.flat_map(|one| one.repositories.clone()).collect(),
+            Self::Gitlab => gitlab.flat_map(|one| one.repositories.clone()).collect(),
+            _ => Vec::new(),
+        };
+        named.sort();
+        named.dedup();
+        named
     }
 
     /// What is to be granted, in the vendor's own words.
@@ -151,6 +220,15 @@ impl Vendor {
                 }
                 connectors::kubernetes::calls::policy(&namespaces)
             }
+            other => {
+                let key = other.key();
+                let name = catalog::line(key).map_or(key, |line| line.name);
+                let of = other.repositories(house);
+                other
+                    .over_http()
+                    .map(|needs| asked::text(name, needs, &of))
+                    .unwrap_or_default()
+            }
         }
     }
 
@@ -169,13 +247,14 @@ impl Vendor {
                 }
                 Ok(dress::json(&aws::deeds::policy(&scopes)))
             }
-            #[cfg(feature = "kubernetes")]
-            Self::Kubernetes => Err(Self::handless("midwatch permissions kubernetes --hands")),
+            other => {
+                let place = format!("midwatch permissions {} --hands", other.key());
+                Err(Self::handless(&place))
+            }
         }
     }
 
     /// Nothing can be altered there.
-    #[cfg(feature = "kubernetes")]
     fn handless(place: &str) -> Problem {
         Problem::bad_input(
             "its connector has no hands",
@@ -209,6 +288,10 @@ impl Vendor {
                     foreign: proof.foreign.into_iter().collect(),
                 })
             }
+            other => Err(format!(
+                "no log is kept of what is asked of {}: what is not in the list is refused before it leaves",
+                other.key()
+            )),
         }
     }
 }
@@ -235,7 +318,7 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
 
 /// The only one that is configured.
 fn only(house: &House) -> Result<Vendor, Problem> {
-    let configured: Vec<Vendor> = Vendor::ALL
+    let configured: Vec<Vendor> = Vendor::value_variants()
         .iter()
         .copied()
         .filter(|vendor| vendor.is_configured(house))
@@ -243,20 +326,20 @@ fn only(house: &House) -> Result<Vendor, Problem> {
     if let [one] = configured[..] {
         return Ok(one);
     }
-    let names: Vec<&str> = Vendor::ALL.iter().map(|vendor| vendor.name()).collect();
+    let those = match configured.is_empty() {
+        true => Vendor::value_variants(),
+        false => &configured,
+    };
+    let names: Vec<&str> = those.iter().map(|vendor| vendor.key()).collect();
     Err(Problem::bad_input(
-        format!(
-            "{} connectors are configured that want permissions",
-            configured.len()
-        ),
+        format!("connectors of {} kinds are configured", configured.len()),
         "midwatch permissions",
         format!("say whose: {}", names.join(", ")),
     ))
 }
 
 fn prove(args: &Prove, console: &mut Console<'_>) -> Result<Exit, Problem> {
-    #[cfg(feature = "kubernetes")]
-    if args.hands && args.vendor == Vendor::Kubernetes {
+    if args.hands && args.vendor != Vendor::Aws {
         return Err(Vendor::handless("midwatch permissions prove --hands"));
     }
     let path = &args.log;
@@ -293,7 +376,7 @@ fn prove(args: &Prove, console: &mut Console<'_>) -> Result<Exit, Problem> {
     }
     match args.format {
         Answer::Json => console.print(&dress::json(&serde_json::json!({
-            "vendor": args.vendor.name(),
+            "vendor": args.vendor.key(),
             "calls": shown.calls,
             "of_others": shown.others,
             "kinds": shown.known,
