@@ -15,7 +15,7 @@ use crate::delivery::changes::{Touched, change, touched};
 use crate::pull::GREETING;
 #[cfg(any(feature = "github", feature = "gitlab"))]
 use crate::pull::kept::Shelf;
-use crate::pull::{Brought, Look, Missed, Source, shift, until};
+use crate::pull::{Brought, Look, Missed, Source, dated};
 #[cfg(any(feature = "github", feature = "gitlab"))]
 use serde_json::Value;
 
@@ -284,10 +284,10 @@ pub(crate) fn look(
     // Who committed what has a clock of his own; what the host did it tells by its own.
     for change in &mut brought.changes {
         if change.kind != ChangeKind::Commit {
-            shift(change, look.ahead());
+            dated::shift(change, look.ahead());
         }
     }
-    until(now, source.name(), &mut brought);
+    dated::until(now, source.name(), &mut brought);
     source.ended(&look, &mut brought);
     brought
 }

@@ -28,7 +28,8 @@ pub struct SceneEdge {
     pub told_by: Option<u32>,
 }
 
-/// All that is known before we look. Once built, only ways that lines tell of are added ([`Scene::hear_of`]), and what sources refuse.
+/// All that is known before we look. Once built, only ways that lines tell of are added ([`Scene::hear_of`]), and what
+/// sources refuse.
 #[derive(Clone, Debug)]
 pub struct Scene {
     /// Sorted by id; an index into this is how the engine names an entity.

@@ -54,7 +54,7 @@ impl Eyes {
 
     /// Its silences, in the order of their ids, by our clock; and by how much its clock is ahead, if that matters.
     fn ordered(&self, look: &mut Look<'_>) -> Result<(Vec<Ordered>, Span), Missed> {
-        let answered = look.ask("/api/v2/silences", &[], false)?;
+        let answered = look.ask("/api/v2/silences", &[])?;
         let ahead = self.source.ahead(answered.date);
         let list = list(&answered.body)?;
         let mut found: Vec<Ordered> = list
@@ -93,7 +93,7 @@ impl Eyes {
             ("inhibited", yes()),
             ("unprocessed", yes()),
         ];
-        let answered = look.ask("/api/v2/alerts", &fields, false)?;
+        let answered = look.ask("/api/v2/alerts", &fields)?;
         list(&answered.body)
     }
 

@@ -73,7 +73,7 @@ impl Eyes {
     /// The applications that matter; and by how much its clock is ahead, if that matters.
     fn applications(&self, look: &mut Look<'_>) -> Result<(Vec<Value>, Span), Missed> {
         let fields = [("fields", FIELDS.to_string())];
-        let answered = look.ask("/api/v1/applications", &fields, false)?;
+        let answered = look.ask("/api/v1/applications", &fields)?;
         let ahead = self.source.ahead(answered.date);
         let mut answer: Value = serde_json::from_slice(&answered.body)
             .map_err(|error| Missed::Strange(error.to_string()))?;

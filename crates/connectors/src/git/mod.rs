@@ -18,7 +18,7 @@ use model::time::{Span, TimeWindow, Timestamp};
 use model::{EntityId, SourceKind};
 
 use crate::forge::{self, Altered, Commit, is_sha};
-use crate::pull::{Brought, GREETING, Live, Missed, Patience, until};
+use crate::pull::{Brought, GREETING, Live, Missed, Patience, dated};
 use program::Program;
 
 /// Commits of one look.
@@ -256,7 +256,7 @@ impl Live for Eyes {
                         .push(gap.hiding(untold.then_some(SourceKind::Changes)));
                 }
                 forge::took_back(&mut brought.changes);
-                until(now, &self.name, &mut brought);
+                dated::until(now, &self.name, &mut brought);
             }
             Err(missed) => brought.gaps.push(self.without("changes", &missed)),
         }

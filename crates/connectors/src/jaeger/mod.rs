@@ -182,7 +182,7 @@ impl Eyes {
             // What earlier versions call it.
             ("query.num_traces", most),
         ];
-        let found = match look.ask("/api/v3/traces", &fields, false) {
+        let found = match look.ask("/api/v3/traces", &fields) {
             Ok(answered) => chunks(&answered),
             // That is how it says that there are none.
             Err(Missed::Refused(404, _)) => Ok(Vec::new()),
@@ -212,7 +212,7 @@ impl Eyes {
 
     /// Who there is, sorted, without itself; and by how much its clock is ahead, if that matters.
     fn services(&self, look: &mut Look<'_>) -> Result<(Vec<String>, Span), Missed> {
-        let answered = look.ask("/api/v3/services", &[], false)?;
+        let answered = look.ask("/api/v3/services", &[])?;
         let ahead = self.source.ahead(answered.date);
         let answer: Value = serde_json::from_slice(&answered.body)
             .map_err(|error| Missed::Strange(error.to_string()))?;

@@ -33,7 +33,7 @@ pub(super) fn all(look: &mut Look<'_>, call: &Call, namespace: Option<&str>) -> 
         if !next.is_empty() {
             fields.push(("continue", next.clone()));
         }
-        let page = look.ask(&path, &fields, false).and_then(|answered| {
+        let page = look.ask(&path, &fields).and_then(|answered| {
             serde_json::from_slice(&answered.body)
                 .map_err(|error| Missed::Strange(error.to_string()))
         });

@@ -130,7 +130,7 @@ pub(super) fn read(
     if earlier {
         fields.push(("previous", "true".to_string()));
     }
-    let answered = look.ask(&Call::log(&of.namespace, &of.pod), &fields, false)?;
+    let answered = look.ask(&Call::log(&of.namespace, &of.pod), &fields)?;
     let file = format!(
         "kubernetes/{}/{}/{}{}",
         of.namespace,

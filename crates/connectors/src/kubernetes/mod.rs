@@ -26,7 +26,7 @@ use serde_json::Value;
 use crate::files::entities::{Declared, Directory};
 use crate::files::gathered::{Gathered, text_at};
 use crate::files::kubernetes::gather;
-use crate::pull::{self, Brought, Budget, GREETING, Live, Look, Missed, Source};
+use crate::pull::{Brought, Budget, GREETING, Live, Look, Missed, Source, dated};
 use calls::{Call, LISTED, LOGS};
 pub use wire::{Access, Cluster};
 
@@ -263,7 +263,7 @@ impl Eyes {
 
     /// Its version, and by how much its clock is ahead, if that matters.
     fn version(&self, look: &mut Look<'_>) -> Result<(String, Span), Missed> {
-        let answered = look.ask(calls::VERSION, &[], false)?;
+        let answered = look.ask(calls::VERSION, &[])?;
         let ahead = self.source.ahead(answered.date);
         let version: Value = serde_json::from_slice(&answered.body)
             .map_err(|error| Missed::Strange(error.to_string()))?;
@@ -407,9 +407,9 @@ fn shift(brought: &mut Brought, name: &str, ahead: Span, now: Timestamp) {
     }
     brought.events.retain(|event| event.first <= now);
     for change in &mut brought.changes {
-        pull::shift(change, ahead);
+        dated::shift(change, ahead);
     }
-    pull::until(now, name, brought);
+    dated::until(now, name, brought);
     for line in &mut brought.logs {
         line.time = line.time.minus(ahead);
     }

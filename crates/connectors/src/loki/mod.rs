@@ -177,7 +177,7 @@ impl Eyes {
             ("start", hull.from().0.to_string()),
             ("end", hull.to().0.to_string()),
         ];
-        let answered = look.ask("/loki/api/v1/labels", &fields, false)?;
+        let answered = look.ask("/loki/api/v1/labels", &fields)?;
         let ahead = self.source.ahead(answered.date);
         if !self.settings.matching.is_empty() {
             return Ok((Some(format!("{{{}}}", self.settings.matching)), ahead));
@@ -308,7 +308,7 @@ impl Eyes {
             ("limit", lines.to_string()),
             ("direction", "backward".to_string()),
         ];
-        let answered = look.ask("/loki/api/v1/query_range", &fields, false)?;
+        let answered = look.ask("/loki/api/v1/query_range", &fields)?;
         let page = read::page(&answered.body)?;
         look.warned(&page.warnings);
         Ok(page)

@@ -83,17 +83,11 @@ impl Default for Settings {
 /// All that is asked of such a server.
 pub const NEEDS: Needs = Needs {
     calls: &[
-        Call {
-            may_post: true,
-            ..Call::get(
-                "/api/v1/query",
-                "the time, who is scraped, how many series there are",
-            )
-        },
-        Call {
-            may_post: true,
-            ..Call::get("/api/v1/query_range", "numbers over time")
-        },
+        Call::long(
+            "/api/v1/query",
+            "the time, who is scraped, how many series there are",
+        ),
+        Call::long("/api/v1/query_range", "numbers over time"),
         Call::get("/api/v1/label/__name__/values", "which metrics there are"),
         Call::get("/api/v1/metadata", "what kind each metric is"),
         Call::get("/api/v1/targets", "why a target cannot be scraped"),
@@ -359,7 +353,7 @@ impl Eyes {
         if !self.settings.matching.is_empty() {
             fields.push(("match[]", format!("{{{}}}", self.settings.matching)));
         }
-        let answered = look.ask("/api/v1/label/__name__/values", &fields, false)?;
+        let answered = look.ask("/api/v1/label/__name__/values", &fields)?;
         let (data, warnings) = read::data(&answered.body)?;
         look.warned(&warnings);
         let names = data.as_array().map(Vec::as_slice).unwrap_or_default();
@@ -382,7 +376,7 @@ impl Eyes {
         wanted: &str,
         brought: &mut Brought,
     ) -> Value {
-        let asked = look.ask(path, &[(field.0, field.1.to_string())], false);
+        let asked = look.ask(path, &[(field.0, field.1.to_string())]);
         match asked.and_then(|answered| read::data(&answered.body)) {
             Ok((data, _)) => data,
             Err(Missed::Refused(..)) => Value::Null,
@@ -555,7 +549,7 @@ impl Eyes {
     ) -> Result<Value, Missed> {
         let mut fields = vec![("query", question.to_string())];
         fields.extend(at.map(|at| ("time", read::seconds(at))));
-        let answered = look.ask("/api/v1/query", &fields, true)?;
+        let answered = look.ask("/api/v1/query", &fields)?;
         let (data, warnings) = read::data(&answered.body)?;
         look.warned(&warnings);
         Ok(data)
@@ -576,7 +570,7 @@ impl Eyes {
             ("end", read::seconds(to.minus(Span(1_000_000)))),
             ("step", format!("{}", step.0 as f64 / 1e9)),
         ];
-        let answered = look.ask("/api/v1/query_range", &fields, true)?;
+        let answered = look.ask("/api/v1/query_range", &fields)?;
         let ranged = read::range(&answered.body, (from, to), step)?;
         look.warned(&ranged.warnings);
         if ranged.strays {

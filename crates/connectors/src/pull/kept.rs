@@ -75,7 +75,7 @@ impl Shelf {
         if let Some((_, body, _)) = self.find(&key) {
             return json(&body);
         }
-        let answered = look.ask(path, fields, false)?;
+        let answered = look.ask(path, fields)?;
         let value = json(&answered.body)?;
         self.keep(key, None, answered.body, false);
         Ok(value)

@@ -8,6 +8,14 @@
 mod budget;
 pub mod calls;
 mod credential;
+#[cfg(any(
+    feature = "argocd",
+    feature = "git",
+    feature = "github",
+    feature = "gitlab",
+    feature = "kubernetes"
+))]
+pub(crate) mod dated;
 pub(crate) mod http;
 #[cfg(any(feature = "github", feature = "gitlab"))]
 pub(crate) mod kept;
@@ -301,61 +309,6 @@ pub struct Means {
     pub chance: Arc<dyn Chance>,
 }
 
-/// Brings a change that was told by a clock which is ahead of ours to ours.
-#[cfg(any(
-    feature = "argocd",
-    feature = "git",
-    feature = "github",
-    feature = "gitlab",
-    feature = "kubernetes"
-))]
-pub(crate) fn shift(change: &mut Change, ahead: Span) {
-    change.start = change.start.minus(ahead);
-    change.end = change.end.minus(ahead).max(change.start);
-    change.undone = change.undone.map(|at| at.minus(ahead));
-}
-
-/// What is dated later than now by no more may have happened already, by a clock that is off.
-#[cfg(any(
-    feature = "argocd",
-    feature = "git",
-    feature = "github",
-    feature = "gitlab",
-    feature = "kubernetes"
-))]
-const SOON: Span = Span(24 * 60 * model::time::MINUTE);
-
-/// Leaves out what is to come by our clock, and says that it did: somebody's clock is wrong, and it may have happened.
-#[cfg(any(
-    feature = "argocd",
-    feature = "git",
-    feature = "github",
-    feature = "gitlab",
-    feature = "kubernetes"
-))]
-pub(crate) fn until(now: Timestamp, name: &str, brought: &mut Brought) {
-    let all = brought.changes.len();
-    // A date of years to come is no clock's, and hides nothing of today.
-    let soon = now.plus(SOON);
-    let near = brought
-        .changes
-        .iter()
-        .any(|one| one.start > now && one.start <= soon);
-    brought.changes.retain(|change| change.start <= now);
-    let later = all - brought.changes.len();
-    if later > 0 {
-        let gap = Gap::new(
-            "changes that are dated later than now",
-            GapReason::Connector,
-            format!("{name}: {later} of them were left out"),
-            "set the clocks, of whoever committed them too: let them be kept by NTP",
-        );
-        brought
-            .gaps
-            .push(gap.hiding(near.then_some(SourceKind::Changes)));
-    }
-}
-
 /// One server that is asked.
 pub struct Source {
     name: String,
@@ -602,13 +555,8 @@ impl Look<'_> {
     /// # Errors
     /// Why there is no answer. If the reason concerns the source as a whole, all further questions of the look get
     /// it too, without being asked.
-    pub fn ask(
-        &mut self,
-        path: &str,
-        fields: &[(&str, String)],
-        may_post: bool,
-    ) -> Result<Answered, Missed> {
-        self.put(path, fields, may_post, None)
+    pub fn ask(&mut self, path: &str, fields: &[(&str, String)]) -> Result<Answered, Missed> {
+        self.put(path, fields, None)
     }
 
     /// The same, unless the answer would be the one with this mark: then it has the status 304 and no body.
@@ -622,22 +570,25 @@ impl Look<'_> {
         fields: &[(&str, String)],
         mark: Option<&str>,
     ) -> Result<Answered, Missed> {
-        self.put(path, fields, false, mark)
+        self.put(path, fields, mark)
     }
 
     fn put(
         &mut self,
         path: &str,
         fields: &[(&str, String)],
-        may_post: bool,
         unless: Option<&str>,
     ) -> Result<Answered, Missed> {
-        if let Some(calls) = self.source.calls
-            && !calls::are_in(calls, path, may_post)
-        {
-            let why = format!("{path} is not in the list of what is asked");
-            return Err(Missed::Refused(0, why));
-        }
+        let may_post = match self.source.calls {
+            None => false,
+            Some(calls) => match calls.iter().find(|call| call.is_at(path)) {
+                Some(call) => call.may_post,
+                None => {
+                    let why = format!("{path} is not in the list of what is asked");
+                    return Err(Missed::Refused(0, why));
+                }
+            },
+        };
         let asked = self.tries(path, fields, may_post, unless);
         if let Err(missed) = &asked
             && missed.concerns_all()

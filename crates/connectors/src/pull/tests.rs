@@ -107,7 +107,7 @@ fn what_passes_is_tried_again_and_waits_are_cut_short_by_chance() {
         },
     );
     let mut look = source.look();
-    assert_eq!(look.ask("/x", &[], false).unwrap().body, b"well");
+    assert_eq!(look.ask("/x", &[]).unwrap().body, b"well");
     let spent = look.spent();
     assert_eq!((spent.requests, spent.retries, spent.bytes), (3, 2, 12));
     // Waits of 250 and 500 ms, each by chance a half shorter.
@@ -132,22 +132,22 @@ fn a_source_that_always_says_later_costs_no_more_than_the_look_may() {
             },
         );
         let mut look = source.look();
-        let missed = look.ask("/x", &[], false).unwrap_err();
+        let missed = look.ask("/x", &[]).unwrap_err();
         assert!(matches!(missed, Missed::RateLimit(_)), "{missed:?}");
         // Nothing more is asked in this look, and while it wants to be left alone in no other.
-        assert!(look.ask("/y", &[], false).is_err());
+        assert!(look.ask("/y", &[]).is_err());
         assert_eq!(look.spent().requests, requests);
         assert!(clock.now().since(BEGIN) <= Span::seconds(most), "{after:?}");
         let gap = missed.gap("metrics", "p.a");
         assert_eq!(gap.why, GapReason::RateLimit);
         assert!(gap.how_to_close.contains("[connectors.p.a]"), "{gap:?}");
         let mut next = source.look();
-        let again = next.ask("/x", &[], false).unwrap_err();
+        let again = next.ask("/x", &[]).unwrap_err();
         if after == Some(600) {
             assert!(again.to_string().contains("left alone"), "{again}");
             assert_eq!(next.spent().requests, 0);
             clock.pass(Span::seconds(601));
-            assert!(source.look().ask("/x", &[], false).is_err());
+            assert!(source.look().ask("/x", &[]).is_err());
             assert_eq!(source.last_hour().requests, 2);
         }
     }
@@ -168,7 +168,7 @@ fn a_source_that_is_silent_costs_two_time_outs() {
     );
     let mut look = source.look();
     for _ in 0..100 {
-        let missed = look.ask("/x", &[], false).unwrap_err();
+        let missed = look.ask("/x", &[]).unwrap_err();
         assert_eq!(missed.gap("x", "p.a").why, GapReason::Timeout);
     }
     assert_eq!(look.spent().requests, 2);
@@ -189,9 +189,7 @@ fn a_slow_source_ends_with_the_look() {
         },
     );
     let mut look = source.look();
-    let asked = (0..100)
-        .filter(|_| look.ask("/x", &[], false).is_ok())
-        .count();
+    let asked = (0..100).filter(|_| look.ask("/x", &[]).is_ok()).count();
     assert!((5..40).contains(&asked), "{asked}");
     assert!(clock.now().since(BEGIN) <= Span::seconds(20));
 }
@@ -210,9 +208,7 @@ fn looks_and_hours_have_budgets() {
     });
     let ask_all = || {
         let mut look = source.look();
-        let answered = (0..10)
-            .filter(|_| look.ask("/x", &[], false).is_ok())
-            .count();
+        let answered = (0..10).filter(|_| look.ask("/x", &[]).is_ok()).count();
         (answered, look.closed().cloned())
     };
     let (answered, closed) = ask_all();
@@ -255,9 +251,7 @@ fn what_is_paid_for_is_asked_while_there_is_money() {
     );
     let ask_all = || {
         let mut look = source.look();
-        let answered = (0..10)
-            .filter(|_| look.ask("/x", &[], false).is_ok())
-            .count();
+        let answered = (0..10).filter(|_| look.ask("/x", &[]).is_ok()).count();
         let why = look.closed().map(ToString::to_string).unwrap_or_default();
         (answered, why, look.spent().micro_usd)
     };
@@ -287,8 +281,8 @@ fn an_answer_that_is_too_long_is_not_read_to_its_end() {
         })
     });
     let mut look = source.look();
-    assert_eq!(look.ask("/x", &[], false).unwrap_err(), Missed::TooLong(20));
-    assert!(matches!(look.ask("/x", &[], false), Err(Missed::Budget(_))));
+    assert_eq!(look.ask("/x", &[]).unwrap_err(), Missed::TooLong(20));
+    assert!(matches!(look.ask("/x", &[]), Err(Missed::Budget(_))));
 }
 
 const CANARY: &str = "c4n4ry-d0-n0t-te11";
@@ -332,10 +326,10 @@ fn a_credential_is_sent_and_said_nowhere() {
         let source = Source::new("p.a", &base, credential.clone(), Budget::default(), means);
         let mut look = source.look();
         let mut told = format!("{credential:?}");
-        let answered = look.ask("/tell", &[], false).unwrap();
+        let answered = look.ask("/tell", &[]).unwrap();
         told += &String::from_utf8(answered.body).unwrap();
         for path in ["/refuse", "/forbid"] {
-            let missed = look.ask(path, &[], false).unwrap_err();
+            let missed = look.ask(path, &[]).unwrap_err();
             told += &format!("{missed} {missed:?} {:?}", missed.gap("x", "p.a"));
         }
         assert_eq!(*heard.lock().unwrap(), vec![header.clone(); 3]);
@@ -355,7 +349,7 @@ fn a_credential_is_sent_and_said_nowhere() {
         Credential::Bearer(file),
         |_, _| panic!("it was asked without a credential"),
     );
-    let missed = bad.look().ask("/x", &[], false).unwrap_err();
+    let missed = bad.look().ask("/x", &[]).unwrap_err();
     assert_eq!(missed.gap("x", "p.a").why, GapReason::Permission);
     assert!(!missed.to_string().contains(CANARY), "{missed}");
 }

@@ -118,7 +118,7 @@ impl Eyes {
 
     /// Components and their page; and by how much its clock is ahead, if that matters.
     fn page(&self, look: &mut Look<'_>) -> Result<(Value, Span), Missed> {
-        let answered = look.ask("/api/v2/summary.json", &[], false)?;
+        let answered = look.ask("/api/v2/summary.json", &[])?;
         let ahead = self.source.ahead(answered.date);
         let page: Value = serde_json::from_slice(&answered.body)
             .map_err(|error| Missed::Strange(error.to_string()))?;
@@ -131,7 +131,7 @@ impl Eyes {
     }
 
     fn incidents(&self, look: &mut Look<'_>) -> Result<Vec<Value>, Missed> {
-        let answered = look.ask("/api/v2/incidents.json", &[], false)?;
+        let answered = look.ask("/api/v2/incidents.json", &[])?;
         let mut answer: Value = serde_json::from_slice(&answered.body)
             .map_err(|error| Missed::Strange(error.to_string()))?;
         match take(&mut answer, "incidents") {

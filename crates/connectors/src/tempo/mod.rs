@@ -152,7 +152,7 @@ impl Eyes {
             ),
             ("limit", most.to_string()),
         ];
-        let answered = look.ask("/api/search", &fields, false)?;
+        let answered = look.ask("/api/search", &fields)?;
         let ahead = self.source.ahead(answered.date);
         let answer: Value = serde_json::from_slice(&answered.body)
             .map_err(|error| Missed::Strange(error.to_string()))?;
@@ -197,7 +197,7 @@ impl Eyes {
             Address::Newer => format!("/api/v2/traces/{id}"),
             Address::Older => format!("/api/traces/{id}"),
         };
-        match (look.ask(&path, &fields, false), address) {
+        match (look.ask(&path, &fields), address) {
             (Ok(answered), _) => {
                 let mut answer: Value = serde_json::from_slice(&answered.body)
                     .map_err(|error| Missed::Strange(error.to_string()))?;

@@ -134,25 +134,6 @@ impl Vendor {
         }
     }
 
-    /// Is there a connector of theirs in this configuration?
-    fn is_configured(self, house: &House) -> bool {
-        let connectors = &house.config().connectors;
-        match self {
-            Self::Aws => !connectors.aws.is_empty(),
-            #[cfg(feature = "kubernetes")]
-            Self::Kubernetes => !connectors.kubernetes.is_empty(),
-            Self::Github => !connectors.github.is_empty(),
-            Self::Gitlab => !connectors.gitlab.is_empty(),
-            Self::Argocd => !connectors.argocd.is_empty(),
-            Self::Prometheus => !connectors.prometheus.is_empty(),
-            Self::Alertmanager => !connectors.alertmanager.is_empty(),
-            Self::Loki => !connectors.loki.is_empty(),
-            Self::Jaeger => !connectors.jaeger.is_empty(),
-            Self::Tempo => !connectors.tempo.is_empty(),
-            Self::Statuspage => !connectors.statuspage.is_empty(),
-        }
-    }
-
     /// What is asked of it, as those say who are asked over HTTP alone.
     fn over_http(self) -> Option<&'static Needs> {
         match self {
@@ -318,11 +299,10 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
 
 /// The only one that is configured.
 fn only(house: &House) -> Result<Vendor, Problem> {
-    let configured: Vec<Vendor> = Vendor::value_variants()
-        .iter()
-        .copied()
-        .filter(|vendor| vendor.is_configured(house))
-        .collect();
+    let sources = house.config().connectors.configured();
+    let is_configured = |vendor: &Vendor| !sources[vendor.key()].is_empty();
+    let all = Vendor::value_variants().iter().copied();
+    let configured: Vec<Vendor> = all.filter(is_configured).collect();
     if let [one] = configured[..] {
         return Ok(one);
     }
