@@ -21,6 +21,9 @@ use crate::client::{self, ClientError};
 
 pub use hands::Hands;
 
+/// So many records of the audit are asked for; the newest are given.
+const MOST: usize = 2000;
+
 /// What one look brought.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Looked {
@@ -64,8 +67,16 @@ impl Eyes {
             Err(error) => looked.gaps.push(gap("topology", base, &error)),
         }
         let since = urlencoded(&window.from().to_string());
-        match self.get(&format!("{base}/audit?since={since}&limit=2000")) {
+        match self.get(&format!("{base}/audit?since={since}&limit={MOST}")) {
             Ok(answer) => {
+                if read::records(&answer) >= MOST {
+                    looked.gaps.push(Gap::new(
+                        "changes before the newest",
+                        GapReason::Budget,
+                        format!("{base} gave {MOST} records, and no more are asked for"),
+                        "look sooner after an alarm, or back over a shorter time",
+                    ));
+                }
                 looked.changes = read::changes(&answer, &mut |function, version| {
                     self.get(&format!("{base}/artifacts/{function}/{version}"))
                         .ok()
@@ -124,7 +135,10 @@ fn gap(wanted: &str, base: &str, error: &ClientError) -> Gap {
             GapReason::Permission,
             "let the watch read the control plane".to_string(),
         ),
-        ClientError::Refused { status: 429, .. } => (GapReason::RateLimit, String::new()),
+        ClientError::Refused { status: 429, .. } => (
+            GapReason::RateLimit,
+            format!("let {base} be asked more often, or by fewer"),
+        ),
         ClientError::Unanswered(_) => (
             GapReason::Timeout,
             format!("see why {base} does not answer within 3 s"),

@@ -19,7 +19,7 @@ use tower::{BoxError, ServiceBuilder};
 use super::calls;
 use crate::client::{ClientError, reasons};
 use crate::hidden::Hidden;
-use crate::pull::http::{encoded, http_date};
+use crate::pull::http::{encoded, http_date, retry_after};
 use crate::pull::{Answered, Question, Wire};
 
 /// So much later than its limit a question is given up that hangs where it cannot be interrupted, as a program that
@@ -341,10 +341,7 @@ async fn exchange(
     let status = head.status.as_u16();
     let text = |name: http::HeaderName| head.headers.get(name)?.to_str().ok().map(str::trim);
     let date = text(http::header::DATE).and_then(http_date);
-    let after = text(http::header::RETRY_AFTER).and_then(|value| {
-        let seconds: i64 = value.parse().ok()?;
-        Some(Span::seconds(seconds.clamp(0, 86_400)))
-    });
+    let after = text(http::header::RETRY_AFTER).and_then(|value| retry_after(value, date));
     let mut body = Vec::new();
     while let Some(frame) = stream.frame().await {
         let frame = frame.map_err(|error| {

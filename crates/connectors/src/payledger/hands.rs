@@ -192,7 +192,7 @@ impl Actuator for Hands {
         };
         let (before, after, undo) = match (action, whom(&entity)) {
             (Action::RevertChange { change, .. }, _) => {
-                let audit = self.get("/audit?limit=2000")?;
+                let audit = self.get(&format!("/audit?limit={}", super::MOST))?;
                 let record = audit["Records"]
                     .as_array()
                     .into_iter()

@@ -109,6 +109,11 @@ pub(super) fn topology(answer: &Value) -> Topology {
     topology
 }
 
+/// `GET /audit`: how many records there are.
+pub(super) fn records(answer: &Value) -> usize {
+    items(answer, "Records").count()
+}
+
 /// `GET /audit`. `artifact` fetches the build that a deploy put out.
 pub(super) fn changes(
     answer: &Value,

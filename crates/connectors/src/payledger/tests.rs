@@ -207,3 +207,40 @@ fn a_dead_control_plane_is_gaps() {
     assert_eq!(looked.gaps.len(), 5);
     assert!(looked.gaps.iter().all(|gap| !gap.how_to_close.is_empty()));
 }
+
+#[test]
+fn what_is_refused_or_cut_off_is_a_gap_with_a_remedy() {
+    let (url, served) = control(5, |path| match path {
+        "/topology" => (429, json!({"message": "too often"})),
+        path if path.starts_with("/audit?") => {
+            let one = record(
+                "e",
+                "1970-01-01T00:00:00Z",
+                "Odd",
+                "function/r/f",
+                Value::Null,
+                Value::Null,
+            );
+            (200, json!({"Records": vec![one; super::MOST]}))
+        }
+        _ => (200, json!({})),
+    });
+    let eyes = Eyes::new(&url, None).unwrap();
+    let window = TimeWindow::new(Timestamp(0), Timestamp(1)).unwrap();
+    let looked = eyes.look(window, Timestamp(1));
+    served.join().unwrap();
+    let told: Vec<String> = looked
+        .gaps
+        .iter()
+        .map(|gap| format!("{}: {:?}; {}", gap.wanted, gap.why, gap.how_to_close))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            format!("topology: RateLimit; let {url} be asked more often, or by fewer"),
+            "changes before the newest: Budget; look sooner after an alarm, or back over a shorter time"
+                .to_string(),
+        ]
+    );
+    assert_eq!(looked.changes.len(), super::MOST);
+}

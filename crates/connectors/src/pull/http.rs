@@ -79,10 +79,7 @@ impl Wire for Http {
         // An answer out of a cache is dated as of when it was made (RFC 9111, section 5.1), and says nothing of a clock.
         let dated = text("date").and_then(http_date);
         let date = dated.filter(|_| text("age").is_none());
-        let after = text("retry-after").and_then(|value| match value.parse::<i64>() {
-            Ok(seconds) => Some(Span::seconds(seconds.clamp(0, 86_400))),
-            Err(_) => Some(http_date(value)?.since(dated?)),
-        });
+        let after = text("retry-after").and_then(|value| retry_after(value, dated));
         let mark = text("etag").map(str::to_string);
         // GitHub's and GitLab's names for the same: what is left in this span, and the second at which a new one begins.
         let first = |names: [&str; 2]| {
@@ -146,9 +143,46 @@ pub(crate) fn http_date(text: &str) -> Option<Timestamp> {
     format!("{year}-{month:02}-{day}T{clock}Z").parse().ok()
 }
 
+/// How long to wait, by an answer that was dated so (RFC 9110, section 10.2.3): seconds, or a date. A day at most: who
+/// says more is left alone no longer for one answer that may be wrong.
+pub(crate) fn retry_after(value: &str, dated: Option<Timestamp>) -> Option<Span> {
+    let wait = match value.parse::<i64>() {
+        Ok(seconds) => Span::seconds(seconds.clamp(0, DAY)),
+        Err(_) => http_date(value)?.since(dated?),
+    };
+    Some(Span(wait.0.clamp(0, Span::seconds(DAY).0)))
+}
+
+/// Seconds.
+const DAY: i64 = 86_400;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wait_is_read_in_seconds_and_as_a_date_and_has_bounds() {
+        let dated = http_date("Sun, 06 Nov 1994 08:49:37 GMT");
+        for (value, seconds) in [
+            ("0", Some(0)),
+            ("120", Some(120)),
+            ("-9223372036854775808", Some(0)),
+            ("9223372036854775807", Some(86_400)),
+            ("Sun, 06 Nov 1994 08:51:37 GMT", Some(120)),
+            ("Sun, 06 Nov 1994 08:49:00 GMT", Some(0)),
+            ("Mon, 06 Nov 2190 08:49:37 GMT", Some(86_400)),
+            ("soon", None),
+            ("", None),
+        ] {
+            assert_eq!(
+                retry_after(value, dated),
+                seconds.map(Span::seconds),
+                "{value}"
+            );
+        }
+        // By which clock?
+        assert_eq!(retry_after("Sun, 06 Nov 1994 08:51:37 GMT", None), None);
+    }
 
     #[test]
     fn a_date_is_read_as_it_stands_in_a_header() {

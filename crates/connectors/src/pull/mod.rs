@@ -50,6 +50,7 @@ pub use budget::{Budget, Hour, Money, Rates};
 pub use calls::{Call, Needs};
 pub use credential::{Credential, Shown};
 pub use http::Http;
+pub use matchers::misread;
 #[cfg(feature = "aws")]
 pub(crate) use slices::slices;
 pub(crate) use who::Met;
@@ -678,12 +679,19 @@ impl Look<'_> {
                 }
                 Err(error) => (Missed::Timeout(self.shown.scrub(&error.to_string())), None),
             };
-            if let (Missed::RateLimit(_), Some(after)) = (&missed, after) {
+            // Whoever says when it wants to be asked again is left alone by the next look, too.
+            if let Some(after) = after {
                 let until = source.now().plus(after).0;
                 source.quiet_until.fetch_max(until, Ordering::SeqCst);
             }
             again += 1;
-            let wait = after.unwrap_or_else(|| source.pause(again - 1));
+            // "At once" is no answer to who was refused: all who were would come again together.
+            let wait = Span(
+                source
+                    .pause(again - 1)
+                    .0
+                    .max(after.map_or(0, |after| after.0)),
+            );
             // What took all of its time will take it again; and what cannot come in time is not waited for.
             let hopeless = matches!(missed, Missed::Timeout(_)) && again > 1;
             if again >= TRIES || hopeless || wait.0 >= self.left().0 {

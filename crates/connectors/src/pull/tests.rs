@@ -116,7 +116,12 @@ fn what_passes_is_tried_again_and_waits_are_cut_short_by_chance() {
 
 #[test]
 fn a_source_that_always_says_later_costs_no_more_than_the_look_may() {
-    for (after, most, requests) in [(Some(1), 4, 4), (Some(600), 0, 1), (None, 2, 4)] {
+    for (status, after, most, requests) in [
+        (429, Some(1), 4, 4),
+        (429, Some(600), 0, 1),
+        (429, None, 2, 4),
+        (503, Some(600), 0, 1),
+    ] {
         let clock = Simulated::at(BEGIN);
         let source = source(
             "p.a",
@@ -125,7 +130,7 @@ fn a_source_that_always_says_later_costs_no_more_than_the_look_may() {
             Credential::None,
             move |_, _| {
                 Ok(Answered {
-                    status: 429,
+                    status,
                     after: after.map(Span::seconds),
                     ..Answered::default()
                 })
@@ -133,13 +138,14 @@ fn a_source_that_always_says_later_costs_no_more_than_the_look_may() {
         );
         let mut look = source.look();
         let missed = look.ask("/x", &[]).unwrap_err();
-        assert!(matches!(missed, Missed::RateLimit(_)), "{missed:?}");
+        let limited = matches!(missed, Missed::RateLimit(_));
+        assert_eq!(limited, status == 429, "{missed:?}");
         // Nothing more is asked in this look, and while it wants to be left alone in no other.
         assert!(look.ask("/y", &[]).is_err());
         assert_eq!(look.spent().requests, requests);
         assert!(clock.now().since(BEGIN) <= Span::seconds(most), "{after:?}");
         let gap = missed.gap("metrics", "p.a");
-        assert_eq!(gap.why, GapReason::RateLimit);
+        assert_eq!(gap.why == GapReason::RateLimit, limited);
         assert!(gap.how_to_close.contains("[connectors.p.a]"), "{gap:?}");
         let mut next = source.look();
         let again = next.ask("/x", &[]).unwrap_err();
@@ -151,6 +157,27 @@ fn a_source_that_always_says_later_costs_no_more_than_the_look_may() {
             assert_eq!(source.last_hour().requests, 2);
         }
     }
+}
+
+#[test]
+fn who_may_come_again_at_once_waits_all_the_same() {
+    let clock = Simulated::at(BEGIN);
+    let source = source(
+        "p.a",
+        &clock,
+        Budget::default(),
+        Credential::None,
+        |_, _| {
+            Ok(Answered {
+                status: 429,
+                after: Some(Span(0)),
+                ..Answered::default()
+            })
+        },
+    );
+    assert!(source.look().ask("/x", &[]).is_err());
+    // 250, 500 and 1000 ms, each by chance a half shorter.
+    assert_eq!(clock.now().since(BEGIN), Span(875_000_000));
 }
 
 #[test]
