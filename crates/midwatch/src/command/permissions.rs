@@ -1,13 +1,12 @@
 //! `midwatch permissions`: what a connector needs, and whether it kept to that.
 
-use std::path::PathBuf;
-
 use clap::{Subcommand, ValueEnum};
+use connectors::aws::needs::Wanted;
 use connectors::pull::Needs;
 use connectors::{alertmanager, argocd, aws, github, gitlab, jaeger, loki, prometheus};
 use connectors::{catalog, statuspage, tempo};
 
-use super::{Answer, Place};
+use super::Place;
 use crate::config::Aws;
 use crate::console::Console;
 use crate::dress;
@@ -16,9 +15,7 @@ use crate::problem::Problem;
 use crate::wiring::house::House;
 
 mod asked;
-
-/// A log that is longer is given in parts.
-const LONGEST: u64 = 256 << 20;
+mod prove;
 
 /// Print the least that a connector needs to look, or hold a log of calls against it
 #[derive(clap::Args, Debug)]
@@ -33,9 +30,8 @@ const LONGEST: u64 = 256 << 20;
         What it prints is written from the calls that are compiled in: no other can be made. The roles in other\n\
         accounts, the namespaces and the repositories are those that the configuration names. Whoever is asked over\n\
         HTTP and has no finer permissions is told by the addresses that are asked, for a proxy before it.\n\n\
-        A log is what CloudTrail exports, what `aws cloudtrail lookup-events` prints, or what `call_log` of a\n\
-        connector names.\n\n\
-        Exit codes: 0 all calls are in it, 1 some are not, 2 bad input."
+        Logs can be held against it of AWS and of Kubernetes: `midwatch permissions prove --help` says which.\n\n\
+        Exit codes: 0 all calls are in it, 1 some are not, 2 bad input or a failed write."
 )]
 pub struct Args {
     #[command(flatten)]
@@ -52,30 +48,7 @@ pub struct Args {
 #[derive(Subcommand, Debug)]
 enum Sub {
     /// Hold the calls of a log against what is needed
-    Prove(Prove),
-}
-
-#[derive(clap::Args, Debug)]
-#[command(after_help = "Examples:\n  \
-    midwatch permissions prove calls.jsonl\n  \
-    midwatch permissions prove trail.json --by role/midwatch --format json\n  \
-    midwatch permissions prove deeds.jsonl --hands\n\n\
-    Exit codes: 0 all calls are in it, 1 some are not, 2 bad input.")]
-struct Prove {
-    /// The log
-    log: PathBuf,
-    /// Whose
-    #[arg(long, default_value = "aws")]
-    vendor: Vendor,
-    /// Only calls of callers whose name or ARN contains this
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    by: String,
-    /// Hold it against what hands need, in place of what is needed to look
-    #[arg(long)]
-    hands: bool,
-    /// How to answer
-    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
-    format: Answer,
+    Prove(prove::Args),
 }
 
 /// Whoever wants to be shown what may be done there.
@@ -104,15 +77,6 @@ pub enum Vendor {
     Tempo,
     /// Status pages: what is asked
     Statuspage,
-}
-
-/// What a log shows, whoever wrote it.
-struct Shown {
-    calls: u64,
-    others: u64,
-    known: usize,
-    /// Calls that are not needed, and how often each was made.
-    foreign: Vec<(String, u64)>,
 }
 
 impl Vendor {
@@ -169,25 +133,7 @@ impl Vendor {
     /// What is to be granted, in the vendor's own words.
     fn needs(self, house: &House) -> String {
         match self {
-            Self::Aws => {
-                let sources = || house.config().connectors.aws.values();
-                let sorted = |mut roles: Vec<String>| {
-                    roles.sort();
-                    roles.dedup();
-                    roles
-                };
-                let reads = sources().flat_map(|one| one.accounts.values());
-                let reads = reads.map(|account| account.role_arn.clone()).collect();
-                // Whoever looks takes the role that acts too, unless somebody of a profile of its own does.
-                let hands = sources().filter_map(|one| one.hands.as_ref());
-                let acts = hands.filter(|hands| hands.profile.is_none());
-                let acts = acts.filter_map(|hands| hands.role_arn.clone()).collect();
-                let more = aws::needs::More {
-                    searches: sources().any(|one| one.insights),
-                    explores: sources().any(|one| one.explorer),
-                };
-                dress::json(&aws::needs::policy(&sorted(reads), &sorted(acts), more))
-            }
+            Self::Aws => dress::json(&aws::needs::policy(&wanted(house))),
             #[cfg(feature = "kubernetes")]
             Self::Kubernetes => {
                 let clusters = || house.config().connectors.kubernetes.values();
@@ -243,44 +189,34 @@ impl Vendor {
             "leave --hands out: it only reads",
         )
     }
+}
 
-    fn prove(self, log: &str, by: &str, hands: bool) -> Result<Shown, String> {
-        match self {
-            Self::Aws => {
-                let table: aws::proof::Table = match hands {
-                    true => aws::deeds::by_trail,
-                    false => aws::calls::by_trail,
-                };
-                let proof = aws::proof::prove(log, by, table).map_err(|error| error.to_string())?;
-                Ok(Shown {
-                    calls: proof.calls,
-                    others: proof.others,
-                    known: proof.known.len(),
-                    foreign: proof.foreign.into_iter().collect(),
-                })
-            }
-            #[cfg(feature = "kubernetes")]
-            Self::Kubernetes => {
-                let proof = connectors::kubernetes::proof::prove(log, by);
-                Ok(Shown {
-                    calls: proof.calls,
-                    others: proof.others,
-                    known: proof.known.len(),
-                    foreign: proof.foreign.into_iter().collect(),
-                })
-            }
-            other => Err(format!(
-                "no log is kept of what is asked of {}: what is not in the list is refused before it leaves",
-                other.key()
-            )),
-        }
+/// What the configuration wants of AWS: the policy is made of it, and a log is held against it.
+fn wanted(house: &House) -> Wanted {
+    let sources = || house.config().connectors.aws.values();
+    let sorted = |mut roles: Vec<String>| {
+        roles.sort();
+        roles.dedup();
+        roles
+    };
+    let reads = sources().flat_map(|one| one.accounts.values());
+    let reads = reads.map(|account| account.role_arn.clone()).collect();
+    // Whoever looks takes the role that acts too, unless somebody of a profile of its own does.
+    let hands = sources().filter_map(|one| one.hands.as_ref());
+    let acts = hands.filter(|hands| hands.profile.is_none());
+    let acts = acts.filter_map(|hands| hands.role_arn.clone()).collect();
+    Wanted {
+        reads: sorted(reads),
+        acts: sorted(acts),
+        searches: sources().any(|one| one.insights),
+        explores: sources().any(|one| one.explorer),
     }
 }
 
 /// Runs it.
 pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
     match &args.command {
-        Some(Sub::Prove(args)) => prove(args, console),
+        Some(Sub::Prove(what)) => prove::run(what, &args.place, console),
         None => {
             let house = args.place.house()?;
             let vendor = match args.vendor {
@@ -306,85 +242,23 @@ fn only(house: &House) -> Result<Vendor, Problem> {
     if let [one] = configured[..] {
         return Ok(one);
     }
-    let those = match configured.is_empty() {
-        true => Vendor::value_variants(),
-        false => &configured,
+    let listed = |those: &[Vendor]| -> String {
+        let keys: Vec<&str> = those.iter().map(|vendor| vendor.key()).collect();
+        keys.join(", ")
     };
-    let names: Vec<&str> = those.iter().map(|vendor| vendor.key()).collect();
-    Err(Problem::bad_input(
-        format!("connectors of {} kinds are configured", configured.len()),
-        "midwatch permissions",
-        format!("say whose: {}", names.join(", ")),
-    ))
-}
-
-fn prove(args: &Prove, console: &mut Console<'_>) -> Result<Exit, Problem> {
-    if args.hands && args.vendor != Vendor::Aws {
-        return Err(Vendor::handless("midwatch permissions prove --hands"));
-    }
-    let path = &args.log;
-    let unreadable = |error: std::io::Error| Problem::unreadable(path, &error);
-    let place = path.display().to_string();
-    let size = std::fs::metadata(path).map_err(unreadable)?.len();
-    if size > LONGEST {
-        return Err(Problem::bad_input(
-            format!("it has {size} bytes, more than {LONGEST}"),
-            place,
-            "give it in parts",
-        ));
-    }
-    let log = std::fs::read_to_string(path).map_err(unreadable)?;
-    let shown = args
-        .vendor
-        .prove(&log, &args.by, args.hands)
-        .map_err(|why| {
-            Problem::bad_input(
-                why,
-                place.clone(),
-                "give a log of calls: `midwatch permissions --help` says which are understood",
-            )
-        })?;
-    if shown.calls == 0 {
-        return Err(Problem::bad_input(
-            match shown.others {
-                0 => "there is no call in it".to_string(),
-                others => format!("none of its {others} calls is by {:?}", args.by),
-            },
-            place,
-            "a log without calls proves nothing: look for the time, and for who is named with --by",
-        ));
-    }
-    match args.format {
-        Answer::Json => console.print(&dress::json(&serde_json::json!({
-            "vendor": args.vendor.key(),
-            "calls": shown.calls,
-            "of_others": shown.others,
-            "kinds": shown.known,
-            "not_needed": shown.foreign.iter().map(|(call, times)| {
-                serde_json::json!({ "call": call, "times": times })
-            }).collect::<Vec<_>>(),
-        })))?,
-        Answer::Terminal => {
-            let mut text = String::new();
-            for (call, times) in &shown.foreign {
-                let call = dress::text::plain(call);
-                text += &format!("not in the list: {call} ({times} times)\n");
-            }
-            let within: u64 =
-                shown.calls - shown.foreign.iter().map(|(_, times)| times).sum::<u64>();
-            text += &format!(
-                "{within} of {} calls are among those that the connector needs\n",
-                shown.calls
-            );
-            if shown.others > 0 {
-                text += &format!("{} calls of others were left out\n", shown.others);
-            }
-            console.print(&text)?;
-        }
-    }
-    Ok(if shown.foreign.is_empty() {
-        Exit::Done
-    } else {
-        Exit::No
-    })
+    let (what, remedy) = match configured.first() {
+        None => (
+            "no connector is configured that needs permissions, so it is not clear whose to print"
+                .to_string(),
+            format!("say whose: {}", listed(Vendor::value_variants())),
+        ),
+        Some(first) => (
+            format!(
+                "connectors of several kinds are configured: {}",
+                listed(&configured)
+            ),
+            format!("say whose, such as `midwatch permissions {}`", first.key()),
+        ),
+    };
+    Err(Problem::bad_input(what, "midwatch permissions", remedy))
 }
