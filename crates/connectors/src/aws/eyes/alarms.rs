@@ -35,6 +35,13 @@ pub(super) struct Alarms {
 }
 
 impl Alarms {
+    /// Whom alarms are about, each once: those that fire first.
+    pub fn everybody(&self) -> Vec<&EntityId> {
+        let all: BTreeSet<&EntityId> = self.about.values().collect();
+        let calm = all.into_iter().filter(|one| !self.firing.contains(*one));
+        self.firing.iter().chain(calm).collect()
+    }
+
     /// Whom the alarm of this name is about.
     pub fn whom(&self, name: &str) -> Option<&EntityId> {
         self.about.get(name)

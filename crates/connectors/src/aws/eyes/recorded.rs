@@ -43,10 +43,15 @@ pub(super) async fn look(asking: &Asking<'_>, firing: &BTreeSet<EntityId>, known
     found
 }
 
+/// The service of a thing and its ARN, where an inventory told it; else both are empty.
+pub(super) fn arn_of(entity: &Entity) -> (&str, &str) {
+    let arn = entity.labels.get("arn").map_or("", String::as_str);
+    (arn.split(':').nth(2).unwrap_or_default(), arn)
+}
+
 /// By which type and id a thing is recorded, where that is known.
 fn wanted(entity: &Entity, known: &Found) -> Option<Wanted> {
-    let arn = entity.labels.get("arn").map_or("", String::as_str);
-    let service = arn.split(':').nth(2).unwrap_or_default();
+    let (service, arn) = arn_of(entity);
     let (kind, id) = match (entity.kind, service) {
         (EntityKind::Function, "lambda") => (ResourceType::Function, entity.name.clone()),
         (EntityKind::Function, "states") => {

@@ -93,6 +93,8 @@ pub(in crate::aws) struct Look {
     pub tally: Arc<Tally>,
     began: Timestamp,
     longest: Span,
+    /// It goes on whatever is spent.
+    pledged: bool,
     purse: Mutex<Purse>,
 }
 
@@ -109,7 +111,16 @@ impl Look {
             began: tally.clock.now(),
             longest: Span(longest.0.min(tally.budget.look.0)),
             tally: Arc::clone(tally),
+            pledged: false,
             purse: Mutex::default(),
+        }
+    }
+
+    /// Begins one that is owed to its end: all of it is counted, and time alone bounds it.
+    pub fn pledged(tally: &Arc<Tally>, longest: Span) -> Self {
+        Self {
+            pledged: true,
+            ..Self::begin(tally, longest)
         }
     }
 
@@ -148,7 +159,7 @@ impl Look {
             (money.look, purse.nanos, "a look"),
             (money.hour, hour, "this hour"),
         ] {
-            if so_far.saturating_add(cost) > most {
+            if !self.pledged && so_far.saturating_add(cost) > most {
                 return Err(Missed::Budget(format!(
                     "the {} of {whose} are spent",
                     dollars(most)
@@ -192,7 +203,7 @@ impl Look {
             ),
             (budget.bytes_per_hour, hour.bytes, "bytes of this hour"),
         ] {
-            if so_far >= most {
+            if !self.pledged && so_far >= most {
                 return over(format!("the {most} {what} are spent"));
             }
         }

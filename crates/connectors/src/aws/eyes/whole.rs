@@ -6,8 +6,8 @@ use super::ask::Asking;
 use super::found::Found;
 use super::{
     alarms, balancers, builds, checks, containers, databases, deployments, explorer, fleets,
-    functions, gateways, limits, logs, machines, metrics, parameters, queues, recorded, releases,
-    rollouts, systems, tables, tags, traces, trail, twice, workflows,
+    functions, gateways, limits, logs, machines, metrics, older, parameters, queues, recorded,
+    releases, rollouts, systems, tables, tags, traces, trail, twice, workflows,
 };
 
 /// Looks at all of it. Alarms first: they say who matters. Each part is put on the heap: together they would not
@@ -53,7 +53,7 @@ pub(super) async fn look(asking: &Asking<'_>) -> Found {
         )
     };
     let (telemetry, inventory, runs, ways) = futures_util::join!(telemetry, inventory, runs, ways);
-    let (numbers, lines, spans, changes) = telemetry;
+    let (numbers, lines, spans, (changes, cut)) = telemetry;
     let ((functions, mut names), tables, queues, tags, databases) = inventory;
     let (
         (containers, own_names, tasks),
@@ -93,6 +93,11 @@ pub(super) async fn look(asking: &Asking<'_>) -> Found {
         found.join(part);
     }
     names.join(own_names);
+    // Before all that asks what was altered: what the newest pages of the trail leave out of those of whom alarms tell.
+    if let Some(cut) = cut {
+        let more = Box::pin(older::look(asking, cut, &alarms, &found)).await;
+        found.join(more);
+    }
     // What is only worth a question now that it is known what is there, and what fires.
     let (parameters, commands, records, (told, limits)) = futures_util::join!(
         Box::pin(parameters::look(asking, &names)),

@@ -2,17 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_cloudtrail::types::{Event, LookupAttribute, LookupAttributeKey};
+use aws_sdk_cloudtrail::types::{Event, LookupAttributeKey};
 use aws_smithy_types::DateTime;
 use model::time::{SECOND, Timestamp};
 
 use super::Trouble;
 use super::bench::{At, Work};
 use super::record::Record;
-use crate::aws::eyes::alarms::{moment, stamp};
+use crate::aws::eyes::alarms::stamp;
+use crate::aws::eyes::trail::{oldest, page};
 
-/// Events of one answer.
-const PAGE: i32 = 50;
 /// Answers that are read to one question.
 const PAGES: usize = 6;
 /// For so long the trail keeps what it tells without being asked to.
@@ -66,12 +65,7 @@ impl Work<'_> {
         for about in std::iter::once(by_name).chain(by_call) {
             let (events, whole) = self.events(at, about, Some(stamp(from)), end).await?;
             if !whole {
-                let oldest = events
-                    .iter()
-                    .filter_map(Event::event_time)
-                    .map(moment)
-                    .min();
-                whole_from = whole_from.max(oldest.unwrap_or(change.at));
+                whole_from = whole_from.max(oldest(&events).unwrap_or(change.at));
             }
             let read = events.iter().filter_map(Record::read);
             let read = read.filter(|one| one.id != change.id && ours(one));
@@ -94,23 +88,11 @@ impl Work<'_> {
         to: DateTime,
     ) -> Result<(Vec<Event>, bool), Trouble> {
         let bench = self.bench(at)?;
-        let bounded = from.is_some();
+        let times = (from, from.is_some().then_some(to));
         let mut events = Vec::new();
         let mut next = None;
         for _ in 0..PAGES {
-            let filter = LookupAttribute::builder()
-                .attribute_key(key.clone())
-                .attribute_value(value)
-                .build();
-            let sent = bench
-                .trail
-                .lookup_events()
-                .set_lookup_attributes(filter.ok().map(|one| vec![one]))
-                .set_start_time(from)
-                .set_end_time(bounded.then_some(to))
-                .max_results(PAGE)
-                .set_next_token(next)
-                .send();
+            let sent = page(&bench.trail, (&key, value), times, next).send();
             let answer = self.ask(bench, "cloudtrail:LookupEvents", sent).await?;
             events.extend(answer.events().iter().cloned());
             next = answer.next_token().map(str::to_string);

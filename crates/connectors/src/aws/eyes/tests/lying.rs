@@ -79,6 +79,11 @@ fn a_list_that_does_not_end_is_a_gap() {
         ("cloudwatch:ListMetrics", "NextToken", "all metrics"),
         ("logs:DescribeLogGroups", "nextToken", "all log groups"),
         (
+            "cloudtrail:LookupEvents",
+            "NextToken",
+            "changes of others than function/pay, table/ledger before 23:54:00",
+        ),
+        (
             "lambda:ListEventSourceMappings",
             "NextMarker",
             "what all functions read",

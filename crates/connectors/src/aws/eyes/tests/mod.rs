@@ -1,6 +1,7 @@
 //! The connector in simulated time, against a double that answers as AWS does on the wire.
 
 mod beside;
+mod busy;
 pub(in crate::aws) mod double;
 mod entrances;
 mod formulas;
