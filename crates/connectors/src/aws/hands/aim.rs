@@ -8,6 +8,7 @@ use model::action::Action;
 use super::Trouble;
 use super::bench::{At, Work};
 use super::function::{Function, Present};
+use super::parameter::{self, Parameter, Parameters};
 use crate::files::aws::names;
 
 /// The one limit of a function that these hands set.
@@ -22,6 +23,8 @@ pub(super) struct Aim {
     pub variables: Option<BTreeMap<String, String>>,
     /// The role, as an ARN.
     pub role: Option<String>,
+    /// What else of its configuration.
+    pub parameters: Parameters,
 }
 
 /// How one variable differs.
@@ -89,19 +92,7 @@ impl Work<'_> {
             Action::SetLimit { .. } => {
                 return cannot("of a function's limits they set concurrency alone");
             }
-            Action::SetSettings { settings, .. } => {
-                let mut whole = shown(&present)?.clone();
-                for (name, value) in settings {
-                    match value {
-                        Some(value) => whole.insert(name.clone(), value.clone()),
-                        None => whole.remove(name),
-                    };
-                }
-                Aim {
-                    variables: Some(whole),
-                    ..Aim::default()
-                }
-            }
+            Action::SetSettings { settings, .. } => asked(&present, settings)?,
             Action::SetRole { role, .. } => {
                 let name = role.as_str();
                 let name = name.strip_prefix("role/").unwrap_or(name);
@@ -128,8 +119,37 @@ impl Work<'_> {
         if aim.variables.is_some() {
             shown(&present)?;
         }
+        // What is not seen cannot be told in a plan, and leads nobody back.
+        let mut unseen = aim.parameters.keys();
+        if let Some(one) = unseen.find(|one| !present.parameters.contains_key(*one)) {
+            let name = one.name();
+            return cannot(&format!("AWS does not tell which {name} the function has"));
+        }
         Ok((at, present, aim))
     }
+}
+
+/// What an action names: variables, put into all that there are, and parameters.
+fn asked(present: &Present, settings: &BTreeMap<String, Option<String>>) -> Result<Aim, Trouble> {
+    let mut aim = Aim::default();
+    let (parameters, variables): (Vec<_>, Vec<_>) = settings
+        .iter()
+        .partition(|(name, _)| parameter::is_of(name));
+    for (name, value) in parameters {
+        let one = Parameter::of(name)?;
+        aim.parameters.insert(one, one.given(value.as_deref())?);
+    }
+    if !variables.is_empty() {
+        let mut whole = shown(present)?.clone();
+        for (name, value) in variables {
+            match value {
+                Some(value) => whole.insert(name.clone(), value.clone()),
+                None => whole.remove(name),
+            };
+        }
+        aim.variables = Some(whole);
+    }
+    Ok(aim)
 }
 
 fn not_given(role: &str) -> Trouble {
@@ -173,7 +193,9 @@ impl Aim {
             .is_none_or(|one| one == present.concurrency);
         let role = self.role.as_ref().is_none_or(|role| *role == present.role);
         let seen = self.variables.is_none() || present.variables.is_ok();
-        limit && role && seen && self.differing(present).is_empty()
+        let mut parameters = self.parameters.iter();
+        let set = parameters.all(|(one, value)| present.parameters.get(one) == Some(value));
+        limit && role && seen && set && self.differing(present).is_empty()
     }
 
     /// What is so now of what is to be otherwise, for people.
@@ -184,6 +206,10 @@ impl Aim {
         }
         if self.role.is_some() {
             said.push(format!("role = {}", short(&present.role)));
+        }
+        for one in self.parameters.keys() {
+            let now = present.parameters.get(one);
+            said.push(one.said(now.map_or("not told", String::as_str)));
         }
         for (name, how) in self.differing(present) {
             let now = match how {
@@ -203,6 +229,9 @@ impl Aim {
         }
         if let Some(role) = &self.role {
             said.push(format!("role = {}", short(role)));
+        }
+        for (one, value) in &self.parameters {
+            said.push(one.said(value));
         }
         let differing = self.differing(present);
         if self.variables.is_some() && differing.is_empty() {
@@ -224,21 +253,26 @@ impl Aim {
     pub fn undo(&self, entity: &EntityId, present: &Present, roles: &[String]) -> Option<Action> {
         let entity = entity.clone();
         let differing = self.differing(present);
-        match (self.concurrency, &self.role, differing.is_empty()) {
-            (Some(_), None, true) => Some(Action::SetLimit {
+        let settings = !differing.is_empty() || !self.parameters.is_empty();
+        match (self.concurrency, &self.role, settings) {
+            (Some(_), None, false) => Some(Action::SetLimit {
                 entity,
                 limit: CONCURRENCY.to_string(),
                 value: present.concurrency,
             }),
-            (None, Some(_), true) => roles.contains(&present.role).then(|| Action::SetRole {
+            (None, Some(_), false) => roles.contains(&present.role).then(|| Action::SetRole {
                 entity,
                 role: EntityId::new(format!("role/{}", short(&present.role))),
             }),
-            (None, None, false) => {
-                let settings = differing
+            (None, None, true) => {
+                let variables = differing
                     .into_iter()
-                    .map(|(name, how)| (how == Differs::Added).then_some((name, None)))
-                    .collect::<Option<_>>()?;
+                    .map(|(name, how)| (how == Differs::Added).then_some((name, None)));
+                let parameters = self.parameters.keys().map(|one| {
+                    let now = present.parameters.get(one)?.clone();
+                    Some((one.setting(), Some(now)))
+                });
+                let settings = variables.chain(parameters).collect::<Option<_>>()?;
                 Some(Action::SetSettings { entity, settings })
             }
             _ => None,
@@ -256,6 +290,6 @@ impl Aim {
             .differing(present)
             .values()
             .all(|how| *how == Differs::Added);
-        more && adds && self.role.is_none()
+        more && adds && self.role.is_none() && self.parameters.is_empty()
     }
 }

@@ -87,13 +87,24 @@ pub(super) fn session(what: &str) -> String {
 
 impl Hands {
     /// Takes the role, under a name that says what for, and makes the benches.
+    ///
+    /// What is looked at before anybody says yes is bound by the budget: then there is no plan, and people are told why. What
+    /// is done under the key of a step has a yes, and must not be left half way. A step that could not be asked about would
+    /// stay unknown, and one that could not be written would make the plan be taken back, by further steps that cost as much
+    /// and could not be paid either. So a step is asked all that it takes to be carried out, seen or taken back: it is
+    /// counted, and what is looked at next has that much less. It cannot run away: each has one request that alters, looks
+    /// no more often than once a second, and ends with its time; and a plan has so many steps and tries.
     pub(super) async fn work(
         &self,
         what: &str,
         key: Option<&StepKey>,
     ) -> Result<Work<'_>, Trouble> {
         let settings = &self.settings;
-        let look = Arc::new(Look::begin(&self.tally, self.tally.budget.look));
+        let begin = match key {
+            Some(_) => Look::pledged,
+            None => Look::begin,
+        };
+        let look = Arc::new(begin(&self.tally, self.tally.budget.look));
         let shown = Shown::default();
         let reach = Reach {
             region: settings.regions.first().map(String::as_str),
@@ -174,7 +185,7 @@ impl Work<'_> {
             .ok_or_else(|| Trouble::Cannot("no region is configured".to_string()))
     }
 
-    /// Asks once its turn has come.
+    /// Asks once it is paid for, by the request as all calls of the hands are, and its turn has come.
     pub async fn ask<T, E>(
         &self,
         bench: &Bench,
@@ -189,6 +200,7 @@ impl Work<'_> {
             let why = format!("{action} is not in the list of calls");
             missed(Missed::Refused(0, why))
         })?;
+        self.look.pay(call, 1).map_err(missed)?;
         let wait = self.look.tally.turn(&bench.name, call);
         if wait.0 > 0 {
             self.sleep.sleep(duration(wait)).await;

@@ -1,5 +1,6 @@
 //! What was before a change, wherever AWS still holds it: the audit trail tells what was set last, and a published
-//! version keeps the variables whose values the trail hides. What cannot be told for certain is not guessed.
+//! version keeps the variables whose values the trail hides, and what else it no longer tells. What cannot be told for
+//! certain is not guessed.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +9,8 @@ use model::time::{SECOND, Timestamp};
 use super::Trouble;
 use super::aim::Aim;
 use super::bench::{At, Work};
-use super::function::Present;
+use super::function::{Present, Published};
+use super::parameter::Parameter;
 use super::record::{Record, Told};
 use super::trail::Earlier;
 
@@ -18,7 +20,7 @@ const LIMITS: [(&str, &str); 3] = [
     ("DeleteFunctionConcurrency", "20171031"),
     ("CreateFunction", "20150331"),
 ];
-/// Those that set variables and role.
+/// Those that set variables, role and parameters.
 const SETTINGS: [(&str, &str); 2] = [
     ("UpdateFunctionConfiguration", "20150331v2"),
     ("CreateFunction", "20150331"),
@@ -87,10 +89,15 @@ impl Work<'_> {
         if change.is("CreateFunction") {
             return cannot("before that change there was no such function");
         }
-        if change.variables().is_none() && !change.gave_role() {
+        if change.variables().is_none() && !change.gave_role() && change.gave().is_empty() {
+            let rest = change.altered_else(None).join(", ");
+            let of = match change.is("UpdateFunctionConfiguration") && !rest.is_empty() {
+                true => format!(" of {rest}"),
+                false => String::new(),
+            };
             return cannot(format!(
-                "{} is none of the changes that these hands can put back: how many copies of a function may run, \
-                 its variables, its role",
+                "{}{of} is none of the changes that these hands can put back: how many copies of a function may run, \
+                 its variables, its role, its handler, its timeout, its memory",
                 change.name
             ));
         }
@@ -160,6 +167,17 @@ impl Work<'_> {
                 aim.role = Some(role);
             }
         }
+        for one in change.gave() {
+            if let Some(value) = self
+                .former_parameter(at, present, change, &earlier, one)
+                .await?
+            {
+                aim.parameters.insert(one, value);
+            }
+        }
+        if aim == Aim::default() {
+            return cannot("what that change set was so before it: there is nothing to put back");
+        }
         if !aim.is_so(present) {
             unaltered_since(present, change)?;
         }
@@ -176,23 +194,11 @@ impl Work<'_> {
         if let Some((_, Told::Values(values))) = last {
             return Ok(values);
         }
-        // Of whatever was published after they were set the last time, and before the change, they are a copy.
-        let since = match &last {
-            Some((record, _)) => record
-                .modified()
-                .unwrap_or(Timestamp(record.at.0.saturating_add(SECOND))),
-            None => earlier.whole_from,
-        };
-        let published = self.versions(at).await?;
-        let mut fit: Vec<_> = published
-            .into_iter()
-            .filter_map(|one| Some((one.modified.parse::<Timestamp>().ok()?, one.variables)))
-            .filter(|(when, _)| *when >= since && when.0 < change.at.0)
-            .collect();
-        fit.sort_by_key(|(when, _)| *when);
-        match fit.pop() {
-            Some((_, Ok(variables))) => Ok(variables),
-            Some((_, Err(why))) => cannot(format!(
+        let last = last.map(|(record, _)| record);
+        let published = self.published(at, earlier, last, change).await?;
+        match published.map(|one| one.variables) {
+            Some(Ok(variables)) => Ok(variables),
+            Some(Err(why)) => cannot(format!(
                 "AWS does not show the variables of the version that was published before ({why})"
             )),
             None => cannot(
@@ -200,6 +206,82 @@ impl Work<'_> {
                  setting and that change: set them by hand",
             ),
         }
+    }
+
+    /// What that parameter, which the change set, was before it; `None` if that was the same.
+    async fn former_parameter(
+        &self,
+        at: &At,
+        present: &Present,
+        change: &Record,
+        earlier: &Earlier,
+        one: Parameter,
+    ) -> Result<Option<String>, Trouble> {
+        let name = one.name();
+        let Some(set) = change.parameter(one).flatten() else {
+            return cannot(format!(
+                "the audit trail does not tell which {name} that change set"
+            ));
+        };
+        // Calls to other services may have fields of the same names.
+        let sets = |record: &Record| {
+            let known = SETTINGS.iter().any(|(call, _)| record.is(call));
+            known || record.name == change.name
+        };
+        let told = |record: &Record| sets(record).then(|| record.parameter(one)).flatten();
+        let last = earlier.newest(change, told)?;
+        let before = match last {
+            Some((_, Some(value))) => Some(value),
+            _ => {
+                let last = last.map(|(record, _)| record);
+                let published = self.published(at, earlier, last, change).await?;
+                published.and_then(|version| version.parameters.get(&one).cloned())
+            }
+        };
+        let Some(before) = before else {
+            return cannot(format!(
+                "neither the audit trail nor a published version tells which {name} the function had before that change: \
+                 set it by hand"
+            ));
+        };
+        // A request may name what was so already.
+        if before == set {
+            return Ok(None);
+        }
+        if let Some(now) = present.parameters.get(&one)
+            && *now != set
+            && *now != before
+        {
+            return cannot(format!(
+                "the function's {name} was altered again since that change"
+            ));
+        }
+        Ok(Some(before))
+    }
+
+    /// The newest version that was published after `last`, the newest record that tells, and before the change: of what was
+    /// so in between it is a copy. Where no record tells, it is one as far back as none is missing.
+    async fn published(
+        &self,
+        at: &At,
+        earlier: &Earlier,
+        last: Option<&Record>,
+        change: &Record,
+    ) -> Result<Option<Published>, Trouble> {
+        let since = match last {
+            Some(record) => record
+                .modified()
+                .unwrap_or(Timestamp(record.at.0.saturating_add(SECOND))),
+            None => earlier.whole_from,
+        };
+        let versions = self.versions(at).await?;
+        let mut fit: Vec<(Timestamp, Published)> = versions
+            .into_iter()
+            .filter_map(|one| Some((one.modified.parse::<Timestamp>().ok()?, one)))
+            .filter(|(when, _)| *when >= since && when.0 < change.at.0)
+            .collect();
+        fit.sort_by_key(|(when, _)| *when);
+        Ok(fit.pop().map(|(_, one)| one))
     }
 }
 

@@ -11,6 +11,7 @@ use super::Trouble;
 use super::aim::Aim;
 use super::bench::{At, Work};
 use super::matter::Update;
+use super::parameter::{self, Parameter, Parameters};
 use crate::pull::Missed;
 
 /// Versions of one answer.
@@ -27,6 +28,8 @@ pub(super) struct Present {
     pub role: String,
     /// Name to value; or why AWS does not show them.
     pub variables: Result<BTreeMap<String, String>, String>,
+    /// What else can be put back, as far as AWS shows it.
+    pub parameters: Parameters,
     /// When it was last altered, as AWS writes it.
     pub modified: String,
     pub update: Update,
@@ -83,6 +86,7 @@ impl Function {
 pub(super) struct Published {
     pub modified: String,
     pub variables: Result<BTreeMap<String, String>, String>,
+    pub parameters: Parameters,
 }
 
 fn variables(
@@ -128,6 +132,7 @@ impl Work<'_> {
             revision: answer.revision_id().map(str::to_string),
             role: answer.role().unwrap_or_default().to_string(),
             variables: variables(answer.environment()),
+            parameters: parameter::shown(answer.handler(), answer.timeout(), answer.memory_size()),
             modified: answer.last_modified().unwrap_or_default().to_string(),
             update,
             concurrency: None,
@@ -182,6 +187,11 @@ impl Work<'_> {
                 all.push(Published {
                     modified: version.last_modified().unwrap_or_default().to_string(),
                     variables: variables(version.environment()),
+                    parameters: parameter::shown(
+                        version.handler(),
+                        version.timeout(),
+                        version.memory_size(),
+                    ),
                 });
             }
             next = answer.next_marker().map(str::to_string);
@@ -229,7 +239,7 @@ impl Work<'_> {
         }
     }
 
-    /// Variables and role, onto the revision that was read: whoever altered it since has not been read.
+    /// Variables, role and parameters, onto the revision that was read: whoever altered it since has not been read.
     async fn configure(&self, at: &At, present: &Present, aim: &Aim) -> Result<(), Trouble> {
         let bench = self.bench(at)?;
         let Some(revision) = &present.revision else {
@@ -251,6 +261,13 @@ impl Work<'_> {
         }
         if let Some(role) = &aim.role {
             request = request.role(role);
+        }
+        for (one, value) in &aim.parameters {
+            request = match one {
+                Parameter::Handler => request.handler(value),
+                Parameter::Timeout => request.timeout(one.number(value)?),
+                Parameter::MemorySize => request.memory_size(one.number(value)?),
+            };
         }
         let sent = self.ask(bench, "lambda:UpdateFunctionConfiguration", request.send());
         sent.await.map(|_| ()).map_err(|trouble| match trouble {

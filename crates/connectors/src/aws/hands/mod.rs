@@ -1,4 +1,5 @@
-//! AWS, altered: how many copies of a function may run at once, its variables, its role; and what is named beside functions:
+//! AWS, altered: how many copies of a function may run at once, its variables, its role, its handler, its timeout, its memory;
+//! and what is named beside functions:
 //! what a service of ECS runs and how many copies, how large an Auto Scaling group is and may be, how records of Route 53
 //! share traffic out. And what one recorded change of a function or service set, put back to what it was before. And
 //! run: what is named of Systems Manager and CodeBuild.
@@ -19,6 +20,7 @@ mod former;
 mod function;
 mod group;
 mod matter;
+mod parameter;
 mod record;
 mod run;
 mod service;
@@ -85,20 +87,23 @@ impl Hands {
     /// As configured: `name` such as `aws.main`. Nobody is asked yet.
     ///
     /// # Errors
-    /// If the machine gives no thread.
+    /// If a price is none, or the machine gives no thread.
     pub fn new(name: &str, settings: Settings, means: Means) -> Result<Self, NotBuilt> {
+        // The lengths are their own: `ON_ITS_WAY` rests on how long a request may take; and a function may take a minute to
+        // become what was asked for, while what is before and after takes less.
         let budget = Budget {
             timeout: settings.timeout,
-            // A function may take a minute to become what was asked for; what is before and after takes less.
             look: Span(2 * BECOMES.0),
-            ..Budget::default()
+            ..settings.budget
         };
+        // So is the hour. Were it that of the eyes, a step, which is never stopped by it (`bench`), could spend what they need
+        // to see whether it helped, and a plan that works would be taken back for want of telemetry.
         let clock = Arc::clone(&means.clock);
         let mut tally = Tally::new(
             &format!("{name}.hands"),
             Arc::clone(&clock),
             budget,
-            Prices::with(&BTreeMap::new())?,
+            Prices::with(&settings.prices)?,
         );
         tally.log.clone_from(&settings.call_log);
         let runtime = tokio::runtime::Builder::new_multi_thread()

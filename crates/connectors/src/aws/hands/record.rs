@@ -6,6 +6,7 @@ use aws_sdk_cloudtrail::types::Event;
 use model::time::Timestamp;
 use serde_json::Value;
 
+use super::parameter::Parameter;
 use crate::aws::eyes::alarms::moment;
 
 /// What stands in the trail in place of what it does not tell.
@@ -42,6 +43,11 @@ pub(super) fn field<'v>(of: &'v Value, name: &str) -> Option<&'v Value> {
     let capital = format!("{first}{}", letters.as_str());
     let found = of.get(name).or_else(|| of.get(&capital))?;
     (!found.is_null()).then_some(found)
+}
+
+/// Is this a value, and not what stands in place of one?
+fn is_shown(value: &str) -> bool {
+    !value.starts_with(HIDDEN) && !value.starts_with("***")
 }
 
 /// A function's name, in whichever way it is named: alone, with its account, or as an ARN, each perhaps with a version.
@@ -132,9 +138,8 @@ impl Record {
             return Some(Told::Hidden);
         };
         let value = |(name, value): (&String, &Value)| {
-            let value = value.as_str()?;
-            let shown = !value.starts_with(HIDDEN) && !value.starts_with("***");
-            shown.then(|| (name.clone(), value.to_string()))
+            let value = value.as_str().filter(|value| is_shown(value))?;
+            Some((name.clone(), value.to_string()))
         };
         let all: Option<BTreeMap<String, String>> = variables.iter().map(value).collect();
         Some(all.map_or(Told::Hidden, Told::Values))
@@ -151,19 +156,38 @@ impl Record {
         field(&self.parameters, "role").is_some()
     }
 
+    /// What it says of that parameter, asked for or so after it; inside, `None` where the value is not told.
+    pub fn parameter(&self, one: Parameter) -> Option<Option<String>> {
+        let asked = field(&self.parameters, one.field());
+        match asked.or_else(|| field(&self.answer, one.field())) {
+            Some(value) => Some(one.read(value).filter(|value| is_shown(value))),
+            // A function is born with one, whoever does not say which: nothing older tells of it.
+            None => self.is("CreateFunction").then_some(None),
+        }
+    }
+
+    /// The parameters that it asked for.
+    pub fn gave(&self) -> Vec<Parameter> {
+        let asked = |one: &Parameter| field(&self.parameters, one.field()).is_some();
+        Parameter::ALL.into_iter().filter(asked).collect()
+    }
+
     /// What the function's time of alteration was after it, to the very millisecond where AWS tells.
     pub fn modified(&self) -> Option<Timestamp> {
         field(&self.answer, "lastModified")?.as_str()?.parse().ok()
     }
 
-    /// What else it set than variables and role, which was not so before: `earlier` tells how it was. By name, since
-    /// the order of a record's fields says nothing.
+    /// What it set that is not put back (all but variables, role and parameters), and was not so before: `earlier` tells how
+    /// it was. By name, since the order of a record's fields says nothing.
     pub fn altered_else(&self, earlier: Option<&Self>) -> Vec<String> {
         let known = [
             "environment",
             "functionname",
+            "handler",
+            "memorysize",
             "revisionid",
             "role",
+            "timeout",
             "dryrun",
         ];
         let Some(parameters) = self.parameters.as_object() else {
@@ -258,6 +282,50 @@ mod tests {
     }
 
     #[test]
+    fn a_record_says_of_a_parameter_what_it_was_after_it() {
+        let update = "UpdateFunctionConfiguration20150331v2";
+        let told = |value: &str| Some(Some(value.to_string()));
+        for (name, parameters, answer, wanted, gave) in [
+            (
+                update,
+                json!({"timeout": 3}),
+                json!({"timeout": 3}),
+                told("3"),
+                true,
+            ),
+            (update, json!({}), json!({"timeout": 15}), told("15"), false),
+            // As an emulator writes it.
+            (update, json!({"Timeout": 3}), Value::Null, told("3"), true),
+            (
+                update,
+                json!({"timeout": "3 s"}),
+                json!({}),
+                Some(None),
+                true,
+            ),
+            (update, json!({"role": "r"}), json!({}), None, false),
+            (
+                "CreateFunction20150331",
+                json!({}),
+                json!({}),
+                Some(None),
+                false,
+            ),
+        ] {
+            let one = record(name, parameters.clone(), answer);
+            assert_eq!(
+                one.parameter(Parameter::Timeout),
+                wanted,
+                "{name} {parameters}"
+            );
+            assert_eq!(!one.gave().is_empty(), gave, "{name} {parameters}");
+        }
+        let hidden = json!({"handler": "HIDDEN_DUE_TO_SECURITY_REASONS"});
+        let one = record(update, hidden, Value::Null);
+        assert_eq!(one.parameter(Parameter::Handler), Some(None));
+    }
+
+    #[test]
     fn a_record_says_whom_it_altered() {
         for (named, wanted) in [
             ("pay", true),
@@ -286,13 +354,24 @@ mod tests {
     fn what_else_was_altered_is_told_by_what_was_before() {
         let change = record(
             "UpdateFunctionConfiguration20150331v2",
-            json!({"functionName": "pay", "environment": {}, "timeout": 3, "memorySize": 512}),
+            json!({
+                "functionName": "pay", "environment": {}, "timeout": 3, "memorySize": 512, "handler": "pay.handle",
+                "runtime": "python3.13", "description": "pays",
+            }),
             Value::Null,
         );
-        let before = record("x", json!({"timeout": 3}), json!({"memorySize": 256}));
-        assert_eq!(change.altered_else(Some(&before)), ["memorySize"]);
-        assert_eq!(change.altered_else(None), ["memorySize", "timeout"]);
-        let same = record("x", json!({"Timeout": 3}), json!({"memorySize": 512}));
+        let before = record(
+            "x",
+            json!({"runtime": "python3.13"}),
+            json!({"description": "paid"}),
+        );
+        assert_eq!(change.altered_else(Some(&before)), ["description"]);
+        assert_eq!(change.altered_else(None), ["description", "runtime"]);
+        let same = record(
+            "x",
+            json!({"Runtime": "python3.13"}),
+            json!({"description": "pays"}),
+        );
         assert!(change.altered_else(Some(&same)).is_empty());
     }
 }

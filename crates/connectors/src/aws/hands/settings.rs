@@ -1,10 +1,12 @@
 //! Where hands reach, as whom, and what they may alter.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use model::time::{SECOND, Span};
 
 use crate::aws::named::Named;
+use crate::pull::Budget;
 
 /// The role under which hands act.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +36,10 @@ pub struct Settings {
     pub named: Named,
     /// How long one request may take.
     pub timeout: Span,
+    /// What may be asked before somebody says yes, and in an hour; its lengths of time are those of the eyes, and not used.
+    pub budget: Budget,
+    /// Prices that differ from the public list: dollars, by action.
+    pub prices: BTreeMap<String, f64>,
     /// Where every attempt is written down.
     pub call_log: Option<PathBuf>,
 }
@@ -49,6 +55,8 @@ impl Default for Settings {
             roles: Vec::new(),
             named: Named::default(),
             timeout: Span(8 * SECOND),
+            budget: Budget::default(),
+            prices: BTreeMap::new(),
             call_log: None,
         }
     }

@@ -24,6 +24,13 @@ impl Trouble {
                 "{action}: {missed}; allow it to the role in [connectors.{name}.hands] \
                  (`midwatch permissions aws --hands` prints the whole policy)"
             ),
+            // Not where time ran out, or a log cannot be written.
+            Self::Missed(action, missed @ Missed::Budget(what)) if what.ends_with("are spent") => {
+                format!(
+                    "{action}: {missed}; the hands count for themselves: wait for an hour's, or raise requests, bytes, dollars \
+                     or *_per_hour in [connectors.{name}]"
+                )
+            }
             Self::Missed(action, missed) => format!("{action}: {missed}"),
         }
     }

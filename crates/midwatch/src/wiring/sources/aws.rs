@@ -60,7 +60,7 @@ pub(in crate::wiring) fn hands(
     name: &str,
     config: &Aws,
 ) -> Result<Option<Arc<dyn Actuator>>, Problem> {
-    use connectors::aws::eyes::Means;
+    use connectors::aws::eyes::{Means, NotBuilt};
     use connectors::aws::hands::{Hands, Settings, Taken};
 
     use super::super::live::SystemClock;
@@ -68,6 +68,9 @@ pub(in crate::wiring) fn hands(
     let Some(hands) = &config.hands else {
         return Ok(None);
     };
+    let usual = Settings::default();
+    // They work in one account, in all its regions.
+    let places = config.regions.len().max(1) as u64;
     let settings = Settings {
         regions: config.regions.clone(),
         account: config.account_of_hands().map(str::to_string),
@@ -79,16 +82,24 @@ pub(in crate::wiring) fn hands(
         }),
         roles: hands.roles.clone(),
         named: hands.named(),
+        budget: config.bounds().budget(usual.budget.times(places)),
+        prices: config.prices.clone(),
         call_log: hands.call_log.as_ref().map(|file| house.path(file)),
-        ..Settings::default()
+        ..usual
     };
     let means = Means::real(Arc::new(SystemClock));
     let hands = Hands::new(&format!("aws.{name}"), settings, means).map_err(|error| {
-        Problem::bad_input(
-            error.to_string(),
-            format!("connectors.aws.{name}.hands"),
-            "see to the limits of this machine on threads",
-        )
+        let (place, remedy) = match &error {
+            NotBuilt::Price(_) => (
+                format!("connectors.aws.{name}.prices"),
+                "`midwatch config reference` shows every key; docs/connectors/aws.md says what they mean",
+            ),
+            NotBuilt::Thread(_) => (
+                format!("connectors.aws.{name}.hands"),
+                "see to the limits of this machine on threads",
+            ),
+        };
+        Problem::bad_input(error.to_string(), place, remedy)
     })?;
     Ok(Some(Arc::new(hands)))
 }

@@ -1,7 +1,9 @@
 //! The hands in simulated time, against a double that answers as AWS does on the wire and remembers what was altered.
 
+mod configured;
 mod named;
 mod others;
+mod purse;
 mod ran;
 mod runs;
 mod world;
@@ -373,13 +375,14 @@ fn a_limit_is_put_back_to_what_the_trail_tells_of_before() {
 #[test]
 fn variables_are_put_back_to_what_was_published_before() {
     let before = || pairs(&[("LEDGER", TABLE), ("TOKEN", VALUE)]);
-    let modified = |minutes| json!({"role": RUNS, "lastModified": world::written(ago(minutes)), "timeout": 3, "environment": {}});
+    let modified = |minutes| json!({"role": RUNS, "lastModified": world::written(ago(minutes)), "environment": {}});
     // As AWS tells of it: that variables were set, and not to what.
-    let set = |id: &str, minutes: i64, timeout: u64| {
-        let parameters = json!({"functionName": "pay", "environment": {}, "timeout": timeout});
+    let set = |id: &str, minutes: i64, size: u64| {
+        let parameters =
+            json!({"functionName": "pay", "environment": {}, "ephemeralStorage": {"size": size}});
         told(id, UPDATE, ago(minutes), parameters, modified(minutes))
     };
-    for (published, since, longer, wanted) in [
+    for (published, since, size, wanted) in [
         (Some(60), 5, 3, Ok(())),
         (None, 5, 3, Err("no version was published")),
         // Variables were set between its publication and the change.
@@ -387,12 +390,12 @@ fn variables_are_put_back_to_what_was_published_before() {
         // Published with what is to be undone.
         (Some(4), 5, 3, Err("no version was published")),
         (Some(60), 2, 3, Err("altered again at")),
-        (Some(60), 5, 30, Err("also set timeout")),
+        (Some(60), 5, 10, Err("also set ephemeralStorage")),
     ] {
         let world = World::new(|state| {
             state.modified = ago(since);
             state.variables.remove("LEDGER");
-            state.trail = vec![set("guilty", 5, longer), set("old", 100, 3)];
+            state.trail = vec![set("guilty", 5, size), set("old", 100, 3)];
             let published = published.map(|minutes| (ago(minutes), before()));
             state.versions = published.into_iter().collect();
         });

@@ -27,9 +27,13 @@ pub struct State {
     pub concurrency: Option<u64>,
     pub variables: BTreeMap<String, String>,
     pub role: String,
+    /// Handler, timeout and memory.
+    pub rest: Value,
     pub revision: u64,
     pub modified: Timestamp,
     pub versions: Vec<(Timestamp, BTreeMap<String, String>)>,
+    /// Handler, timeout and memory of each of them.
+    pub published: Value,
     pub trail: Vec<Value>,
     /// What else there is.
     pub others: Others,
@@ -55,6 +59,14 @@ pub enum Writes {
     /// Somebody else was quicker.
     Late,
     Denied,
+}
+
+/// The parameters of a function's configuration, as Lambda names them.
+pub const PARAMETERS: [&str; 3] = ["Handler", "Timeout", "MemorySize"];
+
+/// Handler, timeout and memory as they were before anybody altered them.
+pub fn well() -> Value {
+    json!({ "Handler": "pay.handle", "Timeout": 15, "MemorySize": 512 })
 }
 
 /// So long before now, in minutes.
@@ -103,12 +115,21 @@ fn fits(event: &Value, body: &Value) -> bool {
         }
 }
 
+/// With those fields too.
+fn with(mut said: Value, rest: &Value) -> Value {
+    for (name, value) in rest.as_object().unwrap() {
+        said[name.as_str()] = value.clone();
+    }
+    said
+}
+
 fn configuration(state: &State, variables: &BTreeMap<String, String>) -> Value {
-    json!({
+    let said = json!({
         "FunctionName": "pay", "Role": state.role, "RevisionId": state.revision.to_string(),
         "LastModified": written(state.modified), "Environment": { "Variables": variables },
         "LastUpdateStatus": if state.going > 0 { "InProgress" } else { "Successful" },
-    })
+    });
+    with(said, &state.rest)
 }
 
 fn denied(call: &Call) -> Said {
@@ -163,8 +184,9 @@ fn answer(state: &mut State, call: &Call) -> Said {
         },
         "lambda:ListVersionsByFunction" => {
             let versions = state.versions.iter().enumerate().map(|(at, (when, variables))| {
-                json!({ "Version": (at + 1).to_string(), "LastModified": written(*when),
-                        "Environment": { "Variables": variables } })
+                let said = json!({ "Version": (at + 1).to_string(), "LastModified": written(*when),
+                                   "Environment": { "Variables": variables } });
+                with(said, &state.published)
             });
             ok(json!({ "Versions": versions.collect::<Vec<_>>() }))
         }
@@ -210,6 +232,11 @@ fn altered(state: &mut State, call: &Call) -> Said {
             if let Some(role) = body["Role"].as_str() {
                 state.role = role.to_string();
             }
+            for name in PARAMETERS {
+                if let Some(value) = body.get(name) {
+                    state.rest[name] = value.clone();
+                }
+            }
             state.revision += 1;
             state.going = state.slow;
         }
@@ -241,13 +268,29 @@ pub struct World {
 impl World {
     /// With hands in these regions.
     pub fn reaching(regions: &[&str], alter: impl FnOnce(&mut State)) -> Self {
+        Self::built(regions, Settings::default(), alter)
+    }
+
+    /// With hands that may spend so much, where it costs a cent to ask how many copies may run.
+    pub fn paying(budget: Budget, alter: impl FnOnce(&mut State)) -> Self {
+        let usual = Settings {
+            budget,
+            prices: BTreeMap::from([("lambda:GetFunctionConcurrency".to_string(), 0.01)]),
+            ..Settings::default()
+        };
+        Self::built(&["eu-west-1"], usual, alter)
+    }
+
+    fn built(regions: &[&str], usual: Settings, alter: impl FnOnce(&mut State)) -> Self {
         let mut state = State {
             concurrency: None,
             variables: pairs(&[("LEDGER", TABLE), ("TOKEN", VALUE)]),
             role: RUNS.to_string(),
+            rest: well(),
             revision: 7,
             modified: ago(5),
             versions: Vec::new(),
+            published: well(),
             trail: Vec::new(),
             others: Others::new(),
             ran: Ran::new(),
@@ -269,7 +312,7 @@ impl World {
             }),
             roles: vec![RUNS.to_string(), READS.to_string()],
             named: others::named(),
-            ..Settings::default()
+            ..usual
         };
         let own = Credentials::new("AKIAOWN", "own/SECRET", None, None, "test");
         let means = Means {
