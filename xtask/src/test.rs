@@ -55,7 +55,7 @@ pub fn run() -> anyhow::Result<bool> {
     });
     let name = "AWS, by its own models";
     match models {
-        Err(why) => println!("\n== {name}: passed over, {why}"),
+        Err(why) => steps.passed_over(name, why),
         Ok(models) => steps.step(name, || {
             let test = ["test", "--workspace", "--all-features", "--lib"];
             told(
@@ -118,7 +118,7 @@ fn with_tool(steps: &mut Steps, name: &str, tool: &str, words: &[&str]) {
     if has(&[tool, "--version"]) {
         steps.step(name, || told(cargo_in_root().arg(tool).args(words)));
     } else {
-        println!("\n== {name}: passed over, cargo-{tool} is not installed");
+        steps.passed_over(name, format_args!("cargo-{tool} is not installed"));
     }
 }
 
@@ -181,7 +181,7 @@ fn emulated(steps: &mut Steps) {
     for (variable, program, test) in emulators {
         let name = format!("AWS, {}", test.replace('_', " "));
         match program {
-            Err(why) => println!("\n== {name}: passed over, {why}"),
+            Err(why) => steps.passed_over(&name, why),
             Ok(program) => steps.step(&name, || {
                 told(
                     side_by_side(test)
@@ -225,7 +225,7 @@ fn with_vendors(
     tests: &[&str],
 ) {
     match path {
-        Err(why) => println!("\n== {name}: passed over, {why}"),
+        Err(why) => steps.passed_over(name, why),
         Ok(path) => steps.step(name, || {
             told(
                 cargo_in_root()
@@ -243,7 +243,7 @@ fn asked(steps: &mut Steps) {
     let name = "the Model Context Protocol, by its official clients";
     match mcp::Clients::find() {
         Ok(clients) => steps.step(name, || mcp::checked(&clients, "dev")),
-        Err(why) => println!("\n== {name}: passed over, {why}"),
+        Err(why) => steps.passed_over(name, why),
     }
     let name = "the API against its description";
     match api::tool() {
@@ -251,7 +251,7 @@ fn asked(steps: &mut Steps) {
             let (held, _) = api::checked(&tool, "dev", 60)?;
             Ok((held, Count::default()))
         }),
-        Err(why) => println!("\n== {name}: passed over, {why}"),
+        Err(why) => steps.passed_over(name, why),
     }
 }
 

@@ -174,15 +174,26 @@ fn incidents(config: &str) -> Vec<Value> {
 
 /// Waits until it is so.
 #[track_caller]
-fn until<T>(what: &str, longest: Duration, mut look: impl FnMut() -> Option<T>) -> T {
+fn until<T>(what: &str, longest: Duration, look: impl FnMut() -> Option<T>) -> T {
+    until_or(what, longest, look, String::new)
+}
+
+/// The same; if it does not come, what there is instead is told.
+#[track_caller]
+fn until_or<T>(
+    what: &str,
+    longest: Duration,
+    mut look: impl FnMut() -> Option<T>,
+    instead: impl FnOnce() -> String,
+) -> T {
     let began = Instant::now();
-    loop {
+    while began.elapsed() < longest {
         if let Some(found) = look() {
             return found;
         }
-        assert!(began.elapsed() < longest, "{what}: not within {longest:?}");
         std::thread::sleep(Duration::from_millis(100));
     }
+    panic!("{what}: not within {longest:?}\n{}", instead());
 }
 
 const SOON: Duration = Duration::from_secs(60);

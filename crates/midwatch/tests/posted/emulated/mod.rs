@@ -20,7 +20,7 @@ use serde_json::json;
 
 use self::cloud::Cloud;
 use super::stand::{Kept, Stand, free_ports};
-use super::{incidents, run, until};
+use super::{incidents, run, until, until_or};
 
 /// How long all is well first, at least: every function has been called by then, and not a line of it was about trouble.
 const WELL: Duration = Duration::from_secs(45);
@@ -166,7 +166,8 @@ fn investigated(breakage: &Breakage, scene: &Scene) {
     // A look in the very second of the break may come before the emulator has its lines: then nothing explains what is
     // seen, and the watch looks again.
     let named = |report: &Report| report.header.status != Status::Unknown;
-    let report: Report = until("a report", Duration::from_secs(240), || {
+    let printed = || run(&["incidents", "report", id, "--config", config]);
+    let look = || {
         let asked = [
             "incidents",
             "report",
@@ -177,10 +178,15 @@ fn investigated(breakage: &Breakage, scene: &Scene) {
             config,
         ];
         serde_json::from_str(&run(&asked)).ok().filter(named)
-    });
+    };
+    let instead = || {
+        let timeline = run(&["incidents", "timeline", id, "--config", config]);
+        format!("{}\n{timeline}\n{}", printed(), scene.stand.logs())
+    };
+    let report: Report = until_or("a report", Duration::from_secs(240), look, instead);
     let took = opened.elapsed().as_secs_f64();
     println!("a report {took:.1} s after the incident");
-    println!("{}", run(&["incidents", "report", id, "--config", config]));
+    println!("{}", printed());
 
     let alarmed = report.alarms[0].entity.as_str();
     assert!(alarmed.starts_with(breakage.alarmed), "{:?}", report.alarms);
