@@ -462,10 +462,10 @@ fn what_is_done_about_an_incident_is_one_trace() {
         came.lock().unwrap().extend(&request.body);
         Reply::Json(200, serde_json::json!({}))
     });
-    let telling = midwatch::wiring::traces::begin(&midwatch::config::Traces {
+    let sent_to = midwatch::config::Traces {
         otlp: Some(collector),
-    })
-    .unwrap();
+    };
+    let telling = midwatch::wiring::traces::begin(&sent_to, false).unwrap();
     let file = configured(folder.path(), hook);
     let serving = begin(&file);
     let http = serving.inbound().http().unwrap();
@@ -497,9 +497,10 @@ fn what_is_done_about_an_incident_is_one_trace() {
 
 #[test]
 fn spans_to_nowhere_are_refused_at_the_start() {
-    let told = midwatch::wiring::traces::begin(&midwatch::config::Traces {
+    let nowhere = midwatch::config::Traces {
         otlp: Some("collector:4318".to_string()),
-    });
+    };
+    let told = midwatch::wiring::traces::begin(&nowhere, false);
     let said = told.err().unwrap().to_string();
     assert!(
         said.contains("collector:4318") && said.contains("http"),

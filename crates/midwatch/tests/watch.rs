@@ -218,6 +218,7 @@ fn an_alarm_becomes_an_incident_with_a_report_and_survives_a_restart() {
         "silence", "--rule", "errors", "--for", "1m", "--why", "a test", "--config", &config,
     ]);
     assert_eq!(silenced.exit, Exit::Done, "{}", silenced.err);
+    assert!(silenced.out.contains(" (silence-"), "{}", silenced.out);
 
     let report = run(&[
         "incidents",
@@ -254,6 +255,8 @@ fn an_alarm_becomes_an_incident_with_a_report_and_survives_a_restart() {
     let stats = run(&["stats", "--format", "json", "--config", &config]);
     let stats: serde_json::Value = serde_json::from_str(&stats.out).unwrap();
     assert_eq!(stats["open"]["count"], 1, "{stats}");
+    let stats = run(&["stats", "--config", &config]);
+    assert!(stats.out.contains("0 CLOSED, 1 OPEN"), "{}", stats.out);
 
     // Programs are told over HTTP what commands print.
     let api = serving.api().unwrap();
@@ -374,6 +377,71 @@ fn an_alarm_becomes_an_incident_with_a_report_and_survives_a_restart() {
     again.end();
 }
 
+/// What a person reads, on one line: wherever it was broken for them.
+fn flat(ran: &Ran) -> String {
+    let words: Vec<&str> = ran.out.split_whitespace().collect();
+    words.join(" ")
+}
+
+#[test]
+fn a_silence_is_listed_and_ended_before_its_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = configured(folder.path());
+    let config = file.display().to_string();
+    let say = |words: &[&str]| run(&[words, &["--config", &config]].concat());
+    let no = |words: &[&str], what: &str| refused(&[words, &["--config", &config]].concat(), what);
+    no(&["silence", "list"], "there is no journal yet");
+    let house = House::built(Written::read(Some(&file)).unwrap());
+    let serving = Serving::begin(&house, Inbound::open(&house).unwrap(), Vec::new()).unwrap();
+    assert!(say(&["silence", "list"]).out.contains("No silence stands"));
+
+    for (whom, which, length, why) in [
+        ("--rule", "errors", "1h", "a load test"),
+        ("--entity", "service/cart", "2h", "it moves"),
+    ] {
+        let ran = say(&["silence", whom, which, "--for", length, "--why", why]);
+        assert_eq!(ran.exit, Exit::Done, "{}", ran.err);
+    }
+    let listed = |all: &'static [&'static str]| -> Vec<serde_json::Value> {
+        let ran = say(&[&["silence", "list", "--format", "json"][..], all].concat());
+        serde_json::from_str(&ran.out).unwrap()
+    };
+    let standing = listed(&[]);
+    assert_eq!(standing.len(), 2, "{standing:?}");
+    assert_eq!(standing[0]["rule"], "errors");
+    assert!(standing[0]["quiet_until"].is_string(), "{standing:?}");
+    let told = flat(&say(&["silence", "list"]));
+    assert!(
+        told.contains(": rule errors (")
+            && told.contains(": a load test)")
+            && told.contains(": entity service/cart ("),
+        "{told}"
+    );
+    // Programs are told over HTTP what the command prints.
+    let api = serving.api().unwrap();
+    let json = ["silence", "list", "--format", "json", "--config", &config];
+    agree(api, "/v1/spaces/main/silences", &json);
+
+    let id = standing[0]["id"].as_str().unwrap();
+    no(&["silence", "end", "nobody"], "no silence is called so");
+    no(&["silence", "--all", "end", id], "before a word");
+    let ended = say(&["silence", "end", id.trim_start_matches("silence-")]);
+    assert_eq!(ended.exit, Exit::Done, "{}", ended.err);
+    assert!(ended.out.contains(&format!("ended {id}")), "{}", ended.out);
+    no(&["silence", "end", id], "ended by");
+    let left = listed(&[]);
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert_eq!(left[0]["entity"], "service/cart");
+    assert_eq!(listed(&["--all"]).len(), 2);
+    assert!(flat(&say(&["silence", "list", "--all"])).contains(", ended by "));
+
+    // The journal is read without a server; ending is for one that runs.
+    serving.end();
+    assert_eq!(listed(&[]).len(), 1);
+    let other = left[0]["id"].as_str().unwrap();
+    no(&["silence", "end", other], "no server answers");
+}
+
 #[test]
 fn the_last_stretch_of_a_running_system_is_recorded_and_audited() {
     let folder = tempfile::tempdir().unwrap();
@@ -432,8 +500,14 @@ fn the_last_stretch_of_a_running_system_is_recorded_and_audited() {
         refused(&words, what);
     };
     refused_with(wrong("10m", "nobody-here"), "nobody is called nobody-here");
-    refused_with(wrong("7h", "checkout"), "expected 1 to 21600");
-    refused_with(wrong("0s", "checkout"), "cannot be taken down");
+    refused_with(
+        wrong("7h", "checkout"),
+        "7h cannot be taken down at once; ask for 1s to 6h",
+    );
+    refused_with(
+        wrong("0s", "checkout"),
+        "0s cannot be taken down at once; ask for 1s to 6h",
+    );
     assert!(!Path::new(&out).exists(), "nothing half written");
     serving.end();
 }

@@ -180,11 +180,6 @@ fn explain<'a>(
 
 fn not_there(asked: &str, report: &Report) -> Problem {
     let claims = report.claims();
-    let range = |ids: Vec<String>| match ids.as_slice() {
-        [] => "none".to_string(),
-        [only] => only.clone(),
-        [first, .., last] => format!("{first} to {last} ({})", ids.len()),
-    };
     Problem::bad_input(
         format!("the report has no claim or evidence {asked:?}"),
         format!("report of {}", report.header.case),
@@ -200,6 +195,17 @@ fn not_there(asked: &str, report: &Report) -> Problem {
             )
         ),
     )
+}
+
+/// The least and the greatest of these ids, and how many there are. By their numbers: claims are numbered as they are
+/// found, and stand as they are read.
+fn range(mut ids: Vec<String>) -> String {
+    ids.sort_by_key(|id| id.get(1..).and_then(|number| number.parse::<u64>().ok()));
+    match ids.as_slice() {
+        [] => "none".to_string(),
+        [only] => only.clone(),
+        [least, .., greatest] => format!("{least} to {greatest} ({})", ids.len()),
+    }
 }
 
 /// Every claim with where it stands in the report, in reading order.
@@ -248,6 +254,10 @@ fn places(report: &Report) -> Vec<Placed<'_>> {
         .timeline
         .iter()
         .for_each(|entry| add("timeline", &entry.claim));
+    report
+        .precedents
+        .iter()
+        .for_each(|item| add("earlier incidents", &item.claim));
     all
 }
 
@@ -513,4 +523,22 @@ fn observation(item: &Grounds<'_>, pencil: &Pencil) -> String {
         out += &field(label, format!("{}  {}", point.time, number(point.value)));
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::range;
+
+    #[test]
+    fn a_range_goes_from_the_least_number_to_the_greatest() {
+        for (ids, told) in [
+            ("", "none"),
+            ("C7", "C7"),
+            ("C38 C3 C63 C9", "C3 to C63 (4)"),
+            ("E1 E2 E10", "E1 to E10 (3)"),
+        ] {
+            let ids = ids.split_whitespace().map(str::to_string).collect();
+            assert_eq!(range(ids), told);
+        }
+    }
 }

@@ -143,15 +143,16 @@ fn test(
     Ok(if failed { Exit::No } else { Exit::Done })
 }
 
+/// Why there is nobody to be tried.
 fn nobody(house: &House, wanted: Option<&str>) -> Problem {
-    let names = notify::names(&house.config().notify);
-    let names: Vec<&str> = names
+    let all = notify::names(&house.config().notify);
+    let names: Vec<&str> = all
         .iter()
         .map(String::as_str)
         .filter(|name| *name != "terminal")
         .collect();
     let known = if names.is_empty() {
-        "none is configured; see [notify] in `midwatch config reference`".to_string()
+        "none is configured: docs/notifiers.md shows how".to_string()
     } else {
         format!("there are {}", names.join(", "))
     };
@@ -168,6 +169,18 @@ fn nobody(house: &House, wanted: Option<&str>) -> Problem {
             });
             Problem::bad_input("no channel is called so", wanted, remedy)
         }
-        None => Problem::bad_input("there is no channel to be tried", "[notify]", known),
+        None => {
+            // The terminal belongs to the server: from here nothing can be said on it.
+            let what = if all.is_empty() {
+                "nobody is told"
+            } else {
+                "only the terminal is told, which cannot be tried"
+            };
+            Problem::bad_input(
+                what,
+                "[notify]",
+                "configure a channel, such as [notify.slack.ops]: docs/notifiers.md shows how",
+            )
+        }
     }
 }

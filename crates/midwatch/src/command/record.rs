@@ -15,6 +15,7 @@ use crate::wiring::{self, house::House};
 
 /// Which incident or stretch, and whereto.
 #[derive(clap::Args, Debug)]
+#[command(group(clap::ArgGroup::new("what").args(["id", "since"]).required(true)))]
 #[command(after_help = "Examples:\n  \
     midwatch record 3f9a1c --out incident/\n  \
     midwatch record 3f9a1c --attempt 1 --out first-look/\n  \
@@ -27,7 +28,6 @@ pub struct Args {
     #[command(flatten)]
     house: super::Place,
     /// The incident's name, or the end of it
-    #[arg(required_unless_present = "since", conflicts_with = "since")]
     id: Option<String>,
     /// Instead of an incident: the last stretch of the running system, at most 6h
     #[arg(long, value_name = "LENGTH")]

@@ -17,13 +17,16 @@ pub struct Args {
     format: Answer,
 }
 
-/// Reads every closed incident's lesson, and counts.
+/// Reads every closed incident's lesson, and counts; of those that are open only how soon they were.
 pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
     let house = args.house.house()?;
     let scores = house.scores()?;
     let text = match args.format {
         Answer::Json => dress::json(&scores),
-        Answer::Terminal => dress::scores::scores(&scores, &console.pencil()),
+        Answer::Terminal => {
+            let open = house.incidents(true)?.len();
+            dress::scores::scores(&scores, open, &console.pencil())
+        }
     };
     console.print(&text)?;
     Ok(Exit::Done)

@@ -4,9 +4,11 @@ use learn::{Scores, Spread};
 
 use super::pencil::{Pencil, Tone};
 
-/// One line per figure; what was never measured says so.
-pub fn scores(scores: &Scores, pencil: &Pencil) -> String {
-    let mut text = pencil.heading(&format!("{} incidents", scores.incidents));
+/// One line per figure; what was never measured says so. How soon they were opened is measured of the `open` ones as
+/// well, so that both are counted at the top.
+pub fn scores(scores: &Scores, open: usize, pencil: &Pencil) -> String {
+    let closed = scores.incidents;
+    let mut text = pencil.heading(&format!("{closed} closed, {open} open"));
     let spread = |name: &str, spread: &Spread| {
         let said = if spread.count == 0 {
             "not measured yet".to_string()

@@ -240,7 +240,7 @@ impl LiveDesk {
         (entity, rule): (Option<String>, Option<String>),
         seconds: u64,
         why: String,
-    ) -> Result<String, Undone> {
+    ) -> Result<(String, Value), Undone> {
         let now = SystemClock.now();
         let length = Span::seconds(i64::try_from(seconds).unwrap_or(i64::MAX));
         let silence = Silence {
@@ -256,10 +256,11 @@ impl LiveDesk {
             ended: None,
             ended_by: None,
         };
-        let until = silence.until;
         let hushed = self.watchman.watch().silence(&silence).map_err(undone)?;
-        Ok(format!(
-            "quiet until {until}; {hushed} open incidents are silenced with it"
+        let Silence { id, until, .. } = silence;
+        Ok((
+            format!("quiet until {until} ({id}); {hushed} open incidents are silenced with it"),
+            serde_json::json!({ "silence": id, "until": until }),
         ))
     }
 
@@ -296,8 +297,9 @@ impl LiveDesk {
             .filter(|window| window.length().0 > 0 && length <= LONGEST_TAKING)
             .ok_or_else(|| {
                 format!(
-                    "{seconds} s cannot be taken down; expected 1 to {}",
-                    LONGEST_TAKING.0 / SECOND
+                    "{} cannot be taken down at once; ask for 1s to {}",
+                    watch::detect::written(length),
+                    watch::detect::written(LONGEST_TAKING)
                 )
             })?;
         let mut case = self.watchman.watch().testimony(window);
@@ -473,7 +475,10 @@ impl LiveDesk {
                 rule,
                 seconds,
                 why,
-            } => self.silence(who, (entity, rule), seconds, why),
+            } => {
+                let (said, _) = self.silence(who, (entity, rule), seconds, why)?;
+                Ok(said)
+            }
             Request::EndSilence { silence } => self.end_silence(who, &silence),
             Request::Ask { .. } | Request::TakeDown { .. } | Request::Health => {
                 Err(Undone::No("that alters nothing".to_string()))
@@ -497,6 +502,17 @@ impl Desk for LiveDesk {
                 let (said, facts) = self.health();
                 Reply::Done { said, facts }
             }
+            Request::Silence {
+                entity,
+                rule,
+                seconds,
+                why,
+            } => match self.silence(who, (entity, rule), seconds, why) {
+                Ok((said, facts)) => Reply::Done { said, facts },
+                Err(undone) => Reply::Refused {
+                    why: undone.to_string(),
+                },
+            },
             deed => match self.perform(who, deed) {
                 Ok(said) => Reply::Done {
                     said,

@@ -114,13 +114,13 @@ pub fn configured(house: &House) -> Result<Vec<Arc<dyn Notifier>>, Problem> {
     let single = config
         .webhook
         .iter()
-        .map(|one| ("webhook".to_string(), one));
+        .map(|one| ("webhook".to_string(), "webhook".to_string(), one));
     let named = config
         .webhooks
         .iter()
-        .map(|(name, one)| (format!("webhook.{name}"), one));
-    for (name, one) in single.chain(named) {
-        let secret = secret(house, &one.secret_file)?;
+        .map(|(name, one)| (format!("webhook.{name}"), format!("webhooks.{name}"), one));
+    for (name, table, one) in single.chain(named) {
+        let secret = secret(house, &table, "secret_file", &one.secret_file)?;
         let webhook = Webhook::new(&name, &one.url, secret.as_bytes());
         add(
             Box::new(webhook.map_err(|error| unusable(&name, &error))?),
@@ -129,7 +129,7 @@ pub fn configured(house: &House) -> Result<Vec<Arc<dyn Notifier>>, Problem> {
     }
     for (name, one) in &config.slack {
         let name = format!("slack.{name}");
-        let token = secret(house, &one.token_file)?;
+        let token = secret(house, &name, "token_file", &one.token_file)?;
         let slack = Slack::new(&name, &one.api, &token, &one.channel);
         add(
             Box::new(slack.map_err(|error| unusable(&name, &error))?),
@@ -138,7 +138,7 @@ pub fn configured(house: &House) -> Result<Vec<Arc<dyn Notifier>>, Problem> {
     }
     for (name, one) in &config.pagerduty {
         let name = format!("pagerduty.{name}");
-        let key = secret(house, &one.routing_key_file)?;
+        let key = secret(house, &name, "routing_key_file", &one.routing_key_file)?;
         let events = Events::new(&name, &one.api, &key);
         add(
             Box::new(events.map_err(|error| unusable(&name, &error))?),
@@ -155,7 +155,7 @@ pub fn configured(house: &House) -> Result<Vec<Arc<dyn Notifier>>, Problem> {
     }
     for (name, one) in &config.github {
         let name = format!("github.{name}");
-        let token = secret(house, &one.token_file)?;
+        let token = secret(house, &name, "token_file", &one.token_file)?;
         let issues = Issues::new(&name, &one.api, &one.repository, &one.labels, &token);
         add(
             Box::new(issues.map_err(|error| unusable(&name, &error))?),
@@ -167,7 +167,10 @@ pub fn configured(house: &House) -> Result<Vec<Arc<dyn Notifier>>, Problem> {
 
 fn mail_settings(house: &House, name: &str, email: &Email) -> Result<smtp::Settings, Problem> {
     let login = match (&email.user, &email.password_file) {
-        (Some(user), Some(file)) => Some((user.clone(), secret(house, file)?)),
+        (Some(user), Some(file)) => {
+            let password = secret(house, name, "password_file", file)?;
+            Some((user.clone(), password))
+        }
         (None, None) => None,
         _ => {
             return Err(Problem::bad_input(
@@ -178,8 +181,8 @@ fn mail_settings(house: &House, name: &str, email: &Email) -> Result<smtp::Setti
         }
     };
     let authority = email.ca_file.as_ref().map(|file| {
-        let path = house.path(file);
-        std::fs::read(&path).map_err(|error| Problem::unreadable(&path, &error))
+        let (key, path) = (format!("notify.{name}.ca_file"), house.path(file));
+        std::fs::read(&path).map_err(|error| house.written.unread(&key, &path, &error))
     });
     Ok(smtp::Settings {
         host: email.host.clone(),
@@ -196,12 +199,10 @@ fn mail_settings(house: &House, name: &str, email: &Email) -> Result<smtp::Setti
     })
 }
 
-/// What stands in a file of a secret, which is shown nowhere.
-fn secret(house: &House, file: &Path) -> Result<String, Problem> {
-    let path = house.path(file);
-    let text =
-        std::fs::read_to_string(&path).map_err(|error| Problem::unreadable(&path, &error))?;
-    Ok(text.trim().to_string())
+/// What stands in the file of a secret that this key of a channel's table names.
+fn secret(house: &House, table: &str, key: &str, file: &Path) -> Result<String, Problem> {
+    let key = format!("notify.{table}.{key}");
+    house.written.named_secret(&key, file)
 }
 
 fn unusable(name: &str, error: &dyn std::error::Error) -> Problem {
