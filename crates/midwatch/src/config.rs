@@ -11,6 +11,7 @@ mod keys;
 mod notify;
 mod reference;
 mod spaces;
+mod wrong;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -159,7 +160,7 @@ impl Default for Telemetry {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Watch {
-    /// Files that declare alarms, composites and SLOs; relative to the file.
+    /// Files that declare alarms, composites and SLOs, such as `["alarms.toml"]`; relative to the file.
     pub rules: Vec<PathBuf>,
     /// How often alarms are evaluated and duties looked at.
     pub every: Length,
@@ -337,6 +338,62 @@ impl Written {
             _ => path.to_path_buf(),
         }
     }
+
+    /// Where a key stands, for errors: `watch.rules in midwatch.toml`.
+    pub fn place(&self, key: &str) -> String {
+        match &self.file {
+            Some(file) => format!("{key} in {}", file.display()),
+            None => key.to_string(),
+        }
+    }
+
+    /// The text of a file that this key names.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn named_text(&self, key: &str, named: &Path) -> Result<String, Problem> {
+        let path = self.path(named);
+        std::fs::read_to_string(&path).map_err(|error| self.unread(key, &path, &error))
+    }
+
+    /// The secret that stands alone in a file which this key names. It is shown nowhere.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or holds nothing or several lines: then it is not known which of them is meant.
+    pub fn named_secret(&self, key: &str, named: &Path) -> Result<String, Problem> {
+        let text = self.named_text(key, named)?;
+        let secret = text.trim();
+        let found = if secret.is_empty() {
+            "is empty"
+        } else if secret.chars().any(char::is_control) {
+            "holds more than one line"
+        } else {
+            return Ok(secret.to_string());
+        };
+        Err(Problem::bad_input(
+            format!("{} {found}", self.path(named).display()),
+            self.place(key),
+            "write the secret into it, alone on one line",
+        ))
+    }
+
+    /// That a file which this key names cannot be read.
+    pub fn unread(&self, key: &str, path: &Path, error: &std::io::Error) -> Problem {
+        use std::io::ErrorKind;
+
+        let own = self.file.as_deref().unwrap_or(Path::new(FILE)).display();
+        let remedy = match error.kind() {
+            ErrorKind::NotFound => format!(
+                "make the file, readable by whoever runs midwatch; paths are relative to {own}"
+            ),
+            ErrorKind::PermissionDenied => "let whoever runs midwatch read it".to_string(),
+            ErrorKind::IsADirectory => "it is a folder: name a file".to_string(),
+            ErrorKind::InvalidData => "write it as text in UTF-8".to_string(),
+            _ => "see that it is a file that can be read".to_string(),
+        };
+        let what = format!("{} cannot be read: {error}", path.display());
+        Problem::bad_input(what, self.place(key), remedy)
+    }
 }
 
 /// The text of a configuration.
@@ -366,11 +423,16 @@ pub fn parse(text: &str, name: &str) -> Result<Config, Problem> {
                 format!("{name}:{line}:{column}")
             },
         );
-        let what = error.message().to_string();
-        let remedy = nearest(&what).map_or_else(
-            || "`midwatch config reference` shows every key with its default".to_string(),
-            |near| format!("did you mean `{near}`? `midwatch config reference` shows every key"),
-        );
+        let (what, remedy) = wrong::told(&error).unwrap_or_else(|| {
+            let what = error.message().to_string();
+            let remedy = nearest(&what).map_or_else(
+                || "`midwatch config reference` shows every key with its default".to_string(),
+                |near| {
+                    format!("did you mean `{near}`? `midwatch config reference` shows every key")
+                },
+            );
+            (what, remedy)
+        });
         Problem::bad_input(what, place, remedy)
     })?;
     checked(config, name)

@@ -110,6 +110,11 @@ impl<'a> Console<'a> {
         }
     }
 
+    /// Is what goes to standard error coloured? The log goes there too.
+    pub fn colours_errors(&self) -> bool {
+        self.coloured(self.surroundings.err_is_terminal)
+    }
+
     /// Should progress be shown? Only to a person who looks, and did not ask for quiet.
     pub fn shows_progress(&self) -> bool {
         self.surroundings.err_is_terminal && !self.quiet

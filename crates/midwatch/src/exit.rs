@@ -12,7 +12,7 @@ pub enum Exit {
     /// 1: done, and the answer is no: a report does not verify, two reports differ, a recording has
     /// faults.
     No,
-    /// 2: what was given cannot be used.
+    /// 2: there is no answer: what was given cannot be used, or the answer could not be written.
     BadInput,
     /// 3: something is wrong, and the cause is not known.
     Unknown,

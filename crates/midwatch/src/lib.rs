@@ -54,7 +54,10 @@ fn parsed_to_an_end(answer: &clap::Error, console: &mut Console<'_>) -> Exit {
         let text = console.rendered(&answer.render(), true);
         return match console.print(&text) {
             Ok(()) => Exit::Done,
-            Err(problem) => problem.exit(),
+            Err(problem) => {
+                console.complain(&problem);
+                problem.exit()
+            }
         };
     }
     let text = console.rendered(&answer.render(), false);

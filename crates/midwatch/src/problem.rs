@@ -14,7 +14,6 @@ pub struct Problem {
     pub place: String,
     /// What to do about it.
     pub remedy: String,
-    exit: u8,
 }
 
 impl Problem {
@@ -24,12 +23,10 @@ impl Problem {
         place: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
-        let exit = Exit::BadInput.code();
         Self {
             what: what.into(),
             place: place.into(),
             remedy: remedy.into(),
-            exit,
         }
     }
 
@@ -49,14 +46,11 @@ impl Problem {
 
     /// The operating system refused to write.
     pub fn unwritable(place: impl Into<String>, error: &std::io::Error) -> Self {
-        Self {
-            exit: Exit::No.code(),
-            ..Self::bad_input(
-                format!("it cannot be written: {error}"),
-                place,
-                "check that the folder exists, may be written to, and is not full",
-            )
-        }
+        Self::bad_input(
+            format!("it cannot be written: {error}"),
+            place,
+            "check that the folder exists, may be written to, and is not full",
+        )
     }
 
     /// The same, with the recording named that the place lies in.
@@ -76,13 +70,9 @@ impl Problem {
         self
     }
 
-    /// The exit that it ends the program with.
+    /// The exit that it ends the program with. Never 1: that is an answer, and whoever could not write it down gave none.
     pub fn exit(&self) -> Exit {
-        if self.exit == Exit::No.code() {
-            Exit::No
-        } else {
-            Exit::BadInput
-        }
+        Exit::BadInput
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::CommandFactory as _;
-use midwatch::console::{Console, Surroundings};
+use midwatch::console::{Colour, Console, Surroundings};
 use midwatch::exit::Exit;
 use serde_json::{Value, json};
 
@@ -216,7 +216,7 @@ fn investigate_writes_whole_files_and_remarks_on_them() {
 
     let nowhere = here.path().join("no/such/folder/r.html");
     let ran = run(&["investigate", text(&recording), "--out", text(&nowhere)]);
-    assert_eq!(ran.exit, Exit::No);
+    assert_eq!(ran.exit, Exit::BadInput);
     assert!(ran.err.contains("cannot be written"), "{}", ran.err);
 }
 
@@ -350,6 +350,7 @@ fn explain_walks_to_the_rows() {
         &run(&["explain", SAMPLE, "C999"]),
         "no claim or evidence \"C999\"",
     );
+    refused(&run(&["explain", SAMPLE, "E999"]), "evidence is E1 to E18");
 
     let here = folder();
     let (recording, report) = demo(here.path());
@@ -433,6 +434,39 @@ fn mechanisms_are_listed_and_shown() {
         &run(&["mechanisms", "show", "conection-pool-exhausted"]),
         "connection-pool-exhausted",
     );
+}
+
+#[test]
+fn what_is_missing_is_named_with_whatever_else_would_do() {
+    let cases: [(&[&str], &str); 4] = [
+        (
+            &["silence", "--for", "30m", "--why", "x"],
+            "<--entity <ID>|--rule <NAME>|--all>",
+        ),
+        (&["silence", "--rule", "x", "--why", "x"], "--for <LENGTH>"),
+        (&["silence", "--rule", "x", "--for", "1m"], "--why <TEXT>"),
+        (&["record", "--out", "x"], "<ID|--since <LENGTH>>"),
+    ];
+    for (args, named) in cases {
+        let ran = run(args);
+        assert_eq!(ran.exit, Exit::BadInput, "{args:?}");
+        let (missing, _) = ran.err.split_once("Usage").expect("a usage");
+        assert!(missing.contains(named), "{args:?}: {}", ran.err);
+    }
+}
+
+#[test]
+fn a_test_of_no_channel_says_who_is_told() {
+    for (says, what) in [
+        ("", "only the terminal is told, which cannot be tried"),
+        ("[notify]\nterminal = false\n", "nobody is told"),
+    ] {
+        let here = folder();
+        let config = configured(here.path(), says);
+        let ran = run(&["notify", "test", "--config", text(&config)]);
+        refused(&ran, what);
+        assert!(ran.err.contains("docs/notifiers.md"), "{}", ran.err);
+    }
 }
 
 /// A configuration in a folder of its own.
@@ -693,25 +727,129 @@ fn colours_follow_the_flag_the_variable_and_the_terminal() {
     assert!(!coloured(run(&["render", SAMPLE])));
 }
 
-/// A pipe whose reader has gone.
-struct Gone;
+#[test]
+fn standard_error_and_the_log_on_it_are_coloured_by_the_same_rule() {
+    let file = Surroundings::default();
+    let terminal = Surroundings {
+        err_is_terminal: true,
+        ..file
+    };
+    let no_colour = Surroundings {
+        no_colour: true,
+        ..terminal
+    };
+    // Another stream's terminal says nothing of this one.
+    let other = Surroundings {
+        out_is_terminal: true,
+        ..file
+    };
+    for (around, asked, coloured) in [
+        (file, Colour::Auto, false),
+        (terminal, Colour::Auto, true),
+        (no_colour, Colour::Auto, false),
+        (other, Colour::Auto, false),
+        (terminal, Colour::Never, false),
+        (file, Colour::Always, true),
+    ] {
+        let (mut out, mut err) = (Vec::<u8>::new(), Vec::<u8>::new());
+        let mut console = Console::new(&mut out, &mut err, around);
+        console.wants(asked, false);
+        assert_eq!(console.colours_errors(), coloured, "{around:?} {asked:?}");
+    }
+}
 
-impl std::io::Write for Gone {
+#[test]
+fn a_file_that_is_missing_is_told_of_with_the_key_that_names_it() {
+    let here = folder();
+    let config = here.path().join("midwatch.toml");
+    for (key, written) in [
+        ("watch.rules", "[watch]\nrules = [\"nope\"]\n"),
+        (
+            "connectors.prometheus.main.bearer_file",
+            "[connectors.prometheus.main]\nurl = \"http://127.0.0.1:1\"\nbearer_file = \"nope\"\n",
+        ),
+        (
+            "connectors.loki.main.password_file",
+            "[connectors.loki.main]\nurl = \"http://127.0.0.1:1\"\nuser = \"anna\"\npassword_file = \"nope\"\n",
+        ),
+        (
+            "notify.slack.ops.token_file",
+            "[notify.slack.ops]\nchannel = \"C0123456789\"\ntoken_file = \"nope\"\n",
+        ),
+        (
+            "notify.webhooks.ops.secret_file",
+            "[notify.webhooks.ops]\nurl = \"http://127.0.0.1:1\"\nsecret_file = \"nope\"\n",
+        ),
+        (
+            "inlets.x.secret_file",
+            "[server]\nlisten = \"127.0.0.1:0\"\n[inlets.x]\nkind = \"grafana\"\nsecret_file = \"nope\"\n",
+        ),
+    ] {
+        std::fs::write(&config, written).expect("the folder is writable");
+        let ran = run(&["config", "check", text(&config)]);
+        assert_eq!(ran.exit, Exit::BadInput, "{key}: {}", ran.out);
+        let said = ran.err.split_whitespace().collect::<Vec<_>>().join(" ");
+        for wanted in [
+            "nope cannot be read",
+            &format!("where: {key} in "),
+            "to do: make the file, readable by whoever runs midwatch",
+        ] {
+            assert!(said.contains(wanted), "{wanted}: {said}");
+        }
+    }
+    std::fs::write(&config, "[connectors.git.shop]\npath = \"nope\"\n")
+        .expect("the folder is writable");
+    let ran = run(&["config", "check", text(&config)]);
+    refused(&ran, "there is no folder");
+    refused(&ran, "where: connectors.git.shop.path in ");
+}
+
+/// Where nothing can be written, for this reason.
+struct Nowhere(std::io::ErrorKind);
+
+impl std::io::Write for Nowhere {
     fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
-        Err(std::io::ErrorKind::BrokenPipe.into())
+        Err(self.0.into())
     }
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
     }
 }
 
+/// How a command ends whose answer goes nowhere, and what it says of that.
+fn run_into(reason: std::io::ErrorKind, args: &[&str]) -> (Exit, String) {
+    let (mut out, mut err) = (Nowhere(reason), Vec::new());
+    let mut console = Console::new(&mut out, &mut err, Surroundings::default());
+    let words = std::iter::once("midwatch").chain(args.iter().copied());
+    let exit = midwatch::run(words, &mut console);
+    (exit, String::from_utf8_lossy(&err).into_owned())
+}
+
 #[test]
 fn a_reader_who_goes_away_is_no_error() {
-    let (mut out, mut err) = (Gone, Vec::new());
-    let mut console = Console::new(&mut out, &mut err, Surroundings::default());
-    let exit = midwatch::run(["midwatch", "render", SAMPLE], &mut console);
-    assert_eq!(exit, Exit::Done);
-    assert!(err.is_empty(), "{}", String::from_utf8_lossy(&err));
+    let (exit, said) = run_into(std::io::ErrorKind::BrokenPipe, &["render", SAMPLE]);
+    assert_eq!((exit, said.as_str()), (Exit::Done, ""));
+}
+
+/// Of these commands 1 is an answer, which a disk that is full must not give.
+#[test]
+fn an_answer_that_cannot_be_written_is_no_answer() {
+    let here = folder();
+    let (recording, report) = demo(here.path());
+    let (recording, report) = (text(&recording), text(&report));
+    for args in [
+        &["verify", report, "--recording", recording][..],
+        &["audit", recording, "--least", "0"],
+        &["diff", report, report],
+        &["recording", "check", recording],
+        &["investigate", recording],
+        &["--help"],
+    ] {
+        let (exit, said) = run_into(std::io::ErrorKind::StorageFull, args);
+        assert_eq!(exit, Exit::BadInput, "{args:?}: {said}");
+        assert!(said.contains("it cannot be written"), "{args:?}: {said}");
+        assert!(said.contains("where: standard output"), "{args:?}: {said}");
+    }
 }
 
 const RECORDINGS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/");
@@ -892,12 +1030,124 @@ fn whoever_is_asked_over_http_is_told_what_is_asked() {
     insta::assert_snapshot!("permissions_over_http", told.join("\n"));
     // Of several, somebody has to be named; those that are configured are offered.
     let both = run(&["permissions", "--config", text(&config)]);
-    refused(&both, "github, prometheus");
+    refused(&both, "several kinds are configured: github, prometheus");
     refused(&run(&["permissions", "loki", "--hands"]), "no hands");
+}
+
+#[test]
+fn only_those_of_whom_there_are_logs_can_be_proven() {
+    let help = run(&["permissions", "prove", "--help"]);
+    assert!(help.out.contains("No log is kept"), "{}", help.out);
+    assert!(help.out.contains("API server"), "{}", help.out);
+    assert!(!help.out.to_lowercase().contains("loki"), "{}", help.out);
+    let kept = ["permissions", "prove", "calls.jsonl", "--vendor", "loki"];
+    let kept = run(&kept);
+    assert_eq!(kept.exit, Exit::BadInput);
+    assert!(kept.err.contains("possible values: aws"), "{}", kept.err);
+    assert!(!kept.err.contains("tempo"), "{}", kept.err);
+}
+
+#[test]
+fn a_log_is_held_against_what_the_configuration_turned_on() {
+    let here = folder();
+    let config = here.path().join("midwatch.toml");
     let log = here.path().join("calls.jsonl");
-    std::fs::write(&log, "{}").expect("the folder is writable");
-    let kept = run(&["permissions", "prove", text(&log), "--vendor", "loki"]);
-    refused(&kept, "no log is kept");
+    let made = [
+        ("logs", "StartQuery"),
+        ("logs", "FilterLogEvents"),
+        ("resource-explorer-2", "Search"),
+        ("sts", "AssumeRole"),
+    ]
+    .map(|(service, operation)| {
+        format!("{{\"service\":\"{service}\",\"operation\":\"{operation}\",\"by\":\"aws.main\"}}\n")
+    });
+    std::fs::write(&log, made.concat()).expect("the folder is writable");
+    let searches =
+        "not in the list: logs:StartQuery (1 times), which is asked only with insights = true\n";
+    let explores = "not in the list: resource-explorer-2:Search (1 times), which is asked only with explorer = true\n";
+    let takes = "not in the list: sts:AssumeRole (1 times), which is asked only with role_arn of an account, or of hands without a profile of their own\n";
+    let account =
+        "accounts = { other = { role_arn = \"arn:aws:iam::222222222222:role/reads\" } }\n";
+    let hands = "[connectors.aws.main.hands]\nrole_arn = \"arn:aws:iam::111111111111:role/acts\"\n";
+    for (turned_on, not_needed) in [
+        (vec![], vec![searches, explores, takes]),
+        (vec!["insights = true\n"], vec![explores, takes]),
+        (vec!["explorer = true\n"], vec![searches, takes]),
+        (vec![account], vec![searches, explores]),
+        (vec![hands], vec![searches, explores]),
+        (
+            vec![hands, "profile = \"acts\"\n"],
+            vec![searches, explores, takes],
+        ),
+        (vec!["insights = true\nexplorer = true\n", account], vec![]),
+    ] {
+        let written = "[connectors.aws.main]\nregions = [\"eu-west-1\"]\n".to_string();
+        std::fs::write(&config, written + &turned_on.concat()).expect("the folder is writable");
+        let ran = run(&[
+            "permissions",
+            "prove",
+            text(&log),
+            "--config",
+            text(&config),
+        ]);
+        let within = 4 - not_needed.len();
+        let whole = format!("{within} of 4 calls are among those that the connector needs\n");
+        assert_eq!(ran.out, not_needed.concat() + &whole, "{}", ran.err);
+        let wanted = if within == 4 { Exit::Done } else { Exit::No };
+        assert_eq!(ran.exit, wanted, "{turned_on:?}");
+    }
+    // Without any configuration nothing is turned on.
+    let ran = run(&["permissions", "prove", text(&log), "--format", "json"]);
+    assert_eq!(ran.exit, Exit::No);
+    let told = ran.json();
+    assert_eq!(
+        told["not_needed"][0],
+        json!({ "call": "logs:StartQuery", "times": 1, "only_with": "insights = true" })
+    );
+}
+
+#[cfg(feature = "kubernetes")]
+#[test]
+fn a_log_of_an_api_server_is_read_whole_or_not_at_all() {
+    let here = folder();
+    let log = here.path().join("audit.log");
+    let proven = |written: &str, more: &[&str]| {
+        std::fs::write(&log, written).expect("the folder is writable");
+        let asked = ["permissions", "prove", text(&log), "--vendor", "kubernetes"];
+        run(&[&asked[..], more].concat())
+    };
+    let lists = "{\"verb\":\"list\",\"user\":{\"username\":\"ops:midwatch\"},\"objectRef\":{\"resource\":\"pods\"}}\n";
+    let deletes = json!({"verb": "delete", "user": {"username": "ops:midwatch"}, "objectRef": {"resource": "pods"}});
+    let deletes = format!("{deletes:#}\n");
+    assert!(deletes.lines().count() > 5, "{deletes}");
+
+    let whole = proven(lists, &[]);
+    assert_eq!(whole.exit, Exit::Done, "{}", whole.err);
+    let ran = proven(&(lists.to_string() + &deletes), &[]);
+    assert_eq!(ran.exit, Exit::No, "{}", ran.err);
+    assert_eq!(
+        ran.out,
+        "not in the list: delete pods (1 times)\n1 of 2 calls are among those that the connector needs\n"
+    );
+    let cut = lists.to_string() + "broken{";
+    let trail = r#"{"Records":[{"eventSource":"sqs.amazonaws.com","eventName":"ListQueues"}]}"#;
+    for (written, more, what) in [
+        ("broken{", vec![], "no JSON after 0 records"),
+        (cut.as_str(), vec![], "no JSON after 1 records"),
+        (trail, vec![], "record 1 tells of no call"),
+        ("", vec![], "there is no call in it"),
+        (
+            lists,
+            vec!["--by", "anna"],
+            "none of its 1 calls is by \"anna\"",
+        ),
+        (lists, vec!["--hands"], "no hands"),
+    ] {
+        refused(&proven(written, &more), what);
+    }
+    // Nobody is named whom nobody named.
+    let garbage = proven("broken{", &[]);
+    assert!(!garbage.err.contains("is by"), "{}", garbage.err);
 }
 
 #[test]
@@ -977,7 +1227,9 @@ fn permissions_of_nobody_and_logs_of_nothing_are_refused() {
     let here = folder();
     let config = here.path().join("midwatch.toml");
     std::fs::write(&config, "").expect("the folder is writable");
-    refused(&run(&["permissions", "--config", text(&config)]), "aws");
+    let nobody = run(&["permissions", "--config", text(&config)]);
+    refused(&nobody, "no connector is configured");
+    refused(&nobody, "say whose: aws, ");
     let log = here.path().join("calls.jsonl");
     for (written, what) in [
         ("", "no call in it"),

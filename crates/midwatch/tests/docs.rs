@@ -174,8 +174,8 @@ This page is written from the program's own definitions (`MIDWATCH_WRITE=1 cargo
 Every command also takes `--color auto|always|never` (`NO_COLOR` is honoured), `--quiet`, `--help` and `--version`. What is for
 programs is on standard output; remarks and progress are on standard error.
 
-Exit codes: 0 done, a cause was found; 1 the answer is no (does not verify, differs, does not work); 2 bad input; 3 cause
-unknown; 4 no active fault.
+Exit codes: 0 done, a cause was found; 1 the answer is no (does not verify, differs, does not work); 2 there is no answer (bad
+input, or it could not be written); 3 cause unknown; 4 no active fault.
 ";
 
 fn cell(text: &str) -> String {

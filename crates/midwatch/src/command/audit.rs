@@ -22,7 +22,7 @@ use crate::wiring;
     midwatch audit recording/ --format junit --out audit.xml\n\n\
     For each kind of failure and each entity that can fail so: named (one of its own strong signs is collected),\n\
     hinted (only signs that much else shows too), or blind. Nothing has to be wrong for that.\n\
-    Exit codes: 0 done, 1 fewer could be named than --least asks, 2 bad input.")]
+    Exit codes: 0 done, 1 fewer could be named than --least asks, 2 bad input or a failed write.")]
 pub struct Args {
     #[command(flatten)]
     scene: super::Scene,

@@ -18,7 +18,7 @@ use crate::wiring;
     midwatch diff before.json after.json\n  \
     midwatch diff report.json incident/          against what the recording gives now\n  \
     midwatch diff a.json b.json --format json | jq '.differences[] | select(.part==\"cause\")'\n\n\
-    Exit codes: 0 the same, 1 different, 2 bad input.")]
+    Exit codes: 0 the same, 1 different, 2 bad input or a failed write.")]
 pub struct Args {
     /// A report as JSON, or a recording, which is investigated first
     #[arg(value_name = "A")]

@@ -16,6 +16,7 @@ use crate::problem::Problem;
 use crate::wiring::house::House;
 use crate::wiring::live::SystemClock;
 use crate::wiring::sources::Sources;
+use crate::wiring::troubles;
 
 /// Of which house.
 #[derive(clap::Args, Debug)]
@@ -241,8 +242,9 @@ fn examined(house: &House, asked: Vec<(&'static str, String)>) -> Vec<Finding> {
                 }
             }
             for trouble in facts["troubles"].as_array().into_iter().flatten() {
-                let said = [0, 1].map(|part| trouble[part].as_str().unwrap_or_default());
-                find("running", "broken", said.join(": "), "it says what to do");
+                let [part, what] = [0, 1].map(|at| trouble[at].as_str().unwrap_or_default());
+                let said = format!("{part}: {what}");
+                find("running", "broken", said, troubles::remedy(part));
             }
             if let Some(error) = facts["window"]["error"].as_str() {
                 find(

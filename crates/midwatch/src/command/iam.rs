@@ -37,7 +37,7 @@ enum What {
     #[command(after_help = "Examples:\n  \
         midwatch iam explain --policies policies/ --request request.json\n  \
         midwatch iam explain --policies policies/ --request request.json --format json\n\n\
-        Exit codes: 0 allowed, 1 denied, 2 bad input, 3 not known.\n\
+        Exit codes: 0 allowed, 1 denied, 2 bad input or a failed write, 3 not known.\n\
         docs/iam.md says how to lay out the folder and the request.")]
     Explain {
         /// Folder of policies: plain documents, or what the AWS command line prints

@@ -17,7 +17,7 @@ use crate::wiring;
     midwatch investigate incident.tar.zst --format html --out report.html\n  \
     midwatch investigate incident/ --format json | jq '.causes[].entity'\n  \
     midwatch investigate incident/ --budget reads=20\n\n\
-    Exit codes: 0 cause found, 2 bad input, 3 cause unknown, 4 no active fault or recovered.")]
+    Exit codes: 0 cause found, 2 bad input or a failed write, 3 cause unknown, 4 no active fault or recovered.")]
 pub struct Args {
     /// The recording: a folder, or the same packed as .tar.zst
     #[arg(value_name = "PATH")]

@@ -41,9 +41,9 @@ pub struct Args {
 }
 
 /// Speaks until the other side is done.
-pub fn run(args: &Args, _: &mut Console<'_>) -> Result<Exit, Problem> {
+pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
     // Standard output belongs to the conversation.
-    traces::log();
+    traces::log(console.colours_errors());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()

@@ -62,7 +62,7 @@ use crate::wiring::house::House;
         midwatch verify report.json --recording incident/   does every sentence still follow?\n  \
         midwatch explain report.json C3 --recording incident/\n\n\
         Exit codes: 0 done (cause found), 1 the answer is no (does not verify, differs),\n\
-        2 bad input, 3 cause unknown, 4 no active fault.",
+        2 bad input or a failed write, 3 cause unknown, 4 no active fault.",
     propagate_version = true,
     subcommand_required = true,
     arg_required_else_help = true
@@ -103,7 +103,7 @@ pub enum Command {
     Approve(approve::Args),
     /// Say no to a plan
     Refuse(approve::RefuseArgs),
-    /// Be quiet about an entity or a rule for a while
+    /// Be quiet about an entity or a rule for a while; see which silences stand, and end one
     Silence(silence::Args),
     /// Ask how things stand: "what changed on checkout since 10 minutes ago?"
     Ask(ask::Args),
@@ -114,7 +114,7 @@ pub enum Command {
     Mcp(mcp::Args),
     /// How well the watch is kept: detection, investigation, recovery, in numbers
     Stats(stats::Args),
-    /// Make a recording of a live incident
+    /// Make a recording of an incident, or of the last stretch of the running system
     Record(record::Args),
     /// What am I connected to, and what can I not see?
     Doctor(doctor::Args),

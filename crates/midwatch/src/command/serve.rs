@@ -68,7 +68,7 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
     #[cfg(target_os = "linux")]
     let _ = nix::sys::prctl::set_thp_disable(true);
     let house = House::of(args.config.as_deref())?;
-    let _telling = traces::begin(&house.config().traces)?;
+    let _telling = traces::begin(&house.config().traces, console.colours_errors())?;
     let several = !house.config().spaces.is_empty();
     let policies = [Ok(house.clone())].into_iter();
     let policies = policies.chain(house.others().into_iter().map(|(_, space)| space));

@@ -18,7 +18,7 @@ use crate::wiring;
     midwatch topology recording/ --format dot --out map.dot\n  \
     midwatch topology recording/ --format json\n\n\
     What is pushed and what every connector knows is put together; of each edge it is told where it was seen.\n\
-    Exit codes: 0 done, 2 bad input.")]
+    Exit codes: 0 done, 2 bad input or a failed write.")]
 pub struct Args {
     #[command(flatten)]
     scene: super::Scene,

@@ -19,7 +19,7 @@ use crate::wiring;
 #[command(after_help = "Examples:\n  \
     midwatch verify report.json --recording incident/\n  \
     midwatch verify report.json --recording incident.tar.zst --format json\n\n\
-    Exit codes: 0 every claim follows, 1 something does not (it is named), 2 bad input.")]
+    Exit codes: 0 every claim follows, 1 something does not (it is named), 2 bad input or a failed write.")]
 pub struct Args {
     /// A report as JSON; `-` is standard input
     #[arg(value_name = "REPORT")]

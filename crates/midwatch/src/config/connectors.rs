@@ -19,6 +19,8 @@ use super::{Bytes, Connectors, Length};
 pub struct Pulled<'c> {
     /// Its address.
     pub url: &'c str,
+    /// The path of its API, which is put behind the address.
+    pub api: &'static str,
     /// File of a bearer token.
     pub bearer_file: Option<&'c PathBuf>,
     /// Name for Basic authorisation.
@@ -212,6 +214,7 @@ macro_rules! asked {
                 let (tenant, (labels, entities)) = $whose;
                 Pulled {
                     url: &self.url,
+                    api: $path,
                     bearer_file: self.bearer_file.as_ref(),
                     user: self.user.as_deref(),
                     password_file: self.password_file.as_ref(),
@@ -424,11 +427,28 @@ impl Connectors {
         all
     }
 
+    /// Matchers with which every question would be refused.
+    fn matchers_fault(&self) -> Option<Fault> {
+        let prometheus = self.prometheus.iter();
+        let prometheus = prometheus.map(|(name, one)| ("prometheus", name, &one.matching));
+        let loki = self.loki.iter();
+        let loki = loki.map(|(name, one)| ("loki", name, &one.matching));
+        prometheus.chain(loki).find_map(|(kind, name, matching)| {
+            let why = connectors::pull::misread(matching)?;
+            Some((
+                format!("connectors.{kind}.{name}.match"),
+                why,
+                "write it like match = 'namespace=\"shop\",env=\"prod\"'".to_string(),
+            ))
+        })
+    }
+
     /// What types cannot say.
     pub fn fault(&self) -> Option<Fault> {
         self.pulled()
             .into_iter()
             .find_map(|(key, name, pulled)| pulled.fault(&key, name))
+            .or_else(|| self.matchers_fault())
             .or_else(|| self.clusters_fault())
             .or_else(|| self.changes_fault())
             .or_else(|| self.aws.iter().find_map(|(name, one)| one.fault(name)))
@@ -455,6 +475,13 @@ fn nobody(id: &str) -> bool {
 }
 
 impl Pulled<'_> {
+    /// Does the path of its API end in a version, such as `v1`?
+    fn is_versioned(&self) -> bool {
+        let last = self.api.rsplit('/').next().unwrap_or_default();
+        last.strip_prefix('v')
+            .is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+    }
+
     fn fault(&self, key: &str, name: &str) -> Option<Fault> {
         let fault = |of: &str, what: &str, remedy: &str| {
             Some((format!("{key}{of}"), what.to_string(), remedy.to_string()))
@@ -486,6 +513,14 @@ impl Pulled<'_> {
                     ".url",
                     "holds more than an address",
                     "leave out what follows the path",
+                );
+            }
+            // Only where its last part is a version: a gateway may well serve a Tempo at a path that ends in `/api`.
+            Some(rest) if self.is_versioned() && rest.trim_end_matches('/').ends_with(self.api) => {
+                return fault(
+                    ".url",
+                    &format!("ends in {}, which is put behind it anyway", self.api),
+                    "leave that out: write it like \"http://127.0.0.1:9090\"",
                 );
             }
             Some(_) => {}

@@ -1,8 +1,9 @@
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use connectors::catalog::CATALOG;
 
-use super::{Config, Table, parse, reference};
+use super::{Config, Table, Written, parse, reference};
 
 fn refused(text: &str) -> String {
     let problem = parse(text, "midwatch.toml").unwrap_err();
@@ -40,12 +41,133 @@ fn values_that_mean_nothing_are_refused() {
             "[telemetry]\nmax_bytes = \"4 gigs\"\n",
             "is no number of bytes",
         ),
-        ("[telemetry]\ngrpc = \"localhost\"\n", "socket address"),
+        (
+            "[telemetry]\ngrpc = \"localhost\"\n",
+            "is no address with a port",
+        ),
         ("[watch]\nevery = \"0s\"\n", "must be longer than nothing"),
         ("[watch\n", "midwatch.toml:1:"),
     ] {
         let said = refused(text);
         assert!(said.contains(wanted), "{text:?}: {said}");
+    }
+}
+
+#[test]
+fn a_value_of_the_wrong_kind_is_told_of_with_its_key_and_how_it_is_written() {
+    let one = |text: &str| format!("[connectors.loki.main]\nurl = \"http://host\"\n{text}\n");
+    let shop = "[connectors.github.main]\nurl = \"http://host\"\nrepositories = [\"shop/cart\"]\n";
+    for (text, wanted) in [
+        (
+            "[connectors.prometheus]\nurl = \"http://host\"\n".to_string(),
+            "[connectors.prometheus] holds url, and a name of yours is wanted there | midwatch.toml:2:7 | name it, such as [connectors.prometheus.main], with url below it",
+        ),
+        (
+            "[connectors]\nprometheus = 5\n".to_string(),
+            "connectors.prometheus is a whole number, and a table is wanted | midwatch.toml:2:14 | write [connectors.prometheus.main] on a line of its own",
+        ),
+        (
+            "server = true\n".to_string(),
+            "server is true or false, and a table is wanted | midwatch.toml:1:10 | write [server] on a line of its own",
+        ),
+        (
+            "[spaces]\npayments = \"payments.toml\"\n".to_string(),
+            "spaces.payments is text, and a table is wanted | midwatch.toml:2:12 | write [spaces.payments] on a line of its own",
+        ),
+        (
+            one("requests = -5"),
+            "connectors.loki.main.requests is -5, and a whole number that is not negative is wanted | midwatch.toml:3:12 | write it like requests = 100",
+        ),
+        (
+            "[act]\nattempts = 5000000000\n".to_string(),
+            "act.attempts is 5000000000, and a whole number from 0 to 4294967295 is wanted | midwatch.toml:2:12 | write it like attempts = 100",
+        ),
+        (
+            "[server]\nlisten = \"localhost:8787\"\n".to_string(),
+            "server.listen is no address with a port | midwatch.toml:2:10 | write it like listen = \"127.0.0.1:8787\"; the names of hosts are not looked up",
+        ),
+        (
+            "[telemetry]\ngrpc = 4317\n".to_string(),
+            "telemetry.grpc is no address with a port | midwatch.toml:2:8 | write it like grpc = \"127.0.0.1:8787\"",
+        ),
+        (
+            one("timeout = 5"),
+            "connectors.loki.main.timeout is a whole number, and a length of time is wanted | midwatch.toml:3:11 | write it like timeout = \"5s\"",
+        ),
+        (
+            one("timeout = \"5 sec\""),
+            "\"5 sec\" is no length of time; write it like \"500ms\"",
+        ),
+        (
+            "[telemetry]\nmax_bytes = 5\n".to_string(),
+            "telemetry.max_bytes is a whole number, and a number of bytes is wanted | midwatch.toml:2:13 | write it like max_bytes = \"64MiB\"",
+        ),
+        (
+            "[watch]\nrules = \"x\"\n".to_string(),
+            "watch.rules is text, and a list is wanted | midwatch.toml:2:9 | write it like rules = [\"alarms.toml\"]",
+        ),
+        (
+            "[server]\nhosts = [5]\n".to_string(),
+            "server.hosts holds a whole number, and text is wanted in it | midwatch.toml:2:10 | write it like hosts = [\"text\"]",
+        ),
+        (
+            format!("{shop}touches = {{ \"shop/cart\" = \"service/cart\" }}\n"),
+            "connectors.github.main.touches.shop/cart is text, and a list is wanted | midwatch.toml:4:27 | write it like touches = { \"shop/cart\" = [\"service/cart\"] }",
+        ),
+        (
+            "[connectors.loki.main]\nlines = 5\n".to_string(),
+            "connectors.loki.main.url is missing | midwatch.toml:1:1 | write it like url = \"http://127.0.0.1:3100\"",
+        ),
+        (
+            "[inlets.x]\nkind = 5\n".to_string(),
+            "inlets.x.kind is not text | midwatch.toml:2:8 | write it like kind = \"alertmanager\"",
+        ),
+    ] {
+        let said = refused(&text);
+        assert!(said.starts_with(wanted), "{text:?}: {said}");
+        assert!(!said.contains("expected"), "{text:?}: {said}");
+    }
+}
+
+#[test]
+fn a_file_that_a_key_names_is_told_of_with_the_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("good"), " a secret\n").unwrap();
+    std::fs::write(at("empty"), "\n").unwrap();
+    std::fs::write(at("two"), "a secret\nanother\n").unwrap();
+    std::fs::create_dir(at("folder")).unwrap();
+    let file = at("midwatch.toml");
+    let written = Written {
+        config: Config::default(),
+        file: Some(file.clone()),
+    };
+    let key = "connectors.prometheus.main.bearer_file";
+    let read = |name: &str| written.named_secret(key, Path::new(name));
+    assert_eq!(read("good").unwrap(), "a secret");
+    for (name, what, remedy) in [
+        (
+            "secrets/nope",
+            "secrets/nope cannot be read: ",
+            "make the file, readable by whoever runs midwatch; paths are relative to ",
+        ),
+        ("empty", "empty is empty", "write the secret into it, alone"),
+        (
+            "two",
+            "two holds more than one line",
+            "write the secret into it, alone",
+        ),
+        (
+            "folder",
+            "folder cannot be read: ",
+            "it is a folder: name a file",
+        ),
+    ] {
+        let problem = read(name).unwrap_err();
+        assert_eq!(problem.place, format!("{key} in {}", file.display()));
+        assert!(problem.what.contains(what), "{problem}");
+        assert!(problem.remedy.starts_with(remedy), "{problem}");
+        assert!(!problem.to_string().contains("another"), "{problem}");
     }
 }
 
@@ -131,6 +253,14 @@ fn sources_that_are_asked_have_addresses_without_secrets() {
             "no entity",
         ),
         ("url = \"http://host\"\nlines = 5", "unknown field `lines`"),
+        (
+            "url = \"http://host/prom/api/v1/\"",
+            "ends in /api/v1, which is put behind it anyway",
+        ),
+        (
+            "url = \"http://host\"\nmatch = \"namespace=shop\"",
+            "main.match has no quotes around the value of namespace",
+        ),
     ] {
         let said = refused(&one(text));
         assert!(said.contains(wanted), "{text:?}: {said}");
@@ -143,6 +273,48 @@ fn sources_that_are_asked_have_addresses_without_secrets() {
     let text = reference();
     for key in ["[connectors.prometheus.NAME]", "#bearer_file =", "#lines ="] {
         assert!(text.contains(key), "{key}");
+    }
+}
+
+#[test]
+fn an_address_may_end_in_what_is_no_api_of_its_own() {
+    for text in [
+        "[connectors.prometheus.main]\nurl = \"http://host/select/0/prometheus\"\n",
+        "[connectors.tempo.main]\nurl = \"http://host/tempo/api\"\n",
+        "[connectors.github.main]\nurl = \"https://host/api/v3\"\nrepositories = [\"shop/cart\"]\n",
+    ] {
+        assert!(parse(text, "x").is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn regions_are_told_from_what_is_none() {
+    let one = |region: &str| format!("[connectors.aws.main]\nregions = [{region:?}]\n");
+    for good in [
+        "eu-west-1",
+        "ap-southeast-2",
+        "us-gov-west-1",
+        "us-isob-east-1",
+        "eusc-de-east-1",
+    ] {
+        assert!(parse(&one(good), "x").is_ok(), "{good}");
+    }
+    for bad in [
+        "",
+        "mars-1",
+        "eu-west",
+        "eu-west-",
+        "eu-west-1a",
+        "EU-west-1",
+        "eu west-1",
+        "-west-1",
+        "eu-west-1-",
+    ] {
+        let said = refused(&one(bad));
+        assert!(
+            said.contains(&format!("regions names what is no region: {bad:?}")),
+            "{said}"
+        );
     }
 }
 

@@ -31,7 +31,7 @@ pub fn open(house: &House) -> Result<Arc<Accounts>, Problem> {
         Problem::bad_input(
             error.to_string(),
             file.display().to_string(),
-            "the error says what to do; nothing was altered",
+            "see that the file is ours, and that the data folder has room and can be written",
         )
     })?;
     Ok(Arc::new(Accounts::new(

@@ -399,13 +399,25 @@ pub fn named<'a>(all: &'a [IncidentId], name: &str) -> Result<&'a IncidentId, Pr
     }
 }
 
-/// Why the journal's file cannot be used.
+/// Why the journal's file cannot be used, and what to do. Nothing was altered.
 pub fn unusable(file: &Path, error: &StoreError) -> Problem {
-    Problem::bad_input(
-        error.to_string(),
-        file.display().to_string(),
-        "the error says what to do; nothing was altered",
-    )
+    let remedy = match error {
+        StoreError::NotThere { .. } => "start `midwatch serve` once, or name its folder",
+        StoreError::CannotOpen { .. } => {
+            "see that the folder is there, on a local disk, and can be written"
+        }
+        StoreError::NotOurs { .. } => "name another folder in store.path",
+        StoreError::Newer { .. } => "use the program that wrote it, or a newer one",
+        StoreError::Corrupt { .. } => "keep a copy of it, and put back a backup",
+        StoreError::ReadOnly { .. } => "let whoever runs midwatch write the file and its folder",
+        StoreError::Full { .. } => "free some space on its disk",
+        StoreError::Held { .. } => {
+            "end that server first, or give this one a folder of its own (store.path)"
+        }
+        StoreError::Failed { .. } => "try again, and look at the disk if it stays so",
+        StoreError::Gone { .. } => "start the program again",
+    };
+    Problem::bad_input(error.to_string(), file.display().to_string(), remedy)
 }
 
 fn unreached(error: &ControlError) -> Problem {
@@ -419,10 +431,8 @@ fn unreached(error: &ControlError) -> Problem {
 fn rules(written: &Written) -> Result<Rules, Problem> {
     let mut files = Vec::new();
     for path in &written.config.watch.rules {
-        let path = written.path(path);
-        let text =
-            std::fs::read_to_string(&path).map_err(|error| Problem::unreadable(&path, &error))?;
-        let name = path.display().to_string();
+        let text = written.named_text("watch.rules", path)?;
+        let name = written.path(path).display().to_string();
         let declared =
             watch::detect::read(&text, &name).map_err(|error| bad_rules(&error, &name))?;
         files.push((name, declared));
@@ -447,7 +457,7 @@ fn policy(written: &Written) -> Result<String, Problem> {
     std::fs::read_to_string(&path).map_err(|error| {
         Problem::bad_input(
             format!("{named:?} is no policy that comes with the program, and no file: {error}"),
-            "act.policy",
+            written.place("act.policy"),
             "choose observer, ask-always or harmless-alone, or name a Cedar policy's file",
         )
     })
@@ -467,6 +477,22 @@ fn gate(written: &Written) -> Result<Gate, Problem> {
             ..act::gate::Rules::default()
         },
     ))
+}
+
+/// Are the repositories there that are to be read on this machine? Not asked by whoever keeps watch: without one of them,
+/// as without any source, there is still enough to see.
+fn repositories(written: &Written) -> Result<(), Problem> {
+    for (name, one) in &written.config.connectors.git {
+        let path = written.path(&one.path);
+        if !path.is_dir() {
+            return Err(Problem::bad_input(
+                format!("there is no folder {}", path.display()),
+                written.place(&format!("connectors.git.{name}.path")),
+                "name the folder of a repository; paths are relative to the file",
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Reads everything that the configuration names; what was found, for people.
@@ -504,6 +530,7 @@ pub fn examine(house: &House) -> Result<Vec<String>, Problem> {
         eyes.push("payledger".to_string());
     }
     let sources = Sources::of(house)?;
+    repositories(written)?;
     eyes.extend(sources.names().into_iter().map(str::to_string));
     found.push(format!("eyes: {}", eyes.join(", ")));
     // Read with their secrets: a token that is missing should not be found out in an incident.

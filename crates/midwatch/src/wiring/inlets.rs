@@ -88,8 +88,10 @@ pub struct Posts {
 impl Posts {
     /// As configured. Without inlets nothing is opened.
     pub fn open(house: &House) -> Result<Self, Problem> {
-        let network = Network::new()
-            .map_err(|error| Problem::bad_input(error, "inlets", "the error says what to do"))?;
+        let network = Network::new().map_err(|error| {
+            let remedy = "see to the limits of this machine on threads and files";
+            Problem::bad_input(error, "inlets", remedy)
+        })?;
         Self::reaching(house, Arc::new(network))
     }
 
@@ -491,18 +493,16 @@ fn secret(house: &House, name: &str, inlet: &Inlet) -> Result<Vec<u8>, Problem> 
             "name a file that holds the secret",
         ));
     };
-    let path = house.path(file);
-    let secret =
-        std::fs::read_to_string(&path).map_err(|error| Problem::unreadable(&path, &error))?;
-    let secret = secret.trim().as_bytes().to_vec();
+    let secret = house.written.named_secret(&key, file)?.into_bytes();
     if secret.len() < proof::SHORTEST {
         return Err(Problem::bad_input(
             format!(
-                "the secret in it has {} bytes; a secret has at least {}",
+                "the secret in {} has {} bytes; a secret has at least {}",
+                house.path(file).display(),
                 secret.len(),
                 proof::SHORTEST
             ),
-            path.display().to_string(),
+            house.written.place(&key),
             "make one, such as with `openssl rand -hex 32`, and give the other side the same",
         ));
     }

@@ -12,7 +12,7 @@ use model::ports::{Clock as _, Notifier};
 use server::auth::Accounts;
 use server::otlp::{Addresses, Bound};
 use store::journal::Store;
-use store::window::Window;
+use store::window::{Window, WindowError};
 use tokio::runtime::Runtime;
 use tokio::sync::watch as signal;
 use watch::detect::Rules;
@@ -60,7 +60,7 @@ impl Inbound {
             Problem::bad_input(
                 error.to_string(),
                 folder.display().to_string(),
-                "the error says what to do; nothing was altered",
+                remedy(&error),
             )
         })?;
         let window = Arc::new(window);
@@ -133,6 +133,20 @@ impl Inbound {
             tracing::warn!(%error, "the telemetry of the last seconds is lost");
         }
         self.runtime.shutdown_timeout(Duration::from_secs(2));
+    }
+}
+
+/// What to do about a telemetry window that cannot be opened. Nothing was altered.
+fn remedy(error: &WindowError) -> &'static str {
+    match error {
+        WindowError::InUse { .. } => {
+            "end that server first, or give this one a folder of its own (store.path)"
+        }
+        WindowError::Io { remedy, .. } => remedy,
+        WindowError::Foreign { .. } => "move the folder away, or name another in store.path",
+        WindowError::Unwritable { .. } | WindowError::Full { .. } => {
+            "see that the data folder has room and can be written"
+        }
     }
 }
 

@@ -72,7 +72,7 @@ impl Shed {
         match lately {
             Some(last) if last.away > 0 => Err(format!(
                 "more telemetry comes in than can be taken: {} requests were sent away since {}; they come again, unless \
-                 their senders give up: let them send less, sample, or give this program more of the machine",
+                 their senders give up",
                 last.away, last.from
             )),
             _ => Ok(()),

@@ -21,25 +21,16 @@ pub fn open(house: &House) -> Result<Option<SignOn>, Problem> {
 }
 
 fn issuer(house: &House, oidc: &crate::config::Oidc) -> Result<Issuer, Problem> {
-    let file = house.path(&oidc.client_secret_file);
-    let secret =
-        std::fs::read_to_string(&file).map_err(|error| Problem::unreadable(&file, &error))?;
+    let key = "server.oidc.client_secret_file";
     let settings = Settings {
         issuer: oidc.issuer.clone(),
         client: oidc.client_id.clone(),
-        secret: secret.trim().to_string(),
+        secret: house.written.named_secret(key, &oidc.client_secret_file)?,
         label: oidc.label.clone(),
         scopes: oidc.scopes.clone(),
         groups: oidc.groups_claim.clone(),
         hosts: oidc.hosts.clone(),
     };
-    if settings.secret.is_empty() {
-        return Err(Problem::bad_input(
-            "it is empty",
-            file.display().to_string(),
-            "write the secret into it that the provider shows for this client",
-        ));
-    }
     Issuer::new(settings).map_err(|why| {
         Problem::bad_input(
             why,

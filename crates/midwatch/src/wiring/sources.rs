@@ -5,6 +5,7 @@ mod changes;
 mod cluster;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use connectors::pull::{self, Budget, Credential, Live, Means, Naming, Patience, Source};
@@ -253,10 +254,10 @@ fn source(
 }
 
 /// That a source cannot be asked as it is configured.
-fn refused(name: &str, why: String) -> Problem {
+fn refused(house: &House, name: &str, why: String) -> Problem {
     Problem::bad_input(
         why,
-        format!("connectors.{name}"),
+        house.written.place(&format!("connectors.{name}")),
         "`midwatch config reference` shows every key; docs/connectors says what they mean",
     )
 }
@@ -283,14 +284,20 @@ fn source_with(
     usual: Budget,
     mut headers: Vec<(String, String)>,
 ) -> Result<Source, Problem> {
+    // Read now, so that a file that is missing is not found out in an incident; and anew for every look.
+    let there = |key: &str, file: &Path| {
+        let key = format!("connectors.{name}.{key}");
+        let secret = house.written.named_secret(&key, file);
+        secret.map(|_| house.path(file))
+    };
     let credential = match (pulled.bearer_file, pulled.user, pulled.password_file) {
-        (Some(file), ..) => Credential::Bearer(house.path(file)),
-        (None, Some(user), Some(file)) => Credential::Basic(user.to_string(), house.path(file)),
+        (Some(file), ..) => Credential::Bearer(there("bearer_file", file)?),
+        (None, Some(user), Some(file)) => {
+            Credential::Basic(user.to_string(), there("password_file", file)?)
+        }
         _ => Credential::None,
     };
-    let refused = |why: String| refused(name, why);
-    // Read now, so that a file that is missing is not found out in an incident; and anew for every look.
-    credential.read().map_err(refused)?;
+    let refused = |why: String| refused(house, name, why);
     let budget = pulled.bounds.budget(usual);
     let tenant = pulled.tenant.iter();
     headers.extend(tenant.map(|tenant| ("x-scope-orgid".to_string(), tenant.to_string())));

@@ -135,7 +135,7 @@ impl Starved {
         match kept.needs.back() {
             Some(need) if (0..=CLOSE.0).contains(&now.since(need.to).0) => Err(format!(
                 "this machine is short of processor since {}: {} in the mean of {} s; what takes longer on it may do so for \
-                 that alone: give it more, or let it do less",
+                 that alone",
                 need.from,
                 need.words(),
                 STRETCH.0 / SECOND

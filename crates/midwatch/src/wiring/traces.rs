@@ -28,9 +28,9 @@ use tracing::Level;
 use tracing::field::Empty;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use tracing_subscriber::filter::{FilterExt as _, LevelFilter, Targets, filter_fn};
-use tracing_subscriber::layer::{Filter, Layer as _, SubscriberExt as _};
+use tracing_subscriber::layer::{Filter, Layer, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing_subscriber::{EnvFilter, Registry, fmt};
 use watch::attend::{Investigator, Sockets};
 
 use crate::config::Traces;
@@ -72,15 +72,21 @@ where
     }))
 }
 
+/// The log on standard error. Whether in colours is for whoever knows what is behind it: left to itself, the layer would
+/// colour a file as well.
+fn written(coloured: bool) -> impl Layer<Registry> + Send + Sync + 'static {
+    fmt::layer::<Registry>()
+        .with_writer(std::io::stderr)
+        .with_ansi(coloured)
+        .with_filter(chosen::<Registry>())
+}
+
 /// Begins to write the log to standard error, as much of it as `RUST_LOG` asks for, and to send spans if that is
 /// configured.
 ///
 /// # Errors
 /// If the address is none, or nothing can be sent.
-pub fn begin(config: &Traces) -> Result<Telling, Problem> {
-    let log = fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_filter(chosen());
+pub fn begin(config: &Traces, coloured: bool) -> Result<Telling, Problem> {
     let sending = match &config.otlp {
         Some(address) => Some(sender(address).map_err(|why| {
             Problem::bad_input(
@@ -100,19 +106,18 @@ pub fn begin(config: &Traces) -> Result<Telling, Problem> {
     });
     // A second one in the same process, as in tests, leaves the first as it is.
     let _ = tracing_subscriber::registry()
-        .with(log)
+        .with(written(coloured))
         .with(spans)
         .try_init();
     Ok(Telling { sending })
 }
 
 /// Writes the log to standard error, and sends nothing.
-pub fn log() {
-    let log = fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_filter(chosen());
+pub fn log(coloured: bool) {
     // A second one in the same process, as in tests, leaves the first as it is.
-    let _ = tracing_subscriber::registry().with(log).try_init();
+    let _ = tracing_subscriber::registry()
+        .with(written(coloured))
+        .try_init();
 }
 
 impl Drop for Telling {

@@ -8,6 +8,21 @@ use model::time::{Span, Timestamp};
 /// What lasts is told again so often.
 const AGAIN: Span = Span(model::time::MINUTE);
 
+/// What to do about a part that does not work.
+pub fn remedy(part: &str) -> &'static str {
+    match part {
+        "machine" => "give this machine more processor, or let it do less",
+        "telemetry" => {
+            "let its senders send less or sample, or give this program more of the machine"
+        }
+        "certificate" => "put a whole pair in its place; it is taken without a restart",
+        "alarms" | "incidents" | "inlets" | "journal" | "telemetry window" => {
+            "see that the data folder has room and can be written; what waits goes on by itself"
+        }
+        _ => "look at the server's log",
+    }
+}
+
 /// What stands of each part of a space.
 #[derive(Debug)]
 pub struct Troubles {
@@ -43,7 +58,7 @@ impl Troubles {
                 // Errors of one kind differ in a number or a name; each is worth a line a minute.
                 let known = all.get(part);
                 if known.is_none_or(|known| now.since(known.told) >= AGAIN) {
-                    tracing::error!(part, space = self.space, "{what}");
+                    tracing::error!(part, space = self.space, "{what}; to do: {}", remedy(part));
                     all.insert(part, Trouble { what, told: now });
                 } else if let Some(known) = all.get_mut(part) {
                     known.what = what;
@@ -64,6 +79,23 @@ impl Troubles {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_part_that_is_told_of_has_a_remedy_of_its_own() {
+        let unknown = remedy("nothing of ours");
+        for part in [
+            "alarms",
+            "certificate",
+            "incidents",
+            "inlets",
+            "journal",
+            "machine",
+            "telemetry",
+            "telemetry window",
+        ] {
+            assert_ne!(remedy(part), unknown, "{part}");
+        }
+    }
 
     #[test]
     fn what_lasts_stands_until_it_is_over() {

@@ -161,7 +161,8 @@ impl Server {
             .env("RUST_LOG", log)
             // What is unpacked on the way goes with the folder.
             .env("TMPDIR", folder)
-            .env("NO_COLOR", "1")
+            // No terminal is behind its log, which by that alone holds no colours.
+            .env_remove("NO_COLOR")
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())

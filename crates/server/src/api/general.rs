@@ -144,8 +144,10 @@ fn root(_: &dyn House, _: &Asked, _: Nothing) -> Result<Page, Problem> {
     Ok(Page)
 }
 
-/// Parts whose trouble keeps nobody from being answered: with an old certificate it is still served.
-const LIGHT: &[&str] = &["certificate"];
+/// Parts whose trouble keeps nobody from being answered: with an old certificate it is still served, and on a machine
+/// that is short of processor it is served later. A balancer that asks must not take the page away for these: a machine
+/// is busy just when there is an incident.
+const LIGHT: &[&str] = &["certificate", "machine"];
 
 /// Whether the program is alive, or does its work.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -169,16 +171,47 @@ fn ready(house: &dyn House, _: &Asked, _: Nothing) -> Result<Json<Standing>, Pro
         let troubles = health.troubles.into_iter();
         troubles.map(|(part, _)| part)
     });
-    let troubled: Vec<String> = parts.collect::<BTreeSet<_>>().into_iter().collect();
+    let troubled = parts.collect::<BTreeSet<_>>().into_iter().collect();
+    standing(troubled).map(Json)
+}
+
+/// Whether it does its work while there is trouble in these parts.
+fn standing(troubled: Vec<String>) -> Result<Standing, Problem> {
     if troubled.iter().all(|part| LIGHT.contains(&part.as_str())) {
-        Ok(Json(Standing {
+        Ok(Standing {
             status: "ok",
             troubled,
-        }))
-    } else {
-        Err(Problem {
-            detail: format!("troubled: {}", troubled.join(", ")),
-            ..Problem::busy(5)
         })
+    } else {
+        Err(Problem::not_ready(&troubled))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::problem::Code;
+    use super::standing;
+
+    #[test]
+    fn what_keeps_nobody_from_being_answered_is_told_and_does_not_take_it_away() {
+        let cases: [(&[&str], bool); 6] = [
+            (&[], true),
+            (&["certificate"], true),
+            (&["machine"], true),
+            (&["certificate", "machine"], true),
+            (&["journal"], false),
+            (&["machine", "telemetry window"], false),
+        ];
+        for (troubled, ready) in cases {
+            let parts: Vec<String> = troubled.iter().map(ToString::to_string).collect();
+            match standing(parts.clone()) {
+                Ok(told) => assert_eq!((ready, told.troubled), (true, parts)),
+                Err(problem) => {
+                    let detail = format!("troubled: {}", troubled.join(", "));
+                    assert_eq!((ready, problem.code), (false, Code::NotReady));
+                    assert_eq!((problem.detail, problem.retry_after), (detail, Some(5)));
+                }
+            }
+        }
     }
 }

@@ -46,6 +46,8 @@ pub enum Code {
     Misdirected,
     /// Too much is asked at once.
     Busy,
+    /// A part of the program does not work now.
+    NotReady,
     /// The space could not be started; the others work.
     SpaceClosed,
     /// What is posted to an inlet has no proof, a wrong one or an old one.
@@ -79,6 +81,7 @@ impl Code {
         Self::NotUnderstood,
         Self::Misdirected,
         Self::Busy,
+        Self::NotReady,
         Self::SpaceClosed,
         Self::Unsigned,
         Self::Unwelcome,
@@ -206,6 +209,12 @@ impl Code {
                 "busy",
                 "Too much is asked at once",
                 "Try again after the seconds that `Retry-After` names.",
+            ),
+            Self::NotReady => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "not_ready",
+                "A part of it does not work now",
+                "`detail` names the parts; `midwatch doctor` and the server's log say what is wrong with each, and what to do.",
             ),
             Self::SpaceClosed => (
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -337,6 +346,14 @@ impl Problem {
         Self {
             retry_after: Some(seconds),
             ..Self::new(Code::Busy, format!("try again in {seconds} s"))
+        }
+    }
+
+    /// These parts of the program do not work now: look again after a while.
+    pub fn not_ready(parts: &[String]) -> Self {
+        Self {
+            retry_after: Some(5),
+            ..Self::new(Code::NotReady, format!("troubled: {}", parts.join(", ")))
         }
     }
 

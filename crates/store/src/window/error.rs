@@ -7,9 +7,7 @@ use std::path::Path;
 #[derive(Debug, thiserror::Error)]
 pub enum WindowError {
     /// Another server has it.
-    #[error(
-        "{path}: another midwatch holds this telemetry window; stop it, or give this one a folder of its own (`store.path`)"
-    )]
+    #[error("{path}: another midwatch holds this telemetry window")]
     InUse {
         /// The folder.
         path: String,

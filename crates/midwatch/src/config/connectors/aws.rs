@@ -169,6 +169,19 @@ pub struct AwsTraffic {
     pub carries: BTreeMap<EntityId, String>,
 }
 
+/// Can it be the name of a region: parts of letters, at least two, and a number, as in `us-gov-west-1`?
+fn is_region(name: &str) -> bool {
+    let mut parts = name.split('-').rev();
+    let number = parts.next().unwrap_or_default();
+    let words: Vec<&str> = parts.collect();
+    let all = |part: &str, fits: fn(&u8) -> bool| {
+        !part.is_empty() && part.len() <= 20 && part.bytes().all(|byte| fits(&byte))
+    };
+    all(number, u8::is_ascii_digit)
+        && words.len() >= 2
+        && words.iter().all(|word| all(word, u8::is_ascii_lowercase))
+}
+
 impl AwsHands {
     /// What else than functions may be altered.
     pub fn named(&self) -> Named {
@@ -298,15 +311,10 @@ impl Aws {
         if let Some(fault) = named(&key, name) {
             return Some(fault);
         }
-        // Names of regions are made of the same signs as names of sources.
-        if self
-            .regions
-            .iter()
-            .any(|region| named("", region).is_some())
-        {
+        if let Some(bad) = self.regions.iter().find(|region| !is_region(region)) {
             return fault(
                 ".regions",
-                "names what is no region",
+                &format!("names what is no region: {bad:?}"),
                 "write them like [\"eu-west-1\"]",
             );
         }

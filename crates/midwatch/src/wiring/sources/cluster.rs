@@ -19,17 +19,21 @@ pub(super) fn add(house: &House, all: &mut Vec<Box<dyn Live>>) -> Result<(), Pro
     for (name, one) in &house.config().connectors.kubernetes {
         let name = format!("kubernetes.{name}");
         let access = match &one.kubeconfig {
-            Some(file) => Access::Kubeconfig {
-                file: house.path(file),
-                context: one.context.clone(),
-            },
+            Some(file) => {
+                let key = format!("connectors.{name}.kubeconfig");
+                house.written.named_text(&key, file)?;
+                Access::Kubeconfig {
+                    file: house.path(file),
+                    context: one.context.clone(),
+                }
+            }
             None => Access::InCluster,
         };
         // Read now, so that a file that is missing is not found out in an incident; and anew to join the cluster.
-        let address = access.address().map_err(|why| refused(&name, why))?;
+        let address = access.address().map_err(|why| refused(house, &name, why))?;
         let budget = one.bounds().budget(kubernetes::budget());
         let means = Means {
-            wire: Arc::new(Cluster::new(access).map_err(|why| refused(&name, why))?),
+            wire: Arc::new(Cluster::new(access).map_err(|why| refused(house, &name, why))?),
             patience: Arc::new(SystemPatience),
             chance: Arc::new(SystemChance),
         };
