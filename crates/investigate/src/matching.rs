@@ -18,7 +18,7 @@ pub(crate) use compiled::expressions;
 pub use compiled::{Compiled, compiled};
 pub use view::Matcher;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::{SourceKind, Timestamp};
 
@@ -106,10 +106,25 @@ pub fn test(condition: &Condition, unit: u32, scene: &Scene, facts: &Facts) -> O
 fn collect(matcher: &Matcher<'_>) -> Vec<Hit> {
     let (scene, compiled) = (matcher.scene, matcher.compiled);
     let mut found: BTreeMap<(u32, u32, u32), Hit> = BTreeMap::new();
-    for sighting in matcher.sightings() {
+    let sightings = matcher.sightings();
+    // Who is told with the name of whoever has the trouble does not have it as well: that a certificate has run out is the
+    // complaint of whom it was shown to.
+    let elsewhere: BTreeSet<(u32, &FactRef)> = sightings
+        .iter()
+        .filter(|one| {
+            let named = one.named.filter(|named| *named != one.unit);
+            named.is_some_and(|named| !holds(scene, one.unit, named))
+        })
+        .map(|one| (one.signature.0, &one.fact))
+        .collect();
+    for sighting in &sightings {
         let (mechanism, signature) = sighting.signature;
         let condition =
             &compiled.catalogue().mechanisms[mechanism as usize].signatures[signature as usize];
+        let plainly = sighting.named.is_some() || condition.own || condition.lookup;
+        if !plainly && elsewhere.contains(&(mechanism, &sighting.fact)) {
+            continue;
+        }
         let Some(source) = condition.source() else {
             continue;
         };

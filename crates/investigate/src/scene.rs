@@ -333,6 +333,22 @@ impl Scene {
             .map(|&e| (self.edges[e as usize].to, &self.edges[e as usize]))
     }
 
+    /// Whom a name means: where it is that of an address which is watched from outside, whoever answers there, if that is
+    /// one; else the unit itself.
+    pub fn meant_by(&self, unit: u32) -> u32 {
+        if self.entities[unit as usize].kind != EntityKind::Client {
+            return unit;
+        }
+        let mut answering = self
+            .below(unit)
+            .filter(|(_, edge)| edge.kind == EdgeKind::Calls)
+            .map(|(callee, _)| callee);
+        answering
+            .next()
+            .filter(|_| answering.next().is_none())
+            .unwrap_or(unit)
+    }
+
     /// The units that lean on `unit`, with the edge.
     pub fn above(&self, unit: u32) -> impl Iterator<Item = (u32, &SceneEdge)> {
         self.carries[unit as usize]

@@ -462,6 +462,43 @@ fn lines_speak_of_whom_they_name() {
 }
 
 #[test]
+fn who_tells_of_another_by_name_does_not_have_the_trouble_as_well() {
+    let of = |line: &str| -> Vec<String> {
+        let seen = seen(&[], &[], &[("mailer", line)]);
+        let matcher = Matcher::new(&seen.scene, &seen.facts, compiled());
+        let mut said: Vec<String> = matcher
+            .matches()
+            .iter()
+            .map(|hit| {
+                let mechanism = &compiled().catalogue().mechanisms[hit.mechanism as usize];
+                format!("{} @ {}", mechanism.id, seen.scene.name(hit.unit))
+            })
+            .filter(|hit| hit.starts_with("tls.certificate-expired"))
+            .collect();
+        said.dedup();
+        said
+    };
+    let bare = "certificate verify failed: certificate has expired";
+    assert_eq!(of(bare), ["tls.certificate-expired @ mailer"]);
+    assert_eq!(
+        of(&format!(
+            "https://door.shop.example:8443/x cannot be read: {bare}"
+        )),
+        ["tls.certificate-expired @ shop"]
+    );
+    // The other side refuses the writer's own certificate, whoever that other side is.
+    assert_eq!(
+        of(
+            "https://door.shop.example/ says: our certificate has expired (ssl alert: certificate expired)"
+        ),
+        [
+            "tls.certificate-expired @ mailer",
+            "tls.certificate-expired @ shop"
+        ]
+    );
+}
+
+#[test]
 fn what_a_machine_counts_is_told_of_whom_it_ended() {
     let key = SeriesKey {
         entity: "node-a".into(),

@@ -368,6 +368,7 @@ fn metrics() -> BTreeSet<String> {
     found
 }
 
+#[cfg(feature = "kubernetes")]
 #[test]
 fn the_role_for_a_cluster_is_the_one_that_the_calls_make() {
     let page = read("docs/connectors/kubernetes.md");

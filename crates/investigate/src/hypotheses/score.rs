@@ -9,7 +9,7 @@ use model::{SourceKind, Timestamp};
 
 use super::gate::still_comes;
 use super::{Ground, Hypothesis, Tested, onset_of_fact};
-use crate::catalogue::{Condition, Spread};
+use crate::catalogue::{Condition, MetricCondition, Predictions, Shape, Spread};
 use crate::constants as k;
 use crate::facts::{ChangeFact, Interval};
 use crate::kinds::FactRef;
@@ -199,6 +199,9 @@ fn test_predictions(ground: &Ground<'_>, hypothesis: &Hypothesis) -> Vec<Tested>
                     let mut refs: Vec<FactRef> = refs.iter().map(FactRef::from).collect();
                     if force == "must_not" {
                         refs.retain(|at| !is_outlived(ground, *at, lasting));
+                        if rises_as_a_whole(condition, predict, &tested) {
+                            refs.clear();
+                        }
                     }
                     ((!refs.is_empty()).then_some(true), refs)
                 }
@@ -228,6 +231,24 @@ fn test_predictions(ground: &Ground<'_>, hypothesis: &Hypothesis) -> Vec<Tested>
         }
     }
     tested
+}
+
+/// What must not fall has risen, as it must: then what fell is a part of it, as sessions that wait idly are of a
+/// database's sessions, and others came in its place.
+fn rises_as_a_whole(falls: &Condition, predict: &Predictions, tested: &[Tested]) -> bool {
+    let Some(low) = falls
+        .metric
+        .as_ref()
+        .filter(|metric| metric.is == Shape::Low)
+    else {
+        return false;
+    };
+    predict.must.iter().zip(tested).any(|(must, tested)| {
+        let same = |metric: &MetricCondition| metric.role == low.role && metric.is == Shape::High;
+        must.metric.as_ref().is_some_and(same)
+            && must.place == falls.place
+            && tested.outcome == PredictionOutcome::Met
+    })
 }
 
 /// When the last line that speaks for it came, of those that still come.

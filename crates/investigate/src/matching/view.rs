@@ -244,22 +244,7 @@ impl<'a> Matcher<'a> {
         let group = condition.names.as_deref()?;
         let captured = self.compiled.capture(condition.pattern()?, group, text)?;
         let entity = self.names.resolve(captured)? as usize;
-        let unit = self.scene.unit_of[entity];
-        if self.scene.entities[entity].kind != EntityKind::Client {
-            return Some(unit);
-        }
-        // An address that is watched from outside: who answers there is meant, if that is one.
-        let mut answering = self
-            .scene
-            .below(unit)
-            .filter(|(_, edge)| edge.kind == EdgeKind::Calls)
-            .map(|(callee, _)| callee);
-        Some(
-            answering
-                .next()
-                .filter(|_| answering.next().is_none())
-                .unwrap_or(unit),
-        )
+        Some(self.scene.meant_by(self.scene.unit_of[entity]))
     }
 
     /// Whose trouble it is that `unit` was not told whom a name means: of those whom it asks for names. Where nobody knows

@@ -118,6 +118,11 @@ fn who_refuses_is_named_rather_than_those_who_wait() {
 }
 
 #[test]
+fn a_certificate_is_that_of_who_shows_it() {
+    judged_rightly(&exported::shown_certificate());
+}
+
+#[test]
 fn what_comes_back_from_the_queue_is_no_defect_of_its_reader() {
     judged_rightly(&exported::put_back());
 }

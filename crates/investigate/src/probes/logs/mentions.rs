@@ -31,7 +31,8 @@ impl Mentions {
             .enumerate()
             .map(|(number, entity)| {
                 let name = entity.name.as_str();
-                (name, scene.unit_of[number], entity.kind.word())
+                let unit = scene.meant_by(scene.unit_of[number]);
+                (name, unit, entity.kind.word())
             })
             .filter(|(name, ..)| {
                 name.len() >= LEAST_NAME && name.bytes().any(|b| b.is_ascii_alphabetic())

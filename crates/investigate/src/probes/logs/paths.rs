@@ -282,7 +282,9 @@ pub(super) fn shifts(scan: &Scan, requests: &RequestCounts) -> Vec<Shift> {
                 first = tally.outcomes.first().map_or(first, |o| o.0);
             }
         }
-        if nats <= LEAST {
+        // What came more often for a while and came no more when the incident began is none of it.
+        let over = more && tally.during.0 == 0.0;
+        if over || nats <= LEAST {
             continue;
         }
         let after = usual.get(&(context, kind)).copied().unwrap_or(START);

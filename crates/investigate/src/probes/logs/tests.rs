@@ -189,6 +189,51 @@ fn a_step_that_vanished_before_the_alarm_is_found_where_it_vanished() {
     assert_eq!(gone.first.0 / 1_000_000_000, 25);
 }
 
+#[test]
+fn what_came_and_went_before_the_alarm_is_none_of_it() {
+    // From the 25th second on price finds its copy behind, until the 40th; of what follows little is seen.
+    let mut fake = estate(|_| false);
+    fake.lines.retain(|line| line.0 < 68_000);
+    fake.spans.retain(|span| span.6 < 68_000);
+    let late: Vec<_> = fake
+        .lines
+        .iter()
+        .filter(|line| line.0 > 25_000 && line.0 < 60_000 && line.3.contains("Price#20"))
+        .map(|(at, unit, _, _, trace, span)| {
+            let says = "a.b.Price#27 the copy is behind".to_string();
+            (*at, *unit, Some(Severity::Warn), says, *trace, *span)
+        })
+        .collect();
+    assert_eq!(late.len(), 8);
+    let (scene, before) = judged(&fake);
+    fake.lines.extend(late.iter().cloned());
+    let (_, facts) = judged(&fake);
+    let of = |facts: &[LogFact]| -> Vec<String> {
+        let shifted = facts.iter().filter(|f| f.path.is_some());
+        shifted.map(|f| f.template.clone()).collect()
+    };
+    assert_eq!(of(&facts), of(&before), "{}", told(&scene, &facts));
+    // Where it goes on, it is told.
+    fake.lines.extend((0..4).map(|n| {
+        let (at, unit, severity, says, ..) = late[0].clone();
+        let (number, after) = (100 + n as u64, 36_000 + 2_000 * n);
+        (
+            at + after,
+            unit,
+            severity,
+            says,
+            number + 1,
+            number * 10 + 5,
+        )
+    }));
+    let (scene, facts) = judged(&fake);
+    assert!(
+        of(&facts).iter().any(|f| f.starts_with("a.b.Price#27")),
+        "{}",
+        told(&scene, &facts)
+    );
+}
+
 /// Twelve operations of one unit, each asked for six times before and during; `says` gives their lines.
 fn operations(says: impl Fn(usize) -> Option<(Severity, &'static str)>) -> Fake {
     const NAMES: [&str; 12] = [

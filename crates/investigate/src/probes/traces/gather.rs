@@ -76,7 +76,7 @@ impl<'a> Names<'a> {
     fn of(scene: &'a Scene) -> Self {
         let mut units = FxHashMap::default();
         for (number, entity) in scene.entities.iter().enumerate() {
-            let unit = scene.unit_of[number];
+            let unit = scene.meant_by(scene.unit_of[number]);
             units.entry(entity.name.as_str()).or_insert(unit);
             units.entry(entity.id.as_str()).or_insert(unit);
         }

@@ -25,6 +25,13 @@ pub fn refused_sessions() -> Told {
             "",
             from(140, 30.0, 100.0),
         )
+        // Sessions that waited idly are fewer: that is no fall of their number.
+        .reads(
+            "items",
+            "pg_stat_activity_count",
+            "idle",
+            from(140, 24.0, 2.0),
+        )
         .writes("items", Severity::Fatal, refused, (140, END), 20)
         .alarm("storefront", "error_rate_percent", 142, 5.0, 60.0);
     for client in ["orders", "catalogue"] {
@@ -46,6 +53,44 @@ pub fn refused_sessions() -> Told {
         }],
         innocent: &[],
         evidence_of: &["items"],
+    }
+}
+
+/// The certificate of the payments' door has run out: whoever pays says so, and the payments, whom nobody reaches, are
+/// as well as ever.
+pub fn shown_certificate() -> Told {
+    let refuses = "POST /orders failed: payment: HTTPSConnectionPool(host='pay.shop.example', port=8443): Max retries exceeded \
+                   with url: /charge (Caused by SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] \
+                   certificate verify failed: certificate has expired (_ssl.c:1006)')))";
+    let case = Story::new("shown-certificate", "nobody can pay")
+        .with(
+            EntityKind::Service,
+            &["storefront", "orders", "payments", "catalogue"],
+        )
+        .with(EntityKind::Client, &["pay.shop.example"])
+        .calls("storefront", &["orders", "catalogue"])
+        .calls("orders", &["payments"])
+        .calls("pay.shop.example", &["payments"])
+        .chatters("storefront")
+        .chatters("orders")
+        .serves("storefront", |_| 90.0, from(140, 0.1, 60.0))
+        .serves("orders", |_| 30.0, from(140, 0.1, 60.0))
+        .serves_well("payments", 20.0)
+        .serves_well("catalogue", 8.0)
+        .writes("orders", Severity::Error, refuses, (140, END), 20)
+        .alarm("storefront", "error_rate_percent", 142, 5.0, 60.0)
+        .told();
+    Told {
+        case,
+        status: Status::CauseFound,
+        causes: vec![Truth {
+            entities: &["payments"],
+            mechanisms: &["tls.certificate-expired"],
+            category: Category::SystemChange,
+            change: None,
+        }],
+        innocent: &[],
+        evidence_of: &["orders"],
     }
 }
 
