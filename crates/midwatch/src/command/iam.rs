@@ -169,16 +169,7 @@ fn gather(
 }
 
 fn read(path: &Path) -> Result<String, Problem> {
-    let unreadable = |error: std::io::Error| Problem::unreadable(path, &error);
-    let size = std::fs::metadata(path).map_err(unreadable)?.len();
-    if size > LONGEST {
-        return Err(Problem::bad_input(
-            format!("it has {size} bytes, more than {LONGEST}"),
-            path.display().to_string(),
-            "give only what has a say in the call",
-        ));
-    }
-    std::fs::read_to_string(path).map_err(unreadable)
+    super::read(path, LONGEST, "give only what has a say in the call")
 }
 
 fn dressed(answer: &Explained, pencil: &Pencil) -> String {

@@ -33,6 +33,8 @@ mod stats;
 mod topology;
 mod verify;
 
+use std::path::Path;
+
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::config::{Length, MAIN};
@@ -255,6 +257,20 @@ pub fn run(command: Command, console: &mut Console<'_>) -> Result<Exit, Problem>
         Command::Completions(args) => completions::run(&args, console),
         Command::Man(args) => man::run(&args, console),
     }
+}
+
+/// The text of a file that holds at most `longest` bytes; who gives a longer one is told what to do instead.
+fn read(path: &Path, longest: u64, instead: &str) -> Result<String, Problem> {
+    let unreadable = |error: std::io::Error| Problem::unreadable(path, &error);
+    let size = std::fs::metadata(path).map_err(unreadable)?.len();
+    if size > longest {
+        return Err(Problem::bad_input(
+            format!("it has {size} bytes, more than {longest}"),
+            path.display().to_string(),
+            instead,
+        ));
+    }
+    std::fs::read_to_string(path).map_err(unreadable)
 }
 
 /// The entity that is meant: the one of that id, or the only one whose id ends so.

@@ -1,6 +1,6 @@
 //! `midwatch permissions prove`: whether the calls of a log are all among those that are needed.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 use connectors::aws;
@@ -99,7 +99,7 @@ pub fn run(args: &Args, place: &Place, console: &mut Console<'_>) -> Result<Exit
     if args.hands && args.vendor != Logged::Aws {
         return Err(Vendor::handless("midwatch permissions prove --hands"));
     }
-    let log = read(&args.log)?;
+    let log = crate::command::read(&args.log, LONGEST, "give it in parts")?;
     let shown = match args.vendor {
         // Hands are held against the whole of their table, whatever the configuration lets them touch.
         Logged::Aws if args.hands => of_aws(&log, &args.by, aws::deeds::by_trail, |_| None),
@@ -130,19 +130,6 @@ pub fn run(args: &Args, place: &Place, console: &mut Console<'_>) -> Result<Exit
         true => Exit::Done,
         false => Exit::No,
     })
-}
-
-fn read(path: &Path) -> Result<String, Problem> {
-    let unreadable = |error: std::io::Error| Problem::unreadable(path, &error);
-    let size = std::fs::metadata(path).map_err(unreadable)?.len();
-    if size > LONGEST {
-        return Err(Problem::bad_input(
-            format!("it has {size} bytes, more than {LONGEST}"),
-            path.display().to_string(),
-            "give it in parts",
-        ));
-    }
-    std::fs::read_to_string(path).map_err(unreadable)
 }
 
 /// A call counts as needed if it is in the table and the configuration `lacks` nothing for it.

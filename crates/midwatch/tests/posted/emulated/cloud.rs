@@ -218,8 +218,13 @@ impl Cloud {
 
     /// Gives a function these variables, and no others.
     pub fn variables(&self, name: &str, variables: Value) {
+        self.configure(name, &json!({"Environment": {"Variables": variables}}));
+    }
+
+    /// Sets this of a function, and leaves the rest as it is.
+    pub fn configure(&self, name: &str, parameters: &Value) {
         let line = format!("PUT /2015-03-31/functions/{name}/configuration");
-        self.lambda(&line, &json!({"Environment": {"Variables": variables}}));
+        self.lambda(&line, parameters);
     }
 
     /// How many copies of a function may run at once, where that is limited.
@@ -231,9 +236,13 @@ impl Cloud {
 
     /// The variables of a function.
     pub fn set(&self, name: &str) -> Value {
+        self.configured(name)["Environment"]["Variables"].take()
+    }
+
+    /// All that is set of a function.
+    pub fn configured(&self, name: &str) -> Value {
         let line = format!("GET /2015-03-31/functions/{name}/configuration");
-        let said: Value = serde_json::from_str(&self.lambda(&line, &json!({}))).unwrap();
-        said["Environment"]["Variables"].clone()
+        serde_json::from_str(&self.lambda(&line, &json!({}))).unwrap()
     }
 
     /// The audit trail's record of that id.

@@ -3,7 +3,8 @@
 AWS's history of events holds no calls of data, such as invocations, while the emulator's newest 50 records would be little
 else. The emulator names a call whose action stands in a form or an address by method and service ("POST.iam"), and so takes what reads for
 what alters; it names calls that set a limit of concurrency by that of another; whoever reads a limit is held to the right
-to set it; and copies of a function go on under the role that it had before.
+to set it; copies of a function go on under the role that it had before; and of a function that cannot be started by the
+name that is set, it has no line, where AWS's own runtime for Python writes one.
 
 Where `MENDED_LIVED` names a file, whatever happens before that file is there is recorded as of an hour ago: so a test that puts
 numbers of a calm time there has a trail that goes with them.
@@ -30,6 +31,8 @@ READS = re.compile("Get|List|Describe|Head|Filter|BatchGet|Lookup|Search")
 
 named, recorded, needed = app._ct_event_name, cloudtrail.record_event, iam_actions._lambda_action
 traced, configured = app._maybe_record_cloudtrail, lambda_svc._update_config
+executed = lambda_svc._execute_function_warm
+NAMELESS = re.compile(r"Worker init failed: module '([^']+)' has no attribute '([^']+)'")
 
 
 def limit(method, path):
@@ -64,6 +67,17 @@ def configure(function, data):
     return configured(function, data)
 
 
+def execute(function, event, request_id):
+    result = executed(function, event, request_id)
+    body = result.get("body")
+    found = NAMELESS.match(str(body.get("errorMessage"))) if result.get("error") and isinstance(body, dict) else None
+    if found:
+        says, kind = f"Handler '{found[2]}' missing on module '{found[1]}'", "Runtime.HandlerNotFound"
+        body = {"errorMessage": says, "errorType": kind, "requestId": request_id, "stackTrace": []}
+        result = {**result, "body": body, "log": f"[ERROR] {kind}: {says}\nTraceback (most recent call last):"}
+    return result
+
+
 class Clock:
     """That of the audit trail."""
 
@@ -76,6 +90,7 @@ class Clock:
 
 app._ct_event_name = name
 lambda_svc._update_config = configure
+lambda_svc._execute_function_warm = execute
 cloudtrail.time = Clock()
 app._maybe_record_cloudtrail = trace
 cloudtrail.record_event = record

@@ -101,6 +101,29 @@ const FORGETFUL: Breakage = Breakage {
     },
 };
 
+/// A worker that is started by a name that its code does not have.
+const MISNAMED: Breakage = Breakage {
+    sets_up: Cloud::set_up,
+    asks: Cloud::request,
+    every: Duration::from_secs(1),
+    alarmed: "function/api",
+    cause: "function/worker",
+    service: "lambda",
+    does: |cloud| cloud.configure("worker", &json!({"Handler": "index.record"})),
+    mechanism: "config.required-value-missing",
+    setting: "index.record",
+    step: ["handler = index.record", "handler = index.handler"],
+    undo: || Action::SetSettings {
+        entity: EntityId::new("function/worker"),
+        settings: [(
+            "configuration.handler".to_string(),
+            Some("index.record".to_string()),
+        )]
+        .into(),
+    },
+    mended: |cloud| cloud.configured("worker")["Handler"] == "index.handler",
+};
+
 /// A system that was broken, and the incident that came of it.
 struct Scene {
     stand: Stand,
@@ -371,6 +394,14 @@ fn a_worker_without_its_variable_is_given_it_through_ministack() {
     let scene = broken(&FORGETFUL, HANDS);
     investigated(&FORGETFUL, &scene);
     put_back(&FORGETFUL, &scene);
+}
+
+#[test]
+#[ignore = "needs ministack: run by cargo xtask test"]
+fn a_worker_that_is_misnamed_is_started_by_its_name_through_ministack() {
+    let scene = broken(&MISNAMED, HANDS);
+    investigated(&MISNAMED, &scene);
+    put_back(&MISNAMED, &scene);
 }
 
 /// The same where nobody gave the watch hands: it is found as well, and left to people.
