@@ -897,8 +897,8 @@ fn an_audit_fails_where_less_can_be_named_than_is_asked_and_refuses_what_is_not_
     assert_eq!(audit(&["--least", "0"]).exit, Exit::Done);
     assert_eq!(audit(&["--least", "99"]).exit, Exit::No);
     assert_eq!(audit(&["--least", "101"]).exit, Exit::BadInput);
-    refused(&audit(&["--entity", "nobody"]), "nobody here is called so");
-    refused(&audit(&["--entity", "internal"]), "2 entities end so");
+    refused(&audit(&["--entity", "nobody"]), "nothing here is called so");
+    refused(&audit(&["--entity", "internal"]), "2 of them end so");
     let one = audit(&["--entity", "payments-api", "--format", "json"]).json();
     assert_eq!(one["units"].as_array().map(Vec::len), Some(1));
     assert_eq!(one["counts"], one["units"][0]["counts"]);
@@ -948,7 +948,7 @@ fn a_topology_is_told_in_every_dress_and_around_one_entity() {
 fn a_topology_around_nobody_is_refused() {
     let path = format!("{RECORDINGS}petshop-latency.tar.zst");
     let nobody = run(&["topology", &path, "--around", "no-such-thing"]);
-    refused(&nobody, "nobody here is called so");
+    refused(&nobody, "nothing here is called so");
     refused(&run(&["topology", "/nowhere/at/all"]), "/nowhere/at/all");
     let alone = run(&["topology", &path, "--hops", "2"]);
     assert_eq!(alone.exit, Exit::BadInput, "{}", alone.err);

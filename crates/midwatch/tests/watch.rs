@@ -423,7 +423,7 @@ fn a_silence_is_listed_and_ended_before_its_time() {
     agree(api, "/v1/spaces/main/silences", &json);
 
     let id = standing[0]["id"].as_str().unwrap();
-    no(&["silence", "end", "nobody"], "no silence is called so");
+    no(&["silence", "end", "nobody"], "nothing here is called so");
     no(&["silence", "--all", "end", id], "before a word");
     let ended = say(&["silence", "end", id.trim_start_matches("silence-")]);
     assert_eq!(ended.exit, Exit::Done, "{}", ended.err);

@@ -84,6 +84,13 @@ impl Silence {
         (into < length).then(|| now.plus(Span(length.0 - into.0)))
     }
 
+    /// Since when it is over for good, if it is at `now`: somebody ended it, or its one time has passed.
+    pub fn over_since(&self, now: Timestamp) -> Option<Timestamp> {
+        let passed = (self.every == Recurrence::Once).then_some(self.until);
+        let at = self.ended.into_iter().chain(passed).min()?;
+        (at <= now).then_some(at)
+    }
+
     /// Is the alarm one of those that it is about?
     pub fn covers(&self, alarm: &Alarm) -> bool {
         let fits = |pattern: &Option<String>, text: &str| {

@@ -83,7 +83,7 @@ fn only(readiness: &mut Readiness, wanted: &str) -> Result<(), Problem> {
         .iter()
         .map(|unit| unit.entity.as_str())
         .collect();
-    let one = super::the_one(&ids, wanted, "--entity")?;
+    let one = super::the_entity(&ids, wanted, "--entity")?.to_string();
     readiness.units.retain(|unit| unit.entity.as_str() == one);
     readiness.counts = readiness
         .units

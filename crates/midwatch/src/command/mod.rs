@@ -273,34 +273,38 @@ fn read(path: &Path, longest: u64, instead: &str) -> Result<String, Problem> {
     std::fs::read_to_string(path).map_err(unreadable)
 }
 
-/// The entity that is meant: the one of that id, or the only one whose id ends so.
-fn the_one(ids: &[&str], wanted: &str, flag: &str) -> Result<String, Problem> {
-    let ends: Vec<&str> = ids
-        .iter()
-        .filter(|id| id.ends_with(wanted))
-        .copied()
-        .collect();
-    let found = match ids.iter().find(|id| **id == wanted) {
+/// Which of these ids is meant: the one that is `wanted`, or the only one that ends so. `place` and `remedy` are for whoever
+/// named none of them, or several.
+fn the_one<'i>(
+    ids: &[&'i str],
+    wanted: &str,
+    place: &str,
+    remedy: &str,
+) -> Result<&'i str, Problem> {
+    let ends = |id: &&&str| !wanted.is_empty() && id.ends_with(wanted);
+    let found: Vec<&str> = match ids.iter().find(|id| **id == wanted) {
         Some(id) => vec![*id],
-        None => ends,
+        None => ids.iter().filter(ends).copied().collect(),
     };
     let [one] = found.as_slice() else {
         let near = watch::detect::nearest(wanted, ids.iter().copied());
         let what = match (found.len(), near) {
-            (0, Some(near)) => format!("nobody here is called so; did you mean {near}?"),
-            (0, None) => "nobody here is called so".to_string(),
+            (0, Some(near)) => format!("nothing here is called so; did you mean {near}?"),
+            (0, None) => "nothing here is called so".to_string(),
             (many, _) => {
                 let some: Vec<&str> = found.iter().take(MOST_NAMED).copied().collect();
-                format!("{many} entities end so, such as {}", some.join(", "))
+                format!("{many} of them end so, such as {}", some.join(", "))
             }
         };
-        return Err(Problem::bad_input(
-            what,
-            format!("{flag} {wanted}"),
-            format!("give a whole id; without {flag} all of them are listed"),
-        ));
+        return Err(Problem::bad_input(what, place, remedy));
     };
-    Ok((*one).to_string())
+    Ok(*one)
+}
+
+/// The entity that this flag names.
+fn the_entity<'i>(ids: &[&'i str], wanted: &str, flag: &str) -> Result<&'i str, Problem> {
+    let remedy = format!("give a whole id; without {flag} all of them are listed");
+    the_one(ids, wanted, &format!("{flag} {wanted}"), &remedy)
 }
 
 /// So many names stand in one error.

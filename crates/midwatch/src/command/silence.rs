@@ -185,26 +185,11 @@ fn list(
 
 /// The one of that id, or the only one whose id ends so, if there is anything left to end.
 fn find<'a>(all: &'a [Silence], id: &str, now: Timestamp) -> Result<&'a Silence, Problem> {
-    let exact = all.iter().find(|one| one.id == id);
-    let mut fitting = all
-        .iter()
-        .filter(|one| !id.is_empty() && one.id.ends_with(id));
-    let found = match (exact, fitting.next(), fitting.next()) {
-        (Some(one), ..) | (None, Some(one), None) => one,
-        (None, None, _) => {
-            return Err(Problem::bad_input(
-                "no silence is called so",
-                id,
-                "`midwatch silence list --all` shows them; the end of an id is enough",
-            ));
-        }
-        (None, Some(one), Some(other)) => {
-            return Err(Problem::bad_input(
-                format!("{} and {} both end so", one.id, other.id),
-                id,
-                "give more of the id",
-            ));
-        }
+    let ids: Vec<&str> = all.iter().map(|one| one.id.as_str()).collect();
+    let remedy = "`midwatch silence list --all` shows them; the end of an id is enough";
+    let one = super::the_one(&ids, id, id, remedy)?;
+    let Some(found) = all.iter().find(|silence| silence.id == one) else {
+        return Err(Problem::bad_input("nothing here is called so", id, remedy));
     };
     match over(found, now) {
         None => Ok(found),
@@ -218,11 +203,7 @@ fn find<'a>(all: &'a [Silence], id: &str, now: Timestamp) -> Result<&'a Silence,
 
 /// Since when it is over for good, and by whom; `None` while it may still be quiet.
 fn over(silence: &Silence, now: Timestamp) -> Option<String> {
-    let passed = (silence.every == Recurrence::Once).then_some(silence.until);
-    let at = silence.ended.into_iter().chain(passed).min()?;
-    if at > now {
-        return None;
-    }
+    let at = silence.over_since(now)?;
     let since = format!("over since {}", words::moment(at));
     Some(match &silence.ended_by {
         Some(by) if silence.ended == Some(at) => format!("{since}, ended by {by}"),
@@ -324,9 +305,12 @@ mod tests {
             ("1234", "silence-1234"),
             ("234", "234"),
             ("-5234", "silence-5234"),
-            ("34", "silence-1234 and silence-5234 both end so"),
-            ("nobody", "no silence is called so"),
-            ("", "no silence is called so"),
+            (
+                "34",
+                "3 of them end so, such as silence-1234, silence-5234, 234",
+            ),
+            ("nobody", "nothing here is called so"),
+            ("", "nothing here is called so"),
             ("77", "it is over since 1970-01-01 00:00:10 UTC"),
             (
                 "silence-88",

@@ -60,8 +60,8 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Problem> {
             .iter()
             .map(|one| one.id.as_str())
             .collect();
-        let id = super::the_one(&ids, wanted, "--around")?;
-        topology = map::around(&topology, &id.as_str().into(), args.hops);
+        let id = super::the_entity(&ids, wanted, "--around")?.into();
+        topology = map::around(&topology, &id, args.hops);
     }
     let pencil = console.pencil_for(args.out.as_deref());
     let text = match args.format {

@@ -428,12 +428,12 @@ impl LiveDesk {
 }
 
 impl LiveDesk {
-    /// Does what a person wants done.
+    /// Does what a person wants done; what came of it, for people and for programs.
     ///
     /// # Errors
     /// If it may not be, or could not be written down; questions are no deeds.
-    pub fn perform(&self, who: &Person, wanted: Request) -> Result<String, Undone> {
-        match wanted {
+    pub fn perform(&self, who: &Person, wanted: Request) -> Result<(String, Value), Undone> {
+        let said = match wanted {
             Request::Approve { incident, plan } => self.approve(who, &incident, &plan),
             Request::Refuse {
                 incident,
@@ -475,15 +475,13 @@ impl LiveDesk {
                 rule,
                 seconds,
                 why,
-            } => {
-                let (said, _) = self.silence(who, (entity, rule), seconds, why)?;
-                Ok(said)
-            }
+            } => return self.silence(who, (entity, rule), seconds, why),
             Request::EndSilence { silence } => self.end_silence(who, &silence),
             Request::Ask { .. } | Request::TakeDown { .. } | Request::Health => {
                 Err(Undone::No("that alters nothing".to_string()))
             }
-        }
+        };
+        Ok((said?, Value::Null))
     }
 }
 
@@ -502,22 +500,8 @@ impl Desk for LiveDesk {
                 let (said, facts) = self.health();
                 Reply::Done { said, facts }
             }
-            Request::Silence {
-                entity,
-                rule,
-                seconds,
-                why,
-            } => match self.silence(who, (entity, rule), seconds, why) {
-                Ok((said, facts)) => Reply::Done { said, facts },
-                Err(undone) => Reply::Refused {
-                    why: undone.to_string(),
-                },
-            },
             deed => match self.perform(who, deed) {
-                Ok(said) => Reply::Done {
-                    said,
-                    facts: serde_json::Value::Null,
-                },
+                Ok((said, facts)) => Reply::Done { said, facts },
                 Err(undone) => Reply::Refused {
                     why: undone.to_string(),
                 },

@@ -48,14 +48,11 @@ fn list(space: &dyn Space, asked: &Asked, which: Which) -> Result<Json<Listed<Sh
         limit: which.limit,
     };
     let now = asked.now;
-    let over = |silence: &Silence| {
-        let ended = silence.ended.is_some_and(|ended| ended <= now);
-        let passed = silence.every == model::silence::Recurrence::Once && silence.until <= now;
-        ended || passed
-    };
     // A cursor may name one that is over by now.
     let wanted = space.silences()?.into_iter().filter(|silence| {
-        which.all || !over(silence) || part.cursor.as_deref() == Some(silence.id.as_str())
+        which.all
+            || silence.over_since(now).is_none()
+            || part.cursor.as_deref() == Some(silence.id.as_str())
     });
     let listed = part.of(wanted, |silence| silence.id.clone())?;
     Ok(Json(listed.try_map(|silence| {

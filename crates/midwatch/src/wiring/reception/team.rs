@@ -327,7 +327,10 @@ impl Space for Team {
             uid: u32::MAX,
         };
         match &self.running {
-            Some(running) => running.desk.perform(&who, wanted),
+            Some(running) => {
+                let done = running.desk.perform(&who, wanted);
+                done.map(|(said, _)| said)
+            }
             None => Err(Undone::No(Fault::NotRunning.to_string())),
         }
     }
