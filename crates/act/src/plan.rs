@@ -227,17 +227,15 @@ pub fn propose(
 
 /// The causes to answer now, and why others are left.
 fn chosen<'a>(report: &'a Report, context: &Context) -> (Vec<&'a Cause>, Vec<String>) {
-    let anyone_sure = report
-        .causes
-        .iter()
-        .any(|cause| cause.confidence >= context.sure);
+    let past = |cause: &&Cause| {
+        let key = (cause.entity.clone(), cause.mechanism.clone());
+        context.past.contains(&key)
+    };
+    let open: Vec<&Cause> = report.causes.iter().filter(|cause| !past(cause)).collect();
+    let anyone_sure = open.iter().any(|cause| cause.confidence >= context.sure);
     let mut chosen = Vec::new();
     let mut left = Vec::new();
-    for cause in &report.causes {
-        let key = (cause.entity.clone(), cause.mechanism.clone());
-        if context.past.contains(&key) {
-            continue;
-        }
+    for cause in open {
         let sure = format!(
             "{} ({}) is sure to {:.2} only",
             cause.entity, cause.title, cause.confidence

@@ -337,6 +337,33 @@ fn one_change_behind_two_causes_is_undone_once_and_an_unsure_cause_waits() {
     );
 }
 
+#[test]
+fn an_unsure_cause_does_not_wait_for_surer_ones_that_are_past() {
+    let hands = [arc(Hands::new("hand", vec![reverts("service/z", "c9")]))];
+    check(
+        json!({
+            "symptoms": [symptom("service/z", "errors", true)],
+            "causes": [
+                cause(1, "service/a", "m1", json!("c1"), 0.9, &[], &[("rollback", "")]),
+                cause(2, "service/z", "m3", json!("c9"), 0.4, &[0], &[("rollback", "")]),
+            ],
+        }),
+        &Context {
+            past: [(
+                "service/a".into(),
+                model::mechanism::MechanismId("m1".to_string()),
+            )]
+            .into(),
+            ..Context::default()
+        },
+        &hands,
+        "1. put service/z back to what it was before c9 (hand, harmless; back: put service/z back to what it was before undo-c9) because service/z broke. [C2]
+        basis service/z m3 0.40
+        expect at most 1.000% of the calls of service/z fail
+        touches service/z",
+    );
+}
+
 /// A case with spans of `service/a` and one series of `service/b`, well for a while and then ill.
 fn seen() -> model::case::Case {
     use model::case::{Case, OwnedSpan};

@@ -316,7 +316,9 @@ impl<'a> Case<'a> {
         };
         let looked = self.incident.investigations.last()?;
         let helped = self.helped(plan);
-        if helped && looked.started > ended && self.something_beyond(plan) {
+        // An alarm looks back over minutes: while there is patience, what nothing can be done about is no reason to give up.
+        let vain = *last < patience && self.no_plan_of_newest().is_some();
+        if helped && looked.started > ended && self.something_beyond(plan) && !vain {
             // It did what it could, and another cause is left: the plan stays, and a further one follows.
             return None;
         }
@@ -519,9 +521,7 @@ impl<'a> Case<'a> {
     /// A cause is known: from the plan to the moment at which hands move.
     fn way_back(&self) -> Option<Duty> {
         let report = self.report()?;
-        if let Some((ledger, why)) = &self.incident.no_plan
-            && *ledger == report.ledger
-        {
+        if let Some(why) = self.no_plan_of_newest() {
             return Some(self.hand_over(format!("there is no plan: {}", why.join("; "))));
         }
         let plan = self
@@ -601,6 +601,12 @@ impl<'a> Case<'a> {
     /// The newest report.
     fn report(&self) -> Option<&'a Report> {
         self.incident.report()
+    }
+
+    /// Why there is no plan for what the newest report names, where that was found out.
+    fn no_plan_of_newest(&self) -> Option<&'a [String]> {
+        let (ledger, why) = self.incident.no_plan.as_ref()?;
+        (*ledger == self.report()?.ledger).then_some(why.as_slice())
     }
 
     /// Alarms that joined after the look began.

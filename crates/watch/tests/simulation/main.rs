@@ -251,6 +251,26 @@ fn what_helped_stays_while_something_else_is_found() {
     }
 }
 
+/// An alarm that looks back over a minute still fires although all is well; it is looked at again, and something is named
+/// about which nothing can be done. Nobody is called for that: there is patience left, and the alarm goes quiet in it.
+#[test]
+fn an_alarm_that_comes_after_is_waited_for_whatever_else_is_named() {
+    let mut run = three_broken(1, Manner::Good, Answer::Yes);
+    {
+        let mut state = run.world.state();
+        state.distracted = true;
+        state.lag = 60;
+    }
+    run.until_over(HOURS);
+    run.check("distracted");
+    let (_, incident, _) = one(&run);
+    assert_eq!(incident.closed.map(|(_, how)| how), Some(Ending::Recovered));
+    assert_eq!(incident.handed_over, None);
+    let (_, why) = incident.no_plan.expect("it was looked at for another plan");
+    assert!(why.iter().all(|why| why.contains(world::ROUTER)), "{why:?}");
+    assert_eq!(run.world.state().deeds.len(), 3);
+}
+
 #[test]
 fn a_no_is_a_no_and_silence_is_none() {
     for (answer, why) in [

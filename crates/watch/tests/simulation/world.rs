@@ -80,12 +80,16 @@ pub struct State {
     pub looks: u64,
     /// Does whoever investigates see a function only in the third look, and blame for ever what was once broken?
     pub blinkered: bool,
+    /// Does whoever investigates name, beside what was once broken, a cause about which no hand can do anything?
+    pub distracted: bool,
     /// Who was blamed so far.
     blamed: BTreeMap<EntityId, Timestamp>,
     /// The alarm's name.
     pub rule: &'static str,
     /// Seconds that the alarm takes to fire.
     pub delay: i64,
+    /// Seconds that it goes on to fire after all is well.
+    pub lag: i64,
     /// Is the alarm's word on its way? Its last state as brought.
     pub alarm: AlarmState,
 }
@@ -112,9 +116,11 @@ impl World {
                 told: Vec::new(),
                 looks: 0,
                 blinkered: false,
+                distracted: false,
                 blamed: BTreeMap::new(),
                 rule: RULE,
                 delay: 2,
+                lag: 10,
                 alarm: AlarmState::Resolved,
             }),
         })
@@ -136,12 +142,13 @@ impl World {
         state.since = now;
     }
 
-    /// The alarm's next word, if it has one: it fires some seconds after something breaks, and is quiet 10 s after all is well.
+    /// The alarm's next word, if it has one: it fires some seconds after something breaks, and some after
+    /// all is well it is quiet.
     pub fn alarm(&self) -> Option<Alarm> {
         let now = self.clock.now();
         let state = self.state();
         let (wanted, after) = if state.broken.is_empty() {
-            (AlarmState::Resolved, 10)
+            (AlarmState::Resolved, state.lag)
         } else {
             (AlarmState::Firing, state.delay)
         };
@@ -314,12 +321,15 @@ impl Investigator for World {
         let looks = {
             let mut state = self.state();
             state.looks += 1;
-            if state.blinkered {
-                if state.looks < 3 {
-                    ill.remove(&EntityId::new(FUNCTIONS[2]));
-                }
+            if state.blinkered && state.looks < 3 {
+                ill.remove(&EntityId::new(FUNCTIONS[2]));
+            }
+            if state.blinkered || state.distracted {
                 state.blamed.extend(ill.clone());
                 ill.clone_from(&state.blamed);
+            }
+            if state.distracted && state.broken.is_empty() {
+                ill.insert(EntityId::new(ROUTER), case.manifest.now);
             }
             state.looks
         };
@@ -356,7 +366,9 @@ impl Investigator for World {
                 mechanism: MechanismId("change.config-broken".to_string()),
                 title: "a broken setting".to_string(),
                 category: Category::SystemChange,
-                change: Some(Self::change(entity.as_str())),
+                change: FUNCTIONS
+                    .contains(&entity.as_str())
+                    .then(|| Self::change(entity.as_str())),
                 word: model::report::Word::Confirmed,
                 confidence: 0.95,
                 onset: Some(onset),
