@@ -10,7 +10,7 @@ use model::report::{PredictionOutcome, Status, Word};
 use model::{EntityKind, GapReason, SourceKind};
 
 use crate::calibration;
-use crate::catalogue::{ChangeRole, Spread};
+use crate::catalogue::{ChangeRole, Spread, Where};
 use crate::constants as k;
 use crate::facts::Facts;
 use crate::hypotheses::{Ground, Hypothesis, is_seen_with_its_change};
@@ -494,8 +494,12 @@ fn is_told_by_itself_alone(ground: &Ground<'_>, hypothesis: &Hypothesis) -> bool
         SourceKind::Traces,
         SourceKind::Metrics,
     ];
+    let mechanism = hypothesis.mechanism();
+    let mut must_not = mechanism.predict.must_not.iter();
+    let may_come_from_below =
+        mechanism.generic.is_some() || must_not.any(|seen| seen.place == Where::Below);
     calls
-        && hypothesis.mechanism().generic.is_some()
+        && may_come_from_below
         && hypothesis.change.is_none()
         && hypothesis.score.signature < k::STRONG_SIGN
         && ground.scene.was_kept_from_us(unit, &tells)

@@ -264,6 +264,78 @@ fn a_title_that_sounds_like_it_convicts_nobody_where_others_could_not_be_read() 
     assert!(cause.word < model::report::Word::Confirmed, "{cause:?}");
 }
 
+/// Functions that nobody drew a way between, in a system that has a map; the front one says so.
+fn undrawn(line: &str) -> Case {
+    Story::new("undrawn", "the front fails")
+        .with(EntityKind::Function, &["front", "mailer"])
+        .with(EntityKind::Gateway, &["entrance"])
+        .calls("entrance", &["front"])
+        .chatters("front")
+        .chatters("mailer")
+        .writes("front", Severity::Error, line, (140, END), 12)
+        .alarm("front", "Errors", 143, 5.0, 60.0)
+        .told()
+}
+
+#[test]
+fn who_is_said_to_fail_is_whom_the_writer_leans_on() {
+    let mut case =
+        undrawn("Traceback (most recent call last): RuntimeError: mailer failed: 'BUCKET'");
+    let told = Story::new("undrawn", "")
+        .with(EntityKind::Function, &["mailer"])
+        .writes(
+            "mailer",
+            Severity::Error,
+            "[ERROR] KeyError: 'BUCKET' at load: bucket = os.environ['BUCKET']",
+            (139, END),
+            12,
+        )
+        .told();
+    case.logs
+        .get_or_insert_default()
+        .extend(told.logs.unwrap_or_default());
+    case.normalise();
+    let report = report_on(&case);
+    let named: Vec<_> = report
+        .causes
+        .iter()
+        .map(|cause| (cause.entity.as_str(), cause.mechanism.0.as_str()))
+        .collect();
+    assert_eq!(
+        named,
+        [("mailer", "config.required-value-missing")],
+        "{}",
+        leaders(&case)
+    );
+}
+
+#[test]
+fn an_error_of_its_own_is_less_sure_where_whom_it_leans_on_could_not_be_asked() {
+    let mut case = undrawn("Traceback (most recent call last): RuntimeError: it did not work");
+    let cause = |case: &Case| {
+        let report = report_on(case);
+        let cause = report.causes.into_iter().next();
+        cause.unwrap_or_else(|| panic!("{}", leaders(case)))
+    };
+    let open = cause(&case);
+    assert_eq!(open.mechanism.0, "code.exception-after-change");
+    let gap = Gap::new(
+        "who calls whom",
+        GapReason::Timeout,
+        "it did not answer",
+        "see why it is slow",
+    );
+    case.manifest.gaps.push(gap.hiding([SourceKind::Topology]));
+    let blind = cause(&case);
+    assert_eq!(blind.mechanism.0, "code.exception-after-change");
+    assert!(
+        blind.confidence <= 0.55 && open.confidence > 0.6,
+        "{open:?}"
+    );
+    let why = |cap: &String| cap.contains("whom it leans on");
+    assert!(blind.caps.iter().any(why), "{:?}", blind.caps);
+}
+
 /// The map knows of no way from the shop to the stock; the shop complains so.
 fn complaining(line: &str) -> Report {
     let case = Story::new("nobody-drew-it", "orders fail")

@@ -92,8 +92,9 @@ fn joins(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
 
-/// Ordinary words are names where an address, a word for a party or that for their own kind surrounds them:
-/// `http://cart/`, `cart:8080`, `cart service`, `upstream cart`, `function: reserve`.
+/// Ordinary words are names where an address, a word for a party or that for their own kind surrounds them, or where it
+/// is said of them that they fail: `http://cart/`, `cart:8080`, `cart service`, `upstream cart`, `function: reserve`,
+/// `reserve failed`.
 fn spoken_of(before: &[u8], after: &[u8], kind: &[u8]) -> bool {
     if before.ends_with(b"//") || before.ends_with(b"@") {
         return true;
@@ -118,8 +119,20 @@ fn spoken_of(before: &[u8], after: &[u8], kind: &[u8]) -> bool {
         b"calling",
         b"call",
     ];
+    const FAILS: [&[u8]; 9] = [
+        b"failed",
+        b"fails",
+        b"failing",
+        b"unavailable",
+        b"unreachable",
+        b"answered",
+        b"responded",
+        b"returned",
+        b"timed",
+    ];
     let party = |word: &[u8]| word == kind || PARTIES.contains(&word);
-    port || domain || party(&word_after) || party(&word_before)
+    let fails = FAILS.contains(&word_after.as_slice());
+    port || domain || party(&word_after) || fails || party(&word_before)
 }
 
 /// The next word, after at most two marks or spaces, in lower case.
