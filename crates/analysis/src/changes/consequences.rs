@@ -55,6 +55,7 @@ pub fn failure_kinds_of(effect: &Effect) -> &'static [(FailureKind, f64)] {
         DependencyBumped(Bump::Patch) => &[(ErrorsUp, 0.5), (LatencyUp, 0.5), (Crash, 0.4), (MemoryGrowth, 0.4)],
         DependencyBumped(_) => &[(ErrorsUp, 0.8), (Crash, 0.7), (LatencyUp, 0.5), (MemoryGrowth, 0.5), (CpuSaturation, 0.4), (DataRejected, 0.4), (AuthRejections, 0.4), (CertificateFailure, 0.3), (PoolExhaustion, 0.3), (Restarts, 0.5), (RolloutStuck, 0.4), (TimeoutsUp, 0.3), (DnsFailure, 0.15)],
         ImageChanged => &[(Crash, 0.8), (Restarts, 0.85), (RolloutStuck, 0.9), (ErrorsUp, 0.6), (CertificateFailure, 0.4), (DnsFailure, 0.4), (LatencyUp, 0.3), (MemoryGrowth, 0.3)],
+        EntryPointChanged => &[(Crash, 1.0), (ErrorsUp, 0.9), (Restarts, 0.9), (RolloutStuck, 0.9), (DependencyUnreachable, 0.4), (QueueBacklog, 0.3)],
         ProbeChanged => &[(Restarts, 1.0), (RolloutStuck, 0.9), (ErrorsUp, 0.6), (DependencyUnreachable, 0.6), (LatencyUp, 0.3), (Crash, 0.3)],
         RoutingChanged => &[(ErrorsUp, 0.9), (DependencyUnreachable, 0.9), (LatencyUp, 0.6), (CpuSaturation, 0.4), (StaleData, 0.3), (TrafficFanOut, 0.3), (RolloutStuck, 0.4), (TimeoutsUp, 0.5)],
         WireFormatChanged => &[(DataRejected, 1.0), (ErrorsUp, 0.9), (StaleData, 0.5), (QueueBacklog, 0.5), (Crash, 0.4), (AuthRejections, 0.15)],

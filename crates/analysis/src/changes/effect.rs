@@ -121,6 +121,8 @@ pub enum EffectKind {
     DependencyBumped(Bump),
     /// The image that is built on or run changed.
     ImageChanged,
+    /// Which program, or which function of it, is started changed.
+    EntryPointChanged,
     /// Liveness or readiness probe changed.
     ProbeChanged,
     /// Which backend answers which request changed.

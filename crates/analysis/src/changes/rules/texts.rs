@@ -21,6 +21,7 @@ enum Topic {
     Cache,
     Retry,
     Probe,
+    EntryPoint,
     Routing,
     Isolation,
     Version,
@@ -145,6 +146,11 @@ fn topic_of(s: &Setting<'_>) -> Topic {
         "startupprobe",
     ]) {
         return Topic::Probe;
+    }
+    // By its whole name: `command_timeout` and `error_handler` are something else.
+    if !s.positional && ["handler", "entrypoint", "command", "cmd"].contains(&own.concat().as_str())
+    {
+        return Topic::EntryPoint;
     }
     if near(&["cache", "caching", "cached"]) {
         return Topic::Cache;
@@ -333,6 +339,7 @@ pub(super) fn changed(
         ),
         Topic::Clock => (EffectKind::TimeHandlingChanged, 0.7),
         Topic::Probe => (EffectKind::ProbeChanged, 0.8),
+        Topic::EntryPoint if file.language.is_config() => (EffectKind::EntryPointChanged, 0.8),
         Topic::Cache => (EffectKind::CacheKeyChanged, 0.6),
         Topic::Retry => (EffectKind::ConditionChanged, 0.3),
         Topic::Isolation => (EffectKind::LockWidened, 0.6),
@@ -344,7 +351,7 @@ pub(super) fn changed(
         ),
         Topic::Words => return,
         Topic::Other if file.language.is_config() => (EffectKind::ConditionChanged, 0.25),
-        Topic::Other => return,
+        Topic::Other | Topic::EntryPoint => return,
     };
     let mut effect = Effect::new(
         kind,
@@ -446,6 +453,7 @@ pub(super) fn removed(file: &FileView<'_>, s: &Setting<'_>, effects: &mut Vec<Ef
         Topic::Dns => (EffectKind::DnsChanged, 0.7),
         Topic::Permission => (EffectKind::PermissionChanged, 0.7),
         Topic::Probe => (EffectKind::ProbeChanged, 0.6),
+        Topic::EntryPoint => (EffectKind::EntryPointChanged, 0.7),
         _ if environment => (EffectKind::EnvVarRemoved, 0.8),
         Topic::Credential => (EffectKind::CredentialChanged, 0.7),
         Topic::Endpoint => (EffectKind::EndpointChanged, 0.7),
@@ -476,6 +484,7 @@ pub(super) fn added(file: &FileView<'_>, s: &Setting<'_>, effects: &mut Vec<Effe
         Topic::Tls if !new_file => (EffectKind::TlsChanged, 0.4),
         Topic::Dns if !new_file => (EffectKind::DnsChanged, 0.6),
         Topic::Probe if !new_file => (EffectKind::ProbeChanged, 0.5),
+        Topic::EntryPoint if !new_file => (EffectKind::EntryPointChanged, 0.5),
         _ => return,
     };
     effects.push(

@@ -41,16 +41,26 @@ pub struct Cloud {
 impl Cloud {
     /// Starts one on this port of this machine alone, which asks nobody who he is; it listens when this returns.
     pub fn start(stand: &Stand, port: u16) -> Self {
-        let cloud = Self::listening(stand, port, Command::new(emulator()));
-        // Asked for the first time for a service that it does not have, it reads all that it knows of services, for as
-        // long as 17 s, and answers nobody meanwhile.
-        let kind = "content-type: application/json";
-        let _ = cloud.ask("xray", "POST /ServiceGraph", kind, "{}");
-        cloud
+        Self::listening(stand, port, Command::new(emulator())).awake()
     }
 
-    /// The same, mended (`mended.py`), but everybody signs and may do what his policies say; and what is altered before
-    /// the file `lived` is there was so an hour ago.
+    /// The same, mended (`mended.py`).
+    pub fn mended(stand: &Stand, port: u16) -> Self {
+        let mut command = Command::new(python());
+        command.arg(beside("mended.py"));
+        Self::listening(stand, port, command).awake()
+    }
+
+    /// Asked for the first time for a service that it does not have, it reads all that it knows of services, for as long as
+    /// 17 s, and answers nobody meanwhile.
+    fn awake(self) -> Self {
+        let kind = "content-type: application/json";
+        let _ = self.ask("xray", "POST /ServiceGraph", kind, "{}");
+        self
+    }
+
+    /// The same, but everybody signs and may do what his policies say; and what is altered before the file `lived` is there
+    /// was so an hour ago.
     pub fn enforcing(stand: &Stand, port: u16) -> Self {
         let mut command = Command::new(python());
         command

@@ -27,6 +27,8 @@ const WELL: Duration = Duration::from_secs(45);
 
 /// What is broken, and what the report has to say of it.
 struct Breakage {
+    /// The emulator: as it is, or mended where it would show less than AWS.
+    starts: fn(&Stand, u16) -> Cloud,
     /// The system, whose alarm is posted to a program at that port.
     sets_up: fn(&Cloud, u16),
     /// A request; was it served?
@@ -59,6 +61,7 @@ const HANDS: &str =
 
 /// A worker that may not run.
 const STOPPED: Breakage = Breakage {
+    starts: Cloud::start,
     sets_up: Cloud::set_up,
     asks: Cloud::request,
     every: Duration::from_secs(1),
@@ -79,6 +82,7 @@ const STOPPED: Breakage = Breakage {
 
 /// A worker that lacks the variable that names its table.
 const FORGETFUL: Breakage = Breakage {
+    starts: Cloud::start,
     sets_up: Cloud::set_up,
     asks: Cloud::request,
     every: Duration::from_secs(1),
@@ -103,6 +107,7 @@ const FORGETFUL: Breakage = Breakage {
 
 /// A worker that is started by a name that its code does not have.
 const MISNAMED: Breakage = Breakage {
+    starts: Cloud::mended,
     sets_up: Cloud::set_up,
     asks: Cloud::request,
     every: Duration::from_secs(1),
@@ -138,7 +143,7 @@ struct Scene {
 fn broken(breakage: &Breakage, hands: &str) -> Scene {
     let stand = Stand::new();
     let [api, port] = free_ports();
-    let cloud = Cloud::start(&stand, port);
+    let cloud = (breakage.starts)(&stand, port);
     let more = format!(
         "[inlets.aws]\nkind = \"eventbridge\"\nsecret_file = \"secret\"\n[connectors.aws.main]\nregions = [\"eu-west-1\"]\nendpoint = \"http://127.0.0.1:{port}\"\ncall_log = \"calls.jsonl\"\n{hands}[act]\npatience = \"8m\"\n"
     );

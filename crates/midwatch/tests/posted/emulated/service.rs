@@ -24,6 +24,7 @@ const HANDS: &str = "[connectors.aws.main.hands]\nwithout_role = true\nservices 
 
 /// A service of which no copy is to run.
 const NOBODY: Breakage = Breakage {
+    starts: Cloud::start,
     sets_up,
     asks: |cloud| {
         let running = running(cloud);
