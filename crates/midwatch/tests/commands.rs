@@ -1035,16 +1035,54 @@ fn whoever_is_asked_over_http_is_told_what_is_asked() {
 }
 
 #[test]
-fn only_those_of_whom_there_are_logs_can_be_proven() {
-    let help = run(&["permissions", "prove", "--help"]);
-    assert!(help.out.contains("No log is kept"), "{}", help.out);
-    assert!(help.out.contains("API server"), "{}", help.out);
-    assert!(!help.out.to_lowercase().contains("loki"), "{}", help.out);
-    let kept = ["permissions", "prove", "calls.jsonl", "--vendor", "loki"];
-    let kept = run(&kept);
-    assert_eq!(kept.exit, Exit::BadInput);
-    assert!(kept.err.contains("possible values: aws"), "{}", kept.err);
-    assert!(!kept.err.contains("tempo"), "{}", kept.err);
+fn an_access_log_is_held_against_what_is_asked_over_http() {
+    let here = folder();
+    let log = here.path().join("access.log");
+    let line = |method: &str, target: &str, agent: &str| {
+        format!(
+            "10.0.0.7 - - [24/Nov/2026:03:00:00 +0000] \"{method} {target} HTTP/1.1\" 200 7 \"-\" \"{agent}\"\n"
+        )
+    };
+    let own = line("GET", "/prom/api/v1/query_range?query=up", "midwatch/0.1.0");
+    let deletes = line("POST", "/prom/api/v1/admin/tsdb/delete_series", "curl/8.5");
+    let proven = |written: &str, more: &[&str]| {
+        std::fs::write(&log, written).expect("the folder is writable");
+        let asked = ["permissions", "prove", text(&log), "--vendor", "prometheus"];
+        run(&[&asked[..], more].concat())
+    };
+    let below = ["--below", "/prom", "--by", "midwatch/"];
+    let ran = proven(&(own.clone() + &deletes), &below);
+    assert_eq!(ran.exit, Exit::Done, "{}", ran.err);
+    let told =
+        "1 of 1 calls are among those that the connector needs\n1 calls of others were left out\n";
+    assert_eq!(ran.out, told);
+    let ran = proven(
+        &(own.clone() + &deletes),
+        &["--below", "/prom", "--format", "json"],
+    );
+    assert_eq!(ran.exit, Exit::No);
+    let call = "POST /prom/api/v1/admin/tsdb/delete_series HTTP/1.1";
+    assert_eq!(ran.json()["not_needed"][0]["call"], call);
+    assert_eq!(ran.json()["vendor"], "prometheus");
+    // At another place nothing of it is what is asked.
+    assert_eq!(proven(&own, &[]).exit, Exit::No);
+    for (written, more, what) in [
+        ("", &[][..], "there is no call in it"),
+        (own.as_str(), &["--by", "anna"][..], "by \"anna\""),
+        ("{\"verb\":\"get\"}\n", &[][..], "line 1 tells of no call"),
+        (own.as_str(), &["--hands"][..], "no hands"),
+        (
+            own.as_str(),
+            &["--below", "/prom", "--vendor", "aws"][..],
+            "cannot be used multiple times",
+        ),
+    ] {
+        let ran = proven(written, more);
+        assert_eq!(ran.exit, Exit::BadInput, "{more:?}: {}", ran.out);
+        assert!(ran.err.contains(what), "{more:?}: {}", ran.err);
+    }
+    let asked = ["permissions", "prove", text(&log), "--below", "/prom"];
+    refused(&run(&asked), "calls by their names");
 }
 
 #[test]

@@ -22,6 +22,7 @@ pub(crate) mod kept;
 #[cfg(any(feature = "kubernetes", feature = "loki"))]
 pub(crate) mod lines;
 pub(crate) mod matchers;
+pub mod proof;
 #[cfg(any(feature = "aws", feature = "jaeger", feature = "tempo"))]
 mod slices;
 #[cfg(any(feature = "jaeger", feature = "tempo"))]

@@ -30,7 +30,7 @@ mod prove;
         What it prints is written from the calls that are compiled in: no other can be made. The roles in other\n\
         accounts, the namespaces and the repositories are those that the configuration names. Whoever is asked over\n\
         HTTP and has no finer permissions is told by the addresses that are asked, for a proxy before it.\n\n\
-        Logs can be held against it of AWS and of Kubernetes: `midwatch permissions prove --help` says which.\n\n\
+        Logs can be held against it: `midwatch permissions prove --help` says which.\n\n\
         Exit codes: 0 all calls are in it, 1 some are not, 2 bad input or a failed write."
 )]
 pub struct Args {

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::ValueEnum;
 use connectors::aws;
+use connectors::pull::{Needs, proof};
 use serde_json::{Value, json};
 
 use super::{Vendor, wanted};
@@ -21,51 +21,33 @@ const LONGEST: u64 = 256 << 20;
     midwatch permissions prove calls.jsonl\n  \
     midwatch permissions prove trail.json --by role/midwatch --format json\n  \
     midwatch permissions prove deeds.jsonl --hands\n  \
-    midwatch permissions prove audit.log --vendor kubernetes --by ops:midwatch\n\n\
+    midwatch permissions prove audit.log --vendor kubernetes --by ops:midwatch\n  \
+    midwatch permissions prove access.log --vendor prometheus --below /prometheus --by midwatch/\n\n\
     A log of AWS is what CloudTrail exports, what `aws cloudtrail lookup-events` prints, or what `call_log` of a\n\
     connector names. It is held against what `midwatch permissions aws` prints: a call that the configuration has\n\
     not turned on is not in the list. A log of Kubernetes, in a build that asks clusters, is the audit log of an\n\
     API server: events one after another, arrays of them, or lists of them (EventList). What cannot be read is an\n\
-    error, never somebody else's call.\n\n\
-    No log is kept of what is asked of the others, so nothing is to be proven of them: what is not in the table\n\
-    that `midwatch permissions` prints is refused before it leaves.\n\n\
+    error, never somebody else's call. A log of the others is the access log of whoever is asked, or of a proxy\n\
+    before it, in the Common or the Combined Log Format, as nginx and Apache write it.\n\n\
     Exit codes: 0 all calls are in it, 1 some are not, 2 bad input or a failed write.")]
 pub struct Args {
     /// The log
     log: PathBuf,
     /// Whose
-    #[arg(long, default_value = "aws")]
-    vendor: Logged,
-    /// Only calls of callers whose name or ARN contains this
+    #[arg(long, value_enum, default_value = "aws")]
+    vendor: Vendor,
+    /// Only calls of callers whose name or ARN contains this; in an access log, also whose address or agent does
     #[arg(long, value_name = "TEXT", default_value = "")]
     by: String,
+    /// The path below which the API stands in an access log, if it is not the root
+    #[arg(long, value_name = "PATH")]
+    below: Option<String>,
     /// Hold it against what hands need, in place of what is needed to look
     #[arg(long)]
     hands: bool,
     /// How to answer
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     format: Answer,
-}
-
-/// Those whose calls stand in a log, theirs or our own. What is asked of the others stands in none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Logged {
-    /// Amazon Web Services: CloudTrail's log, or `call_log` of the connector
-    Aws,
-    /// Kubernetes: the audit log of an API server
-    #[cfg(feature = "kubernetes")]
-    Kubernetes,
-}
-
-impl Logged {
-    /// The same, among all that have permissions.
-    fn vendor(self) -> Vendor {
-        match self {
-            Self::Aws => Vendor::Aws,
-            #[cfg(feature = "kubernetes")]
-            Self::Kubernetes => Vendor::Kubernetes,
-        }
-    }
 }
 
 /// What a log shows, whoever wrote it.
@@ -96,20 +78,32 @@ impl From<(String, u64)> for Foreign {
 
 /// Holds a log against what is needed.
 pub fn run(args: &Args, place: &Place, console: &mut Console<'_>) -> Result<Exit, Problem> {
-    if args.hands && args.vendor != Logged::Aws {
+    if args.hands && args.vendor != Vendor::Aws {
         return Err(Vendor::handless("midwatch permissions prove --hands"));
+    }
+    let needs = args.vendor.over_http();
+    if let (Some(below), None) = (&args.below, needs) {
+        return Err(Problem::bad_input(
+            "its log tells of calls by their names",
+            format!("--below {below}"),
+            "leave --below out: it is for access logs",
+        ));
     }
     let log = crate::command::read(&args.log, LONGEST, "give it in parts")?;
     let shown = match args.vendor {
         // Hands are held against the whole of their table, whatever the configuration lets them touch.
-        Logged::Aws if args.hands => of_aws(&log, &args.by, aws::deeds::by_trail, |_| None),
-        Logged::Aws => {
+        Vendor::Aws if args.hands => of_aws(&log, &args.by, aws::deeds::by_trail, |_| None),
+        Vendor::Aws => {
             let wanted = wanted(&place.house()?);
             let lacks = |action: &str| wanted.lacks(action);
             of_aws(&log, &args.by, aws::calls::by_trail, lacks)
         }
         #[cfg(feature = "kubernetes")]
-        Logged::Kubernetes => of_cluster(&log, &args.by),
+        Vendor::Kubernetes => of_cluster(&log, &args.by),
+        _ => needs.map_or_else(
+            || Err("nothing is known of what is asked there".to_string()),
+            |needs| over_http(&log, args, needs),
+        ),
     };
     let shown = shown.map_err(|why| {
         Problem::bad_input(
@@ -171,6 +165,17 @@ fn of_cluster(log: &str, by: &str) -> Result<Shown, String> {
     })
 }
 
+fn over_http(log: &str, args: &Args, needs: &Needs) -> Result<Shown, String> {
+    let below = args.below.as_deref().unwrap_or_default();
+    let proof = proof::prove(log, &args.by, below, needs).map_err(|error| error.to_string())?;
+    Ok(Shown {
+        calls: proof.calls,
+        others: proof.others,
+        known: proof.known.len(),
+        foreign: proof.foreign.into_iter().map(Foreign::from).collect(),
+    })
+}
+
 /// There is nothing in it that could be held against anything.
 fn empty(shown: &Shown, args: &Args) -> Problem {
     let (what, remedy) = match shown.others {
@@ -186,13 +191,13 @@ fn empty(shown: &Shown, args: &Args) -> Problem {
     Problem::bad_input(what, args.log.display().to_string(), remedy)
 }
 
-fn for_programs(shown: &Shown, vendor: Logged) -> Value {
+fn for_programs(shown: &Shown, vendor: Vendor) -> Value {
     let foreign = shown
         .foreign
         .iter()
         .map(|one| json!({ "call": one.call, "times": one.times, "only_with": one.only_with }));
     json!({
-        "vendor": vendor.vendor().key(),
+        "vendor": vendor.key(),
         "calls": shown.calls,
         "of_others": shown.others,
         "kinds": shown.known,
